@@ -1,0 +1,71 @@
+import { importX } from "eslint-plugin-import-x";
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+/** Which folder must not import which, and where the code belongs instead. */
+const directions = [
+  [
+    "./components/site",
+    ["./components/render", "./components/entra", "./components/host", "./infra"],
+    "the model of a site knows nothing about how it is rendered or deployed",
+  ],
+  [
+    "./components/render",
+    ["./components/entra", "./components/host", "./infra"],
+    "renderers are pure: a site in, text out",
+  ],
+  ["./components", ["./infra"], "components are a library; what an environment is belongs to infra/"],
+  ["./infra", ["./test"], "nothing that is deployed depends on tests or the lab"],
+  ["./components", ["./test"], "nothing that is deployed depends on tests or the lab"],
+];
+
+const noPulumi = {
+  group: ["@pulumi/*", "node:*"],
+  message:
+    "this folder is pure: no engine, no files, no clock. Put it into components/entra, components/host or infra.",
+};
+const noCommand = {
+  group: ["@pulumi/command", "@pulumi/command/*"],
+  message: "components/host is the one door to the hosts; call it instead.",
+};
+
+export default defineConfig(
+  globalIgnores(["node_modules/", "components/dist/"]),
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+  },
+  {
+    files: ["**/*.{ts,js,mjs}"],
+    plugins: { "import-x": importX },
+    rules: {
+      "import-x/no-restricted-paths": [
+        "error",
+        {
+          zones: directions.flatMap(([target, from, message]) =>
+            from.map((f) => ({ target, from: f, message })),
+          ),
+        },
+      ],
+      "import-x/no-cycle": "off",
+      "no-restricted-imports": ["error", { patterns: [noCommand] }],
+    },
+  },
+  { files: ["components/host/**", "test/**"], rules: { "no-restricted-imports": "off" } },
+  {
+    files: ["components/site/**", "components/render/**"],
+    rules: { "no-restricted-imports": ["error", { patterns: [noPulumi] }] },
+  },
+  {
+    files: ["**/*.ts"],
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-unnecessary-condition": [
+        "error",
+        { allowConstantLoopConditions: "only-allowed-literals" },
+      ],
+      "@typescript-eslint/consistent-type-imports": "error",
+    },
+  },
+);

@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
+ * contract  what the program expects of the provider plug-ins, through a real engine.
+ * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node" } },
+      {
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { concurrent: false },
+        },
+      },
+    ],
+  },
+});
