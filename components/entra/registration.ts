@@ -1,0 +1,90 @@
+/** A site's app registration in Entra, and the secret with which the site's hosts speak for it. */
+import * as azuread from "@pulumi/azuread";
+import * as pulumi from "@pulumi/pulumi";
+
+import { displayName, redirectUrl, signedOutUrl } from "../site/names.ts";
+import type { Site } from "../site/site.ts";
+
+/** Microsoft Graph's own application ID, the same in every tenant. */
+const graph = "00000003-0000-0000-c000-000000000000";
+
+/**
+ * The delegated permissions that the sign-in asks for, by their IDs in Graph,
+ * https://learn.microsoft.com/graph/permissions-reference
+ */
+const signInPermissions = {
+  openid: "37f7f235-527c-4136-accd-4a02d197296e",
+  profile: "14dad69e-099b-42c9-810b-d002981feec1",
+  email: "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
+  offline_access: "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+};
+
+/** The role ID that an assignment takes where an application defines no roles of its own. */
+const defaultAccess = "00000000-0000-0000-0000-000000000000";
+
+/** App registration, service principal, consent and client secret of one site. */
+export class Registration extends pulumi.ComponentResource {
+  /** The client ID; Entra generates it, so that it is unknown before the registration exists. */
+  readonly clientId: pulumi.Output<string>;
+  /** The client secret, marked secret. */
+  readonly clientSecret: pulumi.Output<string>;
+
+  constructor(name: string, { site }: { readonly site: Site }, opts?: pulumi.ComponentResourceOptions) {
+    super("protected-sites:index:Registration", name, { domain: site.domain }, opts);
+    const child = { parent: this };
+    const withGroups = site.allowedGroups.length > 0;
+    // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
+    const owners = [azuread.getClientConfigOutput({}, child).objectId];
+
+    const application = new azuread.Application(
+      name,
+      {
+        displayName: displayName(site.domain),
+        owners,
+        signInAudience: "AzureADMyOrg",
+        api: { requestedAccessTokenVersion: 2 },
+        web: { redirectUris: [redirectUrl(site.domain), signedOutUrl(site.domain)] },
+        // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
+        ...(withGroups ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
+        requiredResourceAccesses: [
+          {
+            resourceAppId: graph,
+            resourceAccesses: Object.values(signInPermissions).map((id) => ({ id, type: "Scope" })),
+          },
+        ],
+      },
+      child,
+    );
+    this.clientId = application.clientId;
+
+    const principal = new azuread.ServicePrincipal(
+      name,
+      { clientId: application.clientId, owners, appRoleAssignmentRequired: withGroups },
+      child,
+    );
+    for (const group of site.allowedGroups) {
+      new azuread.AppRoleAssignment(
+        `${name}-${group}`,
+        { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },
+        child,
+      );
+    }
+    new azuread.ServicePrincipalDelegatedPermissionGrant(
+      `${name}-consent`,
+      {
+        servicePrincipalObjectId: principal.objectId,
+        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId: graph }, child).objectId,
+        claimValues: Object.keys(signInPermissions),
+      },
+      child,
+    );
+
+    const secret = new azuread.ApplicationPassword(
+      `${name}-client-secret-1`,
+      { applicationId: application.id, displayName: "protected-sites 1" },
+      { ...child, dependsOn: [principal] },
+    );
+    this.clientSecret = pulumi.secret(secret.value);
+    this.registerOutputs({ clientId: this.clientId });
+  }
+}

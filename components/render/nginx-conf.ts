@@ -1,0 +1,72 @@
+/** Prints Nginx directives. Knows Nginx's syntax and nothing about sites. */
+
+/** One directive: its name (in a `map`, what to look for), its arguments and, for a block, what it holds. */
+export type Directive =
+  | readonly [name: Arg, ...args: Arg[]]
+  | { readonly block: readonly [name: string, ...args: Arg[]]; readonly holds: readonly Item[] };
+/** A directive, or a comment that stands on a line of its own. */
+export type Item = Directive | { readonly comment: string };
+/** A plain text is always literal; {@link expr} is what Nginx expands. */
+export type Arg = string | number | Expression;
+interface Expression {
+  readonly expression: string;
+}
+
+/** An argument in which Nginx expands `$variables`, or which is a regular expression. */
+export function expr(expression: string): Expression {
+  return { expression };
+}
+
+/** A block such as `server { … }`. */
+export function block(head: readonly [name: string, ...args: Arg[]], holds: readonly Item[]): Directive {
+  return { block: head, holds };
+}
+
+/** `if (variable = value) { … }`, for `return` only: with most other directives Nginx's `if` is a trap. */
+export function ifEquals(variable: string, value: string | number, then: Directive): Directive {
+  return block(["if", expr(`(${variable}`), "=", expr(`${value})`)], [then]);
+}
+
+/** A comment on a line of its own. */
+export function comment(text: string): Item {
+  return { comment: text };
+}
+
+/** The text of a file, four spaces per level, a blank line before each block. */
+export function printNginx(items: readonly Item[], indent = ""): string {
+  return items
+    .map((item, index) => {
+      if ("comment" in item) return `${spaceBefore(items, index)}${indent}# ${oneLine(item.comment)}\n`;
+      if (!("block" in item)) return `${indent}${words(item)};\n`;
+      return `${spaceBefore(items, index)}${indent}${words(item.block)} {\n${printNginx(item.holds, `${indent}    `)}${indent}}\n`;
+    })
+    .join("");
+}
+
+function spaceBefore(items: readonly Item[], index: number): string {
+  const before = items[index - 1];
+  return before === undefined || "comment" in before ? "" : "\n";
+}
+
+function words(args: readonly Arg[]): string {
+  return args.map(quote).join(" ");
+}
+
+function quote(arg: Arg): string {
+  const literal = typeof arg !== "object";
+  const text = literal ? String(arg) : arg.expression;
+  // Nginx has no escape for a dollar sign, so that a literal one cannot be written at all.
+  if (literal && text.includes("$")) {
+    throw new Error(`Nginx argument ${JSON.stringify(text)} contains "$"; use expr() if a variable is meant`);
+  }
+  oneLine(text);
+  return /^(?:[\w.:/@=,+*~^$%[\]|()-]|\\\.)+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are just what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(text)) {
+    throw new Error(`Nginx text ${JSON.stringify(text)} contains a control character`);
+  }
+  return text;
+}

@@ -1,0 +1,273 @@
+/**
+ * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
+ * location is one of the three functions below, each of which says who may reach it.
+ */
+import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
+import { type Identity, seconds, type Site } from "../site/site.ts";
+import { header } from "./header.ts";
+import { type Arg, block, comment, type Directive, expr, ifEquals, type Item, printNginx } from "./nginx-conf.ts";
+
+/** The text of `/etc/nginx/sites-enabled/<domain>.conf`. */
+export function nginxSite(site: Site): string {
+  return printNginx([
+    comment(header("nginx.ts", `site "${site.name}"`)),
+    ...upstreams(site),
+    ...refreshedCookies(site).maps,
+    httpServer(site),
+    httpsServer(site),
+  ]);
+}
+
+/**
+ * What backends are told of the user: the header, and the part of oauth2-proxy's answer that it carries.
+ * `user` is the UPN, which oauth2-proxy calls the preferred user name; its own "user" is an opaque ID.
+ */
+const identityHeaders: readonly (readonly [Identity, header: string, answer: string])[] = [
+  ["user", "X-Auth-Request-User", "x_auth_request_preferred_username"],
+  ["email", "X-Auth-Request-Email", "x_auth_request_email"],
+  ["preferredUsername", "X-Auth-Request-Preferred-Username", "x_auth_request_preferred_username"],
+  ["groups", "X-Auth-Request-Groups", "x_auth_request_groups"],
+  ["accessToken", "X-Auth-Request-Access-Token", "x_auth_request_access_token"],
+  ["idToken", "Authorization", "authorization"],
+];
+
+/** Other names under which backends look for an identity. No client may choose one, so they are always blank. */
+const blankHeaders = [
+  "X-Forwarded-User",
+  "X-Forwarded-Email",
+  "X-Forwarded-Groups",
+  "X-Forwarded-Preferred-Username",
+  "X-Forwarded-Access-Token",
+  "X-Remote-User",
+  "X-Original-URL",
+  "X-Rewrite-URL",
+  "Forwarded",
+];
+
+/** Parts into which oauth2-proxy may split a session cookie of up to 20 kB; "" is the whole one. */
+const cookieParts = ["", "_0", "_1", "_2", "_3", "_4"];
+
+function upstreams(site: Site): Directive[] {
+  const { host } = new URL(site.upstream);
+  const server = /:\d+$/.test(host) ? host : `${host}:${site.upstream.startsWith("https:") ? 443 : 80}`;
+  return [
+    block(["upstream", instanceName(site.domain)], [
+      ["server", `127.0.0.1:${site.port}`],
+      ["keepalive", 32],
+    ]),
+    block(["upstream", backend(site)], [
+      ["server", server],
+      ["keepalive", 32],
+    ]),
+  ];
+}
+
+function backend(site: Site): string {
+  return `backend_${site.domain}`;
+}
+
+/**
+ * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
+ * several of them with a comma, which no browser reads, so each part travels in a variable of its own.
+ */
+function refreshedCookies(site: Site) {
+  const name = cookieName(site.domain);
+  const attributes = `Path=/; Max-Age=${seconds(site.cookieExpire)}; HttpOnly; Secure; SameSite=Lax`;
+  const parts = cookieParts.map((part) => ({
+    answer: `$upstream_cookie_${name}${part}`,
+    value: `$oauth2_cookie${part}`,
+    setCookie: `$oauth2_set_cookie${part}_${identifier(site.domain)}`,
+    cookie: `${name}${part}`,
+  }));
+  return {
+    maps: parts.map(({ value, setCookie, cookie }) =>
+      block(["map", expr(value), expr(setCookie)], [
+        [expr(""), ""],
+        ["default", expr(`${cookie}=${value}; ${attributes}`)],
+      ]),
+    ),
+    fromAnswer: parts.map(({ answer, value }): Directive => ["auth_request_set", expr(value), expr(answer)]),
+    toBrowser: parts.map(({ setCookie }): Directive => ["add_header", "Set-Cookie", expr(setCookie), "always"]),
+  };
+}
+
+function httpServer(site: Site): Directive {
+  return block(["server"], [
+    ["listen", 80],
+    ["listen", "[::]:80"],
+    ["server_name", site.domain],
+    ["server_tokens", "off"],
+    openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
+    acmeChallenge(),
+  ]);
+}
+
+function httpsServer(site: Site): Directive {
+  const at = paths(site.domain);
+  const oauth2Proxy = `http://${instanceName(site.domain)}`;
+  return block(["server"], [
+    ["listen", 443, "ssl", "http2"],
+    ["listen", "[::]:443", "ssl", "http2"],
+    ["server_name", site.domain],
+    ["server_tokens", "off"],
+    ["ssl_certificate", `${site.certificates}/fullchain.pem`],
+    ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
+    ["ssl_protocols", "TLSv1.2", "TLSv1.3"],
+    ["ssl_session_cache", "shared:protected-sites:10m"],
+    ["ssl_session_tickets", "off"],
+    ...onEveryAnswer,
+    ["client_max_body_size", site.clientMaxBodySize],
+    ["include", at.generation],
+
+    comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
+    ["auth_request", authLocation],
+    ["error_page", 401, "=", signInLocation],
+    ...answerVariables(),
+    ...refreshedCookies(site).fromAnswer,
+
+    protectedLocation(["/"], [
+      ...onEveryAnswer,
+      ...refreshedCookies(site).toBrowser,
+      ...toBackend(site),
+      ["proxy_read_timeout", site.proxyReadTimeout],
+    ]),
+    openLocation(["~", expr("/\\.ht")], [["return", 404]]),
+
+    comment("The sign-in, its callback and the sign-out."),
+    openLocation(["/oauth2/"], [...toOauth2Proxy(site), ["proxy_pass", oauth2Proxy]]),
+    openLocation(["=", "/oauth2/auth"], [["return", 404]]),
+    openLocation(["=", "/oauth2/signed-out"], [
+      ["default_type", "text/html"],
+      ["alias", `${at.current}/signed-out.html`],
+    ]),
+    internalLocation(["=", authLocation], [
+      ...toOauth2Proxy(site),
+      ...withoutBody,
+      // oauth2-proxy's own requests to Entra have no time-out.
+      ["proxy_connect_timeout", "5s"],
+      ["proxy_read_timeout", "10s"],
+      ["proxy_pass", `${oauth2Proxy}/oauth2/auth`],
+    ]),
+    comment("A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401."),
+    internalLocation(["=", signInLocation], [
+      ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+      ...toOauth2Proxy(site, expr(`https://${site.domain}$request_uri`)),
+      ...withoutBody,
+      ["proxy_method", "GET"],
+      ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
+    ]),
+
+    acmeChallenge(),
+    comment("For the push: which generation answers. Only the host itself may ask."),
+    openLocation(["=", "/.well-known/protected-sites/generation"], [
+      ["default_type", "text/plain"],
+      ifEquals("$protected_sites_from_host", 0, ["return", 404]),
+      ["return", 200, expr(`${site.domain} $protected_sites_generation`)],
+    ]),
+  ]);
+}
+
+const authLocation = "/oauth2/-/auth";
+const signInLocation = "/oauth2/-/sign-in";
+
+type Match = readonly Arg[];
+
+/** A location that only signed-in people reach: it keeps the server's `auth_request`. */
+function protectedLocation(match: Match, holds: readonly Item[]): Directive {
+  return block(["location", ...match], holds);
+}
+
+/** A location that anybody may reach. */
+function openLocation(match: Match, holds: readonly Item[]): Directive {
+  return block(["location", ...match], [["auth_request", "off"], ...holds]);
+}
+
+/** A location that no client can ask for; Nginx itself goes there. */
+function internalLocation(match: Match, holds: readonly Item[]): Directive {
+  return block(["location", ...match], [["internal"], ["auth_request", "off"], ...holds]);
+}
+
+function acmeChallenge(): Directive {
+  return openLocation(["^~", "/.well-known/acme-challenge/"], [
+    ["default_type", "text/plain"],
+    ["root", "/var/www/certbot"],
+  ]);
+}
+
+/** A location with an `add_header` of its own inherits none, so it repeats these. */
+const onEveryAnswer: readonly Directive[] = [["add_header", "Strict-Transport-Security", "max-age=63072000", "always"]];
+
+function answerVariables(): Directive[] {
+  return identityHeaders.map(([identity, , answer]) => [
+    "auth_request_set",
+    expr(identityVariable(identity)),
+    expr(`$upstream_http_${answer}`),
+  ]);
+}
+
+function identityVariable(identity: Identity): string {
+  return `$oauth2_${identity.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+}
+
+/** What the next hop learns of the connection. All of it is overwritten, since a client can send any of it. */
+function forwarded(site: Site): Directive[] {
+  return [
+    ["proxy_http_version", "1.1"],
+    ["proxy_set_header", "Host", site.domain],
+    ["proxy_set_header", "X-Real-IP", expr("$remote_addr")],
+    ["proxy_set_header", "X-Request-Id", expr("$request_id")],
+    ["proxy_set_header", "X-Forwarded-For", expr("$remote_addr")],
+    ["proxy_set_header", "X-Forwarded-Proto", "https"],
+    ["proxy_set_header", "X-Forwarded-Host", site.domain],
+    ["proxy_set_header", "X-Forwarded-Port", 443],
+    ["proxy_set_header", "X-Forwarded-Uri", expr("$request_uri")],
+    ...blankHeaders.map((name): Directive => ["proxy_set_header", name, ""]),
+  ];
+}
+
+function toBackend(site: Site): Directive[] {
+  const { protocol, hostname } = new URL(site.upstream);
+  return [
+    ...forwarded(site),
+    ["proxy_set_header", "Upgrade", expr("$http_upgrade")],
+    ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
+    ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
+    ["proxy_set_header", "X-Auth-Request-Redirect", ""],
+    ...identityHeaders.map(([identity, name]): Directive => [
+      "proxy_set_header",
+      name,
+      site.identityHeaders.includes(identity) ? expr(identityVariable(identity)) : "",
+    ]),
+    ...(protocol === "https:" ? verifiedTls(hostname) : []),
+    ["proxy_pass", `${protocol}//${backend(site)}`],
+  ];
+}
+
+function verifiedTls(hostname: string): Directive[] {
+  return [
+    ["proxy_ssl_server_name", "on"],
+    ["proxy_ssl_name", hostname],
+    ["proxy_ssl_verify", "on"],
+    ["proxy_ssl_verify_depth", 3],
+    ["proxy_ssl_trusted_certificate", "/etc/ssl/certs/ca-certificates.crt"],
+  ];
+}
+
+/** @param returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header. */
+function toOauth2Proxy(site: Site, returnTo: Arg = ""): Directive[] {
+  return [
+    ...forwarded(site),
+    ["proxy_set_header", "Connection", ""],
+    ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
+    ...identityHeaders.map(([, name]): Directive => ["proxy_set_header", name, ""]),
+    // Entra's tokens make headers that the defaults of 4 kB and 8 kB refuse.
+    ["proxy_buffer_size", "32k"],
+    ["proxy_buffers", 4, "32k"],
+    ["proxy_busy_buffers_size", "64k"],
+  ];
+}
+
+const withoutBody: readonly Directive[] = [
+  ["proxy_pass_request_body", "off"],
+  ["proxy_set_header", "Content-Length", ""],
+];

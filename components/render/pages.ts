@@ -1,0 +1,55 @@
+/** The pages that a person meets instead of the site, in words that help the one in front of them. */
+import { signOutPath } from "../site/names.ts";
+import type { Site } from "../site/site.ts";
+
+/**
+ * The text of `error.html`, a Go template, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
+ * (`custom_templates_dir`). Everything of the site in it has passed the model's checks and needs no escaping.
+ */
+export function errorPage(site: Site, tenantId: string): string {
+  const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
+  const groups =
+    site.allowedGroups.length > 0 ? " and are a member of a group that has been given access to it" : "";
+  return page(
+    `{{.Title}} · ${site.domain}`,
+    `{{- if eq .StatusCode 403 }}
+<h1>Your account may not open ${site.domain}</h1>
+<p>This site is open to people whose account ends in ${domains}${groups}.</p>
+<p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site.</p>
+{{- else }}
+<h1>Signing in to ${site.domain} did not work</h1>
+<p>This is often a sign-in page that stayed open for too long. <a href="/">Try again</a>; if it keeps happening, tell whoever looks after this site, with the number below.</p>
+{{- end }}
+<p><small>{{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
+  );
+}
+
+/** The text of `signed-out.html`, which Nginx shows after a sign-out. */
+export function signedOutPage(site: Site): string {
+  return page(
+    `Signed out · ${site.domain}`,
+    `<h1>You are signed out of ${site.domain}</h1>
+<p><a href="/">Sign in again</a></p>`,
+  );
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem; color: #222; background: #fff; }
+h1 { font-size: 1.4rem; }
+a { color: #0b57d0; }
+small { color: #666; }
+</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
+}

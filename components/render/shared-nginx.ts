@@ -1,0 +1,72 @@
+/** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
+import { cookiePrefix } from "../site/names.ts";
+import { header } from "./header.ts";
+import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
+
+/** Session and sign-in cookies that one request may carry; with more, the backend gets no cookie at all. */
+const cookiesRemoved = 16;
+
+/** The text of the file; the same for every environment. */
+export function sharedNginx(): string {
+  return printNginx([
+    comment(header("shared-nginx.ts", "every site of this host")),
+    // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
+    ["large_client_header_buffers", 4, "32k"],
+    ["variables_hash_max_size", 4096],
+    ["server_names_hash_bucket_size", 256],
+
+    block(["map", expr("$http_upgrade"), expr("$protected_sites_connection")], [
+      ["default", "upgrade"],
+      [expr(""), ""],
+    ]),
+    comment("Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML."),
+    block(["map", expr("$http_sec_fetch_mode:$http_accept"), expr("$protected_sites_navigation")], [
+      ["default", 0],
+      [expr("~^navigate:"), 1],
+      [expr("~^:.*text/html"), 1],
+    ]),
+    block(["geo", expr("$protected_sites_from_host")], [
+      ["default", 0],
+      ["127.0.0.0/8", 1],
+      ["::1", 1],
+    ]),
+    ...withoutSessionCookies(),
+
+    comment("A name that is none of ours gets no certificate and no content."),
+    block(["server"], [
+      ["listen", 80, "default_server"],
+      ["listen", "[::]:80", "default_server"],
+      ["return", 444],
+    ]),
+    block(["server"], [
+      ["listen", 443, "ssl", "http2", "default_server"],
+      ["listen", "[::]:443", "ssl", "http2", "default_server"],
+      ["ssl_reject_handshake", "on"],
+    ]),
+  ]);
+}
+
+/**
+ * `$protected_sites_cookie`: the request's cookies without those of any site's sign-in, so that no backend can replay
+ * a session. Nginx has no "replace all", so each map takes one away.
+ */
+function withoutSessionCookies(): Directive[] {
+  const step = (number: number) => (number === 0 ? "$http_cookie" : `$protected_sites_cookie_${number}`);
+  const removed = Array.from({ length: cookiesRemoved }, (_, index) =>
+    block(["map", expr(step(index)), expr(step(index + 1))], [
+      ["default", expr(step(index))],
+      [
+        expr(`~^(?<protected_sites_before>.*?)(?:^|; ?)${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`),
+        expr("$protected_sites_before$protected_sites_after"),
+      ],
+    ]),
+  );
+  return [
+    ...removed,
+    block(["map", expr(step(cookiesRemoved)), expr("$protected_sites_cookie")], [
+      ["default", expr(step(cookiesRemoved))],
+      [expr(`~${cookiePrefix}`), ""],
+      [expr("~^; ?(?<protected_sites_rest>.*)$"), expr("$protected_sites_rest")],
+    ]),
+  ];
+}

@@ -1,0 +1,43 @@
+/** Everything of a site that goes to a host as readable text, in the order in which a reviewer reads it. */
+import { instanceName, paths } from "../site/names.ts";
+import type { Site } from "../site/site.ts";
+import { nginxSite } from "./nginx.ts";
+import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
+import { errorPage, signedOutPage } from "./pages.ts";
+import { serviceUnit, socketUnit } from "./systemd.ts";
+
+/** One file of a generation: its name there, its text and, where another program looks for it, that place. */
+export interface SiteFile {
+  readonly name: string;
+  readonly link?: string;
+  readonly text: string;
+}
+
+/** What the environment says about all of its sites. */
+export interface SiteContext {
+  readonly tenantId: string;
+  /** Whether an oauth2-proxy with known vulnerabilities is accepted; for closed laboratories only. */
+  readonly allowVulnerableOauth2Proxy: boolean;
+}
+
+/** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
+export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: SiteContext): SiteFile[] {
+  const at = paths(site.domain);
+  const instance = instanceName(site.domain);
+  const facts = {
+    name: site.name,
+    domain: site.domain,
+    port: site.port,
+    metricsPort: site.metricsPort,
+    allowVulnerableOauth2Proxy,
+  };
+  return [
+    { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },
+    { name: "nginx.conf", link: at.nginx, text: nginxSite(site) },
+    { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
+    { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
+    { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },
+    { name: "error.html", text: errorPage(site, tenantId) },
+    { name: "signed-out.html", text: signedOutPage(site) },
+  ];
+}

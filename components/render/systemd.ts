@@ -1,0 +1,95 @@
+/** A site's socket and service. systemd owns the socket, so that a restart of the instance loses no request. */
+import { credentialsRoot, instanceName, paths } from "../site/names.ts";
+import type { Site } from "../site/site.ts";
+import { header } from "./header.ts";
+import { printUnit } from "./unit-file.ts";
+
+/** The text of `oauth2-proxy_<domain>.socket`. */
+export function socketUnit(site: Site): string {
+  return printUnit(header("systemd.ts", `site "${site.name}"`), [
+    { section: "Unit", settings: [["Description", `Socket of the sign-in for https://${site.domain}`]] },
+    {
+      section: "Socket",
+      settings: [
+        ["ListenStream", `127.0.0.1:${site.port}`],
+        ["NoDelay", "yes"],
+        ["Backlog", 4096],
+        // A burst of connections must never leave the socket in the failed state, which nothing would lift.
+        ["TriggerLimitIntervalSec", 0],
+      ],
+    },
+    { section: "Install", settings: [["WantedBy", "sockets.target"]] },
+  ]);
+}
+
+/** The text of `oauth2-proxy_<domain>.service`. */
+export function serviceUnit(site: Site): string {
+  const at = paths(site.domain);
+  const instance = instanceName(site.domain);
+  return printUnit(header("systemd.ts", `site "${site.name}"`), [
+    {
+      section: "Unit",
+      settings: [
+        ["Description", `Sign-in for https://${site.domain}`],
+        ["Documentation", "https://oauth2-proxy.github.io/oauth2-proxy/"],
+        ["Requires", `${instance}.socket`],
+        ["After", `network-online.target ${instance}.socket`],
+        ["Wants", "network-online.target"],
+        // Without this, five quick failures stop the instance and its socket for good.
+        ["StartLimitIntervalSec", 0],
+      ],
+    },
+    {
+      section: "Service",
+      settings: [
+        ["Type", "exec"],
+        ["ExecStart", `/usr/local/bin/oauth2-proxy --config=${at.oauth2Proxy}`],
+        ["EnvironmentFile", at.clientEnvironment],
+        // Three quarters more requests per second for 13 MB of memory.
+        ["Environment", "GOGC=400"],
+        ["Restart", "always"],
+        ["RestartSec", 2],
+        // oauth2-proxy waits without end for open connections.
+        ["TimeoutStopSec", 10],
+        ["User", "oauth2-proxy"],
+        ["Group", "oauth2-proxy"],
+        ["UMask", "0077"],
+        ["LimitNOFILE", 65536],
+        ["LimitCORE", 0],
+        // Of all sites' credentials an instance sees its own only.
+        ["TemporaryFileSystem", `${credentialsRoot}:ro`],
+        ["BindReadOnlyPaths", at.credentials],
+        ["NoNewPrivileges", "yes"],
+        ["CapabilityBoundingSet", ""],
+        ["AmbientCapabilities", ""],
+        ["ProtectSystem", "strict"],
+        ["ProtectHome", "yes"],
+        ["ProtectProc", "invisible"],
+        ["ProcSubset", "pid"],
+        ["PrivateTmp", "yes"],
+        ["PrivateDevices", "yes"],
+        ["PrivateUsers", "yes"],
+        ["PrivateIPC", "yes"],
+        ["DevicePolicy", "closed"],
+        ["ProtectClock", "yes"],
+        ["ProtectControlGroups", "yes"],
+        ["ProtectHostname", "yes"],
+        ["ProtectKernelLogs", "yes"],
+        ["ProtectKernelModules", "yes"],
+        ["ProtectKernelTunables", "yes"],
+        ["LockPersonality", "yes"],
+        ["MemoryDenyWriteExecute", "yes"],
+        ["RemoveIPC", "yes"],
+        ["RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"],
+        ["RestrictNamespaces", "yes"],
+        ["RestrictRealtime", "yes"],
+        ["RestrictSUIDSGID", "yes"],
+        ["KeyringMode", "private"],
+        ["SystemCallArchitectures", "native"],
+        ["SystemCallFilter", "@system-service"],
+        ["SystemCallFilter", "~@privileged @resources"],
+        ["SystemCallErrorNumber", "EPERM"],
+      ],
+    },
+  ]);
+}

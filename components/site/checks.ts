@@ -1,0 +1,138 @@
+/**
+ * The rules for single values, each with the sentence that a user reads when it is broken, and the way from a
+ * schema's complaints to {@link Problem}s.
+ */
+import { closest } from "fastest-levenshtein";
+import { z } from "zod";
+
+import type { Problem } from "./errors.ts";
+
+/** A schema's message: what would be right, and what came. */
+export function expected(what: string) {
+  return ({ input }: { readonly input?: unknown }): string =>
+    `must be ${what}, ${input === undefined ? "but it is missing" : `got ${shown(input)}`}`;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function text(pattern: RegExp, what: string) {
+  return z.string({ error: expected(what) }).regex(pattern, { error: expected(what) });
+}
+
+/** A whole number within bounds, both included. */
+export function wholeNumber(from: number, to: number) {
+  const error = expected(`a whole number from ${from} to ${to}`);
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+/** A list whose entries follow one rule; `what` says what the list is for. */
+export function listOf<T extends z.ZodType>(entry: T, what: string) {
+  return z.array(entry, { error: expected(`a list of ${what}`) });
+}
+
+const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const hostName = `(?:${label}\\.)+${label}`;
+
+/** A bare, lower-case DNS name of at least two labels; international names in their `xn--` form. */
+export const domain = text(
+  new RegExp(`^(?=.{1,253}$)${hostName}$`),
+  'a bare host name in lower case like "wiki.example.com"',
+);
+
+/** A GUID in Entra's lower-case form. */
+export const guid = text(
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+  'an object ID like "7e57ab1e-0000-4000-8000-000000000001"',
+);
+
+/** A duration that Nginx, oauth2-proxy and systemd all read alike. */
+export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a time like "30s", "50m" or "168h"');
+
+/** A size of a request body as Nginx writes it. */
+export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
+
+/** Scheme, host and port of a backend, without path, user or query: nothing that Nginx could expand or cut. */
+export const upstreamUrl = text(
+  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?$/,
+  'the scheme, host and port of the backend like "http://127.0.0.1:3000"',
+);
+
+/** A name that becomes part of resource names and of file headers. */
+export const resourceName = text(
+  /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/,
+  'a name of at most 40 lower-case letters, digits and "-", like "edge-1"',
+);
+
+/** An IP address or DNS name at which a host answers SSH. */
+export const address = text(
+  new RegExp(`^(?:(?=.{1,253}$)${label}(?:\\.${label})*|[0-9a-f:]*:[0-9a-f:.]+)$`),
+  'an IP address or host name like "10.0.0.11"',
+);
+
+/**
+ * One line as in `/etc/ssh/ssh_host_ed25519_key.pub`. RSA is refused: @pulumi/command offers only SHA-1 signatures
+ * for a pinned RSA key, which OpenSSH refuses since 8.8.
+ */
+export const sshHostKey = text(
+  /^(?:ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}|ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABB[A-Za-z0-9+/]{86}=)(?: [\w.@-]+)?$/,
+  'the host\'s public key as "ssh-ed25519 AAAA…", the line in its /etc/ssh/ssh_host_ed25519_key.pub',
+);
+
+/** An absolute path made of plain characters. */
+export const absolutePath = text(/^(?:\/[\w.@+-]+)+$/, 'an absolute path like "/data/certs/wiki.example.com"');
+
+/** A Unix user name. */
+export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
+
+/** An https URL without anything that a shell, Nginx or systemd could read as its own. */
+export const httpsUrl = text(
+  new RegExp(`^https://${hostName}(?::[1-9][0-9]{0,4})?(?:/[\\w.~+-]+)*/?$`),
+  'a URL like "https://downloads.example.com/file.tar.gz"',
+);
+
+/** A SHA-256 in lower-case hexadecimal. */
+export const sha256 = text(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits");
+
+/** A version of three numbers. */
+export const version = text(/^[0-9]+\.[0-9]+\.[0-9]+$/, 'a version like "7.15.5"');
+
+/** Every complaint of a schema as a {@link Problem}, unknown keys with the nearest known one. */
+export function problemsOf(
+  schema: z.ZodType,
+  error: z.ZodError,
+  whereIs: (path: readonly PropertyKey[]) => { readonly where: string; readonly field: string },
+): Problem[] {
+  return error.issues.flatMap((issue): Problem[] => {
+    if (issue.code === "unrecognized_keys") {
+      const known = knownKeys(schema, issue.path);
+      return issue.keys.map((key) => {
+        const { where, field } = whereIs([...issue.path, key]);
+        const nearest = known.length > 0 ? `; did you mean "${closest(key, known)}"?` : "";
+        return { where, what: `"${field || key}" is not a known key${nearest}` };
+      });
+    }
+    const { where, field } = whereIs(issue.path);
+    return [{ where, what: [field, issue.message].filter(Boolean).join(" ") }];
+  });
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const key of path) {
+    at = unwrap(at);
+    if (at instanceof z.ZodObject) at = at.shape[String(key)];
+    else if (at instanceof z.ZodArray) at = at.element;
+    else if (at instanceof z.ZodRecord) at = at.valueType;
+  }
+  at = unwrap(at);
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  let at = schema;
+  while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
+  return at;
+}

@@ -1,0 +1,65 @@
+/** Every name that the outside world sees of a site: paths, units, cookies, URLs. */
+import { tenantEndpoints } from "./tenant.ts";
+
+/** The name that a site's socket, service and configuration share, as in `oauth2-proxy_<domain>.cfg`. */
+export function instanceName(domain: string): string {
+  return `oauth2-proxy_${domain}`;
+}
+
+/** Where a site's files, credentials and links lie on a host. */
+export function paths(domain: string) {
+  const current = `/etc/protected-sites/sites/${domain}/current`;
+  const credentials = `/etc/protected-sites/credentials/${domain}`;
+  return {
+    current,
+    generation: `${current}/generation.conf`,
+    credentials,
+    clientEnvironment: `${credentials}/current/client.env`,
+    clientSecret: `${credentials}/current/client-secret`,
+    cookieSecret: `${credentials}/current/cookie-secret`,
+    nginx: `/etc/nginx/sites-enabled/${domain}.conf`,
+    oauth2Proxy: `/etc/oauth2-proxy/${instanceName(domain)}.cfg`,
+    socket: `/etc/systemd/system/${instanceName(domain)}.socket`,
+    service: `/etc/systemd/system/${instanceName(domain)}.service`,
+  };
+}
+
+/** The folder of all sites' credentials, of which an instance sees its own only. */
+export const credentialsRoot = "/etc/protected-sites/credentials";
+
+/**
+ * A domain as part of an Nginx variable or of a cookie name, where only `[A-Za-z0-9_]` may stand. Two domains never
+ * get the same: `.` becomes `_` and `-` becomes `__`, and in a host name neither stands beside a `.`.
+ */
+export function identifier(domain: string): string {
+  return domain.replaceAll("-", "__").replaceAll(".", "_");
+}
+
+/** What every session cookie starts with, so that one rule keeps all of them from every backend. */
+export const cookiePrefix = "_oauth2_proxy_";
+
+/** The name of a site's session cookie; oauth2-proxy appends `_0`, `_1`, … when it splits a large one. */
+export function cookieName(domain: string): string {
+  return cookiePrefix + identifier(domain);
+}
+
+/** Where Entra sends people back to. */
+export function redirectUrl(domain: string): string {
+  return `https://${domain}/oauth2/callback`;
+}
+
+/** The name under which an administrator finds the registration in the Entra portal. */
+export function displayName(domain: string): string {
+  return `Protected site ${domain}`;
+}
+
+/** Where Entra sends people to after they have signed out there; registered beside {@link redirectUrl}. */
+export function signedOutUrl(domain: string): string {
+  return `https://${domain}/oauth2/signed-out`;
+}
+
+/** The path that ends the session at the site and at Entra, and lands on {@link signedOutUrl}. */
+export function signOutPath(domain: string, tenantId: string): string {
+  const atEntra = `${tenantEndpoints(tenantId).logout}?post_logout_redirect_uri=${encodeURIComponent(signedOutUrl(domain))}`;
+  return `/oauth2/sign_out?rd=${encodeURIComponent(atEntra)}`;
+}

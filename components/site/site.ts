@@ -1,0 +1,139 @@
+/** What a site is: the model, its defaults and its checks. Pure: no Pulumi, no I/O, no clock. */
+import { z } from "zod";
+
+import * as checks from "./checks.ts";
+import { ConfigError } from "./errors.ts";
+
+/** A site as its owner writes it; what is left out takes the default that is stated. */
+export interface SiteArgs {
+  /** The site's host name, for example `wiki.example.com`. */
+  domain: string;
+  /** Loopback port of the site's oauth2-proxy, 1024 to 65535, its own on every host. */
+  port: number;
+  /** Scheme, host and port of the backend, for example `http://127.0.0.1:3000`; https is verified. */
+  upstream: string;
+  /** E-mail domains whose people may sign in, compared with the user's UPN. At least one. */
+  emailDomains: string[];
+  /** Object IDs of Entra groups; who is in none of them is refused. @default everybody of `emailDomains` */
+  allowedGroups?: string[];
+  /** Loopback port of the instance's metrics. @default `port` + 10000 */
+  metricsPort?: number;
+  /**
+   * What the backend is told of the user, each as a request header: `user` (the UPN, X-Auth-Request-User), `email`,
+   * `preferredUsername`, `groups`, `accessToken` (X-Auth-Request-Access-Token), `idToken` (Authorization: Bearer).
+   * @default user, email, preferredUsername, groups
+   */
+  identityHeaders?: string[];
+  /** How long a session lasts without a request. @default "168h" */
+  cookieExpire?: string;
+  /** Age at which a session is renewed at Entra; below the 60 minutes of the shortest token. @default "50m" */
+  cookieRefresh?: string;
+  /** Largest request body. @default "10m" */
+  clientMaxBodySize?: string;
+  /** How long the backend may be silent before the request fails. @default "60s" */
+  proxyReadTimeout?: string;
+  /** Folder on the host with `fullchain.pem` and `privkey.pem`. @default "/data/certs/<domain>" */
+  certificates?: string;
+}
+
+/** What a backend can be told of the user; see {@link SiteArgs.identityHeaders}. */
+export type Identity = "user" | "email" | "preferredUsername" | "groups" | "accessToken" | "idToken";
+
+/** A site that has been checked: whoever holds one needs no checks of their own. Made by {@link siteFrom} only. */
+export interface Site {
+  readonly name: string;
+  readonly domain: string;
+  readonly port: number;
+  readonly upstream: string;
+  readonly emailDomains: readonly string[];
+  readonly allowedGroups: readonly string[];
+  readonly metricsPort: number;
+  readonly identityHeaders: readonly Identity[];
+  readonly cookieExpire: string;
+  readonly cookieRefresh: string;
+  readonly clientMaxBodySize: string;
+  readonly proxyReadTimeout: string;
+  readonly certificates: string;
+}
+
+const identities = ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"] as const;
+
+/** The shape of {@link SiteArgs}; also the source of the JSON Schema for editors. */
+export const siteSchema = z.strictObject(
+  {
+    domain: checks.domain,
+    port: checks.wholeNumber(1024, 65535),
+    upstream: checks.upstreamUrl,
+    emailDomains: checks
+      .listOf(checks.domain, 'e-mail domains like "example.com"')
+      .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') }),
+    allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+    metricsPort: checks.wholeNumber(1024, 65535).optional(),
+    identityHeaders: checks
+      .listOf(z.enum(identities, { error: checks.expected(`one of ${identities.join(", ")}`) }), identities.join(", "))
+      .default(["user", "email", "preferredUsername", "groups"]),
+    cookieExpire: checks.duration.default("168h"),
+    cookieRefresh: checks.duration.default("50m"),
+    clientMaxBodySize: checks.size.default("10m"),
+    proxyReadTimeout: checks.duration.default("60s"),
+    certificates: checks.absolutePath.optional(),
+  },
+  { error: checks.expected("a site's settings (domain, port, upstream, emailDomains, …)") },
+);
+
+/** The port of a site's metrics; `undefined` where neither it nor the site's port is a number. */
+export function metricsPortOf(args: { readonly port?: unknown; readonly metricsPort?: unknown }): number | undefined {
+  if (typeof args.metricsPort === "number") return args.metricsPort;
+  return typeof args.port === "number" ? args.port + 10_000 : undefined;
+}
+
+/** Fills the defaults of arguments that have passed {@link siteSchema}. */
+export function withDefaults(name: string, checked: z.output<typeof siteSchema>): Site {
+  return {
+    ...checked,
+    name,
+    metricsPort: checked.metricsPort ?? checked.port + 10_000,
+    certificates: checked.certificates ?? `/data/certs/${checked.domain}`,
+  };
+}
+
+/** Seconds of a duration such as `50m`. */
+export function seconds(duration: string): number {
+  const unit = { s: 1, m: 60, h: 3600 }[duration.slice(-1)];
+  return Number(duration.slice(0, -1)) * (unit ?? Number.NaN);
+}
+
+/** Rules that need more than one setting of a site. Takes what is there, also where other settings are wrong. */
+export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+  const found: string[] = [];
+  const metrics = metricsPortOf(args);
+  if (args.metricsPort === undefined && metrics !== undefined && metrics > 65_535) {
+    found.push(`port ${String(args.port)} leaves no default for metricsPort (port + 10000); give one from 1024 to 65535`);
+  }
+  if (args.metricsPort !== undefined && args.metricsPort === args.port) {
+    found.push(`metricsPort ${String(args.metricsPort)} is also the site's port; give it its own`);
+  }
+  const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
+  if (typeof cookieExpire === "string" && typeof cookieRefresh === "string" && seconds(cookieRefresh) >= seconds(cookieExpire)) {
+    found.push(`cookieRefresh must be shorter than cookieExpire (${cookieExpire}), got "${cookieRefresh}"`);
+  }
+  return found;
+}
+
+/**
+ * Checks a site that stands by itself. (An environment's sites are checked together, against each other too.)
+ * @throws ConfigError with everything that is wrong
+ */
+export function siteFrom(name: string, args: SiteArgs, source = "ProtectedSite"): Site {
+  const where = `site "${name}"`;
+  const at = (path: readonly PropertyKey[]) => ({ where, field: path.join(".") });
+  const named = checks.resourceName.safeParse(name);
+  const parsed = siteSchema.safeParse(args);
+  const problems = [
+    ...(named.success ? [] : [{ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` }]),
+    ...(parsed.success ? [] : checks.problemsOf(siteSchema, parsed.error, at)),
+    ...contradictions(args).map((what) => ({ where, what })),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(source, problems);
+  return withDefaults(name, parsed.data);
+}

@@ -1,0 +1,145 @@
+/** What an environment is, as its owner writes it in `stacks/Pulumi.<environment>.yaml`, and the checks on all of it. */
+import { z } from "zod";
+
+import * as checks from "../components/site/checks.ts";
+import { ConfigError, type Problem } from "../components/site/errors.ts";
+import { contradictions, metricsPortOf, type Site, siteSchema, withDefaults } from "../components/site/site.ts";
+
+/** A proxy host: where it is, and how it proves that it is the one. */
+export const hostSchema = z.strictObject(
+  {
+    name: checks.resourceName,
+    address: checks.address,
+    port: checks.wholeNumber(1, 65535).default(22),
+    hostKey: checks.sshHostKey,
+  },
+  { error: checks.expected("a host's settings (name, address, hostKey)") },
+);
+
+/** The oauth2-proxy that hosts run: a release's archive, and its checksum. */
+export const oauth2ProxySchema = z.strictObject(
+  { version: checks.version, url: checks.httpsUrl, sha256: checks.sha256 },
+  { error: checks.expected("an oauth2-proxy release (version, url, sha256)") },
+);
+
+/** https://github.com/oauth2-proxy/oauth2-proxy/releases/tag/v7.15.5, the oldest without a known vulnerability. */
+const oauth2ProxyDefault = {
+  version: "7.15.5",
+  url: "https://github.com/oauth2-proxy/oauth2-proxy/releases/download/v7.15.5/oauth2-proxy-v7.15.5.linux-amd64.tar.gz",
+  sha256: "f63f94bf72c5f46ab002a0a275aa8b3cf19b4d828aed08a13978cb9a62c3a1fd",
+};
+
+/** The shape of an environment; also the source of the JSON Schema for editors. */
+export const environmentSchema = z.strictObject({
+  tenantId: checks.guid,
+  adminUser: checks.userName.default("admin"),
+  oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
+  allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
+  hosts: checks
+    .listOf(hostSchema, "hosts")
+    .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),
+  sites: z.record(z.string(), siteSchema, { error: checks.expected("a map from a site's name to its settings") }),
+});
+
+/** A proxy host of an environment. */
+export type Host = z.output<typeof hostSchema>;
+/** An environment that has been checked. Made by {@link environmentFrom} only. */
+export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & { readonly sites: readonly Site[] };
+
+/** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret one. */
+export const settingNames = [...Object.keys(environmentSchema.shape), "adminPrivateKey"];
+
+/**
+ * Checks an environment as a whole.
+ * @param settings the values under their names, as they came
+ * @param source the file that the user edits, for example `stacks/Pulumi.prod.yaml`
+ * @throws ConfigError with everything that is wrong
+ */
+export function environmentFrom(settings: unknown, source: string): Environment {
+  const parsed = environmentSchema.safeParse(settings);
+  const problems = [
+    ...(parsed.success ? [] : checks.problemsOf(environmentSchema, parsed.error, (path) => placeIn(settings, path))),
+    ...siteProblems(entriesOf(settings, "sites")),
+    ...hostProblems(settings),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(source, problems);
+  const sites = Object.entries(parsed.data.sites).map(([name, site]) => withDefaults(name, site));
+  return { ...parsed.data, sites };
+}
+
+function placeIn(settings: unknown, path: readonly PropertyKey[]): { where: string; field: string } {
+  const [section, key, ...rest] = path;
+  if (section === "sites" && key !== undefined) return { where: `site "${String(key)}"`, field: rest.join(".") };
+  if (section === "hosts" && key !== undefined) {
+    const name = at(at(at(settings, "hosts"), key), "name");
+    const where = typeof name === "string" ? `host "${name}"` : `host ${Number(key) + 1} of the list`;
+    return { where, field: rest.join(".") };
+  }
+  return { where: "", field: path.join(".") };
+}
+
+/** Checks of sites against each other. Takes what is there, also where other settings are wrong. */
+function siteProblems(sites: readonly (readonly [name: string, args: object])[]): Problem[] {
+  const problems: Problem[] = [];
+  const portUsers = new Map<number, string>();
+  const domainUsers = new Map<string, string>();
+  if (sites.length === 0) problems.push({ where: "", what: "sites must have at least one site" });
+  for (const [name, args] of sites) {
+    const where = `site "${name}"`;
+    const named = checks.resourceName.safeParse(name);
+    if (!named.success) problems.push({ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` });
+    problems.push(...contradictions(args).map((what) => ({ where, what })));
+
+    const domain = at(args, "domain");
+    if (typeof domain === "string") {
+      const other = domainUsers.get(domain);
+      if (other !== undefined) {
+        problems.push({ where, what: `domain ${domain} is already used by site "${other}"; give each site its own` });
+      } else domainUsers.set(domain, name);
+    }
+
+    const port = at(args, "port");
+    const metricsPort = metricsPortOf(args);
+    for (const [field, number, user] of [
+      ["port", port, `site "${name}"`],
+      ["metricsPort", metricsPort, `the metrics of site "${name}"`],
+    ] as const) {
+      if (typeof number !== "number" || (field === "metricsPort" && number === port)) continue;
+      const other = portUsers.get(number);
+      if (other !== undefined) {
+        problems.push({ where, what: `${field} ${number} is already used by ${other}; give each site its own` });
+      } else portUsers.set(number, user);
+    }
+  }
+  return problems;
+}
+
+function hostProblems(settings: unknown): Problem[] {
+  const problems: Problem[] = [];
+  const seen = { name: new Map<string, number>(), address: new Map<string, number>() };
+  for (const [index, host] of entriesOf(settings, "hosts")) {
+    for (const field of ["name", "address"] as const) {
+      const value = at(host, field);
+      if (typeof value !== "string") continue;
+      const first = seen[field].get(value);
+      if (first === undefined) seen[field].set(value, Number(index));
+      else {
+        const where = `host ${Number(index) + 1} of the list`;
+        problems.push({ where, what: `${field} ${value} is already used by host ${first + 1}; give each host its own` });
+      }
+    }
+  }
+  return problems;
+}
+
+function entriesOf(settings: unknown, section: string): [string, object][] {
+  const values = at(settings, section);
+  if (typeof values !== "object" || values === null) return [];
+  return Object.entries(values).filter((entry): entry is [string, object] => typeof entry[1] === "object" && entry[1] !== null);
+}
+
+function at(value: unknown, key: PropertyKey): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<PropertyKey, unknown>)[key]
+    : undefined;
+}

@@ -1,0 +1,51 @@
+/** The only reader of the stack's configuration. */
+import * as pulumi from "@pulumi/pulumi";
+
+import { ConfigError } from "../components/site/errors.ts";
+import { type Environment, environmentFrom, settingNames } from "./environment.ts";
+import { closest } from "fastest-levenshtein";
+
+/** An environment, and the administrator's private SSH key where the configuration holds one (secret). */
+export interface Settings {
+  readonly environment: Environment;
+  /** Without it, the SSH agent of whoever runs the engine is asked. */
+  readonly adminPrivateKey: pulumi.Output<string> | undefined;
+}
+
+/** @throws ConfigError with everything that is wrong in the stack's file */
+export function readSettings(): Settings {
+  const source = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
+  const config = new pulumi.Config();
+  const prefix = `${config.name}:`;
+  const values = Object.entries(pulumi.runtime.allConfig())
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, value]) => [key.slice(prefix.length), value] as const);
+
+  const unknown = values.filter(([key]) => !settingNames.includes(key));
+  const misspelt = unknown.map(([key]) => ({
+    where: "",
+    what: `"${prefix}${key}" is not a known key; did you mean "${prefix}${closest(key, settingNames)}"?`,
+  }));
+  const known = values.filter(([key]) => settingNames.includes(key) && key !== "adminPrivateKey");
+  const settings = Object.fromEntries(known.map(([key, value]) => [key, parsed(value)]));
+
+  let environment: Environment;
+  try {
+    environment = environmentFrom(settings, source);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(source, [...misspelt, ...error.problems]);
+    throw error;
+  }
+  if (misspelt.length > 0) throw new ConfigError(source, misspelt);
+  return { environment, adminPrivateKey: config.getSecret("adminPrivateKey") };
+}
+
+/** The engine hands over lists, maps, numbers and truth values as JSON, and texts as they are. */
+function parsed(value: string): unknown {
+  if (!/^(?:[[{]|true$|false$)/.test(value)) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,25 @@
+/** Sites for tests: each test names only what it is about. */
+import { siteFrom, type Site, type SiteArgs } from "../components/site/site.ts";
+
+/** The tenant of tests and of the lab. */
+export const tenantId = "5f0c0de0-1111-4222-8333-444455556666";
+
+/** A small site, with what the test gives in place of the usual. */
+export function site(given: Partial<SiteArgs> = {}, name = "wiki"): Site {
+  return siteFrom(name, {
+    domain: "wiki.example.com",
+    port: 4181,
+    upstream: "http://127.0.0.1:3001",
+    emailDomains: ["example.com"],
+    ...given,
+  });
+}
+
+/** The site of the source design, with everything that it asks to be told to the backend. */
+export const codeRefolUs = siteFrom("code", {
+  domain: "code.refol.us",
+  port: 4180,
+  upstream: "http://127.0.0.1:3000",
+  emailDomains: ["refol.us"],
+  identityHeaders: ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"],
+});
