@@ -3,7 +3,13 @@ import { z } from "zod";
 
 import * as checks from "../components/site/checks.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
-import { contradictions, metricsPortOf, type Site, siteSchema, withDefaults } from "../components/site/site.ts";
+import {
+  contradictions,
+  metricsPortOf,
+  type Site,
+  siteSchema,
+  withDefaults,
+} from "../components/site/site.ts";
 
 /** A proxy host: where it is, and how it proves that it is the one. */
 export const hostSchema = z.strictObject(
@@ -38,13 +44,17 @@ export const environmentSchema = z.strictObject({
   hosts: checks
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),
-  sites: z.record(z.string(), siteSchema, { error: checks.expected("a map from a site's name to its settings") }),
+  sites: z.record(z.string(), siteSchema, {
+    error: checks.expected("a map from a site's name to its settings"),
+  }),
 });
 
 /** A proxy host of an environment. */
 export type Host = z.output<typeof hostSchema>;
 /** An environment that has been checked. Made by {@link environmentFrom} only. */
-export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & { readonly sites: readonly Site[] };
+export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & {
+  readonly sites: readonly Site[];
+};
 
 /** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret one. */
 export const settingNames = [...Object.keys(environmentSchema.shape), "adminPrivateKey"];
@@ -58,7 +68,9 @@ export const settingNames = [...Object.keys(environmentSchema.shape), "adminPriv
 export function environmentFrom(settings: unknown, source: string): Environment {
   const parsed = environmentSchema.safeParse(settings);
   const problems = [
-    ...(parsed.success ? [] : checks.problemsOf(environmentSchema, parsed.error, (path) => placeIn(settings, path))),
+    ...(parsed.success
+      ? []
+      : checks.problemsOf(environmentSchema, parsed.error, (path) => placeIn(settings, path))),
     ...siteProblems(entriesOf(settings, "sites")),
     ...hostProblems(settings),
   ];
@@ -69,7 +81,8 @@ export function environmentFrom(settings: unknown, source: string): Environment 
 
 function placeIn(settings: unknown, path: readonly PropertyKey[]): { where: string; field: string } {
   const [section, key, ...rest] = path;
-  if (section === "sites" && key !== undefined) return { where: `site "${String(key)}"`, field: rest.join(".") };
+  if (section === "sites" && key !== undefined)
+    return { where: `site "${String(key)}"`, field: rest.join(".") };
   if (section === "hosts" && key !== undefined) {
     const name = at(at(at(settings, "hosts"), key), "name");
     const where = typeof name === "string" ? `host "${name}"` : `host ${Number(key) + 1} of the list`;
@@ -87,29 +100,33 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
   for (const [name, args] of sites) {
     const where = `site "${name}"`;
     const named = checks.resourceName.safeParse(name);
-    if (!named.success) problems.push({ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` });
+    if (!named.success)
+      problems.push({ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` });
     problems.push(...contradictions(args).map((what) => ({ where, what })));
 
     const domain = at(args, "domain");
     if (typeof domain === "string") {
       const other = domainUsers.get(domain);
       if (other !== undefined) {
-        problems.push({ where, what: `domain ${domain} is already used by site "${other}"; give each site its own` });
+        problems.push({
+          where,
+          what: `domain ${domain} is already used by site "${other}"; give each site its own`,
+        });
       } else domainUsers.set(domain, name);
     }
 
-    const port = at(args, "port");
-    const metricsPort = metricsPortOf(args);
-    for (const [field, number, user] of [
-      ["port", port, `site "${name}"`],
-      ["metricsPort", metricsPort, `the metrics of site "${name}"`],
-    ] as const) {
-      if (typeof number !== "number" || (field === "metricsPort" && number === port)) continue;
+    const takes = (field: string, number: unknown, user: string): boolean => {
+      if (typeof number !== "number") return true;
       const other = portUsers.get(number);
-      if (other !== undefined) {
-        problems.push({ where, what: `${field} ${number} is already used by ${other}; give each site its own` });
-      } else portUsers.set(number, user);
-    }
+      if (other === undefined) portUsers.set(number, user);
+      else problems.push({ where, what: `${field} ${number} is already used by ${other}; give each site its own` });
+      return other === undefined;
+    };
+    const port = at(args, "port");
+    const own = takes("port", port, where);
+    const metricsPort = at(args, "metricsPort");
+    // The default follows the port: where that is wrong, one sentence is enough.
+    if (own && metricsPort !== port) takes("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
   }
   return problems;
 }
@@ -125,7 +142,10 @@ function hostProblems(settings: unknown): Problem[] {
       if (first === undefined) seen[field].set(value, Number(index));
       else {
         const where = `host ${Number(index) + 1} of the list`;
-        problems.push({ where, what: `${field} ${value} is already used by host ${first + 1}; give each host its own` });
+        problems.push({
+          where,
+          what: `${field} ${value} is already used by host ${first + 1}; give each host its own`,
+        });
       }
     }
   }
@@ -135,7 +155,9 @@ function hostProblems(settings: unknown): Problem[] {
 function entriesOf(settings: unknown, section: string): [string, object][] {
   const values = at(settings, section);
   if (typeof values !== "object" || values === null) return [];
-  return Object.entries(values).filter((entry): entry is [string, object] => typeof entry[1] === "object" && entry[1] !== null);
+  return Object.entries(values).filter(
+    (entry): entry is [string, object] => typeof entry[1] === "object" && entry[1] !== null,
+  );
 }
 
 function at(value: unknown, key: PropertyKey): unknown {

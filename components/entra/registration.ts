@@ -34,7 +34,7 @@ export class Registration extends pulumi.ComponentResource {
     const child = { parent: this };
     const withGroups = site.allowedGroups.length > 0;
     // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
-    const owners = [azuread.getClientConfigOutput({}, child).objectId];
+    const owners = [azuread.getClientConfigOutput(child).objectId];
 
     const application = new azuread.Application(
       name,
@@ -73,7 +73,8 @@ export class Registration extends pulumi.ComponentResource {
       `${name}-consent`,
       {
         servicePrincipalObjectId: principal.objectId,
-        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId: graph }, child).objectId,
+        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId: graph }, child)
+          .objectId,
         claimValues: Object.keys(signInPermissions),
       },
       child,

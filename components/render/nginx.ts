@@ -5,7 +5,16 @@
 import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
 import { type Identity, seconds, type Site } from "../site/site.ts";
 import { header } from "./header.ts";
-import { type Arg, block, comment, type Directive, expr, ifEquals, type Item, printNginx } from "./nginx-conf.ts";
+import {
+  type Arg,
+  block,
+  comment,
+  type Directive,
+  expr,
+  ifEquals,
+  type Item,
+  printNginx,
+} from "./nginx-conf.ts";
 
 /** The text of `/etc/nginx/sites-enabled/<domain>.conf`. */
 export function nginxSite(site: Site): string {
@@ -51,14 +60,20 @@ function upstreams(site: Site): Directive[] {
   const { host } = new URL(site.upstream);
   const server = /:\d+$/.test(host) ? host : `${host}:${site.upstream.startsWith("https:") ? 443 : 80}`;
   return [
-    block(["upstream", instanceName(site.domain)], [
-      ["server", `127.0.0.1:${site.port}`],
-      ["keepalive", 32],
-    ]),
-    block(["upstream", backend(site)], [
-      ["server", server],
-      ["keepalive", 32],
-    ]),
+    block(
+      ["upstream", instanceName(site.domain)],
+      [
+        ["server", `127.0.0.1:${site.port}`],
+        ["keepalive", 32],
+      ],
+    ),
+    block(
+      ["upstream", backend(site)],
+      [
+        ["server", server],
+        ["keepalive", 32],
+      ],
+    ),
   ];
 }
 
@@ -81,90 +96,121 @@ function refreshedCookies(site: Site) {
   }));
   return {
     maps: parts.map(({ value, setCookie, cookie }) =>
-      block(["map", expr(value), expr(setCookie)], [
-        [expr(""), ""],
-        ["default", expr(`${cookie}=${value}; ${attributes}`)],
-      ]),
+      block(
+        ["map", expr(value), expr(setCookie)],
+        [
+          [expr(""), ""],
+          ["default", expr(`${cookie}=${value}; ${attributes}`)],
+        ],
+      ),
     ),
     fromAnswer: parts.map(({ answer, value }): Directive => ["auth_request_set", expr(value), expr(answer)]),
-    toBrowser: parts.map(({ setCookie }): Directive => ["add_header", "Set-Cookie", expr(setCookie), "always"]),
+    toBrowser: parts.map(({ setCookie }): Directive => [
+      "add_header",
+      "Set-Cookie",
+      expr(setCookie),
+      "always",
+    ]),
   };
 }
 
 function httpServer(site: Site): Directive {
-  return block(["server"], [
-    ["listen", 80],
-    ["listen", "[::]:80"],
-    ["server_name", site.domain],
-    ["server_tokens", "off"],
-    openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
-    acmeChallenge(),
-  ]);
+  return block(
+    ["server"],
+    [
+      ["listen", 80],
+      ["listen", "[::]:80"],
+      ["server_name", site.domain],
+      ["server_tokens", "off"],
+      openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
+      acmeChallenge(),
+    ],
+  );
 }
 
 function httpsServer(site: Site): Directive {
   const at = paths(site.domain);
   const oauth2Proxy = `http://${instanceName(site.domain)}`;
-  return block(["server"], [
-    ["listen", 443, "ssl", "http2"],
-    ["listen", "[::]:443", "ssl", "http2"],
-    ["server_name", site.domain],
-    ["server_tokens", "off"],
-    ["ssl_certificate", `${site.certificates}/fullchain.pem`],
-    ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
-    ["ssl_protocols", "TLSv1.2", "TLSv1.3"],
-    ["ssl_session_cache", "shared:protected-sites:10m"],
-    ["ssl_session_tickets", "off"],
-    ...onEveryAnswer,
-    ["client_max_body_size", site.clientMaxBodySize],
-    ["include", at.generation],
-
-    comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
-    ["auth_request", authLocation],
-    ["error_page", 401, "=", signInLocation],
-    ...answerVariables(),
-    ...refreshedCookies(site).fromAnswer,
-
-    protectedLocation(["/"], [
+  return block(
+    ["server"],
+    [
+      ["listen", 443, "ssl", "http2"],
+      ["listen", "[::]:443", "ssl", "http2"],
+      ["server_name", site.domain],
+      ["server_tokens", "off"],
+      ["ssl_certificate", `${site.certificates}/fullchain.pem`],
+      ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
+      ["ssl_protocols", "TLSv1.2", "TLSv1.3"],
+      ["ssl_session_cache", "shared:protected-sites:10m"],
+      ["ssl_session_tickets", "off"],
       ...onEveryAnswer,
-      ...refreshedCookies(site).toBrowser,
-      ...toBackend(site),
-      ["proxy_read_timeout", site.proxyReadTimeout],
-    ]),
-    openLocation(["~", expr("/\\.ht")], [["return", 404]]),
+      ["client_max_body_size", site.clientMaxBodySize],
+      ["include", at.generation],
 
-    comment("The sign-in, its callback and the sign-out."),
-    openLocation(["/oauth2/"], [...toOauth2Proxy(site), ["proxy_pass", oauth2Proxy]]),
-    openLocation(["=", "/oauth2/auth"], [["return", 404]]),
-    openLocation(["=", "/oauth2/signed-out"], [
-      ["default_type", "text/html"],
-      ["alias", `${at.current}/signed-out.html`],
-    ]),
-    internalLocation(["=", authLocation], [
-      ...toOauth2Proxy(site),
-      ...withoutBody,
-      // oauth2-proxy's own requests to Entra have no time-out.
-      ["proxy_connect_timeout", "5s"],
-      ["proxy_read_timeout", "10s"],
-      ["proxy_pass", `${oauth2Proxy}/oauth2/auth`],
-    ]),
-    comment("A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401."),
-    internalLocation(["=", signInLocation], [
-      ifEquals("$protected_sites_navigation", 0, ["return", 401]),
-      ...toOauth2Proxy(site, expr(`https://${site.domain}$request_uri`)),
-      ...withoutBody,
-      ["proxy_method", "GET"],
-      ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
-    ]),
+      comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
+      ["auth_request", authLocation],
+      ["error_page", 401, "=", signInLocation],
+      ...answerVariables(),
+      ...refreshedCookies(site).fromAnswer,
 
-    acmeChallenge(),
-    comment("For the push: which generation answers. Only the host itself may ask."),
-    openLocation(["=", "/.well-known/protected-sites/generation"], [
-      ["default_type", "text/plain"],
-      ifEquals("$protected_sites_from_host", 0, ["return", 404]),
-      ["return", 200, expr(`${site.domain} $protected_sites_generation`)],
-    ]),
-  ]);
+      protectedLocation(
+        ["/"],
+        [
+          ...onEveryAnswer,
+          ...refreshedCookies(site).toBrowser,
+          ...toBackend(site),
+          ["proxy_read_timeout", site.proxyReadTimeout],
+        ],
+      ),
+      openLocation(["~", expr("/\\.ht")], [["return", 404]]),
+
+      comment("The sign-in, its callback and the sign-out."),
+      openLocation(["/oauth2/"], [...toOauth2Proxy(site), ["proxy_pass", oauth2Proxy]]),
+      openLocation(["=", "/oauth2/auth"], [["return", 404]]),
+      openLocation(
+        ["=", "/oauth2/signed-out"],
+        [
+          ["default_type", "text/html"],
+          ["alias", `${at.current}/signed-out.html`],
+        ],
+      ),
+      internalLocation(
+        ["=", authLocation],
+        [
+          ...toOauth2Proxy(site),
+          ...withoutBody,
+          // oauth2-proxy's own requests to Entra have no time-out.
+          ["proxy_connect_timeout", "5s"],
+          ["proxy_read_timeout", "10s"],
+          ["proxy_pass", `${oauth2Proxy}/oauth2/auth`],
+        ],
+      ),
+      comment(
+        "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
+      ),
+      internalLocation(
+        ["=", signInLocation],
+        [
+          ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+          ...toOauth2Proxy(site, expr(`https://${site.domain}$request_uri`)),
+          ...withoutBody,
+          ["proxy_method", "GET"],
+          ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
+        ],
+      ),
+
+      acmeChallenge(),
+      comment("For the push: which generation answers. Only the host itself may ask."),
+      openLocation(
+        ["=", "/.well-known/protected-sites/generation"],
+        [
+          ["default_type", "text/plain"],
+          ifEquals("$protected_sites_from_host", 0, ["return", 404]),
+          ["return", 200, expr(`${site.domain} $protected_sites_generation`)],
+        ],
+      ),
+    ],
+  );
 }
 
 const authLocation = "/oauth2/-/auth";
@@ -188,14 +234,19 @@ function internalLocation(match: Match, holds: readonly Item[]): Directive {
 }
 
 function acmeChallenge(): Directive {
-  return openLocation(["^~", "/.well-known/acme-challenge/"], [
-    ["default_type", "text/plain"],
-    ["root", "/var/www/certbot"],
-  ]);
+  return openLocation(
+    ["^~", "/.well-known/acme-challenge/"],
+    [
+      ["default_type", "text/plain"],
+      ["root", "/var/www/certbot"],
+    ],
+  );
 }
 
 /** A location with an `add_header` of its own inherits none, so it repeats these. */
-const onEveryAnswer: readonly Directive[] = [["add_header", "Strict-Transport-Security", "max-age=63072000", "always"]];
+const onEveryAnswer: readonly Directive[] = [
+  ["add_header", "Strict-Transport-Security", "max-age=63072000", "always"],
+];
 
 function answerVariables(): Directive[] {
   return identityHeaders.map(([identity, , answer]) => [

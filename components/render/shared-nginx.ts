@@ -15,34 +15,49 @@ export function sharedNginx(): string {
     ["variables_hash_max_size", 4096],
     ["server_names_hash_bucket_size", 256],
 
-    block(["map", expr("$http_upgrade"), expr("$protected_sites_connection")], [
-      ["default", "upgrade"],
-      [expr(""), ""],
-    ]),
+    block(
+      ["map", expr("$http_upgrade"), expr("$protected_sites_connection")],
+      [
+        ["default", "upgrade"],
+        [expr(""), ""],
+      ],
+    ),
     comment("Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML."),
-    block(["map", expr("$http_sec_fetch_mode:$http_accept"), expr("$protected_sites_navigation")], [
-      ["default", 0],
-      [expr("~^navigate:"), 1],
-      [expr("~^:.*text/html"), 1],
-    ]),
-    block(["geo", expr("$protected_sites_from_host")], [
-      ["default", 0],
-      ["127.0.0.0/8", 1],
-      ["::1", 1],
-    ]),
+    block(
+      ["map", expr("$http_sec_fetch_mode:$http_accept"), expr("$protected_sites_navigation")],
+      [
+        ["default", 0],
+        [expr("~^navigate:"), 1],
+        [expr("~^:.*text/html"), 1],
+      ],
+    ),
+    block(
+      ["geo", expr("$protected_sites_from_host")],
+      [
+        ["default", 0],
+        ["127.0.0.0/8", 1],
+        ["::1", 1],
+      ],
+    ),
     ...withoutSessionCookies(),
 
     comment("A name that is none of ours gets no certificate and no content."),
-    block(["server"], [
-      ["listen", 80, "default_server"],
-      ["listen", "[::]:80", "default_server"],
-      ["return", 444],
-    ]),
-    block(["server"], [
-      ["listen", 443, "ssl", "http2", "default_server"],
-      ["listen", "[::]:443", "ssl", "http2", "default_server"],
-      ["ssl_reject_handshake", "on"],
-    ]),
+    block(
+      ["server"],
+      [
+        ["listen", 80, "default_server"],
+        ["listen", "[::]:80", "default_server"],
+        ["return", 444],
+      ],
+    ),
+    block(
+      ["server"],
+      [
+        ["listen", 443, "ssl", "http2", "default_server"],
+        ["listen", "[::]:443", "ssl", "http2", "default_server"],
+        ["ssl_reject_handshake", "on"],
+      ],
+    ),
   ]);
 }
 
@@ -53,20 +68,28 @@ export function sharedNginx(): string {
 function withoutSessionCookies(): Directive[] {
   const step = (number: number) => (number === 0 ? "$http_cookie" : `$protected_sites_cookie_${number}`);
   const removed = Array.from({ length: cookiesRemoved }, (_, index) =>
-    block(["map", expr(step(index)), expr(step(index + 1))], [
-      ["default", expr(step(index))],
+    block(
+      ["map", expr(step(index)), expr(step(index + 1))],
       [
-        expr(`~^(?<protected_sites_before>.*?)(?:^|; ?)${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`),
-        expr("$protected_sites_before$protected_sites_after"),
+        ["default", expr(step(index))],
+        [
+          expr(
+            `~^(?<protected_sites_before>.*?)(?:^|; ?)${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
+          ),
+          expr("$protected_sites_before$protected_sites_after"),
+        ],
       ],
-    ]),
+    ),
   );
   return [
     ...removed,
-    block(["map", expr(step(cookiesRemoved)), expr("$protected_sites_cookie")], [
-      ["default", expr(step(cookiesRemoved))],
-      [expr(`~${cookiePrefix}`), ""],
-      [expr("~^; ?(?<protected_sites_rest>.*)$"), expr("$protected_sites_rest")],
-    ]),
+    block(
+      ["map", expr(step(cookiesRemoved)), expr("$protected_sites_cookie")],
+      [
+        ["default", expr(step(cookiesRemoved))],
+        [expr(`~${cookiePrefix}`), ""],
+        [expr("~^; ?(?<protected_sites_rest>.*)$"), expr("$protected_sites_rest")],
+      ],
+    ),
   ];
 }

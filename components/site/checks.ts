@@ -82,7 +82,10 @@ export const sshHostKey = text(
 );
 
 /** An absolute path made of plain characters. */
-export const absolutePath = text(/^(?:\/[\w.@+-]+)+$/, 'an absolute path like "/data/certs/wiki.example.com"');
+export const absolutePath = text(
+  /^(?:\/[\w.@+-]+)+$/,
+  'an absolute path like "/data/certs/wiki.example.com"',
+);
 
 /** A Unix user name. */
 export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
@@ -133,6 +136,7 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 function unwrap(schema: unknown): unknown {
   let at = schema;
-  while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
+  while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault)
+    at = at.unwrap();
   return at;
 }

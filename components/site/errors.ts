@@ -13,7 +13,9 @@ export class ConfigError extends Error {
 
   /** @param source the file that the user edits, for example `stacks/Pulumi.prod.yaml`. */
   constructor(source: string, problems: readonly Problem[]) {
-    super(problems.map(({ where, what }) => `${[source, where].filter(Boolean).join(", ")}: ${what}`).join("\n"));
+    super(
+      problems.map(({ where, what }) => `${[source, where].filter(Boolean).join(", ")}: ${what}`).join("\n"),
+    );
     this.problems = problems;
   }
 }

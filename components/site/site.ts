@@ -70,7 +70,10 @@ export const siteSchema = z.strictObject(
     allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
     metricsPort: checks.wholeNumber(1024, 65535).optional(),
     identityHeaders: checks
-      .listOf(z.enum(identities, { error: checks.expected(`one of ${identities.join(", ")}`) }), identities.join(", "))
+      .listOf(
+        z.enum(identities, { error: checks.expected(`one of ${identities.join(", ")}`) }),
+        identities.join(", "),
+      )
       .default(["user", "email", "preferredUsername", "groups"]),
     cookieExpire: checks.duration.default("168h"),
     cookieRefresh: checks.duration.default("50m"),
@@ -82,7 +85,10 @@ export const siteSchema = z.strictObject(
 );
 
 /** The port of a site's metrics; `undefined` where neither it nor the site's port is a number. */
-export function metricsPortOf(args: { readonly port?: unknown; readonly metricsPort?: unknown }): number | undefined {
+export function metricsPortOf(args: {
+  readonly port?: unknown;
+  readonly metricsPort?: unknown;
+}): number | undefined {
   if (typeof args.metricsPort === "number") return args.metricsPort;
   return typeof args.port === "number" ? args.port + 10_000 : undefined;
 }
@@ -108,13 +114,19 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   const found: string[] = [];
   const metrics = metricsPortOf(args);
   if (args.metricsPort === undefined && metrics !== undefined && metrics > 65_535) {
-    found.push(`port ${String(args.port)} leaves no default for metricsPort (port + 10000); give one from 1024 to 65535`);
+    found.push(
+      `port ${String(args.port)} leaves no default for metricsPort (port + 10000); give one from 1024 to 65535`,
+    );
   }
   if (args.metricsPort !== undefined && args.metricsPort === args.port) {
     found.push(`metricsPort ${String(args.metricsPort)} is also the site's port; give it its own`);
   }
   const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
-  if (typeof cookieExpire === "string" && typeof cookieRefresh === "string" && seconds(cookieRefresh) >= seconds(cookieExpire)) {
+  if (
+    typeof cookieExpire === "string" &&
+    typeof cookieRefresh === "string" &&
+    seconds(cookieRefresh) >= seconds(cookieExpire)
+  ) {
     found.push(`cookieRefresh must be shorter than cookieExpire (${cookieExpire}), got "${cookieRefresh}"`);
   }
   return found;
@@ -130,7 +142,9 @@ export function siteFrom(name: string, args: SiteArgs, source = "ProtectedSite")
   const named = checks.resourceName.safeParse(name);
   const parsed = siteSchema.safeParse(args);
   const problems = [
-    ...(named.success ? [] : [{ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` }]),
+    ...(named.success
+      ? []
+      : [{ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` }]),
     ...(parsed.success ? [] : checks.problemsOf(siteSchema, parsed.error, at)),
     ...contradictions(args).map((what) => ({ where, what })),
   ];

@@ -1,0 +1,206 @@
+import { describe, expect, test } from "vitest";
+
+import { ConfigError } from "../../../components/site/errors.ts";
+import { environmentFrom } from "../../../infra/environment.ts";
+import { tenantId } from "../../sites.ts";
+
+const hostKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)} lab`;
+const wiki = {
+  domain: "wiki.example.com",
+  port: 4180,
+  upstream: "http://127.0.0.1:3000",
+  emailDomains: ["example.com"],
+};
+const code = { ...wiki, domain: "code.example.com", port: 4181 };
+const edge1 = { name: "edge-1", address: "10.0.0.11", hostKey };
+
+function environment(given: Record<string, unknown> = {}): Record<string, unknown> {
+  return { tenantId, hosts: [edge1], sites: { code, wiki }, ...given };
+}
+
+function refusal(settings: unknown): string[] {
+  try {
+    environmentFrom(settings, "stacks/Pulumi.prod.yaml");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+    throw error;
+  }
+  return [];
+}
+
+const withWiki = (given: Record<string, unknown>) =>
+  environment({ sites: { code, wiki: { ...wiki, ...given } } });
+const withHost = (given: Record<string, unknown>) => environment({ hosts: [{ ...edge1, ...given }] });
+
+test("a right environment is accepted, and its defaults are filled in", () => {
+  const checked = environmentFrom(environment(), "stacks/Pulumi.prod.yaml");
+  expect(checked.hosts[0]).toMatchObject({ name: "edge-1", port: 22 });
+  expect(checked.sites.map((site) => site.name)).toEqual(["code", "wiki"]);
+  expect(checked.sites[1]).toMatchObject({
+    metricsPort: 14180,
+    certificates: "/data/certs/wiki.example.com",
+  });
+  expect(checked.oauth2Proxy.version).toBe("7.15.5");
+});
+
+describe("one mistake, one sentence", () => {
+  test.each([
+    [
+      "a URL where a domain belongs",
+      withWiki({ domain: "https://wiki.example.com" }),
+      'site "wiki": domain must be a bare host name in lower case like "wiki.example.com", got "https://wiki.example.com"',
+    ],
+    [
+      "a port used twice",
+      withWiki({ port: 4181 }),
+      'site "wiki": port 4181 is already used by site "code"; give each site its own',
+    ],
+    [
+      "a port out of range",
+      withWiki({ port: 80 }),
+      'site "wiki": port must be a whole number from 1024 to 65535, got 80',
+    ],
+    [
+      "a metrics port in collision",
+      withWiki({ metricsPort: 4181 }),
+      'site "wiki": metricsPort 4181 is already used by site "code"; give each site its own',
+    ],
+    [
+      "a port on another site's metrics",
+      withWiki({ port: 14181 }),
+      'site "wiki": port 14181 is already used by the metrics of site "code"; give each site its own',
+    ],
+    [
+      "a metrics port that is the site's own port",
+      withWiki({ metricsPort: 4180 }),
+      'site "wiki": metricsPort 4180 is also the site\'s port; give it its own',
+    ],
+    [
+      "no room for the default metrics port",
+      withWiki({ port: 60000 }),
+      'site "wiki": port 60000 leaves no default for metricsPort (port + 10000); give one from 1024 to 65535',
+    ],
+    [
+      "a domain twice",
+      withWiki({ domain: "code.example.com" }),
+      'site "wiki": domain code.example.com is already used by site "code"; give each site its own',
+    ],
+    [
+      "an upstream without a scheme",
+      withWiki({ upstream: "127.0.0.1:3000" }),
+      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", got "127.0.0.1:3000"',
+    ],
+    [
+      "an unknown key of a site",
+      withWiki({ emailDomain: ["example.com"] }),
+      'site "wiki": "emailDomain" is not a known key; did you mean "emailDomains"?',
+    ],
+    [
+      "an unknown key of a host",
+      withHost({ adress: "10.0.0.11" }),
+      'host "edge-1": "adress" is not a known key; did you mean "address"?',
+    ],
+    [
+      "an unknown key of the environment",
+      environment({ tenant: "x" }),
+      '"tenant" is not a known key; did you mean "tenantId"?',
+    ],
+    [
+      "a host key that is none",
+      withHost({ hostKey: "SHA256:abc" }),
+      'host "edge-1": hostKey must be the host\'s public key as "ssh-ed25519 AAAA…", the line in its /etc/ssh/ssh_host_ed25519_key.pub, got "SHA256:abc"',
+    ],
+    ["an empty site list", environment({ sites: {} }), "sites must have at least one site"],
+    [
+      "no host",
+      environment({ hosts: [] }),
+      "hosts must be a list with at least one host; the first takes every change first, got []",
+    ],
+    [
+      "a host named twice",
+      environment({ hosts: [edge1, { ...edge1, address: "10.0.0.12" }] }),
+      "host 2 of the list: name edge-1 is already used by host 1; give each host its own",
+    ],
+    [
+      "nobody who may enter",
+      withWiki({ emailDomains: [] }),
+      'site "wiki": emailDomains must be a list with at least one e-mail domain like "example.com", got []',
+    ],
+    [
+      "everybody may enter",
+      withWiki({ emailDomains: ["*"] }),
+      'site "wiki": emailDomains.0 must be a bare host name in lower case like "wiki.example.com", got "*"',
+    ],
+    [
+      "a refresh that never comes",
+      withWiki({ cookieExpire: "30m" }),
+      'site "wiki": cookieRefresh must be shorter than cookieExpire (30m), got "50m"',
+    ],
+    [
+      "a missing port",
+      withWiki({ port: undefined }),
+      'site "wiki": port must be a whole number from 1024 to 65535, but it is missing',
+    ],
+    [
+      "a site's name that no resource can have",
+      environment({ sites: { "My Wiki": wiki } }),
+      'site "My Wiki": its name must be a name of at most 40 lower-case letters, digits and "-", like "edge-1", got "My Wiki"',
+    ],
+  ])("%s", (_, settings, sentence) => {
+    expect(refusal(settings)).toEqual(
+      [sentence].map(
+        (it) =>
+          `stacks/Pulumi.prod.yaml${it.startsWith("site ") || it.startsWith("host ") ? ", " : ": "}${it}`,
+      ),
+    );
+  });
+});
+
+test("all mistakes are told at once", () => {
+  const settings = environment({
+    tenantId: "contoso",
+    hosts: [{ ...edge1, hostKey: "?" }],
+    sites: { code, wiki: { ...wiki, port: 4181, upstream: "x", colour: "red" } },
+  });
+  const told = refusal(settings);
+  expect(told).toHaveLength(5);
+  expect(told.join("\n")).toMatch(/tenantId.*hostKey.*upstream.*colour.*port 4181/s);
+});
+
+describe("nothing reaches a host that its programs could read as their own", () => {
+  const texts = [
+    "domain",
+    "upstream",
+    "clientMaxBodySize",
+    "proxyReadTimeout",
+    "cookieExpire",
+    "certificates",
+  ] as const;
+  const poison = ["\n", "\r", "\0", '"', "'", "$", ";", "{", "}", "\\", "#", " ", "%", "`", "ä"];
+  const good: Record<(typeof texts)[number], string> = {
+    domain: "wiki.example.com",
+    upstream: "http://127.0.0.1:3000",
+    clientMaxBodySize: "10m",
+    proxyReadTimeout: "60s",
+    cookieExpire: "168h",
+    certificates: "/data/certs/wiki",
+  };
+  test.each(texts)("%s", (field) => {
+    expect(refusal(withWiki({ [field]: good[field] }))).toEqual([]);
+    for (const character of poison) {
+      for (const value of [
+        good[field] + character,
+        character + good[field],
+        `${good[field].slice(0, 2)}${character}${good[field].slice(2)}`,
+      ]) {
+        expect(refusal(withWiki({ [field]: value })), JSON.stringify(value)).not.toEqual([]);
+      }
+    }
+  });
+  test.each(["name", "address", "hostKey"])("a host's %s", (field) => {
+    const value = String({ ...edge1 }[field as keyof typeof edge1]);
+    for (const character of poison.filter((it) => !(field === "hostKey" && it === " "))) {
+      expect(refusal(withHost({ [field]: value + character })), JSON.stringify(character)).not.toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,27 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import { domain } from "../../../components/site/checks.ts";
+import { cookieName, signOutPath } from "../../../components/site/names.ts";
+import { tenantId } from "../../sites.ts";
+
+const domains = fc.domain().filter((name) => domain.safeParse(name).success);
+
+test("no two domains share a cookie name, and each is one that Nginx can name a variable after", () => {
+  fc.assert(
+    fc.property(domains, domains, (one, other) => {
+      expect(cookieName(one)).toMatch(/^[a-z0-9_]+$/);
+      expect(cookieName(one) === cookieName(other)).toBe(one === other);
+    }),
+  );
+  expect(cookieName("a-b.example.com")).not.toBe(cookieName("a.b.example.com"));
+});
+
+test("the sign-out ends the session at Entra too, and comes back to the site", () => {
+  const atSite = new URL(signOutPath("wiki.example.com", tenantId), "https://wiki.example.com");
+  const atEntra = new URL(atSite.searchParams.get("rd") ?? "");
+  expect(atEntra.href).toMatch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/logout`);
+  expect(atEntra.searchParams.get("post_logout_redirect_uri")).toBe(
+    "https://wiki.example.com/oauth2/signed-out",
+  );
+});
