@@ -119,7 +119,11 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
       if (typeof number !== "number") return true;
       const other = portUsers.get(number);
       if (other === undefined) portUsers.set(number, user);
-      else problems.push({ where, what: `${field} ${number} is already used by ${other}; give each site its own` });
+      else
+        problems.push({
+          where,
+          what: `${field} ${number} is already used by ${other}; give each site its own`,
+        });
       return other === undefined;
     };
     const port = at(args, "port");
