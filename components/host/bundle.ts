@@ -1,0 +1,32 @@
+/** Several files as one readable text, so that a preview shows their changes line by line. */
+
+/** One file: its name in the bundle, its text and, where another program looks for it, that place. */
+export interface BundleFile {
+  readonly name: string;
+  readonly link?: string;
+  readonly text: string;
+}
+
+const mark = "==> ";
+
+/**
+ * The text that `protected-sites push` and `protected-sites setup` read.
+ * @throws Error where the format cannot say a file: a name with a space, a line that looks like a header, or a text
+ *   without a final line break
+ */
+export function bundle(files: readonly BundleFile[]): string {
+  return [`protected-sites bundle 1\n`, ...files.map(section), `${mark}end\n`].join("");
+}
+
+function section({ name, link, text }: BundleFile): string {
+  if (!/^[\w.@-]+$/.test(name))
+    throw new Error(`bundle: the file name ${JSON.stringify(name)} is not a plain one`);
+  if (link !== undefined && !/^(?:\/[\w.@-]+)+$/.test(link)) {
+    throw new Error(`bundle: the place ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
+  }
+  if (!text.endsWith("\n")) throw new Error(`bundle: ${name} does not end with a line break`);
+  if (text.split("\n").some((line) => line.startsWith(mark))) {
+    throw new Error(`bundle: a line of ${name} starts with "${mark}", which separates files`);
+  }
+  return `${mark}${name}${link === undefined ? "" : ` -> ${link}`}\n${text}`;
+}

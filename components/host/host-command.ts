@@ -1,0 +1,44 @@
+/** The one place that runs something on a host. */
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+import { connectionTo, type Login } from "./connection.ts";
+
+/** Where the push program lies on every host. */
+export const program = "/usr/local/sbin/protected-sites";
+
+/** What to run, and what it reads. */
+export interface HostCommandArgs {
+  readonly login: Login;
+  /** Runs when the resource is created and whenever `stdin` changes. Errors print it, so it holds no secret. */
+  readonly create: string;
+  /** Runs when the resource is deleted. */
+  readonly delete?: string;
+  readonly stdin: pulumi.Input<string>;
+  /** Whether what the command prints is kept from the state and the display. */
+  readonly secret?: boolean;
+}
+
+/**
+ * A command on a host, always an update in place: a trigger's change would be a replacement, which runs the old
+ * `delete` after the new `create`. Its name must hold the host's, since a changed connection runs `create` on the new
+ * host and leaves the old one as it is.
+ */
+export function hostCommand(
+  name: string,
+  { login, create, delete: remove, stdin, secret = false }: HostCommandArgs,
+  opts: pulumi.CustomResourceOptions,
+): command.remote.Command {
+  return new command.remote.Command(
+    name,
+    {
+      connection: connectionTo(login),
+      create,
+      ...(remove === undefined ? {} : { delete: remove }),
+      stdin,
+      logging: command.remote.Logging.None,
+      addPreviousOutputInEnv: false,
+    },
+    secret ? { ...opts, additionalSecretOutputs: ["stdin", "stdout", "stderr"] } : opts,
+  );
+}

@@ -1,0 +1,58 @@
+/** What a site sends to one host: its readable files, and its secrets. */
+import * as pulumi from "@pulumi/pulumi";
+
+import { bundle, type BundleFile } from "./bundle.ts";
+import type { Login } from "./connection.ts";
+import { hostCommand, program } from "./host-command.ts";
+
+/** A site's readable files on one host: one transaction, which changes everything or nothing. */
+export function sitePush(
+  name: string,
+  {
+    login,
+    domain,
+    files,
+  }: { readonly login: Login; readonly domain: string; readonly files: readonly BundleFile[] },
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  return hostCommand(
+    name,
+    {
+      login,
+      create: `sudo -n ${program} push`,
+      delete: `sudo -n ${program} remove ${domain}`,
+      stdin: bundle(files),
+    },
+    opts,
+  );
+}
+
+/** What {@link siteCredentials} sends. */
+export interface SiteCredentialsArgs {
+  readonly login: Login;
+  readonly domain: string;
+  /** Where the host proves that the client secret works before it uses it. */
+  readonly tokenEndpoint: string;
+  readonly clientId: pulumi.Input<string>;
+  readonly clientSecret: pulumi.Input<string>;
+  readonly cookieSecret: pulumi.Input<string>;
+}
+
+/** A site's secrets on one host. Secret in the state, in diffs and in what the command prints. */
+export function siteCredentials(
+  name: string,
+  { login, ...credentials }: SiteCredentialsArgs,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  return hostCommand(
+    name,
+    {
+      login,
+      create: `sudo -n ${program} credentials`,
+      delete: `sudo -n ${program} remove-credentials ${credentials.domain}`,
+      stdin: pulumi.secret(pulumi.jsonStringify(credentials)),
+      secret: true,
+    },
+    opts,
+  );
+}

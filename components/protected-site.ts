@@ -1,0 +1,93 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+
+import { Registration } from "./entra/registration.ts";
+import { deployerUser, type HostArgs } from "./host/connection.ts";
+import { siteCredentials, sitePush } from "./host/site-push.ts";
+import { siteFiles } from "./render/site-files.ts";
+import { type SiteArgs, siteFrom } from "./site/site.ts";
+import { tenantEndpoints } from "./site/tenant.ts";
+
+/** What a {@link ProtectedSite} needs. */
+export interface ProtectedSiteArgs {
+  /** What to protect, and for whom. */
+  site: SiteArgs;
+  /** ID of the Entra tenant whose people may sign in, a GUID. */
+  tenantId: string;
+  /** The hosts that serve the site. The first takes every change first; the others follow only when it is well. */
+  hosts: HostArgs[];
+  /** Private SSH key of the hosts' deployer, in OpenSSH's format (see ProxyHost). */
+  deployerPrivateKey: pulumi.Input<string>;
+  /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
+  allowVulnerableOauth2Proxy?: boolean;
+}
+
+/**
+ * A web site that only signed-in people of one Entra tenant can open: its app registration, its secrets, and its
+ * files on every host.
+ *
+ * The readable files and the secrets travel apart: the first are known at preview time, also for a site that does
+ * not exist yet, and hold nothing secret; the second are secret in the state and in every diff.
+ */
+export class ProtectedSite extends pulumi.ComponentResource {
+  /** Where people open the site. */
+  readonly url: pulumi.Output<string>;
+  /** Client ID of the app registration. */
+  readonly clientId: pulumi.Output<string>;
+
+  /** @throws ConfigError with everything that is wrong with `args.site`, before anything is registered */
+  constructor(name: string, args: ProtectedSiteArgs, opts?: pulumi.ComponentResourceOptions) {
+    const site = siteFrom(name, args.site);
+    // The engine stores a component's arguments in the state; this summary is all that belongs there.
+    super("protected-sites:index:ProtectedSite", name, { domain: site.domain }, opts);
+
+    const registration = new Registration(name, { site }, { parent: this });
+    // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
+    const cookieSecret = new random.RandomPassword(
+      `${name}-cookie-secret-1`,
+      { length: 43, special: false },
+      { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
+    );
+    const credentials = {
+      domain: site.domain,
+      tokenEndpoint: tenantEndpoints(args.tenantId).token,
+      clientId: registration.clientId,
+      clientSecret: registration.clientSecret,
+      cookieSecret: pulumi.secret(cookieSecret.result),
+    };
+    const files = siteFiles(site, {
+      tenantId: args.tenantId,
+      allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
+    });
+
+    let canary: pulumi.Resource[] = [];
+    for (const host of args.hosts) {
+      const login = { host, user: deployerUser, privateKey: args.deployerPrivateKey };
+      const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
+      const secrets = siteCredentials(
+        `${name}-${host.name}-credentials`,
+        { login, ...credentials },
+        after(canary),
+      );
+      const push = sitePush(
+        `${name}-${host.name}`,
+        { login, domain: site.domain, files },
+        after([...canary, secrets]),
+      );
+      if (canary.length === 0) canary = [secrets, push];
+    }
+
+    this.url = pulumi.output(`https://${site.domain}`);
+    this.clientId = registration.clientId;
+    this.registerOutputs({ url: this.url, clientId: this.clientId });
+  }
+}
+
+/** A component's `dependsOn` does not reach its children by itself. */
+function childOptions(
+  parent: pulumi.Resource,
+  { dependsOn }: pulumi.ComponentResourceOptions = {},
+  after: pulumi.Resource[],
+): pulumi.ComponentResourceOptions {
+  return pulumi.mergeOptions(dependsOn === undefined ? {} : { dependsOn }, { parent, dependsOn: after });
+}

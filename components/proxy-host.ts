@@ -1,0 +1,71 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { HostArgs } from "./host/connection.ts";
+import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
+import { sharedNginx } from "./render/shared-nginx.ts";
+
+/** A release of oauth2-proxy. */
+export interface Oauth2ProxyArgs {
+  /** For example `7.15.5`. */
+  version: string;
+  /** Where hosts get the release's `.tar.gz` from. */
+  url: string;
+  /** The archive's SHA-256 in lower-case hexadecimal. */
+  sha256: string;
+}
+
+/** What a {@link ProxyHost} needs. */
+export interface ProxyHostArgs {
+  /** Where the host is, and its pinned key. */
+  host: HostArgs;
+  /** Who sets it up, with sudo. @default "admin" */
+  adminUser?: string;
+  /** That user's private SSH key in OpenSSH's format. @default the SSH agent of whoever runs the engine is asked */
+  adminPrivateKey?: pulumi.Input<string>;
+  /** Public SSH key of the deployer, who may run the push program on the host and nothing else. */
+  deployerPublicKey: pulumi.Input<string>;
+  /** The oauth2-proxy that the host runs. */
+  oauth2Proxy: Oauth2ProxyArgs;
+  /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
+  allowVulnerableOauth2Proxy?: boolean;
+}
+
+/** A Debian or Ubuntu machine as a proxy host: Nginx, oauth2-proxy, the push program and who may run it. */
+export class ProxyHost extends pulumi.ComponentResource {
+  constructor(name: string, args: ProxyHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("protected-sites:index:ProxyHost", name, { address: args.host.address }, opts);
+    const child = { parent: this };
+    const {
+      host,
+      adminUser: user = "admin",
+      adminPrivateKey: privateKey,
+      deployerPublicKey,
+      oauth2Proxy,
+    } = args;
+    const login = { host, user, ...(privateKey === undefined ? {} : { privateKey }) };
+
+    const program = hostProgram(`${name}-program`, { login }, child);
+    const setup = hostSetup(
+      `${name}-setup`,
+      {
+        login,
+        oauth2Proxy,
+        allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
+        files: [
+          {
+            name: "protected-sites.conf",
+            link: "/etc/nginx/conf.d/protected-sites.conf",
+            text: sharedNginx(),
+          },
+        ],
+      },
+      { ...child, dependsOn: [program] },
+    );
+    hostDeployer(
+      `${name}-deployer`,
+      { login, publicKey: deployerPublicKey },
+      { ...child, dependsOn: [setup] },
+    );
+    this.registerOutputs({});
+  }
+}
