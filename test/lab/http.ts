@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 
 /** What to send, and where. */
 export interface RequestArgs {
@@ -65,7 +65,13 @@ export async function echoOverWebSocket(
   const { host, servername, headers, ca } = optionsOf({ url, ...args });
   const at = new URL(url);
   at.hostname = host;
-  const socket = new WebSocket(at, { servername, headers, ...(ca === undefined ? {} : { ca }) });
+  // The package hands all of it on to tls.connect(); its types leave servername out.
+  const options: ClientOptions & { servername: string } = {
+    servername,
+    headers,
+    ...(ca === undefined ? {} : { ca }),
+  };
+  const socket = new WebSocket(at, options);
   socket.on("error", () => {
     // Told by "unexpected-response" or "close".
   });
