@@ -19,11 +19,13 @@ export function bundle(files: readonly BundleFile[]): string {
 }
 
 function section({ name, link, text }: BundleFile): string {
-  if (!/^[\w.@-]+$/.test(name))
+  if (!/^\w[\w.@-]*$/.test(name))
     throw new Error(`bundle: the file name ${JSON.stringify(name)} is not a plain one`);
   if (link !== undefined && !/^(?:\/[\w.@-]+)+$/.test(link)) {
     throw new Error(`bundle: the place ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
   }
+  if (name === "end") throw new Error(`bundle: no file can be called "end", which ends a bundle`);
+  if (/[\0\r]/.test(text)) throw new Error(`bundle: ${name} holds a carriage return or a null character`);
   if (!text.endsWith("\n")) throw new Error(`bundle: ${name} does not end with a line break`);
   if (text.split("\n").some((line) => line.startsWith(mark))) {
     throw new Error(`bundle: a line of ${name} starts with "${mark}", which separates files`);

@@ -1,4 +1,5 @@
 /** What turns a machine into a proxy host: the push program, what it needs, and who may run it. */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import type * as pulumi from "@pulumi/pulumi";
@@ -7,29 +8,39 @@ import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand, program } from "./host-command.ts";
 
-/** The push program itself. Replaced in one step, and only by a text that Python can read. */
+/** The source of the push program, one file of Python. */
+function programText(): string {
+  return readFileSync(new URL("protected-sites.py", import.meta.url), "utf8");
+}
+
+/**
+ * Takes standard input for the push program: in one step, only if it arrived whole (its last line answers `check`, so
+ * a text that was cut off says nothing), and never over a file that is not ours.
+ */
+const installProgram = `sudo -n timeout 600 sh -euc '${[
+  `p=${program}`,
+  "umask 022",
+  `if [ -e $p ] && ! grep -q "Protected Sites" $p; then echo "$p is not ours; move it away" >&2; exit 1; fi`,
+  "command -v python3 >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 >&2",
+  "t=$(mktemp $p.XXXXXX)",
+  `trap "rm -f $t" EXIT`,
+  "cat >$t",
+  `[ "$(python3 -I $t check)" = whole ] || { echo "the push program did not arrive whole" >&2; exit 1; }`,
+  "chmod 0755 $t",
+  "sync $t",
+  "mv -f $t $p",
+  "sync ${p%/*}",
+].join("; ")}'`;
+
+/** The push program itself. */
 export function hostProgram(
   name: string,
   { login }: { readonly login: Login },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  const script = [
-    "set -eu",
-    "umask 022",
-    `cat > ${program}.new`,
-    `python3 -I ${program}.new version >&2`,
-    `chmod 0755 ${program}.new`,
-    `sync ${program}.new`,
-    `mv -f ${program}.new ${program}`,
-  ].join("; ");
   return hostCommand(
     name,
-    {
-      login,
-      create: `sudo -n sh -c '${script}'`,
-      delete: `sudo -n rm -f ${program}`,
-      stdin: readFileSync(new URL("protected-sites.py", import.meta.url), "utf8"),
-    },
+    { login, create: installProgram, delete: `sudo -n rm -f ${program}`, stdin: programText() },
     opts,
   );
 }
@@ -49,7 +60,14 @@ export function hostSetup(
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   const { version, url, sha256 } = oauth2Proxy;
-  const facts = { deployer: deployerUser, oauth2Proxy: { version, url, sha256 }, allowVulnerableOauth2Proxy };
+  const facts = {
+    name: login.host.name,
+    deployer: deployerUser,
+    // A new program sets the host up anew: it brings its own units and rules.
+    program: createHash("sha256").update(programText()).digest("hex"),
+    oauth2Proxy: { version, url, sha256 },
+    allowVulnerableOauth2Proxy,
+  };
   return hostCommand(
     name,
     {
