@@ -1,0 +1,36 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { siteSchema } from "../../../components/site/site.ts";
+import { hostSchema, settingNames } from "../../../infra/environment.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })];
+const read = (document: string) => readFileSync(join(root, document), "utf8");
+
+test("the page on configuration names every setting, and none that does not exist", () => {
+  const [, environment = "", host = "", site = ""] = read("docs/configuration.md").split(/^## .*$/m);
+  const named = (part: string) =>
+    [...(part.split("A value of")[0] ?? "").matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key).sort();
+
+  expect(named(environment)).toEqual([...settingNames].sort());
+  expect(named(host)).toEqual(Object.keys(hostSchema.shape).sort());
+  expect(named(site)).toEqual(Object.keys(siteSchema.shape).sort());
+});
+
+describe.each(documents)("%s", (document) => {
+  const text = read(document);
+
+  test("leads to files that are there", () => {
+    const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = ""]) => target);
+    expect(targets.filter((target) => !existsSync(join(root, dirname(document), target)))).toEqual([]);
+  });
+
+  test("names only commands that package.json has", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const used = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script = ""]) => script);
+    expect(used.filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
+  });
+});
