@@ -67,6 +67,8 @@ export async function ensureEngine(onProgress: (line: string) => void = () => un
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       // A plug-in that lies on the PATH would be taken in silence, whatever its version.
       PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+      // The emulator answers the same at once; only the directory of a real tenant needs the real provider's patience.
+      ...(official === undefined ? { LAB_GRAPH_POLL_INTERVAL_MS: "20" } : {}),
     },
     line:
       `engine: pulumi ${version}, ${origins[origin]}; providers: ` +

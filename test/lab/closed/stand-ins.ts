@@ -25,7 +25,9 @@ export async function installStandIns(
     const launcher = join(directory, `pulumi-resource-${name}`);
     const main = join(import.meta.dirname, "providers", "main.ts");
     const words = [process.execPath, "--disable-warning=ExperimentalWarning", main, name, version];
-    await writeFile(`${launcher}.new`, `#!/bin/sh\nexec ${words.map(quote).join(" ")} "$@"\n`);
+    // The official plug-ins are Go programs and take the lab's CA from SSL_CERT_FILE.
+    const trust = 'export NODE_EXTRA_CA_CERTS="${SSL_CERT_FILE:-$NODE_EXTRA_CA_CERTS}"';
+    await writeFile(`${launcher}.new`, `#!/bin/sh\n${trust}\nexec ${words.map(quote).join(" ")} "$@"\n`);
     await chmod(`${launcher}.new`, 0o755);
     await rename(`${launcher}.new`, launcher);
   }

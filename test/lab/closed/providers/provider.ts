@@ -134,6 +134,31 @@ export function withDefaults(type: ResourceType, inputs: Properties): Properties
   return { ...inputs, ...Object.fromEntries(defaults) };
 }
 
+/** The inputs as they would have to be to give what was found, for a refresh; those that still fit stay as they were. */
+export function refreshed(type: ResourceType, inputs: Properties, found: Properties): Properties {
+  const now = Object.entries(inputs).map(([property, before]): [string, unknown] => {
+    const after = found[property] === undefined ? before : only(before, found[property]);
+    const same = form(before, type.listsAreSets) === form(after, type.listsAreSets);
+    return [property, same ? before : after];
+  });
+  return Object.fromEntries(now);
+}
+
+/** What was found, without the fields that the input does not speak of. */
+function only(before: unknown, found: unknown): unknown {
+  if (Array.isArray(before) && Array.isArray(found)) {
+    const [example] = before as unknown[];
+    return found.map((element) => only(example, element));
+  }
+  if (typeof before !== "object" || before === null || typeof found !== "object" || found === null)
+    return found;
+  const fields = Object.keys(before).map((key): [string, unknown] => [
+    key,
+    only((before as Properties)[key], (found as Properties)[key]),
+  ]);
+  return Object.fromEntries(fields);
+}
+
 /** A text that two values share exactly if they are the same. An unknown value is a change. */
 function form(value: unknown, listsAreSets: true | undefined): string {
   if (Array.isArray(value)) {

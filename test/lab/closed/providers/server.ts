@@ -16,7 +16,7 @@ import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 
-import { Unfinished, check, created, diff, updated } from "./provider.ts";
+import { Unfinished, check, created, diff, refreshed, updated } from "./provider.ts";
 import type { Call, Properties, Provider, ResourceType } from "./provider.ts";
 
 /** Marks a secret on the wire, https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go */
@@ -81,7 +81,7 @@ export async function serve(provider: Provider, version: string, engineAddress: 
       Promise.resolve(new messages.CheckResponse().setInputs(request.getNews())),
     diffConfig: () => Promise.resolve(new messages.DiffResponse()),
     configure: async (request: InstanceType<typeof messages.ConfigureRequest>) => {
-      await provider.configure?.(plain(request.getArgs()));
+      await provider.configure?.(open(plain(request.getArgs())));
       // Without secrets accepted, the engine itself keeps a secret input secret among the outputs.
       return new messages.ConfigureResponse().setSupportspreview(true);
     },
@@ -144,11 +144,10 @@ export async function serve(provider: Provider, version: string, engineAddress: 
       const inputs = plain(request.getInputs());
       const found = type.read === undefined ? state : await type.read(request.getId(), state, call(urn, 0));
       if (found === undefined) return new messages.ReadResponse();
-      const now = Object.keys(inputs).map((property) => [property, found[property] ?? inputs[property]]);
       return new messages.ReadResponse()
         .setId(request.getId())
         .setProperties(wire({ ...state, ...found }, type.secret))
-        .setInputs(wire(Object.fromEntries(now) as Properties));
+        .setInputs(wire(refreshed(type, inputs, found)));
     },
     update: async (request: InstanceType<typeof messages.UpdateRequest>) => {
       const urn = request.getUrn();
@@ -235,6 +234,17 @@ function statusOf(error: unknown): Partial<grpc.StatusObject> {
 }
 
 type Struct = InstanceType<typeof struct.Struct>;
+
+/** A provider's configuration comes with its secrets marked, whatever the provider says of itself. */
+function open(config: Properties): Properties {
+  const opened = Object.entries(config).map(([property, value]) => [
+    property,
+    typeof value === "object" && value !== null && signature in value
+      ? (value as Properties)["value"]
+      : value,
+  ]);
+  return Object.fromEntries(opened) as Properties;
+}
 
 function plain(properties: Struct | undefined): Properties {
   return properties?.toJavaScript() ?? {};
