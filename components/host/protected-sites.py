@@ -46,9 +46,8 @@ import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +97,16 @@ ADVISORIES = {
 
 
 class Failure(Exception):
-    """Something that went wrong: in which step, and in whose words."""
+    """Something that went wrong: in which step, and in whose words; and whether it was live for a moment."""
 
     def __init__(self, step: str, what: str, *, switched: bool = False) -> None:
         super().__init__(f"{step}: {what}")
         self.step, self.what, self.switched = step, what, switched
+
+    @staticmethod
+    def of(error: Exception) -> Failure:
+        """Any other exception is a bug of ours or a broken host; whoever waits must hear of it, too."""
+        return error if isinstance(error, Failure) else Failure("unexpected", f"{type(error).__name__}: {error}")
 
 
 # Files that survive a power cut: written aside, flushed, then renamed; and the folder flushed after.
@@ -206,11 +210,13 @@ def holds(*command: str) -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 0
 
 
-def telling(output: str, lines: int = 3) -> str:
-    """The lines of a program's output that say what is wrong, short enough for an error message."""
-    said = [line.strip() for line in output.splitlines() if line.strip()]
-    wrong = [line for line in said if re.search(r"emerg|error|fail|invalid|denied|unknown|in use|refus", line, re.I)]
-    return "\n".join(line[:300] for line in (wrong or said)[-lines:])
+def telling(output: str) -> str:
+    """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
+    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^$"
+    said = [line.strip() for line in output.splitlines() if not re.search(noise, line.strip())]
+    wrong = r"emerg|error|fail|invalid|denied|unknown|in use|refus"
+    first = next((at for at, line in enumerate(said) if re.search(wrong, line, re.IGNORECASE)), max(len(said) - 3, 0))
+    return "\n".join(line[:300] for line in said[first : first + 3])
 
 
 def still_alive() -> None:
@@ -290,59 +296,26 @@ class Bundle:
         return facts
 
 
-@dataclass(frozen=True)
 class Site:
     """Where everything of a site lies on this host."""
 
-    domain: str
-
-    def __post_init__(self) -> None:
+    def __init__(self, domain: str) -> None:
         label = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-        if not re.fullmatch(rf"{label}(\.{label})+", self.domain) or len(self.domain) > 253:
-            raise Failure("input", f"not a domain in lower case: {self.domain[:80]!r}")
-
-    @property
-    def folder(self) -> Path:
-        return SITES / self.domain
-
-    @property
-    def generations(self) -> Path:
-        return self.folder / "generations"
-
-    @property
-    def current(self) -> Path:
-        return self.folder / "current"
-
-    @property
-    def credentials(self) -> Path:
-        return CREDENTIALS / self.domain
-
-    @property
-    def service(self) -> str:
-        return f"oauth2-proxy_{self.domain}.service"
-
-    @property
-    def socket(self) -> str:
-        return f"oauth2-proxy_{self.domain}.socket"
-
-    @property
-    def nginx_link(self) -> Path:
-        return NGINX_SITES / f"{self.domain}.conf"
-
-    @property
-    def places(self) -> tuple[Path, ...]:
-        """All places outside of its own folders that a site may take."""
-        return (
-            self.nginx_link,
-            OAUTH2_PROXY_FILES / f"oauth2-proxy_{self.domain}.cfg",
-            UNITS / self.socket,
-            UNITS / self.service,
-        )
-
-    @property
-    def start_link(self) -> Path:
-        """Has systemd open the site's socket at boot."""
-        return UNITS / "sockets.target.wants" / self.socket
+        if not re.fullmatch(rf"{label}(\.{label})+", domain) or len(domain) > 253:
+            raise Failure("input", f"not a domain in lower case: {domain[:80]!r}")
+        self.domain = domain
+        self.folder = SITES / domain
+        self.generations = self.folder / "generations"
+        self.current = self.folder / "current"
+        self.previous = self.folder / "previous"  # where `current` pointed before the commit that runs
+        self.credentials = CREDENTIALS / domain
+        self.service = f"oauth2-proxy_{domain}.service"
+        self.socket = f"oauth2-proxy_{domain}.socket"
+        self.nginx_link = NGINX_SITES / f"{domain}.conf"
+        self.configuration = OAUTH2_PROXY_FILES / f"oauth2-proxy_{domain}.cfg"
+        # All places outside of its own folders that a site may take.
+        self.places = (self.nginx_link, self.configuration, UNITS / self.socket, UNITS / self.service)
+        self.start_link = UNITS / "sockets.target.wants" / self.socket  # has systemd open the socket at boot
 
     def live(self) -> int | None:
         """The live generation's number."""
@@ -394,10 +367,8 @@ class Site:
         return text.strip().removeprefix("OAUTH2_PROXY_CLIENT_ID=")
 
     def redacted(self, text: str) -> str:
-        for name in ("client-secret", "cookie-secret"):
-            secret = read_text(self.credentials / "current" / name)
-            if secret:
-                text = text.replace(secret, "[secret]")
+        for file in [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]:
+            text = text.replace(read_text(file) or "[secret]", "[secret]")
         return text
 
     def live_text(self) -> str:
@@ -410,7 +381,7 @@ def all_sites() -> list[Site]:
 
 
 @contextlib.contextmanager
-def as_if_live(generations: dict[Site, int], links: dict[Path, str | None]) -> Iterator[list[str]]:
+def as_if_live(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> Iterator[list[str]]:
     """Words to put before a command, so that it sees the given generations and links (None: no link) as live.
 
     The command gets a mount namespace of its own, where copies of the folders with links, and folders with the
@@ -474,12 +445,15 @@ def generation_answering(site: Site) -> int | None:
     return int(said[1]) if said else None
 
 
+def nginx_runs() -> bool:
+    return holds("systemctl", "--quiet", "is-active", "nginx.service")
+
+
 def reload_nginx(expected: dict[Site, int | None]) -> None:
     """Reloads Nginx and waits until it answers as expected. A reload succeeds also where Nginx then keeps its old
     configuration, for example since a port is taken: only its error log tells."""
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
-    running = holds("systemctl", "--quiet", "is-active", "nginx.service")
-    run("Nginx reload", "systemctl", "reload" if running else "start", "nginx.service")
+    run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
     deadline = time.monotonic() + 20
     while True:
         still_alive()
@@ -579,7 +553,7 @@ def await_instance(site: Site, port: int, since: float) -> None:
         time.sleep(0.02)
 
 
-def start_instance(site: Site, port: int, *, new_socket: bool, restart: bool) -> None:
+def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:
     """Brings a site's socket and service up. The socket stays open during a restart, so that no request is lost."""
     since = time.time()
     if new_socket:
@@ -732,8 +706,11 @@ def work() -> None:
             pushes = [request for request in requests if request.kind == "push"]
             for request in requests:
                 if request.kind != "push":
-                    settled(request, lambda request=request: ACTIONS[request.kind](request))
+                    settled(ACTIONS[request.kind], request)
             push_group(pushes)
+        for verdict in VERDICTS.iterdir():
+            if time.time() - verdict.stat().st_mtime > 3600:
+                verdict.unlink()  # whoever waited for it is gone
 
 
 def take_requests() -> list[Request]:
@@ -753,26 +730,23 @@ def take_requests() -> list[Request]:
     return list(taken.values())
 
 
-def settled(request: Request, action: Callable[[], Any]) -> Any:
+def settled(action: Callable[[Request], Any], request: Request) -> Any:
     """What the action returns; where it fails, the request is settled with that, and None comes back."""
     try:
-        return action()
-    except Failure as failure:
-        request.fail(failure)
-    except Exception as error:  # a bug or a broken host: the one who waits must hear of it, too
-        request.fail(Failure("unexpected", f"{type(error).__name__}: {error}"))
+        return action(request)
+    except Exception as error:
+        request.fail(Failure.of(error))
     return None
 
 
 def push_group(requests: list[Request]) -> None:
-    staged = [push for request in requests if (push := settled(request, lambda request=request: stage(request)))]
-    try:
-        for group in [staged] if take_live(staged) else [[push] for push in staged]:
-            if group is not staged:
-                take_live(group)
-    finally:
+    """Takes pushes live with one check and one reload; where that fails, one by one, so that only a bad one fails."""
+    staged = [push for request in requests if (push := settled(stage, request))]
+    if not take_live(staged):
         for push in staged:
-            prune(push.site)
+            take_live([push])
+    for push in staged:
+        prune(push.site)
 
 
 def take_live(group: list[Push]) -> bool:
@@ -782,11 +756,10 @@ def take_live(group: list[Push]) -> bool:
     try:
         commit(group)
     except Exception as error:
-        failure = error if isinstance(error, Failure) else Failure("unexpected", f"{type(error).__name__}: {error}")
         if len(group) > 1:
             return False
-        discard(group[0])
-        group[0].request.fail(failure)
+        discard(group[0].site, group[0].new)
+        group[0].request.fail(Failure.of(error))
         return True
     for push in group:
         before = "the first" if push.old is None else f"was {push.old}"
@@ -807,6 +780,9 @@ def stage(request: Request) -> Push | None:
     if old is not None and is_well(site, bundle, old):
         request.settle(True, f"unchanged, generation {old}")
         return None
+    for number in site.numbers():
+        if number > (old or 0):
+            discard(site, number)  # of a program that died before it was live
     for folder in (site.folder, site.generations):
         make_folder(folder, 0o755)
     numbers = [int(entry.name.split(".")[0]) for entry in site.generations.iterdir() if entry.name[0].isdigit()]
@@ -826,19 +802,16 @@ def stage(request: Request) -> Push | None:
             flush_folder(folder)
         check_alone(push)
     except BaseException:
-        discard(push)
+        discard(site, new)
         raise
     return push
 
 
 def is_well(site: Site, bundle: Bundle, live: int) -> bool:
     """Whether a site is live with just this bundle, whole, running and closed."""
-    if site.bundle(live).text != bundle.text or site.changed(bundle):
+    if site.bundle(live).text != bundle.text:
         return False
-    if any(not link.is_symlink() for link in site.links(bundle)):
-        return False
-    states = [unit_state(unit) for unit in (site.socket, site.service)]
-    if any(state["ActiveState"] != "active" or state["NeedDaemonReload"] == "yes" for state in states):
+    if drift_of(site):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)
@@ -851,12 +824,11 @@ def check_alone(push: Push) -> None:
     site = push.site
     client_id = site.client_id()
     with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
-        configuration = OAUTH2_PROXY_FILES / f"oauth2-proxy_{site.domain}.cfg"
         run(
             "oauth2-proxy --config-test",
             *as_candidate,
             *("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups"),
-            *(str(OAUTH2_PROXY), f"--config={configuration}", "--config-test"),
+            *(str(OAUTH2_PROXY), f"--config={site.configuration}", "--config-test"),
             env={"OAUTH2_PROXY_CLIENT_ID": client_id},
         )
         units = [str(UNITS / site.socket), str(UNITS / site.service)]
@@ -867,7 +839,7 @@ def check_alone(push: Push) -> None:
             raise Failure("systemd-analyze verify", "\n".join(line[:300] for line in about[:3]))
 
 
-def check_nginx(generations: dict[Site, int], links: dict[Path, str | None]) -> None:
+def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> None:
     with as_if_live(generations, links) as as_candidate:
         run("nginx -t", *as_candidate, "nginx", "-t", "-q")
 
@@ -884,8 +856,8 @@ def commit(group: list[Push]) -> None:
     for push in group:
         # Made now, so that going back needs no room on the disk.
         if push.old is not None:
-            replace_link(push.site.folder / "previous", f"generations/{push.old}")
-    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": entries}), 0o600)
+            replace_link(push.site.previous, f"generations/{push.old}")
+    write_journal(requests, sites=entries)
     try:
         for push in group:
             replace_link(push.site.current, f"generations/{push.new}")
@@ -900,57 +872,67 @@ def commit(group: list[Push]) -> None:
         for push in group:
             probe(push.site, push.bundle, push.new)
     except Exception as error:
-        failure = error if isinstance(error, Failure) else Failure("unexpected", f"{type(error).__name__}: {error}")
+        failure = Failure.of(error)
         problems = go_back(entries)
         what = "\n".join([failure.what, *(f"while going back: {problem}" for problem in problems)])
         raise Failure(failure.step, what, switched=True) from error
-    JOURNAL.unlink()
-    flush_folder(STATE)
+    end_journal()
     for push in group:
-        remove_link(push.site.folder / "previous")
+        remove_link(push.site.previous)
+
+
+def write_journal(requests: list[str], **entries: Any) -> None:
+    """What is about to change, so that whoever finds it can go back."""
+    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
+
+
+def end_journal() -> None:
+    JOURNAL.unlink(missing_ok=True)
+    flush_folder(STATE)
 
 
 def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str]:
     """Back to what was live before a commit; safe to repeat. Returns what did not work. At boot nothing runs yet."""
     problems: list[str] = []
-
-    def attempt(action: Callable[[], Any]) -> None:
-        try:
-            action()
-        except (Failure, OSError) as error:
-            problems.append(str(error))
-
     back = [(Site(entry["domain"]), entry["old"], entry["new"]) for entry in entries]
-    for site, old, new in back:
-        if old is None:
-            if not booting:
-                attempt(lambda: run_quietly("systemctl", "stop", site.socket, site.service))
-            for link in (*site.places, site.start_link, site.current):
-                attempt(lambda: remove_link(link))
-        elif (site.folder / "previous").is_symlink():
-            attempt(lambda: os.replace(site.folder / "previous", site.current))
-            attempt(lambda: flush_folder(site.folder))
+
+    def attempt(action: Callable[..., Any], *given: Any) -> None:
+        try:
+            action(*given)
+        except Exception as error:
+            problems.append(f"while going back: {error}")
+
+    for site, old, _ in back:
+        attempt(take_out if old is None else switch_back, site)
+    attempt(run, "daemon-reload", "systemctl", "daemon-reload")
     if not booting:
-        attempt(lambda: run("daemon-reload", "systemctl", "daemon-reload"))
         for site, old, new in back:
             if old is not None:
-                bundle, other = site.bundle(old), site.bundle(new)
-                differing = {file.name for file in set(bundle.files) ^ set(other.files)}
-                attempt(
-                    lambda: start_instance(
-                        site,
-                        port_of(bundle),
-                        new_socket=site.socket in differing,
-                        restart=bool(differing - NOT_FOR_INSTANCE),
-                    )
-                )
-        if holds("systemctl", "--quiet", "is-active", "nginx.service"):
-            attempt(lambda: reload_nginx({site: old for site, old, _ in back}))
-    if booting:
-        attempt(lambda: run("daemon-reload", "systemctl", "daemon-reload"))
-    JOURNAL.unlink(missing_ok=True)
-    flush_folder(STATE)
+                attempt(restart_as_before, site, old, new)
+        if nginx_runs():
+            attempt(reload_nginx, {site: old for site, old, _ in back})
+    end_journal()
     return problems
+
+
+def switch_back(site: Site) -> None:
+    if site.previous.is_symlink():
+        os.replace(site.previous, site.current)
+        flush_folder(site.folder)
+
+
+def take_out(site: Site) -> None:
+    """Takes away the links of a site that was not there before, and what they started."""
+    run_quietly("systemctl", "stop", site.socket, site.service)
+    for link in (*site.places, site.start_link, site.current):
+        remove_link(link)
+
+
+def restart_as_before(site: Site, old: int, new: int) -> None:
+    bundle = site.bundle(old)
+    differing = {file.name for file in set(bundle.files) ^ set(site.bundle(new).files)}
+    restart = bool(differing - NOT_FOR_INSTANCE)
+    start_instance(site, port_of(bundle), restart=restart, new_socket=site.socket in differing)
 
 
 def go_back_if_unfinished(*, booting: bool = False) -> None:
@@ -960,23 +942,26 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
     if JOURNAL.exists():
         journal = json.loads(JOURNAL.read_text())
         requests = journal["requests"]
-        problems = go_back(journal["sites"], booting=booting)
+        if journal["credentials"]:
+            problems = go_back_to_credentials(**journal["credentials"], booting=booting)
+        else:
+            problems = go_back(journal["sites"], booting=booting)
     for path in sorted(QUEUE.glob("*.taken")):
         request = Request.read(path)
         what = "\n".join(["the push program ended before it had a verdict", *problems])
         request.fail(Failure("worker", what, switched=path.stem in requests))
 
 
-def discard(push: Push) -> None:
-    """Puts a generation that did not go live aside (the last one is kept for whoever wants to look at it)."""
+def discard(site: Site, number: int) -> None:
+    """Puts a generation that did not go live aside; the last one stays for whoever wants to look at it."""
     with contextlib.suppress(OSError):
-        remove_folder(push.site.generations / f".{push.new}")
-        if push.site.live() is None:
-            remove_folder(push.site.folder)
+        remove_folder(site.generations / f".{number}")
+        if site.live() is None:
+            remove_folder(site.folder)
             return
-        for old in push.site.generations.glob("*.failed"):
-            remove_folder(old)
-        os.rename(push.site.generation(push.new), push.site.generations / f"{push.new}.failed")
+        for earlier in site.generations.glob("*.failed"):
+            remove_folder(earlier)
+        os.rename(site.generation(number), site.generations / f"{number}.failed")
 
 
 def prune(site: Site) -> None:
@@ -997,7 +982,7 @@ def remove(request: Request) -> None:
     check_nginx({}, {site.nginx_link: None} if site.nginx_link in ours else {})
     if site.nginx_link in ours:
         remove_link(site.nginx_link)
-    if holds("systemctl", "--quiet", "is-active", "nginx.service"):
+    if nginx_runs():
         reload_nginx({site: None})
     run_quietly("systemctl", "stop", site.socket, site.service)
     for link in ours:
@@ -1097,32 +1082,47 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
 
 def switch_credentials(request: Request) -> None:
     """Takes proved credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
-    site = request.site
+    site, new = request.site, str(request.content["number"])
     current = site.credentials / "current"
     old = os.readlink(current) if current.is_symlink() else None
-    new = str(request.content["number"])
-    needs_restart = old is not None and any(
-        read_text(current / name) != read_text(site.credentials / new / name) for name in ("client.env", "cookie-secret")
-    )
     live = site.live()
-    replace_link(current, new)
+    restart = live is not None and any(
+        read_text(current / name) != read_text(site.credentials / new / name)
+        for name in ("client.env", "cookie-secret")
+    )
+    write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
     try:
-        if live is not None and needs_restart:
-            start_instance(site, port_of(site.bundle(live)), new_socket=False, restart=True)
-    except Failure as failure:
-        assert live is not None and old is not None
-        replace_link(current, old)
-        remove_folder(site.credentials / new)
-        try:
-            start_instance(site, port_of(site.bundle(live)), new_socket=False, restart=True)
-        except Failure as again:
-            failure.what += f"\nwhile going back: {again}"
-        raise Failure(failure.step, failure.what, switched=True) from None
+        replace_link(current, new)
+        if restart and live is not None:
+            start_instance(site, port_of(site.bundle(live)), restart=True)
+    except Exception as error:
+        failure = Failure.of(error)
+        what = site.redacted(failure.what)
+        problems = go_back_to_credentials(site.domain, old, new)
+        raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
+    end_journal()
     for entry in site.credentials.iterdir():
         if entry.name not in {new, "current"}:
             remove_folder(entry)
-    how = "instance restarted" if live is not None and needs_restart else "no restart needed"
-    request.settle(True, f"credentials live ({how})")
+    request.settle(True, f"credentials live ({'instance restarted' if restart else 'no restart needed'})")
+
+
+def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: bool = False) -> list[str]:
+    """Back to the credentials that were live before; safe to repeat. Returns what did not work."""
+    site, problems = Site(domain), []
+    current, live = site.credentials / "current", site.live()
+    try:
+        if old is None:
+            remove_link(current)
+        elif os.readlink(current) != old:
+            replace_link(current, old)
+        remove_folder(site.credentials / new)
+        if live is not None and not booting:
+            start_instance(site, port_of(site.bundle(live)), restart=True)
+    except (Failure, OSError) as error:
+        problems.append(f"while going back: {error}")
+    end_journal()
+    return problems
 
 
 def remove_credentials(request: Request) -> None:
@@ -1212,7 +1212,7 @@ Type=exec
 ExecStart={PROGRAM} worker
 ExecStopPost={PROGRAM} recover
 NotifyAccess=main
-WatchdogSec=60
+WatchdogSec=45
 WatchdogSignal=SIGKILL
 TimeoutStopSec=90
 LimitCORE=0
@@ -1225,7 +1225,8 @@ DefaultDependencies=no
 RequiresMountsFor=/etc /var/lib/protected-sites /usr/local/sbin
 After=systemd-remount-fs.service systemd-tmpfiles-setup.service
 Before=sockets.target nginx.service {WORKER}
-ConditionPathExistsGlob={STATE}/[jq]*
+ConditionPathExistsGlob=|{JOURNAL}
+ConditionPathExistsGlob=|{QUEUE}/*
 
 [Service]
 Type=oneshot
@@ -1268,7 +1269,9 @@ def setup() -> int:
         raise Failure("places", f"{OAUTH2_PROXY} is there already and is not ours; move it away")
 
     done: list[str] = []
-    packages = [name for name, file in (("nginx", "/usr/sbin/nginx"), ("sudo", "/usr/bin/sudo")) if not Path(file).exists()]
+    packages = [
+        name for name, file in (("nginx", "/usr/sbin/nginx"), ("sudo", "/usr/bin/sudo")) if not Path(file).exists()
+    ]
     if packages:
         apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages)
         run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
@@ -1343,7 +1346,7 @@ def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[
             replace_file(NGINX_SHARED, text)
             done.append(str(NGINX_SHARED))
         reload_nginx({})
-    elif not holds("systemctl", "--quiet", "is-active", "nginx.service"):
+    elif not nginx_runs():
         run("Nginx start", "systemctl", "start", "nginx.service")
         done.append("started Nginx")
     return done
@@ -1398,7 +1401,7 @@ def restart_instances() -> None:
     for site in all_sites():
         live = site.live()
         if live is not None:
-            start_instance(site, port_of(site.bundle(live)), new_socket=False, restart=True)
+            start_instance(site, port_of(site.bundle(live)), restart=True)
 
 
 def teardown() -> int:
@@ -1415,7 +1418,7 @@ def teardown() -> int:
         if "default_site" in made and not os.path.lexists(DEFAULT_SITE):
             replace_link(DEFAULT_SITE, made["default_site"])
         run("daemon-reload", "systemctl", "daemon-reload")
-        if holds("systemctl", "--quiet", "is-active", "nginx.service"):
+        if nginx_runs():
             check_nginx({}, {})
             reload_nginx({})
         if OAUTH2_PROXY.is_symlink() and os.readlink(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
@@ -1449,35 +1452,50 @@ def authorize() -> int:
     return 0
 
 
+def drift_of(site: Site) -> list[str]:
+    """What of a site is not as it was pushed."""
+    live = site.live()
+    if live is None:
+        return ["it has no live generation"]
+    bundle = site.bundle(live)
+    drift = [f"{name} differs" for name in site.changed(bundle)]
+    drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
+    # An inactive service is well: the next connection to its socket starts it.
+    for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
+        state = unit_state(unit)
+        if state["ActiveState"] not in well:
+            drift.append(f"{unit} is {state['ActiveState']}")
+        if state["NeedDaemonReload"] == "yes":
+            drift.append(f"{unit} is not what systemd has loaded")
+    answering = generation_answering(site)
+    return drift if answering == live else [*drift, f"Nginx answers as generation {answering}"]
+
+
 def status(as_json: bool) -> int:
-    """What is on the host. Changes nothing."""
-    sites = []
-    for site in all_sites():
-        live = site.live()
-        drift: list[str] = []
-        if live is not None:
-            bundle = site.bundle(live)
-            drift += [f"{name} differs" for name in site.changed(bundle)]
-            drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
-        states = {unit: unit_state(unit) for unit in (site.socket, site.service)}
-        drift += [f"{unit} is {state['ActiveState']}" for unit, state in states.items() if state["ActiveState"] != "active"]
-        answering = generation_answering(site)
-        if answering != live:
-            drift.append(f"Nginx answers as generation {answering}")
-        sites.append({"domain": site.domain, "generation": live, "generations": site.numbers(), "drift": drift})
+    """What is on the host. Changes nothing; 1 if something is not as it should be."""
+    sites = all_sites()
+    drift = {site: drift_of(site) for site in sites}
     found = {
         "host": host_name(),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
         "unfinished": JOURNAL.exists(),
-        "sites": sites,
+        "sites": [
+            {
+                "domain": site.domain,
+                "generation": site.live(),
+                "generations": site.numbers(),
+                "drift": drift[site],
+            }
+            for site in sites
+        ],
     }
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        for it in sites:
-            print(f"{it['domain']}  generation {it['generation']}  {'; '.join(it['drift']) or 'as pushed'}")
-    return 1 if found["unfinished"] or any(it["drift"] for it in sites) else 0
+        for site in sites:
+            print(f"{site.domain}  {site.live_text()}  {'; '.join(drift[site]) or 'as pushed'}")
+    return 1 if JOURNAL.exists() or any(drift.values()) else 0
 
 
 def recover(boot: bool) -> int:
