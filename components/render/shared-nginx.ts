@@ -56,6 +56,8 @@ export function sharedNginx(): string {
         ["listen", 443, "ssl", "http2", "default_server"],
         ["listen", "[::]:443", "ssl", "http2", "default_server"],
         ["ssl_reject_handshake", "on"],
+        // A client may say one of our names in TLS and another in its request.
+        ["return", 444],
       ],
     ),
   ]);
