@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
+import { isIP } from "node:net";
 
 import { type ClientOptions, WebSocket } from "ws";
 
@@ -42,7 +43,7 @@ export const navigation = {
  */
 export async function request({ url, body, ...args }: RequestArgs): Promise<Answer> {
   const options = optionsOf({ url, ...args });
-  const sent = url.startsWith("https:") ? tlsRequest(url, options) : plainRequest(url, options);
+  const sent = url.startsWith("https:") ? tlsRequest(options) : plainRequest(options);
   // A host that refuses a body answers before all of it is there, and then closes.
   const answered = once(sent, "response") as Promise<[IncomingMessage]>;
   sent.end(body);
@@ -62,9 +63,9 @@ export async function echoOverWebSocket(
   { url, ...args }: Omit<RequestArgs, "body" | "method">,
   message: string,
 ): Promise<string | number> {
-  const { host, servername, headers, ca } = optionsOf({ url, ...args });
+  const { hostname, servername, headers, ca } = optionsOf({ url, ...args });
   const at = new URL(url);
-  at.hostname = host;
+  at.hostname = hostname;
   // The package hands all of it on to tls.connect(); its types leave servername out.
   const options: ClientOptions & { servername: string } = {
     servername,
@@ -96,15 +97,17 @@ export async function echoOverWebSocket(
 }
 
 function optionsOf({ url, address, ca, method = "GET", headers = {} }: Omit<RequestArgs, "body">) {
-  const { hostname, host } = new URL(url);
+  const { hostname, host, port } = new URL(url);
   return {
-    host: address ?? hostname,
-    servername: hostname,
+    hostname: address ?? hostname,
+    ...(port === "" ? {} : { port }),
+    // TLS knows no addresses as names.
+    servername: isIP(hostname) === 0 ? hostname : "",
     // Not the parsed URL's path, which has been tidied up.
     path: url.slice(url.indexOf("/", url.indexOf("//") + 2)),
     method,
     headers: { host, ...headers } as Record<string, string>,
     agent: false,
     ...(ca === undefined ? {} : { ca }),
-  };
+  } as const;
 }
