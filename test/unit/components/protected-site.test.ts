@@ -1,0 +1,119 @@
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { ProtectedSite, type ProtectedSiteArgs } from "../../../components/index.ts";
+import { tenantId } from "../../sites.ts";
+import { type Asked, clearTexts, deployed, isSecret } from "./pretend-cloud.ts";
+
+const hostKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}`;
+const args: ProtectedSiteArgs = {
+  site: {
+    domain: "wiki.example.com",
+    port: 4180,
+    upstream: "http://127.0.0.1:3000",
+    emailDomains: ["example.com"],
+    allowedGroups: ["7e57ab1e-0000-4000-8000-000000000001"],
+  },
+  tenantId,
+  hosts: [
+    { name: "edge-1", address: "10.0.0.11", hostKey },
+    { name: "edge-2", address: "10.0.0.12", hostKey },
+  ],
+  deployerPrivateKey: "SECRET-private-key",
+};
+
+describe.each([
+  ["update", false],
+  ["preview, when nothing exists yet", true],
+])("%s", (_, preview) => {
+  let asked: Asked[];
+  const one = (name: string) => {
+    const found = asked.filter((it) => it.name === name && it.type === "command:remote:Command");
+    expect(found, name).toHaveLength(1);
+    return found[0]?.inputs ?? {};
+  };
+  beforeAll(async () => {
+    asked = await deployed(() => new ProtectedSite("wiki", args), { preview });
+  });
+
+  test("each host gets the site's files, and, apart from them, its secrets", () => {
+    for (const host of ["edge-1", "edge-2"]) {
+      expect(one(`wiki-${host}`)["stdin"]).toMatch(/^protected-sites bundle 1\n==> site.json\n/);
+      expect(one(`wiki-${host}-credentials`)["create"]).toBe(
+        "sudo -n /usr/local/sbin/protected-sites credentials",
+      );
+    }
+  });
+
+  test("the whole text of the files is known", () => {
+    for (const host of ["edge-1", "edge-2"]) {
+      expect(one(`wiki-${host}`)["stdin"]).toContain("server_name wiki.example.com;");
+      expect(one(`wiki-${host}`)["stdin"]).toMatch(/==> end\n$/);
+    }
+  });
+
+  test("a change of the files is an update in place, on a host whose key is pinned", () => {
+    for (const { inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
+      expect(JSON.stringify(inputs["connection"])).toContain('"hostKey":"ssh-ed25519 AAAA');
+      expect(inputs).not.toHaveProperty("triggers");
+      expect(inputs).toMatchObject({ logging: "none", addPreviousOutputInEnv: false });
+    }
+  });
+
+  test("what the engine stores in the clear holds no secret", () => {
+    const texts = asked.flatMap(({ inputs }) => clearTexts(inputs)).join("\n");
+    expect(texts).toContain("server_name wiki.example.com;");
+    expect(texts).not.toContain("SECRET");
+  });
+
+  test("what a reviewer reads holds nothing that Entra generates", () => {
+    for (const host of ["edge-1", "edge-2"]) {
+      expect(one(`wiki-${host}`)["stdin"]).not.toContain("client-id-from-entra");
+    }
+  });
+});
+
+test("every secret is marked as one before it leaves the program", async () => {
+  const asked = await deployed(() => new ProtectedSite("wiki", args));
+  const credentials = asked.filter((it) => it.name.endsWith("-credentials"));
+  expect(credentials).toHaveLength(2);
+  for (const { inputs } of credentials) expect(isSecret(inputs["stdin"])).toBe(true);
+  for (const { inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
+    expect(JSON.stringify(inputs["connection"])).toContain("SECRET-private-key");
+    expect(clearTexts(inputs["connection"]).join()).not.toContain("SECRET");
+  }
+});
+
+test("people are sent back to the site's callback only, and groups are assigned to the registration", async () => {
+  const asked = await deployed(() => new ProtectedSite("wiki", args));
+  const inputs = (type: string) => asked.find((it) => it.type.endsWith(type))?.inputs;
+  expect(inputs(":Application")).toMatchObject({
+    displayName: "Protected site wiki.example.com",
+    signInAudience: "AzureADMyOrg",
+    web: {
+      redirectUris: [
+        "https://wiki.example.com/oauth2/callback",
+        "https://wiki.example.com/oauth2/signed-out",
+      ],
+    },
+    groupMembershipClaims: ["ApplicationGroup"],
+  });
+  expect(inputs(":ServicePrincipal")).toMatchObject({ appRoleAssignmentRequired: true });
+  expect(inputs(":AppRoleAssignment")).toMatchObject({
+    principalObjectId: "7e57ab1e-0000-4000-8000-000000000001",
+  });
+});
+
+test("a wrong site is refused before anything is asked of the engine", async () => {
+  let thrown: unknown;
+  const asked = await deployed(() => {
+    try {
+      new ProtectedSite("wiki", { ...args, site: { ...args.site, port: 80 } });
+    } catch (error) {
+      thrown = error;
+    }
+  });
+  expect(String(thrown)).toContain(
+    'ProtectedSite, site "wiki": port must be a whole number from 1024 to 65535, got 80',
+  );
+  expect(asked.filter((it) => it.type !== "pulumi:pulumi:Stack")).toEqual([]);
+});
