@@ -1,6 +1,6 @@
 /** The one place that runs something on a host. */
 import * as command from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 
 import { connectionTo, type Login } from "./connection.ts";
 

@@ -64,7 +64,6 @@ function quote(arg: Arg): string {
 }
 
 function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are just what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) {
     throw new Error(`Nginx text ${JSON.stringify(text)} contains a control character`);
   }

@@ -19,7 +19,6 @@ export function printUnit(header: string, sections: readonly Section[]): string 
 
 function oneLine(value: string): string {
   // A backslash at the end of a line would swallow the next setting.
-  // eslint-disable-next-line no-control-regex -- control characters are just what is looked for
   if (/[\u0000-\u001f\u007f]|\\$/.test(value)) {
     throw new Error(`systemd setting ${JSON.stringify(value)} contains a control character or ends in "\\"`);
   }

@@ -118,8 +118,8 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
       `port ${String(args.port)} leaves no default for metricsPort (port + 10000); give one from 1024 to 65535`,
     );
   }
-  if (args.metricsPort !== undefined && args.metricsPort === args.port) {
-    found.push(`metricsPort ${String(args.metricsPort)} is also the site's port; give it its own`);
+  if (typeof args.metricsPort === "number" && args.metricsPort === args.port) {
+    found.push(`metricsPort ${args.metricsPort} is also the site's port; give it its own`);
   }
   const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
   if (

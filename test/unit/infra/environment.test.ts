@@ -198,7 +198,7 @@ describe("nothing reaches a host that its programs could read as their own", () 
     }
   });
   test.each(["name", "address", "hostKey"])("a host's %s", (field) => {
-    const value = String({ ...edge1 }[field as keyof typeof edge1]);
+    const value = edge1[field as keyof typeof edge1];
     for (const character of poison.filter((it) => !(field === "hostKey" && it === " "))) {
       expect(refusal(withHost({ [field]: value + character })), JSON.stringify(character)).not.toEqual([]);
     }
