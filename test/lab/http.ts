@@ -12,8 +12,6 @@ export interface RequestArgs {
   readonly url: string;
   /** The host that is asked, whatever the URL's name resolves to. @default the URL's host name */
   readonly address?: string;
-  /** The authority that signed the host's certificate, in PEM. @default the ones that Node brings */
-  readonly ca?: string;
   /** @default "GET" */
   readonly method?: string;
   /** A list sends a header several times. */
@@ -63,15 +61,11 @@ export async function echoOverWebSocket(
   { url, ...args }: Omit<RequestArgs, "body" | "method">,
   message: string,
 ): Promise<string | number> {
-  const { hostname, servername, headers, ca } = optionsOf({ url, ...args });
+  const { hostname, servername, headers } = optionsOf({ url, ...args });
   const at = new URL(url);
   at.hostname = hostname;
   // The package hands all of it on to tls.connect(); its types leave servername out.
-  const options: ClientOptions & { servername: string } = {
-    servername,
-    headers,
-    ...(ca === undefined ? {} : { ca }),
-  };
+  const options: ClientOptions & { servername: string } = { servername, headers };
   const socket = new WebSocket(at, options);
   socket.on("error", () => {
     // Told by "unexpected-response" or "close".
@@ -96,7 +90,7 @@ export async function echoOverWebSocket(
   }
 }
 
-function optionsOf({ url, address, ca, method = "GET", headers = {} }: Omit<RequestArgs, "body">) {
+function optionsOf({ url, address, method = "GET", headers = {} }: Omit<RequestArgs, "body">) {
   const { hostname, host, port } = new URL(url);
   return {
     hostname: address ?? hostname,
@@ -108,6 +102,5 @@ function optionsOf({ url, address, ca, method = "GET", headers = {} }: Omit<Requ
     method,
     headers: { host, ...headers } as Record<string, string>,
     agent: false,
-    ...(ca === undefined ? {} : { ca }),
   } as const;
 }
