@@ -8,7 +8,7 @@ import { execa } from "execa";
 import { goBuild } from "./closed/go-build.ts";
 import { installStandIns } from "./closed/stand-ins.ts";
 import { NotAvailable, download } from "./download.ts";
-import { madeOnce } from "./made-once.ts";
+import { madeOnce, putInPlace } from "./made-once.ts";
 import { cacheDirectory } from "./paths.ts";
 
 /** An engine that is ready to run. */
@@ -95,8 +95,7 @@ async function onPath(version: string, cache: string): Promise<Found | undefined
     if (!directory.startsWith("/") || !existsSync(pulumi) || !(await isVersion(pulumi, version))) continue;
     const root = join(cache, "path");
     await mkdir(join(root, "bin"), { recursive: true });
-    await rm(join(root, "bin", "pulumi"), { force: true });
-    await symlink(pulumi, join(root, "bin", "pulumi"));
+    await putInPlace(join(root, "bin", "pulumi"), (aside) => symlink(pulumi, aside));
     return { root, origin: "path" };
   }
   return undefined;

@@ -1,5 +1,6 @@
 /** Things that take long to make and are kept: made aside, and put in place only when whole. */
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
@@ -36,11 +37,18 @@ export async function madeOnce(
   }
 }
 
+/** Makes one file under a name of its own, and gives it its real one in one step; runs at the same time may do so. */
+export async function putInPlace(file: string, make: (aside: string) => Promise<void>): Promise<void> {
+  const aside = `${file}.${process.pid}-${randomUUID()}`;
+  await make(aside);
+  await rename(aside, file);
+}
+
 /**
  * Holds flock(1) on `file` until the returned function is called or this process dies: the lock belongs to a child
  * that lives as long as our end of its standard input. Without flock (macOS) there is no lock, only double work.
  */
-async function lock(file: string, onWait?: () => void): Promise<() => void> {
+export async function lock(file: string, onWait?: () => void): Promise<() => void> {
   const child = spawn("flock", [file, "sh", "-c", "echo held; exec cat >/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -1,7 +1,9 @@
 /** Puts the lab's own providers where the engine looks for plug-ins. */
 import { createHash } from "node:crypto";
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+
+import { putInPlace } from "../made-once.ts";
 
 /**
  * A PULUMI_HOME with a launcher for each provider, of this checkout: another checkout has one of its own, so that
@@ -27,9 +29,11 @@ export async function installStandIns(
     const words = [process.execPath, "--disable-warning=ExperimentalWarning", main, name, version];
     // The official plug-ins are Go programs and take the lab's CA from SSL_CERT_FILE.
     const trust = 'export NODE_EXTRA_CA_CERTS="${SSL_CERT_FILE:-$NODE_EXTRA_CA_CERTS}"';
-    await writeFile(`${launcher}.new`, `#!/bin/sh\n${trust}\nexec ${words.map(quote).join(" ")} "$@"\n`);
-    await chmod(`${launcher}.new`, 0o755);
-    await rename(`${launcher}.new`, launcher);
+    await putInPlace(launcher, async (aside) => {
+      await writeFile(aside, `#!/bin/sh\n${trust}\nexec ${words.map(quote).join(" ")} "$@"\n`, {
+        mode: 0o755,
+      });
+    });
   }
   return home;
 }

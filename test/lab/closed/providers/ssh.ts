@@ -234,7 +234,7 @@ function handshake(sock: Duplex, config: ConnectConfig): Promise<Client> {
 function handshakeText(error: Error & { level?: string }): string {
   if (error.level === "client-authentication")
     return "ssh: unable to authenticate, no supported methods remain";
-  if (/host verification|denied by verif/i.test(error.message)) return "ssh: host key mismatch";
+  if (/^Host denied/.test(error.message)) return "ssh: host key mismatch";
   return error.message;
 }
 

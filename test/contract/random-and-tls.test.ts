@@ -1,0 +1,111 @@
+/** What the program relies on in @pulumi/random and @pulumi/tls. */
+import * as random from "@pulumi/random";
+import * as tls from "@pulumi/tls";
+import ssh2 from "ssh2";
+import { test } from "vitest";
+
+import { openStack } from "./stack.ts";
+
+test.concurrent(
+  "a random password is made once, is secret, and is replaced when its rules or keepers change",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const program = (keepers: Record<string, string>, length: number) => () => {
+      const password = new random.RandomPassword("cookie", { length, special: false, keepers });
+      return Promise.resolve({ result: password.result, id: password.id });
+    };
+    expect((await stack.preview(program({ of: "a" }, 32))).changes).toEqual({ create: 1 });
+
+    const first = await stack.up(program({ of: "a" }, 32));
+    expect(first.changes).toEqual({ create: 1 });
+    expect(first.outputs["result"]?.secret).toBe(true);
+    expect(first.outputs["result"]?.value).toMatch(/^[A-Za-z0-9]{32}$/);
+    // The ID is never encrypted, so it must say nothing.
+    expect(first.outputs["id"]).toMatchObject({ value: "none", secret: false });
+    expect(await stack.state()).not.toContain(first.outputs["result"]?.value);
+
+    const second = await stack.up(program({ of: "a" }, 32));
+    expect(second.changes).toEqual({ same: 1 });
+    expect(second.outputs["result"]?.value).toBe(first.outputs["result"]?.value);
+
+    const kept = await stack.up(program({ of: "b" }, 32));
+    expect(kept.changes).toEqual({ replace: 1 });
+    expect(kept.outputs["result"]?.value).not.toBe(first.outputs["result"]?.value);
+
+    const longer = await stack.up(program({ of: "b" }, 40));
+    expect(longer.changes).toEqual({ replace: 1 });
+    expect(longer.outputs["result"]?.value).toHaveLength(40);
+  },
+);
+
+test.concurrent(
+  "a password holds as many characters of each kind as its minima ask for",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const run = await stack.up(() => {
+      const password = new random.RandomPassword("mixed", {
+        length: 20,
+        overrideSpecial: "-_",
+        minLower: 5,
+        minUpper: 5,
+        minNumeric: 5,
+        minSpecial: 5,
+      });
+      return Promise.resolve({ result: password.result });
+    });
+    const value = String(run.outputs["result"]?.value);
+    expect(value.replaceAll(/[^a-z]/g, "")).toHaveLength(5);
+    expect(value.replaceAll(/[^A-Z]/g, "")).toHaveLength(5);
+    expect(value.replaceAll(/[^0-9]/g, "")).toHaveLength(5);
+    expect(value.replaceAll(/[^-_]/g, "")).toHaveLength(5);
+  },
+);
+
+test.concurrent(
+  "private keys of each kind come in the formats of OpenSSH and OpenSSL, their private halves secret",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const program = () => {
+      const keys = {
+        ed25519: new tls.PrivateKey("ed25519", { algorithm: "ED25519" }),
+        ecdsa: new tls.PrivateKey("ecdsa", { algorithm: "ECDSA", ecdsaCurve: "P256" }),
+        rsa: new tls.PrivateKey("rsa", { algorithm: "RSA", rsaBits: 2048 }),
+      };
+      const outputs = Object.entries(keys).flatMap(([name, key]) => [
+        [`${name} private`, key.privateKeyOpenssh],
+        [`${name} pem`, key.privateKeyPem],
+        [`${name} pkcs8`, key.privateKeyPemPkcs8],
+        [`${name} public`, key.publicKeyOpenssh],
+        [`${name} publicPem`, key.publicKeyPem],
+        [`${name} sha256`, key.publicKeyFingerprintSha256],
+        [`${name} md5`, key.publicKeyFingerprintMd5],
+      ]);
+      return Promise.resolve(Object.fromEntries(outputs) as Record<string, unknown>);
+    };
+    const run = await stack.up(program);
+    const state = await stack.state();
+    const kinds = [
+      ["ed25519", "ssh-ed25519", "PRIVATE KEY"],
+      ["ecdsa", "ecdsa-sha2-nistp256", "EC PRIVATE KEY"],
+      ["rsa", "ssh-rsa", "RSA PRIVATE KEY"],
+    ] as const;
+    for (const [name, type, pem] of kinds) {
+      const output = (of: string) => run.outputs[`${name} ${of}`] ?? { value: undefined, secret: false };
+      for (const half of ["private", "pem", "pkcs8"]) {
+        expect(output(half).secret).toBe(true);
+        expect(state).not.toContain(String(output(half).value).split("\n")[1]);
+      }
+      for (const half of ["public", "publicPem", "sha256", "md5"]) expect(output(half).secret).toBe(false);
+      const key = ssh2.utils.parseKey(String(output("private").value));
+      expect(key).not.toBeInstanceOf(Error);
+      const parsed = key as ssh2.ParsedKey;
+      expect(output("public").value).toBe(`${type} ${parsed.getPublicSSH().toString("base64")}\n`);
+      expect(String(output("pem").value)).toMatch(new RegExp(`^-----BEGIN ${pem}-----\n`));
+      expect(String(output("pkcs8").value)).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+      expect(String(output("publicPem").value)).toMatch(/^-----BEGIN PUBLIC KEY-----\n/);
+      expect(output("sha256").value).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/);
+      expect(output("md5").value).toMatch(/^([0-9a-f]{2}:){15}[0-9a-f]{2}$/);
+    }
+    expect((await stack.up(program)).changes).toEqual({ same: 3 });
+  },
+);
