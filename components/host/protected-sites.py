@@ -422,55 +422,79 @@ def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext
     """Asks this host's Nginx for a path of a site. Each question has a connection of its own: after a reload an old
     one would still be answered by the old configuration."""
     if context is None:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", 443), timeout=5) as plain:
-        with context.wrap_socket(plain, server_hostname=domain) as encrypted:
-            connection = http.client.HTTPConnection(domain, timeout=15)
-            connection.sock = encrypted
-            connection.request("GET", path, headers={"Connection": "close", **headers})
-            response = connection.getresponse()
-            body = response.read(65536).decode(errors="replace")
-            return Answer(response.status, response.getheader("Location", ""), body)
+    plain = socket.create_connection(("127.0.0.1", 443), timeout=15)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each question waits 40 ms for its first answer
+    with plain, context.wrap_socket(plain, server_hostname=domain) as encrypted:
+        connection = http.client.HTTPConnection(domain)
+        connection.sock = encrypted
+        connection.request("GET", path, headers={"Connection": "close", **headers})
+        response = connection.getresponse()
+        body = response.read(65536).decode(errors="replace")
+        return Answer(response.status, response.getheader("Location", ""), body)
 
 
-def generation_answering(site: Site) -> int | None:
-    """Which generation of a site Nginx answers with; None where it does not know the site."""
+def answers_as(site: Site) -> str:
+    """As what Nginx answers for a site: "generation 3", or what it said instead."""
     try:
         answer = ask(site.domain, "/.well-known/protected-sites/generation", {})
-    except (OSError, http.client.HTTPException):
-        return None
-    said = re.fullmatch(rf"{re.escape(site.domain)} (\d+)\s*", answer.body) if answer.status == 200 else None
-    return int(said[1]) if said else None
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    said = re.fullmatch(rf"{re.escape(site.domain)} (\d+)\s*", answer.body)
+    return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
 
 
 def nginx_runs() -> bool:
     return holds("systemctl", "--quiet", "is-active", "nginx.service")
 
 
-def reload_nginx(expected: dict[Site, int | None]) -> None:
-    """Reloads Nginx and waits until it answers as expected. A reload succeeds also where Nginx then keeps its old
-    configuration, for example since a port is taken: only its error log tells."""
+def accepting_workers() -> set[str]:
+    """Nginx's worker processes that still accept connections; after a reload the old ones say that they shut down."""
+    main = run("Nginx reload", "systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
+    workers = set()
+    for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split():
+        with contextlib.suppress(OSError):
+            if "worker process" in (title := Path(f"/proc/{worker}/cmdline").read_text()) and "shutting" not in title:
+                workers.add(worker)
+    return workers
+
+
+def reload_nginx(expected: Mapping[Site, int | None]) -> None:
+    """Reloads Nginx, and waits until only new workers accept and each site answers as its generation, or not (None).
+
+    A reload succeeds also where Nginx then keeps its old configuration, for example because a port is taken: only its
+    error log tells.
+    """
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
+    old_workers = accepting_workers()
     run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
+
+    def is_late(site: Site, number: int | None) -> bool:
+        answer = answers_as(site)
+        return answer.startswith("generation ") if number is None else answer != f"generation {number}"
+
     deadline = time.monotonic() + 20
     while True:
         still_alive()
-        late = {site: number for site, number in expected.items() if generation_answering(site) != number}
-        if not late:
+        old = old_workers & accepting_workers()
+        late = {site: number for site, number in expected.items() if is_late(site, number)} if not old else {}
+        if not old and not late:
             return
         with contextlib.suppress(FileNotFoundError), NGINX_ERRORS.open("rb") as log:
             log.seek(min(log_size, NGINX_ERRORS.stat().st_size))
-            emergencies = [line for line in log.read().decode(errors="replace").splitlines() if "[emerg]" in line]
-            # "still could not bind()" ends Nginx's five attempts, which take it some seconds; no need to wait.
-            if emergencies:
-                raise Failure("Nginx reload", f"Nginx kept its old configuration: {emergencies[0][:300]}")
+            emergency = next(
+                (line for line in log.read().decode(errors="replace").splitlines() if "[emerg]" in line), ""
+            )
+            if emergency:
+                raise Failure("Nginx reload", f"Nginx kept its old configuration: {emergency[:300]}")
         if time.monotonic() > deadline:
+            if old:
+                raise Failure("Nginx reload", f"after 20 s the old workers still accept ({', '.join(sorted(old))})")
             site, number = next(iter(late.items()))
-            what = "the site without its configuration" if number is None else f"generation {number}"
-            got = generation_answering(site)
-            raise Failure("Nginx reload", f"for 20 s {site.domain} did not answer as {what}; it answers as {got}")
+            right = "no site of ours" if number is None else f"generation {number}"
+            raise Failure("Nginx reload", f"after 20 s {site.domain} answers as {answers_as(site)}; right is {right}")
         time.sleep(0.02)
 
 
@@ -509,9 +533,8 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
     asked("the certificate", path, {}, context)
 
-    answering = generation_answering(site)
-    if answering != number:
-        raise Failure("probe", f"generation {answering} answers; right is {number}")
+    if answers_as(site) != f"generation {number}":
+        raise Failure("probe", f"it answers as {answers_as(site)}; right is generation {number}")
     what = "a browser that has not signed in"
     answer = asked(what, path, page)
     to = urllib.parse.urlsplit(answer.location)
@@ -794,6 +817,10 @@ def stage(request: Request) -> Push | None:
     try:
         for file in bundle.files:
             write_new(aside / file.name, file.text)
+            if old is not None and file.name not in push.changed:
+                # systemd takes a unit with a newer time for a changed one, which would need a daemon-reload.
+                before = (site.current / file.name).stat()
+                os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
         write_new(aside / "bundle", bundle.text)
         write_new(aside / "generation.conf", f'set $protected_sites_generation "{new}";\n')
         flush_folder(aside)
@@ -861,11 +888,12 @@ def commit(group: list[Push]) -> None:
     try:
         for push in group:
             replace_link(push.site.current, f"generations/{push.new}")
-        for link, target in links.items():
-            if not link.is_symlink():
-                link.parent.mkdir(exist_ok=True)
-                replace_link(link, target)
-        run("daemon-reload", "systemctl", "daemon-reload")
+        missing = [link for link in links if not link.is_symlink()]
+        for link in missing:
+            link.parent.mkdir(exist_ok=True)
+            replace_link(link, links[link])
+        if missing or any({push.site.socket, push.site.service} & set(push.changed) for push in group):
+            run("daemon-reload", "systemctl", "daemon-reload")
         for push in group:
             start_instance(push.site, port_of(push.bundle), new_socket=push.new_socket, restart=push.restart)
         reload_nginx({push.site: push.new for push in group})
@@ -874,7 +902,7 @@ def commit(group: list[Push]) -> None:
     except Exception as error:
         failure = Failure.of(error)
         problems = go_back(entries)
-        what = "\n".join([failure.what, *(f"while going back: {problem}" for problem in problems)])
+        what = "\n".join([failure.what, *problems])
         raise Failure(failure.step, what, switched=True) from error
     end_journal()
     for push in group:
@@ -1467,8 +1495,8 @@ def drift_of(site: Site) -> list[str]:
             drift.append(f"{unit} is {state['ActiveState']}")
         if state["NeedDaemonReload"] == "yes":
             drift.append(f"{unit} is not what systemd has loaded")
-    answering = generation_answering(site)
-    return drift if answering == live else [*drift, f"Nginx answers as generation {answering}"]
+    answer = answers_as(site)
+    return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
 
 
 def status(as_json: bool) -> int:
