@@ -159,6 +159,11 @@ function only(before: unknown, found: unknown): unknown {
   return Object.fromEntries(fields);
 }
 
+/** Whether two lists hold the same, in any order; one that is not given is an empty one. */
+export function sameSet(one: readonly unknown[] = [], other: readonly unknown[] = []): boolean {
+  return form(one, true) === form(other, true);
+}
+
 /** A text that two values share exactly if they are the same. An unknown value is a change. */
 function form(value: unknown, listsAreSets: true | undefined): string {
   if (Array.isArray(value)) {

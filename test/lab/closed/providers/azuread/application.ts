@@ -1,7 +1,7 @@
 /** azuread.Application: an app registration. */
 import { randomUUID } from "node:crypto";
 
-import { Unfinished } from "../provider.ts";
+import { Unfinished, sameSet } from "../provider.ts";
 import type { Properties, ResourceType } from "../provider.ts";
 import { gone, notFound } from "./graph.ts";
 import type { GraphError, GraphObject } from "./graph.ts";
@@ -155,8 +155,8 @@ export const application: ResourceType = {
     const wanted = inputs as unknown as Application;
     const before = state as unknown as Application;
     const path = `/v1.0${id}`;
-    const changed = (property: keyof Application) =>
-      JSON.stringify(wanted[property]) !== JSON.stringify(before[property]);
+    const changed = (property: "appRoles" | "identifierUris" | "owners" | "requiredResourceAccesses") =>
+      !sameSet(wanted[property], before[property]);
     if (changed("appRoles")) await disableAppRoles(path, wanted);
     await graph().patch(
       path,
@@ -164,9 +164,9 @@ export const application: ResourceType = {
         ...toGraph(wanted),
         ...(changed("appRoles") ? { appRoles: appRolesToGraph(wanted) } : {}),
         ...(changed("identifierUris") ? { identifierUris: wanted.identifierUris ?? [] } : {}),
-        ...(changed("optionalClaims")
-          ? { optionalClaims: optionalClaimsToGraph(wanted.optionalClaims) }
-          : {}),
+        ...(JSON.stringify(wanted.optionalClaims) === JSON.stringify(before.optionalClaims)
+          ? {}
+          : { optionalClaims: optionalClaimsToGraph(wanted.optionalClaims) }),
         ...(changed("requiredResourceAccesses")
           ? { requiredResourceAccess: resourceAccessToGraph(wanted) }
           : {}),

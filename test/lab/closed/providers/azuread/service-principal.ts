@@ -1,7 +1,7 @@
 /** azuread.ServicePrincipal: an application's account in the tenant. */
 import { randomUUID } from "node:crypto";
 
-import { Unfinished } from "../provider.ts";
+import { Unfinished, sameSet } from "../provider.ts";
 import type { Properties, ResourceType } from "../provider.ts";
 import { gone, notFound } from "./graph.ts";
 import type { GraphError, GraphObject } from "./graph.ts";
@@ -132,7 +132,7 @@ async function change(
     { ...toGraph(wanted), description: wanted.description ?? null },
     { signal },
   );
-  if (wanted.owners !== undefined && JSON.stringify(wanted.owners) !== JSON.stringify(before?.owners))
+  if (wanted.owners !== undefined && !sameSet(wanted.owners, before?.owners))
     await changeOwners(`/v1.0${id}`, wanted.owners);
   return read(id);
 }
