@@ -1,0 +1,159 @@
+/** The lab's hosts: systems that boot, each from the image, with files of its own laid over it. */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { addresses, downloadsName, entraNames } from "./addresses.ts";
+import type { Certificate } from "./certificates.ts";
+import type { Image } from "./image.ts";
+import { holderOf } from "./namespaces.ts";
+import { stateDirectory } from "./paths.ts";
+import { cgroupOf, end, isRunning, processesIn, start, tail } from "./processes.ts";
+import { waitForPort } from "./ports.ts";
+
+/** A host that there is to be. */
+export interface HostArgs {
+  /** For example `edge-1`. */
+  readonly name: string;
+  readonly address: string;
+  readonly image: Image;
+  /** Public SSH key of the administrator. */
+  readonly adminKey: string;
+  /** The CA that the host trusts, in PEM. */
+  readonly ca: string;
+  /** Certificates of the sites by domain. */
+  readonly certificates: Readonly<Record<string, Certificate>>;
+}
+
+/** A host that runs. */
+export interface LabHost {
+  readonly name: string;
+  readonly address: string;
+  /** Its public SSH key, as in its /etc/ssh/ssh_host_ed25519_key.pub. */
+  readonly hostKey: string;
+}
+
+/** How long a host may take until one can sign in; on an idle machine it takes a second or two. */
+const patience = 90_000;
+
+/** Boots a host unless it runs. Its files are made when it is first booted, and stay when it is booted again. */
+export async function ensureHost(instance: string, args: HostArgs): Promise<LabHost> {
+  const { name, address, image } = args;
+  const directory = join(stateDirectory(instance), "hosts", name);
+  if (!existsSync(join(directory, "files"))) await prepare(directory, args);
+
+  const cgroup = cgroupOf(instance, name);
+  const log = join(stateDirectory(instance), "logs", `${name}.log`);
+  if (!(await isRunning(cgroup))) {
+    await end(cgroup);
+    await start({
+      cgroup,
+      boots: true,
+      log,
+      command: [
+        ...["unshare", "--net", "--mount", "--propagation=slave"],
+        ...["sh", join(import.meta.dirname, "boot.sh"), `${holderOf(instance)}`],
+        ...[`${instance}-${name}`, name, address, directory, image.directory],
+      ],
+    });
+    const alive = () => isRunning(cgroup);
+    if (!(await waitForPort(instance, { address, port: 22, patience, alive })))
+      throw new Error(`host ${name} does not answer on ${address}:22; ${await tail(log)}`);
+    await untilBooted(instance, name);
+  }
+  const hostKey = await readFile(join(directory, "files/etc/ssh/ssh_host_ed25519_key.pub"), "utf8");
+  return { name, address, hostKey: hostKey.trim() };
+}
+
+/** Cuts a host's power. */
+export async function cutPower(instance: string, name: string): Promise<void> {
+  await end(cgroupOf(instance, name));
+}
+
+/** The command as it runs on the host as root, past SSH: for tests, and for what people want to look at. */
+export async function onHost(instance: string, name: string, command: readonly string[]): Promise<string[]> {
+  const [pid] = await processesIn(cgroupOf(instance, `${name}/payload/init.scope`));
+  if (pid === undefined) throw new Error(`lab "${instance}": host ${name} does not run`);
+  const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
+  return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...command];
+}
+
+/** sshd answers a little earlier than users may sign in. */
+async function untilBooted(instance: string, name: string): Promise<void> {
+  const systemctl = async (...args: string[]) => {
+    const [file = "", ...rest] = await onHost(instance, name, ["systemctl", ...args]);
+    return (await execa(file, rest, { reject: false, timeout: patience })).stdout.trim();
+  };
+  const state = await systemctl("is-system-running", "--wait");
+  if (state === "running") return;
+  const failed = await systemctl("--failed", "--plain", "--no-legend", "--no-pager");
+  throw new Error(`host ${name}: its system must come up as "running", got "${state}"\n${failed}`.trim());
+}
+
+async function prepare(
+  directory: string,
+  { name, image, adminKey, ca, certificates }: HostArgs,
+): Promise<void> {
+  // Made aside, so that a run that is killed leaves no host that is half made.
+  const files = join(directory, "files.aside");
+  await rm(directory, { recursive: true, force: true });
+  const put = async (path: string, text: string | Buffer, mode = 0o644) => {
+    const file = join(files, path);
+    await mkdir(join(file, ".."), { recursive: true });
+    await writeFile(file, text);
+    await chmod(file, mode);
+  };
+
+  await put("etc/machine-id", `${randomBytes(16).toString("hex")}\n`, 0o444);
+  await put("etc/hostname", `${name}\n`);
+  await put("etc/resolv.conf", "# The lab's names are in /etc/hosts.\n");
+  const names = [
+    ["127.0.0.1", "localhost"],
+    ["127.0.1.1", name],
+    ["::1", "localhost ip6-localhost ip6-loopback"],
+    [addresses.entra, ...entraNames],
+    [addresses.downloads, downloadsName],
+  ];
+  await put("etc/hosts", names.map((line) => `${line.join(" ")}\n`).join(""));
+
+  await put("home/admin/.ssh/authorized_keys", `${adminKey.trim()}\n`, 0o600);
+  const { uid, gid } = await userIn(image, "admin");
+  for (const path of ["home/admin", "home/admin/.ssh", "home/admin/.ssh/authorized_keys"])
+    await chown(join(files, path), uid, gid);
+  await chmod(join(files, "home/admin/.ssh"), 0o700);
+
+  await trust(image, ca, put);
+  for (const [domain, { certificate, key }] of Object.entries(certificates)) {
+    await put(`data/certs/${domain}/fullchain.pem`, certificate);
+    await put(`data/certs/${domain}/privkey.pem`, key, 0o600);
+  }
+  for (const path of ["work", "root"]) await mkdir(join(directory, path), { recursive: true });
+  await rename(files, join(directory, "files"));
+}
+
+/** What update-ca-certificates would do, which takes a second on each host. */
+async function trust(
+  image: Image,
+  ca: string,
+  put: (path: string, text: string | Buffer) => Promise<void>,
+): Promise<void> {
+  const bundle = "etc/ssl/certs/ca-certificates.crt";
+  const { stdout: hash } = await execa(
+    "chroot",
+    [image.directory, "openssl", "x509", "-noout", "-subject_hash"],
+    { input: ca },
+  );
+  await put("usr/local/share/ca-certificates/protected-sites-lab.crt", ca);
+  await put(bundle, Buffer.concat([await readFile(join(image.directory, bundle)), Buffer.from(ca)]));
+  await put(`etc/ssl/certs/${hash}.0`, ca);
+}
+
+async function userIn(image: Image, user: string): Promise<{ readonly uid: number; readonly gid: number }> {
+  const lines = (await readFile(join(image.directory, "etc/passwd"), "utf8")).split("\n");
+  const [, , uid, gid] = lines.find((line) => line.startsWith(`${user}:`))?.split(":") ?? [];
+  if (uid === undefined || gid === undefined) throw new Error(`image: user ${user} must be there, got none`);
+  return { uid: Number(uid), gid: Number(gid) };
+}

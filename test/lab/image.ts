@@ -1,0 +1,171 @@
+/** The file system that all hosts of the lab are booted from: a small Debian with what a host has before it is set up. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { madeOnce } from "./made-once.ts";
+import { cacheDirectory } from "./paths.ts";
+
+/** An image that is ready to boot from. */
+export interface Image {
+  /** Its root folder. Nobody may change it: hosts lay their own files over it. */
+  readonly directory: string;
+  /** Tells images apart. */
+  readonly hash: string;
+  /** One line that says what it is. */
+  readonly line: string;
+}
+
+/** oauth2-proxy is missing on purpose: setting up a host installs it. */
+const packages = [
+  "systemd",
+  "systemd-sysv",
+  "dbus",
+  "openssh-server",
+  "sudo",
+  "nginx",
+  "python3",
+  "ca-certificates",
+  "iproute2",
+  "procps",
+  "curl",
+];
+
+/** Users of a host read manual pages elsewhere: a third of the image, and of the time to unpack it. */
+const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+
+/**
+ * Run in the finished file system: the administrator of the lab's hosts, and nothing of the machine that the image was
+ * made on. Timers are off that would look for updates, since a host of the lab reaches no archive.
+ */
+const finish = `
+useradd --create-home --shell /bin/bash --password '*' admin
+echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
+chmod 0440 /etc/sudoers.d/admin
+rm -f /etc/ssh/ssh_host_* /etc/resolv.conf /etc/hostname
+: >/etc/machine-id
+mkdir /etc/systemd/system/ssh.service.d
+cat >/etc/systemd/system/ssh.service.d/host-keys.conf <<'END'
+# A host makes its own keys when it first boots.
+[Service]
+ExecStartPre=
+ExecStartPre=/usr/bin/ssh-keygen -A
+ExecStartPre=/usr/sbin/sshd -t
+END
+systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer getty@tty1.service
+`;
+
+/**
+ * The image, made on first use (under a minute) and kept in the cache.
+ *
+ * @param onProgress - Gets a line for each thing that takes long.
+ */
+export async function ensureImage(onProgress: (line: string) => void = () => undefined): Promise<Image> {
+  const distribution = await thisDistribution();
+  const recipe = JSON.stringify([distribution, process.arch, packages, excluded, finish]);
+  const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
+  const directory = join(cacheDirectory(), "images", hash);
+  const root = join(directory, "root");
+  if (!existsSync(directory))
+    await madeOnce(
+      directory,
+      async (aside) => {
+        onProgress(`making a host's file system from ${distribution.name}'s packages: under a minute, once`);
+        await build(distribution, aside);
+      },
+      () => {
+        onProgress("another run makes the image; waiting for it");
+      },
+    );
+  return { directory: root, hash, line: `image: ${distribution.name}, ${hash}` };
+}
+
+interface Distribution {
+  /** For example "Debian GNU/Linux 12 (bookworm)". */
+  readonly name: string;
+  /** For example "bookworm". */
+  readonly codename: string;
+}
+
+/** Hosts get the distribution of the machine: its archive is the one that can be reached. */
+async function thisDistribution(): Promise<Distribution> {
+  const { stdout } = await execa("sh", [
+    "-euc",
+    '. /etc/os-release; echo "$PRETTY_NAME"; echo "$VERSION_CODENAME"',
+  ]);
+  const [name = "", codename = ""] = stdout.split("\n");
+  if (codename === "")
+    throw new Error("/etc/os-release: VERSION_CODENAME must name a release of Debian or Ubuntu, got none");
+  return { name, codename };
+}
+
+async function build({ codename }: Distribution, aside: string): Promise<void> {
+  const log = join(aside, "build.log");
+  const root = join(aside, "root");
+  await mkdir(root);
+  const configuration = join(aside, "apt.conf");
+  await writeFile(configuration, await aptConfiguration());
+  const { failed, all } = await execa(
+    "setpriv",
+    [
+      // Whatever kills this run takes the build along; what it mounts is seen by nobody else and goes with it.
+      ...["--pdeathsig=KILL", "unshare", "--mount", "--propagation=slave"],
+      ...["--pid", "--fork", "--kill-child", "--mount-proc"],
+      ...["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory"],
+      `--include=${packages.join(",")}`,
+      "--dpkgopt=force-unsafe-io",
+      ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
+      `--aptopt=${configuration}`,
+      `--customize-hook=chroot "$1" sh -euc ${quoted(finish)}`,
+      ...[codename, root, ...(await archives(codename))],
+    ],
+    { all: true, reject: false, env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" } },
+  );
+  await writeFile(log, all);
+  if (failed)
+    throw new Error(`mmdebstrap could not make the image:\n${all.split("\n").slice(-20).join("\n")}`);
+}
+
+/** The machine's archives of its own distribution, as lines of a sources.list; archives of others are left out. */
+async function archives(codename: string): Promise<readonly string[]> {
+  const read = async () => {
+    const format = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
+    const { stdout } = await execa("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]);
+    return stdout.split("\n").flatMap((line) => {
+      const [origin = "", name = "", uri = "", release = "", component = ""] = line.split("|");
+      const keyring = `/usr/share/keyrings/${origin.toLowerCase()}-archive-keyring.gpg`;
+      const own =
+        name.split("-")[0] === codename && !/backports|proposed/.test(release) && existsSync(keyring);
+      return own ? [`deb [signed-by=${keyring}] ${uri} ${release} ${component}`] : [];
+    });
+  };
+  let lines = await read();
+  if (lines.length === 0) {
+    // Which archive is whose is known from its index.
+    await execa("apt-get", ["-q", "update"], { reject: false });
+    lines = await read();
+  }
+  if (lines.length === 0)
+    throw new Error(
+      `apt: one archive of ${codename} must be configured, with its keyring in /usr/share/keyrings; got none`,
+    );
+  return [...new Set(lines)];
+}
+
+/** How the machine reaches its archives: proxies, and whether it may take old indexes. */
+async function aptConfiguration(): Promise<string> {
+  const { stdout } = await execa("apt-config", ["dump", "Acquire"]);
+  const wanted = /^Acquire::(?:https?::|Check-Date|Check-Valid-Until|Retries|ForceIPv)/;
+  return stdout
+    .split("\n")
+    .filter((line) => wanted.test(line))
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
