@@ -141,7 +141,7 @@ h2 { font-size: 1rem; margin: 2rem 0 .5rem; }
 p { margin: .25rem 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-top: 1px solid #ddd; }
-th { font-weight: normal; color: #555; width: 17rem; }
+th { font-weight: normal; color: #555; width: 1%; white-space: nowrap; padding-right: 2rem; }
 td, code { font-family: ui-monospace, monospace; font-size: .875rem; overflow-wrap: anywhere; }
 </style>
 </head>
