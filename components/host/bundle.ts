@@ -10,25 +10,25 @@ export interface BundleFile {
 const mark = "==> ";
 
 /**
- * The text that `protected-sites push` and `protected-sites setup` read.
- * @throws Error where the format cannot say a file: a name with a space, a line that looks like a header, or a text
- *   without a final line break
+ * The text that `protected-sites push` and `protected-sites setup` read. What it cannot say, the host refuses as well.
+ * @throws Error where the format cannot say a file: a name that is not a plain one or stands twice, a line that looks
+ *   like a header, a text without a final line break
  */
 export function bundle(files: readonly BundleFile[]): string {
+  const names = files.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`bundle: ${twice} is there twice`);
   return [`protected-sites bundle 1\n`, ...files.map(section), `${mark}end\n`].join("");
 }
 
 function section({ name, link, text }: BundleFile): string {
-  if (!/^\w[\w.@-]*$/.test(name))
+  if (!/^\w[\w.@-]*$/.test(name) || name === "end")
     throw new Error(`bundle: the file name ${JSON.stringify(name)} is not a plain one`);
-  if (link !== undefined && !/^(?:\/[\w.@-]+)+$/.test(link)) {
+  if (link !== undefined && (!/^(?:\/[\w.@-]+)+$/.test(link) || /\/\.\.?(?:\/|$)/.test(link)))
     throw new Error(`bundle: the place ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
-  }
-  if (name === "end") throw new Error(`bundle: no file can be called "end", which ends a bundle`);
   if (/[\0\r]/.test(text)) throw new Error(`bundle: ${name} holds a carriage return or a null character`);
   if (!text.endsWith("\n")) throw new Error(`bundle: ${name} does not end with a line break`);
-  if (text.split("\n").some((line) => line.startsWith(mark))) {
+  if (text.split("\n").some((line) => line.startsWith(mark)))
     throw new Error(`bundle: a line of ${name} starts with "${mark}", which separates files`);
-  }
   return `${mark}${name}${link === undefined ? "" : ` -> ${link}`}\n${text}`;
 }
