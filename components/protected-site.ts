@@ -44,8 +44,17 @@ export class ProtectedSite extends pulumi.ComponentResource {
     const registration = new Registration(name, { site }, { parent: this });
     // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
     const cookieSecret = new random.RandomPassword(
-      `${name}-cookie-secret-1`,
-      { length: 43, special: false },
+      `${name}-cookie-secret`,
+      {
+        length: 43,
+        special: false,
+        // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview.
+        keepers: {
+          [`generation (a new one signs everybody of ${site.domain} out, once)`]: String(
+            site.cookieSecretGeneration,
+          ),
+        },
+      },
       { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
     );
     const credentials = {

@@ -4,6 +4,9 @@ import * as tls from "@pulumi/tls";
 
 import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
+import { argsOf } from "../components/site/site.ts";
+import type { Environment } from "./environment.ts";
+import { expiryMessage } from "./expiry.ts";
 import { readSettings } from "./settings.ts";
 
 /** What a stack tells after an update. */
@@ -22,6 +25,8 @@ export function deploy(): Outputs {
   const { environment, adminPrivateKey } = readSettings();
   const { tenantId, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
 
+  warnOfExpiry(environment, new Date());
+
   const deployer = new tls.PrivateKey("deployer", { algorithm: "ED25519" });
   const proxyHosts = hosts.map(
     (host) =>
@@ -34,17 +39,12 @@ export function deploy(): Outputs {
         allowVulnerableOauth2Proxy,
       }),
   );
-  const sites = environment.sites.map(({ name, ...site }) => ({
-    name,
+  const sites = environment.sites.map((site) => ({
+    name: site.name,
     site: new ProtectedSite(
-      name,
+      site.name,
       {
-        site: {
-          ...site,
-          emailDomains: [...site.emailDomains],
-          allowedGroups: [...site.allowedGroups],
-          identityHeaders: [...site.identityHeaders],
-        },
+        site: argsOf(site),
         tenantId,
         hosts,
         deployerPrivateKey: pulumi.secret(deployer.privateKeyOpenssh),
@@ -57,4 +57,14 @@ export function deploy(): Outputs {
     urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
     clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
   };
+}
+
+/** @throws Error where a client secret has ended: with it, nobody can sign in */
+function warnOfExpiry({ sites, expiryWarningDays }: Environment, now: Date): void {
+  const messages = sites
+    .map((site) => expiryMessage(site, now, expiryWarningDays))
+    .filter((it) => it !== undefined);
+  for (const { text } of messages.filter(({ error }) => !error)) void pulumi.log.warn(text);
+  const ended = messages.filter(({ error }) => error);
+  if (ended.length > 0) throw new Error(ended.map(({ text }) => text).join("\n"));
 }

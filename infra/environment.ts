@@ -40,6 +40,7 @@ export const environmentSchema = z.strictObject({
   tenantId: checks.guid,
   adminUser: checks.userName.default("admin"),
   oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
+  expiryWarningDays: checks.wholeNumber(0, 365).default(30),
   allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")

@@ -80,12 +80,22 @@ export class Registration extends pulumi.ComponentResource {
       child,
     );
 
-    const secret = new azuread.ApplicationPassword(
-      `${name}-client-secret-1`,
-      { applicationId: application.id, displayName: "protected-sites 1" },
-      { ...child, dependsOn: [principal] },
+    // One resource for each generation, so that the old secret lives beside the new one for as long as it is listed.
+    const secrets = site.clientSecrets.map(
+      ({ generation, endDate }) =>
+        new azuread.ApplicationPassword(
+          `${name}-client-secret-${generation}`,
+          {
+            applicationId: application.id,
+            displayName: `protected-sites ${generation}`,
+            ...(endDate === undefined ? {} : { endDate: `${endDate}T00:00:00Z` }),
+          },
+          { ...child, dependsOn: [principal] },
+        ),
     );
-    this.clientSecret = pulumi.secret(secret.value);
+    this.clientSecret = pulumi.secret(
+      pulumi.all(secrets.map(({ value }) => value)).apply((values) => values.at(-1) ?? ""),
+    );
     this.registerOutputs({ clientId: this.clientId });
   }
 }

@@ -51,6 +51,16 @@ export const guid = text(
 /** A duration that Nginx, oauth2-proxy and systemd all read alike. */
 export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a time like "30s", "50m" or "168h"');
 
+/** A day of the calendar, UTC. */
+export const date = z
+  .string({ error: expected('a day like "2027-11-01"') })
+  .regex(/^2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/, {
+    error: expected('a day like "2027-11-01"'),
+  })
+  .refine((day) => new Date(`${day}T00:00:00Z`).toJSON().startsWith(day), {
+    error: expected('a day that exists, like "2027-11-01"'),
+  });
+
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 

@@ -32,8 +32,25 @@ export interface SiteArgs {
   clientMaxBodySize?: string;
   /** How long the backend may be silent before the request fails. @default "60s" */
   proxyReadTimeout?: string;
+  /**
+   * The client secrets that exist in Entra, oldest first; hosts use the last one. `npm run rotate` adds and removes them.
+   * @default one, which Entra ends after two years
+   */
+  clientSecrets?: ClientSecretArgs[];
+  /** Counts the cookie secrets so far: another number makes a new one and signs everybody of the site out. @default 1 */
+  cookieSecretGeneration?: number;
   /** Folder on the host with `fullchain.pem` and `privkey.pem`. @default "/data/certs/<domain>" */
   certificates?: string;
+}
+
+/** One client secret of a site. */
+export interface ClientSecretArgs {
+  /** Its number, 1 and up; never used again. */
+  generation: number;
+  /** The day on which it ends at 00:00 UTC, as in `2027-11-01`. @default Entra's own, after two years */
+  endDate?: string;
+  /** Set on a secret that has been replaced: `npm run rotate` removes it from that day on. */
+  retireAfter?: string;
 }
 
 /** What a backend can be told of the user; see {@link SiteArgs.identityHeaders}. */
@@ -53,7 +70,16 @@ export interface Site {
   readonly cookieRefresh: string;
   readonly clientMaxBodySize: string;
   readonly proxyReadTimeout: string;
+  readonly clientSecrets: readonly ClientSecret[];
+  readonly cookieSecretGeneration: number;
   readonly certificates: string;
+}
+
+/** A client secret that has been checked. */
+export interface ClientSecret {
+  readonly generation: number;
+  readonly endDate?: string | undefined;
+  readonly retireAfter?: string | undefined;
 }
 
 const identities = ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"] as const;
@@ -79,6 +105,21 @@ export const siteSchema = z.strictObject(
     cookieRefresh: checks.duration.default("50m"),
     clientMaxBodySize: checks.size.default("10m"),
     proxyReadTimeout: checks.duration.default("60s"),
+    clientSecrets: checks
+      .listOf(
+        z.strictObject(
+          {
+            generation: checks.wholeNumber(1, 100_000),
+            endDate: checks.date.optional(),
+            retireAfter: checks.date.optional(),
+          },
+          { error: checks.expected("a client secret (generation, endDate)") },
+        ),
+        "client secrets",
+      )
+      .min(1, { error: checks.expected("a list with at least one client secret; the last one is in use") })
+      .default([{ generation: 1 }]),
+    cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
     certificates: checks.absolutePath.optional(),
   },
   { error: checks.expected("a site's settings (domain, port, upstream, emailDomains, …)") },
@@ -103,6 +144,13 @@ export function withDefaults(name: string, checked: z.output<typeof siteSchema>)
   };
 }
 
+/** The arguments that make a site again, all defaults filled in. */
+export function argsOf(site: Site): SiteArgs {
+  const args: Partial<Site> = structuredClone(site);
+  delete (args as { name?: string }).name;
+  return args as unknown as SiteArgs;
+}
+
 /** Seconds of a duration such as `50m`. */
 export function seconds(duration: string): number {
   const unit = { s: 1, m: 60, h: 3600 }[duration.slice(-1)];
@@ -121,6 +169,13 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   if (typeof args.metricsPort === "number" && args.metricsPort === args.port) {
     found.push(`metricsPort ${args.metricsPort} is also the site's port; give it its own`);
   }
+  const generations = generationsOf(args.clientSecrets);
+  const misplaced = generations.find((generation, index) => generation <= (generations[index - 1] ?? 0));
+  if (misplaced !== undefined) {
+    found.push(
+      `clientSecrets must be in order, the newest last, each generation once; ${misplaced} is out of place`,
+    );
+  }
   const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
   if (
     typeof cookieExpire === "string" &&
@@ -130,6 +185,20 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     found.push(`cookieRefresh must be shorter than cookieExpire (${cookieExpire}), got "${cookieRefresh}"`);
   }
   return found;
+}
+
+function generationsOf(clientSecrets: unknown): number[] {
+  if (!Array.isArray(clientSecrets)) return [];
+  return clientSecrets
+    .map((it: { generation?: unknown } | null) => it?.generation)
+    .filter((it): it is number => typeof it === "number");
+}
+
+/** The client secret that hosts use. */
+export function activeClientSecret({ clientSecrets }: Pick<Site, "clientSecrets">): ClientSecret {
+  const newest = clientSecrets.at(-1);
+  if (newest === undefined) throw new Error("a checked site has at least one client secret");
+  return newest;
 }
 
 /**

@@ -1,0 +1,109 @@
+/** `npm run expiry`: which client secret ends when, in all environments. Exit code 1 where one has ended or will soon. */
+import Table from "cli-table3";
+import { Command } from "commander";
+
+import { ConfigError } from "../components/site/errors.ts";
+import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { environmentOf, readStackFile, stacks } from "./stack-file.ts";
+
+/** Whole days before a client secret ends; negative once it has. Unknown where the configuration has no end date. */
+export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number | undefined {
+  const { endDate } = activeClientSecret(site);
+  return endDate === undefined
+    ? undefined
+    : Math.floor((Date.parse(`${endDate}T00:00:00Z`) - now.getTime()) / 86_400_000);
+}
+
+/** How a site's client secret stands. */
+export type Standing = "ended" | "ends soon" | "good" | "no end date";
+
+/** @param warningDays a secret that ends in fewer days than this ends soon */
+export function standing(site: Pick<Site, "clientSecrets">, now: Date, warningDays: number): Standing {
+  const days = daysLeft(site, now);
+  if (days === undefined) return "no end date";
+  if (days < 0) return "ended";
+  return days < warningDays ? "ends soon" : "good";
+}
+
+/** What `pulumi preview` says of a site's client secret; nothing where it is good. */
+export function expiryMessage(
+  site: Site,
+  now: Date,
+  warningDays: number,
+): { error: boolean; text: string } | undefined {
+  const { generation, endDate } = activeClientSecret(site);
+  const rotate = `npm run rotate -- --stack <name> --site ${site.domain}`;
+  const where = `site "${site.name}": client secret ${generation}`;
+  switch (standing(site, now, warningDays)) {
+    case "good":
+      return undefined;
+    case "no end date":
+      return {
+        error: false,
+        text: `${where} has no endDate, so nobody is warned before Entra ends it; run ${rotate}`,
+      };
+    case "ends soon":
+      return {
+        error: false,
+        text: `${where} ends on ${endDate ?? ""}, in ${daysLeft(site, now) ?? 0} days; run ${rotate}`,
+      };
+    case "ended":
+      return {
+        error: true,
+        text: `${where} has ended on ${endDate ?? ""}: nobody can sign in; run ${rotate}`,
+      };
+  }
+}
+
+function main(): void {
+  const options = new Command("expiry")
+    .description("Tells for all environments which client secret ends when.")
+    .option("--stack <name...>", "only these environments")
+    .option("--days <number>", "what counts as soon", "30")
+    .option("--json", "for machines")
+    .parse()
+    .opts<{ stack?: string[]; days: string; json?: true }>();
+  const now = new Date();
+  const rows = (options.stack ?? stacks())
+    .flatMap((stack) => environmentOf(readStackFile(stack)).sites.map((site) => ({ stack, site })))
+    .map(({ stack, site }) => ({
+      stack,
+      site: site.name,
+      domain: site.domain,
+      generation: activeClientSecret(site).generation,
+      endDate: activeClientSecret(site).endDate ?? null,
+      days: daysLeft(site, now) ?? null,
+      standing: standing(site, now, Number(options.days)),
+    }))
+    .sort((one, other) => (one.days ?? Number.MAX_SAFE_INTEGER) - (other.days ?? Number.MAX_SAFE_INTEGER));
+  if (options.json) console.log(JSON.stringify(rows, null, 2));
+  else {
+    const table = new Table({
+      head: ["environment", "site", "domain", "secret", "ends", "days", ""],
+      style: { head: [], border: [], compact: true },
+    });
+    for (const row of rows) {
+      table.push([
+        row.stack,
+        row.site,
+        row.domain,
+        row.generation,
+        row.endDate ?? "?",
+        row.days ?? "?",
+        row.standing,
+      ]);
+    }
+    console.log(table.toString());
+  }
+  if (rows.some((row) => row.standing === "ended" || row.standing === "ends soon")) process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  try {
+    main();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}

@@ -1,0 +1,75 @@
+/** An environment's file, `stacks/Pulumi.<environment>.yaml`, read and written without the engine. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { type Document, isMap, parseDocument } from "yaml";
+
+import { ConfigError } from "../components/site/errors.ts";
+import { type Environment, environmentFrom, settingNames } from "./environment.ts";
+
+const prefix = "protected-sites:";
+
+/** The folder of all environments' files. */
+export const stacksFolder = join(import.meta.dirname, "../stacks");
+
+/** An environment's file: its name as users say it, and its text as a document that keeps comments and order. */
+export interface StackFile {
+  readonly stack: string;
+  /** For example `stacks/Pulumi.prod.yaml`. */
+  readonly source: string;
+  readonly text: string;
+  readonly document: Document;
+}
+
+/** The names of all environments that have a file. */
+export function stacks(folder = stacksFolder): string[] {
+  return readdirSync(folder)
+    .map((name) => /^Pulumi\.([\w-]+)\.yaml$/.exec(name)?.[1])
+    .filter((name) => name !== undefined)
+    .sort();
+}
+
+/** @throws ConfigError where the file is not there or is no YAML */
+export function readStackFile(stack: string, folder = stacksFolder): StackFile {
+  const source = `stacks/Pulumi.${stack}.yaml`;
+  let text: string;
+  try {
+    text = readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8");
+  } catch {
+    throw new ConfigError(source, [
+      { where: "", what: `there is no such file; there are ${stacks(folder).join(", ")}` },
+    ]);
+  }
+  return parseStackFile(stack, text);
+}
+
+/** @throws ConfigError where the text is no YAML */
+export function parseStackFile(stack: string, text: string): StackFile {
+  const source = `stacks/Pulumi.${stack}.yaml`;
+  const document = parseDocument(text);
+  const problems = document.errors.map(({ message, linePos }) => ({
+    where: `line ${linePos?.[0].line ?? 1}`,
+    what: message.split("\n")[0] ?? "not YAML",
+  }));
+  if (problems.length > 0) throw new ConfigError(source, problems);
+  return { stack, source, text, document };
+}
+
+/**
+ * The environment that a file describes. Values that the engine keeps encrypted are left out: nothing here needs them.
+ * @throws ConfigError with everything that is wrong
+ */
+export function environmentOf({ source, document }: StackFile): Environment {
+  const config = document.get("config");
+  const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
+  const known = Object.entries(values).filter(([key]) => key.startsWith(prefix));
+  const settings = known
+    .map(([key, value]) => [key.slice(prefix.length), value] as const)
+    .filter(([key]) => !(settingNames.includes(key) && key === "adminPrivateKey"));
+  return environmentFrom(Object.fromEntries(settings), source);
+}
+
+/** The path of a site's setting in the document. */
+export function sitePath(site: string, ...rest: readonly (string | number)[]): (string | number)[] {
+  return ["config", `${prefix}sites`, site, ...rest];
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+
+import { expiryMessage } from "../../../infra/expiry.ts";
+import { changedText, rotate, type Rotation } from "../../../infra/rotate.ts";
+import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
+import { site } from "../../sites.ts";
+
+const now = new Date("2026-11-24T12:00:00Z");
+const text = (secrets = "") => `# Ours.
+config:
+  protected-sites:tenantId: 5f0c0de0-1111-4222-8333-444455556666 # the tenant
+  protected-sites:hosts:
+    - name: edge-1
+      address: 10.0.0.11
+      hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}
+  protected-sites:sites:
+    wiki: # what we know
+      domain: wiki.example.com
+      port: 4180
+      upstream: http://127.0.0.1:3000
+      emailDomains: [example.com]
+${secrets}    code:
+      domain: code.example.com
+      port: 4181
+      upstream: http://127.0.0.1:3001
+      emailDomains: [example.com]
+`;
+const secrets = (...lines: string[]) =>
+  `      clientSecrets:\n${lines.map((line) => `        ${line}\n`).join("")}`;
+
+function rotated(given: Partial<Rotation>, before = text()) {
+  const file = parseStackFile("prod", before);
+  const told = rotate(file, { days: 180, overlapDays: 7, now, ...given });
+  return { told, after: changedText(file) };
+}
+
+describe("a client secret", () => {
+  const first = text(secrets("- generation: 1 # the first", '  endDate: "2026-12-24"'));
+
+  test("is added, and the one before stays for the overlap; comments and order stay", () => {
+    const { after, told } = rotated({ sites: ["wiki"] }, first);
+    expect(after).toBe(
+      text(
+        secrets(
+          "- generation: 1 # the first",
+          '  endDate: "2026-12-24"',
+          '  retireAfter: "2026-12-01"',
+          "- generation: 2",
+          '  endDate: "2027-05-23"',
+        ),
+      ),
+    );
+    expect(told).toEqual(['site "wiki": client secret 2, good until 2027-05-23']);
+  });
+
+  test("goes at once without an overlap", () => {
+    const { after } = rotated({ sites: ["wiki.example.com"], overlapDays: 0 }, first);
+    expect(after).toBe(text(secrets("- generation: 2", '  endDate: "2027-05-23"')));
+  });
+
+  test("goes when its overlap is over, and not a day before", () => {
+    const two = text(
+      secrets("- generation: 1", '  retireAfter: "2026-11-25"', "- generation: 2", '  endDate: "2027-05-23"'),
+    );
+    expect(rotated({ sites: ["wiki"], dueWithin: 30 }, two).told).toEqual([]);
+    const tomorrow = rotated({ sites: ["wiki"], dueWithin: 30, now: new Date("2026-11-25T00:00:00Z") }, two);
+    expect(tomorrow.told).toEqual(['site "wiki": client secret 1 leaves Entra']);
+    expect(tomorrow.after).toBe(text(secrets("- generation: 2", '  endDate: "2027-05-23"')));
+  });
+
+  test("is left alone where it is not due", () => {
+    const { told } = rotated({ dueWithin: 30 }, text(secrets("- generation: 1", '  endDate: "2027-12-24"')));
+    expect(told).toEqual(['site "code": client secret 2, good until 2027-05-23']);
+  });
+});
+
+test("a cookie secret's rotation says who is signed out", () => {
+  const { after, told } = rotated({ sites: ["wiki"], cookie: true });
+  expect(after).toContain("cookieSecretGeneration: 2");
+  expect(told.join()).toContain("signs everybody of wiki.example.com out, once");
+});
+
+test("a site that is not there is refused, with those that are", () => {
+  expect(() => rotated({ sites: ["wikki"] })).toThrow(
+    'stacks/Pulumi.prod.yaml, site "wikki": there is no such site; there are wiki (wiki.example.com), code (code.example.com)',
+  );
+});
+
+test("every rotation leaves a file that the program accepts", () => {
+  let before = text();
+  for (let round = 0; round < 5; round++)
+    before = rotated({ now: new Date(now.getTime() + round * 30 * 86_400_000) }, before).after;
+  const [wiki] = environmentOf(parseStackFile("prod", before)).sites;
+  expect(wiki?.clientSecrets.at(-1)).toEqual({ generation: 6, endDate: "2027-09-20" });
+  expect(wiki?.clientSecrets).toHaveLength(2);
+});
+
+describe("a preview", () => {
+  const ending = (endDate: string) =>
+    expiryMessage(site({ clientSecrets: [{ generation: 3, endDate }] }), now, 30);
+  test("says nothing of a secret that is good for longer", () => {
+    expect(ending("2026-12-25")).toBeUndefined();
+  });
+  test("warns in time, with the command that helps", () => {
+    expect(ending("2026-12-24")).toEqual({
+      error: false,
+      text: 'site "wiki": client secret 3 ends on 2026-12-24, in 29 days; run npm run rotate -- --stack <name> --site wiki.example.com',
+    });
+  });
+  test("fails when a secret has ended", () => {
+    expect(ending("2026-11-24")).toMatchObject({ error: true });
+  });
+});
