@@ -732,7 +732,7 @@ def work() -> None:
                     settled(ACTIONS[request.kind], request)
             push_group(pushes)
         for verdict in VERDICTS.iterdir():
-            if time.time() - verdict.stat().st_mtime > 3600:
+            if not Path("/proc", verdict.stem.split("-")[-1]).exists():
                 verdict.unlink()  # whoever waited for it is gone
 
 

@@ -1,0 +1,353 @@
+/** The push program on a real host: what goes live, what is refused, and what happens when it is interrupted. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { bundle, type BundleFile } from "../../components/host/bundle.ts";
+import { siteFiles } from "../../components/render/site-files.ts";
+import { siteFrom } from "../../components/site/site.ts";
+import { navigation, request } from "../lab/http.ts";
+import { onHost, thisLab } from "../lab/lab.ts";
+import { tenantId } from "../sites.ts";
+
+const lab = await thisLab();
+const program = "/usr/local/sbin/protected-sites";
+const host = lab.hosts[0] ?? { name: "", address: "" };
+
+/** What a command on the host, run as root, ended with. */
+interface Ended {
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+async function run(command: readonly string[], input = ""): Promise<Ended> {
+  const [file = "", ...rest] = await onHost(lab.name, host.name, command);
+  const { exitCode, all } = await execa(file, rest, { input, reject: false, all: true });
+  return { ok: exitCode === 0, text: all };
+}
+const shell = async (script: string) => (await run(["/bin/sh", "-c", script])).text;
+
+/** A site of this file's own, so that the stack's sites stay as they are. */
+class PushedSite {
+  readonly domain: string;
+  readonly files: readonly BundleFile[];
+
+  constructor(name: string, port: number) {
+    this.domain = `${name}.lab.test`;
+    const args = {
+      domain: this.domain,
+      port,
+      upstream: "http://192.0.2.3:8001",
+      emailDomains: ["lab.test"],
+    };
+    this.files = siteFiles(siteFrom(name, args), { tenantId, allowVulnerableOauth2Proxy: true });
+  }
+
+  /** Pushes the files, with one text in one of them changed. */
+  push(name?: string, from: string | RegExp = "", to = ""): Promise<Ended> {
+    const files = this.files.map((file) =>
+      file.name === name ? { ...file, text: file.text.replace(from, to) } : file,
+    );
+    for (const file of files) if (file.name === name) expect(this.files).not.toContainEqual(file);
+    return run([program, "push"], bundle(files));
+  }
+
+  /** Pushes with another time-out, which changes the Nginx file only. */
+  pushTimeout(seconds: number): Promise<Ended> {
+    return this.push("nginx.conf", "proxy_read_timeout 60s;", `proxy_read_timeout ${seconds}s;`);
+  }
+
+  remove(): Promise<Ended> {
+    return run([program, "remove", this.domain]);
+  }
+
+  generation(): Promise<string> {
+    return shell(`readlink /etc/protected-sites/sites/${this.domain}/current`);
+  }
+
+  /** The generation that Nginx answers with, asked on the host. */
+  answering(): Promise<string> {
+    const resolve = `--resolve ${this.domain}:443:127.0.0.1`;
+    const url = `https://${this.domain}/.well-known/protected-sites/generation`;
+    return shell(`curl --silent --insecure ${resolve} ${url}`);
+  }
+
+  /** Certificate and credentials, as if they had been proved. */
+  async prepare(): Promise<void> {
+    const subject = `-subj /CN=${this.domain} -addext subjectAltName=DNS:${this.domain}`;
+    const keys = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    await shell(`
+      set -eu
+      mkdir -p /data/certs/${this.domain} && cd /data/certs/${this.domain}
+      openssl req -x509 ${keys} ${subject} -keyout privkey.pem -out fullchain.pem 2>/dev/null
+      cd /etc/protected-sites/credentials
+      install -d -m 0750 -g oauth2-proxy ${this.domain} ${this.domain}/1
+      cd ${this.domain} && umask 027
+      echo OAUTH2_PROXY_CLIENT_ID=client-of-${this.domain} > 1/client.env
+      printf a-client-secret > 1/client-secret
+      openssl rand -hex 16 | tr -d '\\n' > 1/cookie-secret
+      chgrp oauth2-proxy 1/* && ln -sfn 1 current`);
+  }
+}
+
+const site = new PushedSite("push", 4190);
+const other = new PushedSite("push-other", 4191);
+
+/** A service file whose start takes long enough to interrupt a push between its switch and its verdict. */
+const slowly = [
+  "oauth2-proxy_push.lab.test.service",
+  "Restart=",
+  "ExecStartPre=/bin/sleep 5\nRestart=",
+] as const;
+
+beforeAll(async () => {
+  await site.prepare();
+  await other.prepare();
+});
+
+afterAll(async () => {
+  for (const it of [site, other]) {
+    await it.remove();
+    await run([program, "remove-credentials", it.domain]);
+    await shell(`rm -rf /data/certs/${it.domain}`);
+  }
+});
+
+test("a site goes live with its first push: closed, and every file at its place", async () => {
+  expect(await site.push()).toMatchObject({
+    ok: true,
+    text: expect.stringContaining("live, generation 1") as string,
+  });
+
+  expect(await site.answering()).toBe(`${site.domain} 1`);
+  const ask = (headers: Record<string, string>) =>
+    shell(
+      `curl --silent --insecure --output /dev/null --write-out '%{http_code}' --resolve ${site.domain}:443:127.0.0.1 ` +
+        `${Object.entries(headers)
+          .map(([name, value]) => `--header '${name}: ${value}'`)
+          .join(" ")} https://${site.domain}/`,
+    );
+  expect(await ask(navigation)).toBe("302");
+  expect(await ask({ accept: "application/json" })).toBe("401");
+  for (const { link, text } of site.files) if (link) expect(`${await shell(`cat ${link}`)}\n`).toBe(text);
+});
+
+test("the same push again changes nothing", async () => {
+  const generation = await site.generation();
+  expect(await site.push()).toEqual({
+    ok: true,
+    text: expect.stringMatching(/unchanged, generation 1$/) as string,
+  });
+  expect(await site.generation()).toBe(generation);
+});
+
+test("what was put out of order is put right by the same push", async () => {
+  await shell("systemctl stop oauth2-proxy_push.lab.test.socket oauth2-proxy_push.lab.test.service");
+  expect((await run([program, "status"])).ok).toBe(false);
+
+  expect(await site.push()).toMatchObject({ ok: true });
+  expect((await run([program, "status"])).ok).toBe(true);
+});
+
+describe("refused before anything changes:", () => {
+  test.each([
+    [
+      "Nginx",
+      "nginx.conf",
+      "proxy_read_timeout",
+      "proxy_raed_timeout",
+      'unknown directive "proxy_raed_timeout"',
+    ],
+    [
+      "oauth2-proxy",
+      "oauth2-proxy.cfg",
+      "cookie_httponly",
+      "cookie_http_only",
+      "invalid keys: cookie_http_only",
+    ],
+    ["systemd", slowly[0], "TimeoutStopSec", "TimeoutStopSecs", "Unknown key 'TimeoutStopSecs'"],
+    ["the version of oauth2-proxy", "site.json", "true", "false", "GHSA-63jm-59jj-478j"],
+  ])("a file that %s refuses", async (_, name, from, to, reason) => {
+    const before = await site.generation();
+    const refused = await site.push(name, from, to);
+
+    expect(refused.ok).toBe(false);
+    expect(refused.text).toContain("refused, nothing changed");
+    expect(refused.text).toContain(reason);
+    expect(refused.text).toContain(`live now: generation ${before.replace("generations/", "")}`);
+    expect(await site.generation()).toBe(before);
+  });
+
+  test.each([
+    ["a bundle that was cut off", (text: string) => text.slice(0, 2000), "it was cut off"],
+    [
+      "a place that is not the site's",
+      (text: string) => text.replace("-> /etc/oauth2-proxy/", "-> /etc/cron.d/"),
+      "/etc/cron.d/oauth2-proxy_push.lab.test.cfg is not a place of push.lab.test",
+    ],
+    [
+      "another site's place",
+      (text: string) =>
+        text.replace("-> /etc/nginx/sites-enabled/push.", "-> /etc/nginx/sites-enabled/code."),
+      "/etc/nginx/sites-enabled/code.lab.test.conf is not a place of push.lab.test",
+    ],
+    [
+      "a file outside of its folder",
+      (text: string) => text.replace("==> error.html", "==> ../error.html"),
+      "no file can be called so",
+    ],
+  ])("%s", async (_, spoil, reason) => {
+    const before = await site.generation();
+    const refused = await run([program, "push"], spoil(bundle(site.files)));
+
+    expect(refused).toEqual({ ok: false, text: expect.stringContaining(reason) as string });
+    expect(await site.generation()).toBe(before);
+  });
+
+  test("a place that somebody else has taken", async () => {
+    await shell("echo mine > /etc/nginx/sites-enabled/push-other.lab.test.conf");
+    const refused = await other.push();
+
+    expect(refused.ok).toBe(false);
+    expect(refused.text).toContain("push-other.lab.test.conf is there already and is not ours");
+    expect(await shell("cat /etc/nginx/sites-enabled/push-other.lab.test.conf")).toBe("mine");
+    await shell("rm /etc/nginx/sites-enabled/push-other.lab.test.conf");
+  });
+});
+
+describe("rolled back:", () => {
+  beforeAll(async () => {
+    await shell("systemd-run --quiet --unit=port-taker python3 -m http.server --bind 0.0.0.0 8443");
+    while ((await run(["curl", "--silent", "http://127.0.0.1:8443"])).text === "") await sleep(50);
+  });
+  afterAll(() => shell("systemctl stop port-taker.service"));
+
+  test.each([
+    [
+      "a port that Nginx cannot have, which its check and its reload both accept",
+      "nginx.conf",
+      /listen 443 ssl/,
+      "listen 8443; listen 443 ssl",
+      "bind() to 0.0.0.0:8443 failed (98: Address already in use)",
+    ],
+    [
+      "a port that the socket cannot have",
+      "oauth2-proxy_push.lab.test.socket",
+      "127.0.0.1:4190",
+      "127.0.0.1:8443",
+      "Address already in use",
+    ],
+    [
+      "an instance that does not come up",
+      "oauth2-proxy.cfg",
+      "127.0.0.1:14190",
+      "127.0.0.1:8443",
+      "bind: address already in use",
+    ],
+    [
+      "a site that is open",
+      "nginx.conf",
+      "auth_request /oauth2/-/auth;",
+      "auth_request off;",
+      "a browser that has not signed in got 200; right is 302",
+    ],
+  ])("%s", async (_, name, from, to, reason) => {
+    const before = await site.generation();
+    const failed = await site.push(name, from, to);
+
+    expect(failed.ok).toBe(false);
+    expect(failed.text).toContain("rolled back");
+    expect(failed.text).toContain(reason);
+    expect(await site.generation()).toBe(before);
+    expect(await site.answering()).toBe(`${site.domain} ${before.replace("generations/", "")}`);
+    expect((await run([program, "status"])).ok).toBe(true);
+  });
+});
+
+describe("interrupted:", () => {
+  test("a push whose worker dies after the switch goes back by itself, and says so", async () => {
+    const before = await site.generation();
+    const pushed = site.push(...slowly);
+    while ((await site.generation()) === before) await sleep(20);
+    await shell("systemctl kill --signal=KILL protected-sites-worker.service");
+
+    const failed = await pushed;
+    expect(failed.ok).toBe(false);
+    expect(failed.text).toContain("the push program ended before it had a verdict");
+    expect(await site.generation()).toBe(before);
+    expect((await run([program, "status"])).ok).toBe(true);
+  });
+
+  test("a push whose caller is gone is finished", async () => {
+    const before = await site.generation();
+    const text = bundle(
+      site.files.map((file) =>
+        file.name === "nginx.conf" ? { ...file, text: file.text.replace("60s;", "66s;") } : file,
+      ),
+    );
+    const gone = await run(["timeout", "--signal=KILL", "0.3", program, "push"], text);
+    expect(gone.ok).toBe(false);
+
+    const idle = "systemctl is-active protected-sites-worker.service";
+    while ((await site.generation()) === before || (await shell(idle)) === "active") await sleep(50);
+    expect(await shell("tail -1 /var/log/protected-sites/pushes.jsonl")).toContain('"ok": true');
+  });
+});
+
+test("pushes that wait share one reload, and a bad one among them fails alone", async () => {
+  const reloads = async () => Number(await shell("journalctl -u nginx -o cat | grep -c '^Reloaded'"));
+  await other.push();
+  /** Holds the host until both pushes wait, so that the worker finds them together. */
+  const together = async (pushes: () => Promise<Ended>[]) => {
+    const held = shell(
+      `flock /run/protected-sites.lock sh -c 'until [ $(ls /var/lib/protected-sites/queue | wc -l) = 2 ]; do sleep 0.02; done'`,
+    );
+    await sleep(300);
+    const ended = pushes();
+    await held;
+    return Promise.all(ended);
+  };
+
+  const before = await reloads();
+  const good = await together(() => [site.pushTimeout(71), other.pushTimeout(71)]);
+  expect(good.map(({ ok }) => ok)).toEqual([true, true]);
+  expect(await reloads()).toBe(before + 1);
+
+  const [bad, fine] = await together(() => [
+    site.push("nginx.conf", "server_tokens", "server_tokes"),
+    other.pushTimeout(72),
+  ]);
+  expect(bad?.text).toContain('unknown directive "server_tokes"');
+  expect(fine?.text).toContain("changed: nginx.conf");
+});
+
+test("the generation before can be pushed again, and five are kept", async () => {
+  const folder = `/etc/protected-sites/sites/${site.domain}`;
+  const before = await shell(`cat ${folder}/current/nginx.conf`);
+  expect(await site.pushTimeout(80)).toMatchObject({ ok: true });
+  expect(await run([program, "rollback", site.domain])).toMatchObject({ ok: true });
+
+  expect(await shell(`cat ${folder}/current/nginx.conf`)).toBe(before);
+  expect(await shell(`ls ${folder}/generations | grep -c '^[0-9]*$'`)).toBe("5");
+});
+
+test("removal leaves nothing of a site, and everything of the others", async () => {
+  const notOurs = "-type f -not -name '*push.lab.test*' | sort | xargs sha256sum";
+  const others = () => shell(`find -L /etc/nginx/sites-enabled /etc/oauth2-proxy ${notOurs}`);
+  const before = await others();
+  expect(await site.remove()).toEqual({ ok: true, text: `${site.domain} on ${host.name}: removed` });
+  expect(await run([program, "remove-credentials", site.domain])).toMatchObject({ ok: true });
+
+  expect(
+    await shell("find / -xdev -name '*push.lab.test*' -not -path '/data/certs/*' -not -path '/proc/*'"),
+  ).toBe("");
+  expect(await shell("grep -rl push.lab.test /etc /var/lib/protected-sites || true")).toBe("");
+  expect(await shell("systemctl list-units --all --plain --no-legend '*push.lab.test*'")).toBe("");
+  expect(await others()).toBe(before);
+  expect(await site.remove()).toEqual({
+    ok: true,
+    text: `${site.domain} on ${host.name}: was not on this host`,
+  });
+  await expect(request({ url: `https://${site.domain}/`, address: host.address })).rejects.toThrow();
+});
