@@ -80,7 +80,7 @@ export async function ensureImage(onProgress: (line: string) => void = () => und
         onProgress("another run makes the image; waiting for it");
       },
     );
-  return { directory: root, hash, line: `image: ${distribution.name}, ${hash}` };
+  return { directory: root, hash, line: `${distribution.name}, ${hash}` };
 }
 
 interface Distribution {

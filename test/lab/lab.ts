@@ -150,7 +150,8 @@ export function labPhases(
   ];
 }
 
-async function remove(name: string): Promise<void> {
+/** The work of {@link down}, for a caller who holds the lock. */
+export async function remove(name: string): Promise<void> {
   await end(cgroupOf(name));
   await rm(stateDirectory(name), { recursive: true, force: true });
 }
