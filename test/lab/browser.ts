@@ -92,15 +92,18 @@ export function hasDisplay(): boolean {
 }
 
 /**
- * Fills in Entra's pages, one for the name and one for the password, and returns once the browser has left them.
+ * Fills in Entra's pages, one for the name and one for the password, and returns once the page that they lead to is
+ * there: the site, or a page that refuses.
  * @param page is on the sign-in page
  */
 export async function signIn(page: Page, { userPrincipalName, password }: Person): Promise<void> {
   await page.locator("input[name=loginfmt]").fill(userPrincipalName);
   await page.locator("[type=submit]").click();
-  await page.locator("input[name=passwd]").fill(password);
+  const secret = page.locator("input[name=passwd]");
+  await secret.fill(password);
   await page.locator("[type=submit]").click();
-  await page.waitForURL((url) => url.hostname !== "login.microsoftonline.com");
+  await secret.waitFor({ state: "detached" });
+  await page.waitForLoadState("load");
 }
 
 /** The variables of a process that has `home` for its home and trusts `ca`. */

@@ -1,0 +1,128 @@
+/** What people meet in a browser. */
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { openBrowser, signIn } from "../lab/browser.ts";
+import { tenantId } from "../sites.ts";
+import { lab, people } from "./instance.ts";
+import { newPage, openAs, openSwitch, shownIdentity } from "./people.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await openBrowser({ ca: lab.ca });
+});
+
+afterAll(() => browser.close());
+
+test("ada signs in at Entra, and the application learns who she is", async () => {
+  const page = await newPage(browser);
+  await page.goto("https://code.lab.test/");
+  const atEntra = new URL(page.url());
+  expect(atEntra.origin).toBe("https://login.microsoftonline.com");
+  expect(atEntra.pathname).toContain(tenantId);
+
+  await signIn(page, people.ada);
+
+  expect(page.url()).toBe("https://code.lab.test/");
+  expect(await page.title()).toBe("code");
+  expect(await shownIdentity(page)).toEqual({
+    "x-auth-request-user": "ada@lab.test",
+    "x-auth-request-email": "ada@lab.test",
+    "x-auth-request-preferred-username": "ada@lab.test",
+  });
+});
+
+test("a sign-in that begins on one host can end on any other", async () => {
+  const [first, ...others] = lab.hosts;
+  for (const other of others) {
+    const hosts = await openSwitch(first?.address ?? "");
+    const travelling = await openBrowser({
+      ca: lab.ca,
+      args: [`--host-resolver-rules=MAP code.lab.test 127.0.0.1:${hosts.port}`],
+    });
+    try {
+      const page = await newPage(travelling);
+      await page.goto("https://code.lab.test/");
+      hosts.switchTo(other.address);
+      await signIn(page, people.ada);
+
+      expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+      expect(hosts.asked).toEqual(new Set([first?.address, other.address]));
+    } finally {
+      await travelling.close();
+      hosts.close();
+    }
+  }
+});
+
+test("what was asked for comes back whole after the sign-in", async () => {
+  const deep = "https://code.lab.test/p/q?x=1&y=2&next=https://a.test//b";
+  const page = await openAs(browser, people.ada, deep);
+
+  expect(page.url()).toBe(deep);
+  expect(await page.locator("#url").textContent()).toBe("/p/q?x=1&y=2&next=https://a.test//b");
+});
+
+test("a WebSocket works behind the sign-in", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/");
+  const state = page.locator("#websocket");
+  await state.getByText(/works|refused/).waitFor();
+  expect(await state.textContent()).toBe("works");
+});
+
+test("somebody of another e-mail domain is refused, and told who may enter and how to use another account", async () => {
+  const page = await openAs(browser, people.eve, "https://code.lab.test/");
+
+  expect(await page.getByRole("heading").textContent()).toBe("Your account may not open code.lab.test");
+  const words = await page.locator("body").innerText();
+  expect(words).toContain("people whose account ends in @lab.test");
+  const again = await page.reload();
+  expect(again?.status()).not.toBe(200);
+
+  await page.goto("https://code.lab.test/");
+  expect(await page.title()).not.toBe("code");
+});
+
+test("the one who was refused can sign out and enter with another account", async () => {
+  const page = await openAs(browser, people.eve, "https://code.lab.test/");
+  await page.getByRole("link", { name: "sign out" }).click();
+  await page.waitForURL("https://code.lab.test/oauth2/signed-out");
+  expect(await page.getByRole("heading").textContent()).toBe("You are signed out of code.lab.test");
+
+  await page.getByRole("link", { name: "Sign in again" }).click();
+  await signIn(page, people.ada);
+  expect(await page.title()).toBe("code");
+});
+
+test("somebody without the group opens code but not wiki, and is told why", async () => {
+  const page = await openAs(browser, people.bob, "https://code.lab.test/");
+  expect(await page.locator("#user").textContent()).toBe("bob@lab.test");
+
+  // bob is signed in at Entra already, which knows that nothing of wiki has been given to him.
+  await page.goto("https://wiki.lab.test/");
+  expect(new URL(page.url()).hostname).toBe("login.microsoftonline.com");
+  expect(await page.locator("body").innerText()).toMatch(/AADSTS50105.*not assigned/s);
+});
+
+test("somebody with the group opens wiki, and wiki learns of that group only", async () => {
+  const page = await openAs(browser, people.ada, "https://wiki.lab.test/");
+  expect(await page.title()).toBe("wiki");
+  expect(await page.locator("[data-header=x-auth-request-groups]").textContent()).toBe(
+    "7e57ab1e-0000-4000-8000-000000000001",
+  );
+});
+
+test("the session is kept from scripts, from plain HTTP, from other sites' requests and from other hosts", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/");
+  const cookies = await page.context().cookies("https://code.lab.test/");
+  const session = cookies.filter(({ name }) => name.startsWith("_oauth2_proxy_code_lab_test"));
+
+  expect(session.length).toBeGreaterThan(0);
+  for (const cookie of session) {
+    expect(cookie).toMatchObject({ domain: "code.lab.test", httpOnly: true, secure: true, sameSite: "Lax" });
+    const hours = (cookie.expires - Date.now() / 1000) / 3600;
+    expect(Math.round(hours)).toBe(168);
+  }
+  expect(await page.evaluate("document.cookie")).toBe("");
+});

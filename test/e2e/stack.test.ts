@@ -1,0 +1,118 @@
+/** What an operator sees: previews, updates and the state. */
+import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import { beforeAll, expect, test } from "vitest";
+
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+});
+
+test("a second up changes nothing", async () => {
+  const { summary } = await stack.up({ color: "never" });
+  expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
+});
+
+test("a preview of a changed time-out shows that one line for each host, and nothing else", async () => {
+  const { text, changes } = await previewWith({ "code.proxyReadTimeout": "90s" });
+
+  expect(changes).toEqual({ same: changes["same"], update: lab.hosts.length });
+  expect(
+    text
+      .split("\n")
+      .filter((line) => /^\s*[-+] /.test(line))
+      .map(words),
+  ).toEqual(lab.hosts.flatMap(() => ["- proxy_read_timeout 60s;", "+ proxy_read_timeout 90s;"]));
+  for (const { name } of lab.hosts) expect(text).toContain(`::code-${name}]`);
+});
+
+test("a preview of a site that is not there yet shows all of its files", async () => {
+  const { text, changes } = await previewWith({
+    "docs.domain": "docs.lab.test",
+    "docs.port": "4182",
+    "docs.upstream": "http://192.0.2.3:8003",
+    "docs.emailDomains[0]": "lab.test",
+  });
+
+  expect(Object.keys(changes).sort()).toEqual(["create", "same"]);
+  for (const line of [
+    "server_name docs.lab.test;",
+    "server 192.0.2.3:8003;",
+    'redirect_url = "https://docs.lab.test/oauth2/callback"',
+    "ListenStream=127.0.0.1:4182",
+  ])
+    expect(text).toContain(line);
+});
+
+test("no secret is in the clear: not in the state, in no preview and in no command", async () => {
+  const { workspace } = stack;
+  const { stdout: state } = await execa(
+    workspace.pulumiCommand.command,
+    ["stack", "export", "--stack", stack.name],
+    { cwd: workspace.workDir, env: workspace.envVars },
+  );
+  const { text } = await preview();
+  const { deployment } = (await stack.exportStack()) as { deployment: { resources: Resource[] } };
+  const secrets = deployment.resources.flatMap(({ type, outputs = {}, inputs = {} }) =>
+    (generated[type] ?? []).flatMap((name) => plaintexts(outputs[name] ?? inputs[name])),
+  );
+
+  // The deployer's key; for each site a client secret and a cookie secret with its hash.
+  expect(secrets.length).toBeGreaterThanOrEqual(1 + 2 * 3);
+  for (const secret of secrets) {
+    expect(state).not.toContain(secret);
+    expect(text).not.toContain(secret);
+  }
+});
+
+interface Resource {
+  readonly type: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+/** Where secrets are born, by the type of the resource. */
+const generated: Readonly<Record<string, readonly string[]>> = {
+  "azuread:index/applicationPassword:ApplicationPassword": ["value"],
+  "random:index/randomPassword:RandomPassword": ["result", "bcryptHash"],
+  "tls:index/privateKey:PrivateKey": ["privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"],
+};
+
+/** The lines of a text that the state holds encrypted; each would tell something by itself. */
+function plaintexts(output: unknown): string[] {
+  const { plaintext } = output as { plaintext?: string };
+  if (plaintext === undefined)
+    throw new Error(`the state must hold it encrypted, got ${JSON.stringify(output)}`);
+  const text = JSON.parse(plaintext) as string;
+  return text.split("\n").filter((line) => line.length > 16 && !line.startsWith("-----"));
+}
+
+async function preview(): Promise<{ text: string; changes: Readonly<Record<string, number>> }> {
+  const events: EngineEvent[] = [];
+  const { stdout, stderr } = await stack.preview({
+    color: "never",
+    diff: true,
+    onEvent: (event) => events.push(event),
+  });
+  const summary = events.find(({ summaryEvent }) => summaryEvent)?.summaryEvent;
+  return { text: stdout + stderr, changes: { ...summary?.resourceChanges } };
+}
+
+/** A preview with some settings of sites changed; they are as before when it returns. */
+async function previewWith(settings: Readonly<Record<string, string>>): ReturnType<typeof preview> {
+  try {
+    for (const [path, value] of Object.entries(settings))
+      await stack.setConfig(`protected-sites:sites.${path}`, { value }, true);
+    return await preview();
+  } finally {
+    stack = await openStack(lab.name);
+  }
+}
+
+function words(line: string): string {
+  return line.trim().replaceAll(/\s+/g, " ");
+}
