@@ -60,7 +60,9 @@ function quote(arg: Arg): string {
     throw new Error(`Nginx argument ${JSON.stringify(text)} contains "$"; use expr() if a variable is meant`);
   }
   oneLine(text);
-  return /^(?:[\w.:/@=,+*~^$%[\]|()-]|\\\.)+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
+  if (/^(?:[\w.:/@=,+*~^$%[\]|()-]|\\\.)+$/.test(text)) return text;
+  const mark = text.includes('"') && !text.includes("'") ? "'" : '"';
+  return mark + text.replace(/\\/g, "\\\\").replaceAll(mark, `\\${mark}`) + mark;
 }
 
 function oneLine(text: string): string {

@@ -22,6 +22,7 @@ export function nginxSite(site: Site): string {
     comment(header("nginx.ts", `site "${site.name}"`)),
     ...upstreams(site),
     ...refreshedCookies(site).maps,
+    accessLogFormat(site),
     httpServer(site),
     httpsServer(site),
   ]);
@@ -114,6 +115,35 @@ function refreshedCookies(site: Site) {
   };
 }
 
+function logFormat(site: Site): string {
+  return `protected_sites_${identifier(site.domain)}`;
+}
+
+/**
+ * One JSON object per request. The path is there without its query, which may hold a sign-in's code or an
+ * application's secrets; cookies, tokens and the referrer are not.
+ */
+function accessLogFormat(site: Site): Directive {
+  const fields = {
+    time: "$time_iso8601",
+    site: site.domain,
+    request_id: "$request_id",
+    client: "$remote_addr",
+    user: "$oauth2_user",
+    auth: "$oauth2_status",
+    method: "$request_method",
+    path: "$uri",
+    protocol: "$server_protocol",
+    status: "$status",
+    bytes: "$body_bytes_sent",
+    seconds: "$request_time",
+    backend_seconds: "$upstream_response_time",
+    user_agent: "$http_user_agent",
+  };
+  const members = Object.entries(fields).map(([key, value]) => `"${key}":"${value}"`);
+  return ["log_format", logFormat(site), "escape=json", expr(`{${members.join(",")}}`)];
+}
+
 function httpServer(site: Site): Directive {
   return block(
     ["server"],
@@ -144,6 +174,7 @@ function httpsServer(site: Site): Directive {
       ...onEveryAnswer,
       ["client_max_body_size", site.clientMaxBodySize],
       ["include", at.generation],
+      ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
       comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
       ["auth_request", authLocation],
@@ -267,11 +298,14 @@ const onEveryAnswer: readonly Directive[] = [
 ];
 
 function answerVariables(): Directive[] {
-  return identityHeaders.map(([identity, , answer]) => [
-    "auth_request_set",
-    expr(identityVariable(identity)),
-    expr(`$upstream_http_${answer}`),
-  ]);
+  return [
+    ["auth_request_set", expr("$oauth2_status"), expr("$upstream_status")],
+    ...identityHeaders.map(([identity, , answer]): Directive => [
+      "auth_request_set",
+      expr(identityVariable(identity)),
+      expr(`$upstream_http_${answer}`),
+    ]),
+  ];
 }
 
 function identityVariable(identity: Identity): string {
@@ -298,7 +332,7 @@ function toBackend(site: Site): Directive[] {
   const { protocol, hostname } = new URL(site.upstream);
   return [
     ...forwarded(site),
-    ["proxy_set_header", "Upgrade", expr("$http_upgrade")],
+    ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
     ["proxy_set_header", "X-Auth-Request-Redirect", ""],

@@ -15,11 +15,21 @@ export function sharedNginx(): string {
     ["variables_hash_max_size", 4096],
     ["server_names_hash_bucket_size", 256],
 
+    comment(
+      "Only WebSockets. Over any other protocol a client would speak to the backend past all of these rules.",
+    ),
     block(
-      ["map", expr("$http_upgrade"), expr("$protected_sites_connection")],
+      ["map", expr("$http_upgrade"), expr("$protected_sites_upgrade")],
       [
-        ["default", "upgrade"],
-        [expr(""), ""],
+        ["default", ""],
+        [expr("~*^websocket$"), "websocket"],
+      ],
+    ),
+    block(
+      ["map", expr("$protected_sites_upgrade"), expr("$protected_sites_connection")],
+      [
+        ["default", ""],
+        ["websocket", "upgrade"],
       ],
     ),
     comment("Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML."),

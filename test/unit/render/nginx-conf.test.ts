@@ -12,7 +12,9 @@ test("directives, blocks and comments print as a person writes them", () => {
 });
 
 test("an argument that Nginx would split or end is quoted", () => {
-  expect(printNginx([["a", "b c", 'd"e', "f;g", "", "h\\i"]])).toBe('a "b c" "d\\"e" "f;g" "" "h\\\\i";\n');
+  expect(printNginx([["a", "b c", 'd"e', "f;g", "", "h\\i", `j"k'l`]])).toBe(
+    `a "b c" 'd"e' "f;g" "" "h\\\\i" "j\\"k'l";\n`,
+  );
 });
 
 test("a literal dollar sign is refused, since Nginx cannot write one", () => {
