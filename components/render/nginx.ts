@@ -21,7 +21,7 @@ export function nginxSite(site: Site): string {
   return printNginx([
     comment(header("nginx.ts", `site "${site.name}"`)),
     ...upstreams(site),
-    ...refreshedCookies(site).maps,
+    ...sessionCookies(site).maps,
     accessLogFormat(site),
     httpServer(site),
     httpsServer(site),
@@ -85,33 +85,56 @@ function backend(site: Site): string {
 /**
  * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
  * several of them with a comma, which no browser reads, so each part travels in a variable of its own.
+ *
+ * oauth2-proxy never takes back the parts of an older session: a whole cookie wins over newer parts, and a part too
+ * many spoils what is joined from them. So every answer that brings a session names all parts, those that it does
+ * not have as expired; also those that the request did not carry, since a parallel one may just have brought them.
  */
-function refreshedCookies(site: Site) {
+function sessionCookies(site: Site) {
   const name = cookieName(site.domain);
-  const attributes = `Path=/; Max-Age=${seconds(site.cookieExpire)}; HttpOnly; Secure; SameSite=Lax`;
+  const id = identifier(site.domain);
+  const attributes = `Path=/; HttpOnly; Secure; SameSite=Lax`;
   const parts = cookieParts.map((part) => ({
+    cookie: `${name}${part}`,
     answer: `$upstream_cookie_${name}${part}`,
     value: `$oauth2_cookie${part}`,
-    setCookie: `$oauth2_set_cookie${part}_${identifier(site.domain)}`,
-    cookie: `${name}${part}`,
+    setCookie: `$oauth2_set_cookie${part}_${id}`,
+    leftover: `$oauth2_leftover${part}_${id}`,
+    expired: `${name}${part}=; Max-Age=0; ${attributes}`,
   }));
+  const renewed = `$oauth2_renewed_${id}`;
+  const signedIn = `$oauth2_signed_in_${id}`;
+  const toBrowser = (variables: readonly string[]) =>
+    variables.map((variable): Directive => ["add_header", "Set-Cookie", expr(variable), "always"]);
   return {
-    maps: parts.map(({ value, setCookie, cookie }) =>
-      block(
-        ["map", expr(value), expr(setCookie)],
-        [
-          [expr(""), ""],
-          ["default", expr(`${cookie}=${value}; ${attributes}`)],
-        ],
+    maps: [
+      comment("A renewed session: what the answer to the subrequest sets goes to the browser."),
+      anyOf(["$oauth2_cookie", "$oauth2_cookie_0"], renewed),
+      ...parts.map(({ value, setCookie, cookie, expired }) =>
+        block(
+          ["map", expr(`${renewed}:${value}`), expr(setCookie)],
+          [
+            [":", ""],
+            ["1:", expired],
+            ["default", expr(`${cookie}=${value}; Max-Age=${seconds(site.cookieExpire)}; ${attributes}`)],
+          ],
+        ),
       ),
-    ),
+      comment("A new session: its cookies reach the browser by themselves, and what an older one left goes."),
+      anyOf([`$upstream_cookie_${name}`, `$upstream_cookie_${name}_0`], signedIn),
+      ...parts.map(({ answer, leftover, expired }) =>
+        block(
+          ["map", expr(`${signedIn}:${answer}`), expr(leftover)],
+          [
+            ["1:", expired],
+            ["default", ""],
+          ],
+        ),
+      ),
+    ],
     fromAnswer: parts.map(({ answer, value }): Directive => ["auth_request_set", expr(value), expr(answer)]),
-    toBrowser: parts.map(({ setCookie }): Directive => [
-      "add_header",
-      "Set-Cookie",
-      expr(setCookie),
-      "always",
-    ]),
+    renewed: toBrowser(parts.map(({ setCookie }) => setCookie)),
+    leftovers: toBrowser(parts.map(({ leftover }) => leftover)),
   };
 }
 
@@ -142,6 +165,17 @@ function accessLogFormat(site: Site): Directive {
   };
   const members = Object.entries(fields).map(([key, value]) => `"${key}":"${value}"`);
   return ["log_format", logFormat(site), "escape=json", expr(`{${members.join(",")}}`)];
+}
+
+/** Sets `variable` to 1 where one of `values` is not empty. */
+function anyOf(values: readonly string[], variable: string): Directive {
+  return block(
+    ["map", expr(values.join("")), expr(variable)],
+    [
+      [expr(""), ""],
+      ["default", 1],
+    ],
+  );
 }
 
 function httpServer(site: Site): Directive {
@@ -180,13 +214,13 @@ function httpsServer(site: Site): Directive {
       ["auth_request", authLocation],
       ["error_page", 401, "=", signInLocation],
       ...answerVariables(),
-      ...refreshedCookies(site).fromAnswer,
+      ...sessionCookies(site).fromAnswer,
 
       protectedLocation(
         ["/"],
         [
           ...onEveryAnswer,
-          ...refreshedCookies(site).toBrowser,
+          ...sessionCookies(site).renewed,
           ...toBackend(site),
           ["proxy_read_timeout", site.proxyReadTimeout],
         ],
@@ -194,7 +228,15 @@ function httpsServer(site: Site): Directive {
       openLocation(["~", expr("/\\.ht")], [["return", 404]]),
 
       comment("The sign-in, its callback and the sign-out."),
-      openLocation(["/oauth2/"], [...toOauth2Proxy(site), ["proxy_pass", oauth2Proxy]]),
+      openLocation(
+        ["/oauth2/"],
+        [
+          ...onEveryAnswer,
+          ...sessionCookies(site).leftovers,
+          ...toOauth2Proxy(site),
+          ["proxy_pass", oauth2Proxy],
+        ],
+      ),
       openLocation(["=", "/oauth2/auth"], [["return", 404]]),
       openLocation(
         ["=", "/oauth2/signed-out"],
