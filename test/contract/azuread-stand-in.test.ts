@@ -213,5 +213,5 @@ test("an application whose creation breaks off is not forgotten", async () => {
   expect(error).toBeInstanceOf(Unfinished);
   const { resource } = error as Unfinished;
   expect(resource.id).toMatch(/^\/applications\/./);
-  expect((resource.outputs)["objectId"]).toBe(resource.id.split("/").at(-1));
+  expect(resource.outputs["objectId"]).toBe(resource.id.split("/").at(-1));
 });

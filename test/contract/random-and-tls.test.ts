@@ -12,7 +12,7 @@ test.concurrent(
     const stack = await openStack(onTestFinished);
     const program = (keepers: Record<string, string>, length: number) => () => {
       const password = new random.RandomPassword("cookie", { length, special: false, keepers });
-      return Promise.resolve({ result: password.result, id: password.id });
+      return Promise.resolve({ result: password.result, bcryptHash: password.bcryptHash, id: password.id });
     };
     expect((await stack.preview(program({ of: "a" }, 32))).changes).toEqual({ create: 1 });
 
@@ -20,6 +20,8 @@ test.concurrent(
     expect(first.changes).toEqual({ create: 1 });
     expect(first.outputs["result"]?.secret).toBe(true);
     expect(first.outputs["result"]?.value).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(first.outputs["bcryptHash"]?.secret).toBe(true);
+    expect(first.outputs["bcryptHash"]?.value).toMatch(/^\$2[aby]\$10\$/);
     // The ID is never encrypted, so it must say nothing.
     expect(first.outputs["id"]).toMatchObject({ value: "none", secret: false });
     expect(await stack.state()).not.toContain(first.outputs["result"]?.value);
