@@ -47,7 +47,8 @@ export async function ensureHost(instance: string, args: HostArgs): Promise<LabH
 
   const cgroup = cgroupOf(instance, name);
   const log = join(stateDirectory(instance), "logs", `${name}.log`);
-  if (!(await isRunning(cgroup))) {
+  const runs = await isRunning(cgroup);
+  if (!runs) {
     await end(cgroup);
     await start({
       cgroup,
@@ -59,10 +60,18 @@ export async function ensureHost(instance: string, args: HostArgs): Promise<LabH
         ...[`${instance}-${name}`, name, address, directory, image.directory],
       ],
     });
-    const alive = () => isRunning(cgroup);
-    if (!(await waitForPort(instance, { address, port: 22, patience, alive })))
-      throw new Error(`host ${name} does not answer on ${address}:22; ${await tail(log)}`);
-    await untilBooted(instance, name);
+  }
+  // Asked of a host that runs, too: the run that started it may have been killed before it was up.
+  const alive = () => isRunning(cgroup);
+  if (!(await waitForPort(instance, { address, port: 22, patience, alive })))
+    throw new Error(`host ${name} does not answer on ${address}:22; ${await tail(log)}`);
+  const systemctl = await systemctlOn(instance, name);
+  // sshd answers a little earlier than users may sign in.
+  const state = await systemctl("is-system-running", "--wait");
+  // What has happened to a host since is for the stack to put right.
+  if (!runs && state !== "running") {
+    const failed = await systemctl("--failed", "--plain", "--no-legend", "--no-pager");
+    throw new Error(`host ${name}: its system must come up as "running", got "${state}"\n${failed}`.trim());
   }
   const hostKey = await readFile(join(directory, "files/etc/ssh/ssh_host_ed25519_key.pub"), "utf8");
   return { name, address, hostKey: hostKey.trim() };
@@ -81,16 +90,12 @@ export async function onHost(instance: string, name: string, command: readonly s
   return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...command];
 }
 
-/** sshd answers a little earlier than users may sign in. */
-async function untilBooted(instance: string, name: string): Promise<void> {
-  const systemctl = async (...args: string[]) => {
-    const [file = "", ...rest] = await onHost(instance, name, ["systemctl", ...args]);
-    return (await execa(file, rest, { reject: false, timeout: patience })).stdout.trim();
+async function systemctlOn(instance: string, name: string): Promise<(...args: string[]) => Promise<string>> {
+  const [file = "", ...enter] = await onHost(instance, name, ["systemctl"]);
+  return async (...args) => {
+    const { stdout } = await execa(file, [...enter, ...args], { reject: false, timeout: patience });
+    return stdout.trim();
   };
-  const state = await systemctl("is-system-running", "--wait");
-  if (state === "running") return;
-  const failed = await systemctl("--failed", "--plain", "--no-legend", "--no-pager");
-  throw new Error(`host ${name}: its system must come up as "running", got "${state}"\n${failed}`.trim());
 }
 
 async function prepare(

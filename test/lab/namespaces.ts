@@ -9,7 +9,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { addresses, hostsFile } from "./addresses.ts";
 import { stateDirectory } from "./paths.ts";
-import { cgroupOf, isRunning, makeCgroup, membershipFile, processesIn, start, tail } from "./processes.ts";
+import {
+  cgroupOf,
+  end,
+  isRunning,
+  makeCgroup,
+  membershipFile,
+  processesIn,
+  start,
+  tail,
+} from "./processes.ts";
 
 /** Starts the instance's namespaces where they are missing, and brings the names up to date. */
 export async function ensureNamespaces(
@@ -22,20 +31,23 @@ export async function ensureNamespaces(
   await writeFile(join(directory, "hosts"), hostsFile(hosts));
   await writeFile(join(directory, "nsswitch.conf"), filesOnly(await readFile("/etc/nsswitch.conf", "utf8")));
   await writeFile(join(directory, "resolv.conf"), "# The lab's names are in /etc/hosts.\n");
+  const cgroup = cgroupOf(instance, holder);
+  const runs = await isRunning(cgroup);
+  // Whatever still runs without it has lost its network.
+  if (!runs) await end(cgroupOf(instance));
   await makeCgroup(cgroupOf(instance, clients));
 
-  const cgroup = cgroupOf(instance, holder);
-  if (await isRunning(cgroup)) return;
   const log = join(stateDirectory(instance), "logs", "network.log");
   const script = join(import.meta.dirname, "namespaces.sh");
-  await start({
-    cgroup,
-    log,
-    command: [
-      ...["unshare", "--net", "--mount", "--propagation=slave"],
-      ...["sh", script, directory, ...new Set(Object.values(addresses))],
-    ],
-  });
+  if (!runs)
+    await start({
+      cgroup,
+      log,
+      command: [
+        ...["unshare", "--net", "--mount", "--propagation=slave"],
+        ...["sh", script, directory, ...new Set(Object.values(addresses))],
+      ],
+    });
   for (;;) {
     const [pid] = await processesIn(cgroup);
     if (pid === undefined) throw new Error(`the lab's network could not be made; ${await tail(log)}`);
