@@ -30,8 +30,15 @@ export interface TestStack {
   state: () => Promise<string>;
 }
 
-/** Makes a stack that is removed with its state at the end of the test; its resources are the test's own business. */
-export async function openStack(onTestFinished: TestContext["onTestFinished"]): Promise<TestStack> {
+/**
+ * Makes a stack that is removed with its state at the end of the test; its resources are the test's own business.
+ *
+ * @param environment - What the providers need beside the test's own environment.
+ */
+export async function openStack(
+  onTestFinished: TestContext["onTestFinished"],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestStack> {
   const engine = await ensureEngine();
   const directory = await mkdtemp(join(tmpdir(), "contract-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -46,6 +53,7 @@ export async function openStack(onTestFinished: TestContext["onTestFinished"]): 
         PULUMI_CONFIG_PASSPHRASE: "contract",
         // A developer's agent must not sign in where a test means to be refused.
         SSH_AUTH_SOCK: "",
+        ...environment,
       },
     },
   );

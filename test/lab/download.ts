@@ -17,24 +17,37 @@ export class NotAvailable extends Error {}
  * @throws NotAvailable, or an Error where the checksum is another one.
  */
 export async function download(url: string, file: string, sha256?: string): Promise<void> {
-  const begin = new AbortController();
-  const timer = setTimeout(() => {
-    begin.abort();
-  }, patience);
-  let response;
-  try {
-    response = await fetch(url, { signal: begin.signal });
-  } catch (error) {
-    throw new NotAvailable(`${url} cannot be reached`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
+  const response = await begin(url);
   if (!response.ok || response.body === null)
     throw new NotAvailable(`${url}: answered ${response.status} ${response.statusText}`);
   await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
   if (sha256 === undefined) return;
   const found = await sha256Of(file);
   if (found !== sha256) throw new Error(`${url}: its SHA-256 must be ${sha256}, got ${found}`);
+}
+
+/** Whether the server answers at all. */
+export async function reachable(url: string): Promise<boolean> {
+  try {
+    await (await begin(url)).body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function begin(url: string): Promise<Response> {
+  const tooLate = new AbortController();
+  const timer = setTimeout(() => {
+    tooLate.abort();
+  }, patience);
+  try {
+    return await fetch(url, { signal: tooLate.signal });
+  } catch (error) {
+    throw new NotAvailable(`${url} cannot be reached`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The SHA-256 of a file, as 64 hexadecimal digits. */

@@ -7,7 +7,7 @@ import { execa } from "execa";
 
 import { goBuild } from "./closed/go-build.ts";
 import { installStandIns } from "./closed/stand-ins.ts";
-import { NotAvailable, download } from "./download.ts";
+import { NotAvailable, download, reachable } from "./download.ts";
 import { madeOnce, putInPlace } from "./made-once.ts";
 import { cacheDirectory } from "./paths.ts";
 
@@ -184,7 +184,8 @@ async function officialPlugins(
   if (own !== undefined && complete(own)) return own;
   const home = join(cache, "home");
   if (complete(home)) return home;
-  if (!mayDownload) return undefined;
+  // The engine itself would try for minutes.
+  if (!mayDownload || !(await reachable("https://get.pulumi.com"))) return undefined;
   await mkdir(home, { recursive: true });
   for (const [name, version] of Object.entries(providers)) {
     onProgress(`downloading provider ${name} ${version}`);

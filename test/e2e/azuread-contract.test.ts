@@ -1,0 +1,162 @@
+/** What the program relies on in @pulumi/azuread, against the lab's Entra. */
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import * as azuread from "@pulumi/azuread";
+import { expect, test } from "vitest";
+
+import { openStack } from "../contract/stack.ts";
+import { lab } from "./instance.ts";
+
+const deployer = JSON.parse(readFileSync(join(lab.state, "deployer.json"), "utf8")) as {
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+};
+const environment = {
+  ARM_TENANT_ID: deployer.tenantId,
+  ARM_CLIENT_ID: deployer.clientId,
+  ARM_CLIENT_SECRET: deployer.clientSecret,
+};
+
+/** Microsoft Graph's own application ID, the same in every tenant. */
+const graph = "00000003-0000-0000-c000-000000000000";
+const readers = "7e57ab1e-0000-4000-8000-000000000001";
+
+/** A site's registration, as components/entra makes it. */
+const registration =
+  (
+    name: string,
+    {
+      redirectUri = "https://contract.lab.test/oauth2/callback",
+      secret = "first",
+    }: { readonly redirectUri?: string; readonly secret?: string } = {},
+  ) =>
+  () => {
+    const owners = [azuread.getClientConfigOutput().objectId];
+    const application = new azuread.Application("site", {
+      displayName: name,
+      owners,
+      api: { requestedAccessTokenVersion: 2 },
+      web: { redirectUris: [redirectUri] },
+      groupMembershipClaims: ["ApplicationGroup"],
+      requiredResourceAccesses: [
+        {
+          resourceAppId: graph,
+          resourceAccesses: [{ id: "37f7f235-527c-4136-accd-4a02d197296e", type: "Scope" }],
+        },
+      ],
+    });
+    const principal = new azuread.ServicePrincipal("site", {
+      clientId: application.clientId,
+      owners,
+      appRoleAssignmentRequired: true,
+    });
+    const assignment = new azuread.AppRoleAssignment("site", {
+      appRoleId: "00000000-0000-0000-0000-000000000000",
+      principalObjectId: readers,
+      resourceObjectId: principal.objectId,
+    });
+    const consent = new azuread.ServicePrincipalDelegatedPermissionGrant("site", {
+      servicePrincipalObjectId: principal.objectId,
+      resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId: graph }).objectId,
+      claimValues: ["openid", "profile"],
+    });
+    const password = new azuread.ApplicationPassword("site", {
+      applicationId: application.id,
+      displayName: secret,
+    });
+    return Promise.resolve({
+      id: application.id,
+      objectId: application.objectId,
+      clientId: application.clientId,
+      principalId: principal.id,
+      assignmentId: assignment.id,
+      assigned: assignment.principalDisplayName,
+      consentId: consent.id,
+      passwordId: password.id,
+      keyId: password.keyId,
+      value: password.value,
+      endDate: password.endDate,
+    });
+  };
+
+test("a registration is created, known from then on, changed in place, and its secret replaced", async ({
+  onTestFinished,
+}) => {
+  const stack = await openStack(onTestFinished, environment);
+  const name = `contract ${randomUUID()}`;
+  try {
+    expect((await stack.preview(registration(name))).changes).toEqual({ create: 5 });
+    const first = await stack.up(registration(name));
+    expect(first.changes).toEqual({ create: 5 });
+    const value = (output: string) => String(first.outputs[output]?.value);
+    const objectId = value("objectId");
+    expect(value("id")).toBe(`/applications/${objectId}`);
+    expect(value("clientId")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(value("principalId")).toMatch(/^\/servicePrincipals\/[0-9a-f-]{36}$/);
+    expect(value("assignmentId")).toMatch(/^\/servicePrincipals\/[0-9a-f-]{36}\/appRoleAssignedTo\/./);
+    expect(value("assigned")).toBe("wiki-readers");
+    expect(value("consentId")).toMatch(/^\/oauth2PermissionGrants\/./);
+    expect(value("passwordId")).toBe(`${objectId}/password/${value("keyId")}`);
+    expect(Date.parse(value("endDate"))).toBeGreaterThan(Date.now());
+    expect(first.outputs["value"]?.secret).toBe(true);
+    expect(await stack.state()).not.toContain(value("value"));
+
+    expect((await stack.up(registration(name))).changes).toEqual({ same: 5 });
+    await stack.refresh();
+    expect((await stack.preview(registration(name))).changes, "after a refresh").toEqual({ same: 5 });
+
+    const moved = { redirectUri: "https://moved.lab.test/oauth2/callback" };
+    const preview = await stack.preview(registration(name, moved));
+    // The client ID stays known, so that nothing that depends on it shows as changed.
+    expect(preview.changes).toEqual({ update: 1, same: 4 });
+    expect(preview.text).toContain("https://moved.lab.test/oauth2/callback");
+    const second = await stack.up(registration(name, moved));
+    expect(second.changes).toEqual({ update: 1, same: 4 });
+    expect(second.outputs["clientId"]?.value).toBe(value("clientId"));
+
+    const third = await stack.up(registration(name, { ...moved, secret: "second" }));
+    expect(third.changes).toEqual({ replace: 1, same: 4 });
+    expect(third.outputs["value"]?.value).not.toBe(value("value"));
+    expect(third.outputs["keyId"]?.value).not.toBe(value("keyId"));
+  } finally {
+    await stack.destroy();
+  }
+});
+
+test("what others made can be looked up", async ({ onTestFinished }) => {
+  const stack = await openStack(onTestFinished, environment);
+  const run = await stack.up(() => {
+    const config = azuread.getClientConfigOutput();
+    const group = azuread.getGroupOutput({ displayName: "wiki-readers" });
+    const user = azuread.getUserOutput({ userPrincipalName: "ada@lab.test" });
+    return Promise.resolve({
+      tenantId: config.tenantId,
+      clientId: config.clientId,
+      group: group.objectId,
+      members: group.members,
+      user: user.objectId,
+    });
+  });
+  expect(run.outputs["tenantId"]?.value).toBe(deployer.tenantId);
+  expect(run.outputs["clientId"]?.value).toBe(deployer.clientId);
+  expect(run.outputs["group"]?.value).toBe(readers);
+  expect(run.outputs["members"]?.value).toContain(run.outputs["user"]?.value);
+});
+
+test("a refusal is told with Graph's own code and message", async ({ onTestFinished }) => {
+  const stack = await openStack(onTestFinished, environment);
+  const error = await stack.upFails(() => {
+    new azuread.ApplicationPassword("lost", {
+      applicationId: "/applications/00000000-1111-4222-8333-444455556666",
+    });
+    return Promise.resolve();
+  });
+  expect(error).toContain('"00000000-1111-4222-8333-444455556666"');
+  expect(error).toContain("was not found");
+
+  const closed = await openStack(onTestFinished, { ...environment, ARM_CLIENT_SECRET: "wrong" });
+  expect(await closed.upFails(registration("never"))).toContain("invalid_client");
+});
