@@ -66,6 +66,7 @@ export default defineConfig(
         { allowConstantLoopConditions: "only-allowed-literals" },
       ],
       "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     },
   },
 );

@@ -1,7 +1,6 @@
 /** `npm run local`: brings up the lab and its stack, and says what to do with it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import Table from "cli-table3";
@@ -9,16 +8,10 @@ import { Command } from "commander";
 
 import { siteDomains } from "./addresses.ts";
 import { bringUpPhases } from "./bring-up.ts";
+import { readPeople } from "./emulator/directory.ts";
 import { describe, down, enterCommand } from "./lab.ts";
 import { lock } from "./lock.ts";
 import { runPhases } from "./phases.ts";
-
-/** Somebody of the lab's tenant, as Entra's emulator notes them in `users.json`. */
-interface Person {
-  readonly userPrincipalName: string;
-  readonly password: string;
-  readonly note: string;
-}
 
 interface Options {
   readonly name: string;
@@ -69,9 +62,8 @@ async function summarize(name: string): Promise<void> {
   const hosts = lab.hosts.map((host) => host.name).join(", ");
   const served = table(["Site", "Served by", "Who may sign in"]);
   for (const { domain, who } of sites) served.push([`https://${domain}/`, hosts, who]);
-  const users = JSON.parse(await readFile(join(lab.state, "users.json"), "utf8")) as Person[];
   const signIns = table(["User", "Password", ""]);
-  for (const { userPrincipalName, password, note } of users)
+  for (const { userPrincipalName, password, note } of Object.values(readPeople(lab.state)))
     signIns.push([userPrincipalName, password, note]);
   const next = table(["Next", ""]);
   next.push(

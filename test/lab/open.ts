@@ -2,10 +2,10 @@
  * Shows a site of the lab that this process runs in: `node test/lab/open.ts https://code.lab.test/`. With a display, in
  * a window that stays. Without one, as ada would see it, in a picture.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { hasDisplay, openBrowser, openWindow, type Person, signIn } from "./browser.ts";
+import { hasDisplay, openBrowser, openWindow, signIn } from "./browser.ts";
+import { readPeople } from "./emulator/directory.ts";
 import { type Lab, thisLab } from "./lab.ts";
 
 async function main([url = "https://code.lab.test/"]: string[]): Promise<void> {
@@ -20,7 +20,7 @@ async function main([url = "https://code.lab.test/"]: string[]): Promise<void> {
 
 /** @returns the picture's file */
 async function pictureOf(lab: Lab, url: string): Promise<string> {
-  const { ada } = JSON.parse(await readFile(join(lab.state, "users.json"), "utf8")) as { ada: Person };
+  const { ada } = readPeople(lab.state);
   const browser = await openBrowser({ ca: lab.ca });
   try {
     const page = await browser.newPage();
