@@ -1,0 +1,250 @@
+/** The tenant as it is at first: its people, their groups, Microsoft Graph and the deployer. */
+import { randomBytes, randomUUID } from "node:crypto";
+
+import { makeSigningKey } from "./keys.ts";
+import type { AppRoleAssignment, Behaviour, Group, Principal, Registration, Tenant, User } from "./model.ts";
+import {
+  type ApplicationPermission,
+  applicationPermissions,
+  delegatedPermissions,
+  graphAppId,
+  leastPermissions,
+} from "./permissions.ts";
+import { newApplication, newServicePrincipal } from "./objects.ts";
+import { hash, makeSecret, newPassword, newSecretText } from "./secrets.ts";
+
+/** The lab's tenant. */
+export const tenantId = "5f0c0de0-1111-4222-8333-444455556666";
+
+/** Its one verified domain; both this and {@link tenantId} stand for it in URLs. */
+export const tenantDomain = "lab.test";
+
+/** Object ID of the group that may open the wiki. */
+export const wikiReaders = "7e57ab1e-0000-4000-8000-000000000001";
+
+/** Everybody of the tenant. */
+export type UserKey = "ada" | "bob" | "eve" | "grace" | "hedy" | "mallory";
+
+/** What users.json and deployer.json hold. */
+export interface Credentials {
+  readonly users: Readonly<Record<string, { readonly userPrincipalName: string; readonly password: string }>>;
+  readonly deployer: {
+    readonly tenantId: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    /** Of its service principal. */
+    readonly objectId: string;
+  };
+}
+
+/** Nothing out of the ordinary. */
+export const wellBehaved: Behaviour = {
+  newSecrets: { delaySeconds: 0, meanwhile: "refuse" },
+  throttle: { calls: 0, retryAfterSeconds: 1 },
+  outage: { login: "none", graph: "none" },
+  clockSkewSeconds: 0,
+  tokenLifetimeSeconds: null,
+  concurrencyViolations: 0,
+};
+
+interface Person {
+  readonly key: UserKey;
+  readonly number: number;
+  readonly name: readonly [given: string, family: string];
+  readonly mail: string | null;
+  readonly groups: readonly string[];
+  readonly homeDomain?: string;
+  readonly enabled?: boolean;
+}
+
+const many = (count: number) => Array.from({ length: count }, (_, index) => numberedGroup(index + 1).id);
+
+const people: readonly Person[] = [
+  { key: "ada", number: 1, name: ["Ada", "Lovelace"], mail: "ada@lab.test", groups: [wikiReaders] },
+  // Like many members: no mail address, so no `email` claim.
+  {
+    key: "bob",
+    number: 2,
+    name: ["Bob", "Kahn"],
+    mail: null,
+    groups: ["7e57ab1e-0000-4000-8000-000000000002"],
+  },
+  {
+    key: "eve",
+    number: 3,
+    name: ["Eve", "Guest"],
+    mail: "eve@elsewhere.test",
+    groups: [],
+    homeDomain: "elsewhere.test",
+  },
+  { key: "grace", number: 4, name: ["Grace", "Hopper"], mail: "grace@lab.test", groups: many(150) },
+  { key: "hedy", number: 5, name: ["Hedy", "Lamarr"], mail: "hedy@lab.test", groups: many(250) },
+  {
+    key: "mallory",
+    number: 6,
+    name: ["Mallory", "Former"],
+    mail: null,
+    groups: [wikiReaders],
+    enabled: false,
+  },
+];
+
+/** Another tenant, where guests are at home. */
+const elsewhere = "e15e0000-0000-4000-8000-000000000001";
+
+function numberedGroup(number: number): { readonly id: string; readonly displayName: string } {
+  const padded = String(number).padStart(3, "0");
+  return { id: `7e57ab1e-0000-4000-9000-000000000${padded}`, displayName: `team-${padded}` };
+}
+
+/**
+ * Makes a tenant. @param kept - One whose passwords, keys and deployer go on to be valid; the credentials that are
+ * returned are then without meaning.
+ */
+export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; credentials: Credentials }> {
+  const passwords = new Map<string, string>(people.map(({ key }) => [key, newPassword()]));
+  const deployerSecret = newSecretText();
+  const graph = graphPrincipal();
+  const keptDeployer = kept?.registrations.find(({ application }) => application.displayName === "deployer");
+  const deployer =
+    keptDeployer ??
+    ({
+      application: newApplication({ displayName: "deployer" }, tenantDomain),
+      owners: [],
+      secrets: [makeSecret(deployerSecret, { displayName: "lab" }, wellBehaved.newSecrets)],
+      federatedCredentials: [],
+    } satisfies Registration);
+  const { appId } = deployer.application;
+  const principal = kept?.principals.find((one) => one.servicePrincipal.appId === appId) ?? {
+    servicePrincipal: newServicePrincipal(deployer.application, {}, tenantId),
+    owners: [],
+  };
+  const tenant: Tenant = {
+    tenantId,
+    users: people.map((person) => userOf(person, hash(passwords.get(person.key) ?? ""), kept)),
+    groups: groups(),
+    registrations: [deployer],
+    principals: [graph, principal],
+    appRoleAssignments: leastPermissions.map((name) => permissionOf(name, principal, graph)),
+    permissionGrants: [],
+    policies: [],
+    salt: kept?.salt ?? randomBytes(32).toString("base64url"),
+    signingKeys: kept?.signingKeys ?? [await makeSigningKey(), await makeSigningKey()],
+    graphKey: kept?.graphKey ?? (await makeSigningKey()),
+    oidc: {},
+    behaviour: structuredClone(wellBehaved),
+  };
+  const users = people.map(({ key, homeDomain = tenantDomain }) => [
+    key,
+    { userPrincipalName: `${key}@${homeDomain}`, password: passwords.get(key) ?? "" },
+  ]);
+  return {
+    tenant,
+    credentials: {
+      users: Object.fromEntries(users) as Credentials["users"],
+      deployer: {
+        tenantId,
+        clientId: appId,
+        clientSecret: deployerSecret,
+        objectId: principal.servicePrincipal.id,
+      },
+    },
+  };
+}
+
+/** An application permission of Graph, as it is granted: an assignment of Graph's role. */
+export function permissionOf(
+  name: ApplicationPermission,
+  { servicePrincipal: holder }: Principal,
+  { servicePrincipal: graph }: Principal,
+): AppRoleAssignment {
+  return {
+    id: randomBytes(32).toString("base64url"),
+    appRoleId: applicationPermissions[name],
+    principalId: holder.id,
+    principalType: "ServicePrincipal",
+    principalDisplayName: holder.displayName,
+    resourceId: graph.id,
+    resourceDisplayName: graph.displayName,
+    createdDateTime: new Date().toISOString(),
+  };
+}
+
+function userOf(
+  { key, number, name, mail, homeDomain, enabled = true }: Person,
+  passwordHash: string,
+  kept?: Tenant,
+): User {
+  const [givenName, surname] = name;
+  return {
+    id: `0fee1000-0000-4000-8000-00000000000${String(number)}`,
+    key,
+    displayName: `${givenName} ${surname}`,
+    givenName,
+    surname,
+    mail,
+    userPrincipalName:
+      homeDomain === undefined
+        ? `${key}@${tenantDomain}`
+        : `${key}_${homeDomain}#EXT#@${tenantDomain.replace(".", "")}.onmicrosoft.com`,
+    signInName: `${key}@${homeDomain ?? tenantDomain}`,
+    userType: homeDomain === undefined ? "Member" : "Guest",
+    ...(homeDomain === undefined ? {} : { homeTenantId: elsewhere }),
+    accountEnabled: enabled,
+    passwordHash: kept?.users.find((user) => user.key === key)?.passwordHash ?? passwordHash,
+    validFrom: 0,
+  };
+}
+
+function groups(): Group[] {
+  const named = [
+    { id: wikiReaders, displayName: "wiki-readers" },
+    { id: "7e57ab1e-0000-4000-8000-000000000002", displayName: "staff" },
+    { id: "7e57ab1e-0000-4000-8000-000000000003", displayName: "wiki-editors" },
+    // Its only member is a group: what assignments of nested groups are worth can be seen.
+    { id: "7e57ab1e-0000-4000-8000-000000000004", displayName: "all-staff" },
+    // Two of the same name, as every large tenant has them.
+    { id: "7e57ab1e-0000-4000-8000-000000000005", displayName: "twice" },
+    { id: "7e57ab1e-0000-4000-8000-000000000006", displayName: "twice" },
+    ...Array.from({ length: 250 }, (_, index) => numberedGroup(index + 1)),
+  ];
+  const members = (id: string) => [
+    ...people
+      .filter(({ groups: in_ }) => in_.includes(id))
+      .map(({ number }) => `0fee1000-0000-4000-8000-00000000000${String(number)}`),
+    ...(id.endsWith("-8000-000000000004") ? ["7e57ab1e-0000-4000-8000-000000000002"] : []),
+  ];
+  return named.map(({ id, displayName }) => ({
+    id,
+    displayName,
+    description: null,
+    mailEnabled: false,
+    securityEnabled: true,
+    mailNickname: displayName,
+    members: members(id),
+  }));
+}
+
+function graphPrincipal(): Principal {
+  const graph = newApplication({ displayName: "Microsoft Graph" }, "microsoft.com");
+  const roles = Object.entries(applicationPermissions).map(([value, id]) => ({
+    id,
+    value,
+    displayName: value,
+    description: value,
+    allowedMemberTypes: ["Application"],
+    isEnabled: true,
+  }));
+  const servicePrincipal = newServicePrincipal({ ...graph, appId: graphAppId }, {}, tenantId);
+  return {
+    servicePrincipal: {
+      ...servicePrincipal,
+      id: randomUUID(),
+      appOwnerOrganizationId: "f8cdef31-a31e-4b4a-93e4-5f571e91255a",
+      appRoles: roles,
+      oauth2PermissionScopes: delegatedPermissions.map((permission) => ({ ...permission, isEnabled: true })),
+      servicePrincipalNames: [graphAppId, "https://graph.microsoft.com"],
+    },
+    owners: [],
+  };
+}
