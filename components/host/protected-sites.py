@@ -47,7 +47,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,12 @@ class Failure(Exception):
 
     @staticmethod
     def of(error: Exception) -> Failure:
-        """Any other exception is a bug of ours or a broken host; whoever waits must hear of it, too."""
-        return error if isinstance(error, Failure) else Failure("unexpected", f"{type(error).__name__}: {error}")
+        """Any other exception is a broken host or a bug of ours; whoever waits must hear of it, too."""
+        if isinstance(error, Failure):
+            return error
+        if isinstance(error, OSError) and error.strerror:
+            return Failure("files", f"{error.strerror}: {error.filename or 'while writing'}")
+        return Failure("unexpected", f"{type(error).__name__}: {error}")
 
 
 # Files that survive a power cut: written aside, flushed, then renamed; and the folder flushed after.
@@ -367,9 +371,10 @@ class Site:
         return text.strip().removeprefix("OAUTH2_PROXY_CLIENT_ID=")
 
     def redacted(self, text: str) -> str:
-        for file in [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]:
-            text = text.replace(read_text(file) or "[secret]", "[secret]")
-        return text
+        """A program's words without the site's secrets, should it ever say one."""
+        files = [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]
+        secrets = {secret for file in files if len(secret := read_text(file) or "") >= 8}
+        return re.sub("|".join(map(re.escape, secrets)), "[secret]", text) if secrets else text
 
     def live_text(self) -> str:
         live = self.live()
@@ -626,18 +631,23 @@ def check_version(allow_vulnerable: bool) -> None:
 class Request:
     path: Path
     kind: str
-    domain: str
+    site: Site
     by: str
     content: dict[str, Any]
 
     @staticmethod
-    def read(path: Path) -> Request:
-        content = json.loads(path.read_text())
-        return Request(path, content["kind"], content["domain"], content["by"], content)
+    def read(path: Path) -> Request | None:
+        """A request of the queue; None, and it is gone, where it is none."""
+        try:
+            content = json.loads(path.read_text())
+            return Request(path, content["kind"], Site(content["domain"]), content["by"], content)
+        except (ValueError, KeyError, TypeError, Failure):
+            path.unlink()
+            return None
 
     @property
-    def site(self) -> Site:
-        return Site(self.domain)
+    def domain(self) -> str:
+        return self.site.domain
 
     @property
     def verdict(self) -> Path:
@@ -663,8 +673,10 @@ class Request:
                 log.write(f"{json.dumps(entry)}\n")
                 log.flush()
                 os.fsync(log.fileno())
-        finally:
             replace_file(self.verdict, json.dumps({"ok": ok, "text": text}), 0o600)
+        except OSError as error:  # a full disk must not keep the worker from ending what it took
+            print(f"{text}\n(no verdict could be written: {error})", file=sys.stderr)
+        finally:
             self.path.unlink()
 
     def fail(self, failure: Failure) -> None:
@@ -741,7 +753,9 @@ def take_requests() -> list[Request]:
     taken: dict[str, Request] = {}
     for path in sorted(QUEUE.glob("*.json")):
         request = Request.read(path)
-        if request.content["boot"] != boot_id():
+        if request is None:
+            continue
+        if request.content.get("boot") != boot_id():
             path.unlink()
         elif request.domain not in taken:
             mark = path.with_suffix(".taken")
@@ -749,7 +763,7 @@ def take_requests() -> list[Request]:
                 os.rename(path, mark)
             except FileNotFoundError:
                 continue  # whoever waited for it has given up and taken it back
-            taken[request.domain] = Request(mark, request.kind, request.domain, request.by, request.content)
+            taken[request.domain] = replace(request, path=mark)
     return list(taken.values())
 
 
@@ -975,9 +989,9 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         else:
             problems = go_back(journal["sites"], booting=booting)
     for path in sorted(QUEUE.glob("*.taken")):
-        request = Request.read(path)
-        what = "\n".join(["the push program ended before it had a verdict", *problems])
-        request.fail(Failure("worker", what, switched=path.stem in requests))
+        if request := Request.read(path):
+            what = "\n".join(["the push program ended before it had a verdict", *problems])
+            request.fail(Failure("worker", what, switched=path.stem in requests))
 
 
 def discard(site: Site, number: int) -> None:
@@ -1111,6 +1125,8 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
 def switch_credentials(request: Request) -> None:
     """Takes proved credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
     site, new = request.site, str(request.content["number"])
+    if not (site.credentials / new).is_dir():
+        raise Failure("credentials", "others came in between; push them again")
     current = site.credentials / "current"
     old = os.readlink(current) if current.is_symlink() else None
     live = site.live()
@@ -1213,6 +1229,9 @@ def submit(kind: str, domain: str, **content: Any) -> int:
         while not verdict.exists():
             # Again and again: a worker that is about to end may not have seen the request.
             if time.monotonic() - asked > 0.5:
+                waits = path.exists() or path.with_suffix(".taken").exists()
+                if not waits and not verdict.exists():
+                    raise Failure("worker", "the host could not write its verdict; its journal tells why")
                 run("worker", "systemctl", "start", "--no-block", WORKER)
                 asked = time.monotonic()
             time.sleep(0.01)
@@ -1406,30 +1425,33 @@ def install_oauth2_proxy(release: dict[str, str], allow_vulnerable: bool) -> lis
             replace_file(binary, content.read(), 0o755)
         done.append(f"oauth2-proxy {version}")
     said = run("oauth2-proxy", str(binary), "--version")
-    if f"v{version} " not in f"{said} ":
+    if f"v{version}" not in said.split():
         raise Failure("oauth2-proxy", f"{binary} says it is {said.strip()[:80]!r}; right is v{version}")
     old = os.readlink(OAUTH2_PROXY) if OAUTH2_PROXY.is_symlink() else None
-    if old == str(binary):
-        return done
-    replace_link(OAUTH2_PROXY, str(binary))
+    if old != str(binary):
+        replace_link(OAUTH2_PROXY, str(binary))
+        done.append(f"{OAUTH2_PROXY} is {version}")
     try:
         check_version(allow_vulnerable)
-        restart_instances()
+        run_everywhere(binary)
     except Failure as failure:
         if old is None:
             remove_link(OAUTH2_PROXY)
-        else:
+        elif old != str(binary):
             replace_link(OAUTH2_PROXY, old)
-            restart_instances()
+            run_everywhere(Path(old))
         raise Failure(failure.step, f"{failure.what}\nlive now: {old or 'no oauth2-proxy'}") from None
-    return [*done, f"{OAUTH2_PROXY} is {version}"]
+    return done
 
 
-def restart_instances() -> None:
+def run_everywhere(binary: Path) -> None:
+    """Has every instance run the binary, one after the other; also after an upgrade that was cut off."""
     for site in all_sites():
         live = site.live()
         if live is not None:
-            start_instance(site, port_of(site.bundle(live)), restart=True)
+            main = run("instance", "systemctl", "show", "--property=MainPID", "--value", site.service).strip()
+            runs_other = main != "0" and os.path.realpath(f"/proc/{main}/exe") != str(binary)
+            start_instance(site, port_of(site.bundle(live)), restart=runs_other)
 
 
 def teardown() -> int:
@@ -1586,11 +1608,10 @@ def main(arguments: list[str]) -> int:
         if os.geteuid() != 0 and given.command != "check":
             raise Failure("start", "it must run as root")
         return actions[given.command]()
-    except Failure as failure:
+    except (Failure, OSError) as error:
+        failure = Failure.of(error)
         what = "\n  ".join(failure.what.splitlines())
         print(f"protected-sites {given.command}: failed in step {failure.step!r}\n  {what}", file=sys.stderr)
-    except OSError as error:
-        print(f"protected-sites {given.command}: {error}", file=sys.stderr)
     return 1
 
 
