@@ -72,7 +72,7 @@ async function summarize(name: string): Promise<void> {
     [typed(name, "--down"), "removes all of it"],
     ["npm test", "runs every test, on a lab of its own"],
   );
-  for (const part of [served, signIns, next]) console.log(`\n${part.toString()}`);
+  for (const part of [served, signIns, next]) console.log(`\n${part.toString().replaceAll(/ +$/gm, "")}`);
 }
 
 /** Columns side by side, without lines and colours. */

@@ -139,9 +139,7 @@ export function labPhases(
           entra: certificateFiles(name, "entra"),
           downloads: certificateFiles(name, "downloads"),
         };
-        const services = servicesOf(name, { ...files, tarball: oauth2Proxy.tarball }).filter(({ command }) =>
-          existsSync(join(import.meta.dirname, command[0])),
-        );
+        const services = servicesOf(name, { ...files, tarball: oauth2Proxy.tarball });
         await Promise.all(services.map((service) => ensureService(name, service)));
         await remember(name, hosts, oauth2Proxy);
         return [...services.map((service) => service.name), oauth2Proxy.line].join(", ");
