@@ -1,5 +1,5 @@
 /** The lab that these tests run in. */
-import { readPeople } from "../lab/emulator/directory.ts";
+import { readPeople } from "../lab/people.ts";
 import { thisLab } from "../lab/lab.ts";
 
 export const lab = await thisLab();

@@ -8,7 +8,7 @@ import { Command } from "commander";
 
 import { siteDomains } from "./addresses.ts";
 import { bringUpPhases } from "./bring-up.ts";
-import { readPeople } from "./emulator/directory.ts";
+import { readPeople } from "./people.ts";
 import { describe, down, enterCommand } from "./lab.ts";
 import { lock } from "./lock.ts";
 import { runPhases } from "./phases.ts";

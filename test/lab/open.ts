@@ -5,7 +5,7 @@
 import { join } from "node:path";
 
 import { hasDisplay, openBrowser, openWindow, signIn } from "./browser.ts";
-import { readPeople } from "./emulator/directory.ts";
+import { readPeople } from "./people.ts";
 import { type Lab, thisLab } from "./lab.ts";
 
 async function main([url = "https://code.lab.test/"]: string[]): Promise<void> {

@@ -38,7 +38,7 @@ export function servicesOf(
   return [
     {
       name: "entra",
-      command: ["emulator/main.ts", "--state", state, "--listen", addresses.entra, ...tls(files.entra)],
+      command: ["entra/main.ts", "--state", state, "--listen", addresses.entra, ...tls(files.entra)],
       ports: [443, 8400].map((port) => ({ address: addresses.entra, port })),
     },
     {
