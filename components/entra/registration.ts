@@ -32,7 +32,7 @@ export class Registration extends pulumi.ComponentResource {
   constructor(name: string, { site }: { readonly site: Site }, opts?: pulumi.ComponentResourceOptions) {
     super("protected-sites:index:Registration", name, { domain: site.domain }, opts);
     const child = { parent: this };
-    const withGroups = site.allowedGroups.length > 0;
+    const groups = [...new Set([...site.allowedGroups, ...site.paths.flatMap((rule) => rule.allowedGroups)])];
     // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
     const owners = [azuread.getClientConfigOutput(child).objectId];
 
@@ -45,7 +45,7 @@ export class Registration extends pulumi.ComponentResource {
         api: { requestedAccessTokenVersion: 2 },
         web: { redirectUris: [redirectUrl(site.domain), signedOutUrl(site.domain)] },
         // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
-        ...(withGroups ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
+        ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
         requiredResourceAccesses: [
           {
             resourceAppId: graph,
@@ -59,10 +59,10 @@ export class Registration extends pulumi.ComponentResource {
 
     const principal = new azuread.ServicePrincipal(
       name,
-      { clientId: application.clientId, owners, appRoleAssignmentRequired: withGroups },
+      { clientId: application.clientId, owners, appRoleAssignmentRequired: site.allowedGroups.length > 0 },
       child,
     );
-    for (const group of site.allowedGroups) {
+    for (const group of groups) {
       new azuread.AppRoleAssignment(
         `${name}-${group}`,
         { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },

@@ -27,6 +27,11 @@ export function ifEquals(variable: string, value: string | number, then: Directi
   return block(["if", expr(`(${variable}`), "=", expr(`${value})`)], [then]);
 }
 
+/** `if (variable !~ one|or|another) { … }`, for `return` only; see {@link ifEquals}. */
+export function ifNoneOf(variable: string, values: readonly string[], then: Directive): Directive {
+  return block(["if", expr(`(${variable}`), "!~", expr(`^(${values.join("|")})$)`)], [then]);
+}
+
 /** A comment on a line of its own. */
 export function comment(text: string): Item {
   return { comment: text };
@@ -60,7 +65,7 @@ function quote(arg: Arg): string {
     throw new Error(`Nginx argument ${JSON.stringify(text)} contains "$"; use expr() if a variable is meant`);
   }
   oneLine(text);
-  if (/^(?:[\w.:/@=,+*~^$%[\]|()-]|\\\.)+$/.test(text)) return text;
+  if (/^(?:[\w.:/@=,+*~^$%[\]|()!-]|\\\.)+$/.test(text)) return text;
   const mark = text.includes('"') && !text.includes("'") ? "'" : '"';
   return mark + text.replace(/\\/g, "\\\\").replaceAll(mark, `\\${mark}`) + mark;
 }

@@ -3,7 +3,9 @@
  * location is one of the three functions below, each of which says who may reach it.
  */
 import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
+import type { OpenPath, PathRule } from "../site/path-access.ts";
 import { type Identity, seconds, type Site } from "../site/site.ts";
+import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
 import { header } from "./header.ts";
 import {
   type Arg,
@@ -12,6 +14,7 @@ import {
   type Directive,
   expr,
   ifEquals,
+  ifNoneOf,
   type Item,
   printNginx,
 } from "./nginx-conf.ts";
@@ -23,6 +26,7 @@ export function nginxSite(site: Site): string {
     ...upstreams(site),
     ...sessionCookies(site).maps,
     accessLogFormat(site),
+    ...misspeltPaths(site),
     httpServer(site),
     httpsServer(site),
   ]);
@@ -213,18 +217,19 @@ function httpsServer(site: Site): Directive {
       comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
       ["auth_request", authLocation],
       ["error_page", 401, "=", signInLocation],
+      ...(byPath(site) ? [["error_page", 403, forbiddenLocation] as const] : []),
       ...answerVariables(),
       ...sessionCookies(site).fromAnswer,
 
-      protectedLocation(
-        ["/"],
-        [
-          ...onEveryAnswer,
-          ...sessionCookies(site).renewed,
-          ...toBackend(site),
-          ["proxy_read_timeout", site.proxyReadTimeout],
-        ],
-      ),
+      comment("What the backend gets, unless a location says all of it anew."),
+      ...toBackend(site, "user"),
+      ["proxy_read_timeout", site.proxyReadTimeout],
+      ...sessionCookies(site).renewed,
+
+      ...(byPath(site) ? refusals(site) : []),
+      protectedLocation(["/"], [proxyPass(site)]),
+      ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
+      ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
       openLocation(["~", expr("/\\.ht")], [["return", 404]]),
 
       comment("The sign-in, its callback and the sign-out."),
@@ -245,17 +250,24 @@ function httpsServer(site: Site): Directive {
           ["alias", `${at.current}/signed-out.html`],
         ],
       ),
-      internalLocation(
-        ["=", authLocation],
-        [
-          ...toOauth2Proxy(site),
-          ...withoutBody,
-          // oauth2-proxy's own requests to Entra have no time-out.
-          ["proxy_connect_timeout", "5s"],
-          ["proxy_read_timeout", "10s"],
-          ["proxy_pass", `${oauth2Proxy}/oauth2/auth`],
-        ],
+      internalLocation(["=", authLocation], askOauth2Proxy(site)),
+      ...site.paths.map((rule, index) =>
+        internalLocation(
+          ["=", authLocationOf(index + 1)],
+          askOauth2Proxy(site, `?allowed_groups=${rule.allowedGroups.join(",")}`),
+        ),
       ),
+      ...(byPath(site)
+        ? [
+            internalLocation(
+              ["=", forbiddenLocation],
+              [
+                ["default_type", "text/html"],
+                ["alias", `${at.current}/forbidden.html`],
+              ],
+            ),
+          ]
+        : []),
       comment(
         "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
       ),
@@ -306,6 +318,89 @@ const intermediateTls: readonly Directive[] = [
 
 const authLocation = "/oauth2/-/auth";
 const signInLocation = "/oauth2/-/sign-in";
+const forbiddenLocation = "/oauth2/-/forbidden";
+
+/** Where Nginx asks about the rule of this number, 1 for the first. */
+function authLocationOf(rule: number): string {
+  return `${authLocation}/${rule}`;
+}
+
+/** @param constraint what the user needs beyond the site's own rules, as a query */
+function askOauth2Proxy(site: Site, constraint = ""): Directive[] {
+  return [
+    ...toOauth2Proxy(site),
+    ...withoutBody,
+    // oauth2-proxy's own requests to Entra have no time-out.
+    ["proxy_connect_timeout", "5s"],
+    ["proxy_read_timeout", "10s"],
+    ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
+  ];
+}
+
+function byPath(site: Site): boolean {
+  return site.paths.length > 0 || site.open.length > 0;
+}
+
+function refusals(site: Site): Item[] {
+  return [
+    comment(
+      "Rules go by the path as Nginx reads it: one that the backend may read differently gets nowhere.",
+    ),
+    ifEquals(ambiguousPath, 1, ["return", 400]),
+    ...(site.paths.length > 0 ? [ifEquals(misspeltVariable(site), 1, ["return", 404])] : []),
+  ];
+}
+
+function misspeltVariable(site: Site): string {
+  return `$protected_sites_misspelt_path_${identifier(site.domain)}`;
+}
+
+/** Paths of rules in another case, which some backends take for the same. */
+function misspeltPaths(site: Site): Directive[] {
+  if (site.paths.length === 0) return [];
+  return [
+    block(
+      ["map", expr("$uri"), expr(misspeltVariable(site))],
+      [["default", ""], ...site.paths.map((rule): Directive => [expr(misspelt(rule)), 1])],
+    ),
+  ];
+}
+
+/** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
+function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
+  const holds: Directive[] = [["auth_request", authLocationOf(number)], proxyPass(site)];
+  return [
+    comment(`${path}${match === "prefix" ? " and all below it" : ""} needs more than the site.`),
+    protectedLocation(["=", path], holds),
+    protectedLocation(match === "prefix" ? [`${path}/`] : ["=", `${path}/`], holds),
+  ];
+}
+
+/** With a method that is not open, the path is as protected as its surroundings. */
+function openPathLocations(site: Site, { path, match, methods, why }: OpenPath, number: number): Item[] {
+  const around = site.paths
+    .map((rule, index) => ({ ...rule, index }))
+    .filter((rule) => rule.match === "prefix" && path.startsWith(`${rule.path}/`))
+    .sort((one, other) => other.path.length - one.path.length)[0];
+  const otherwise = `@protected_${number}`;
+  const protection: Directive[] = [
+    ...(around === undefined ? [] : [["auth_request", authLocationOf(around.index + 1)] as const]),
+    proxyPass(site),
+  ];
+  return [
+    comment(`Open to everybody: ${why}`),
+    openLocation(match === "prefix" ? [path] : ["=", path], [
+      ["error_page", 418, "=", otherwise],
+      ["recursive_error_pages", "on"],
+      ifNoneOf("$request_method", methods, ["return", 418]),
+      ...toBackend(site, "nobody"),
+      proxyPass(site),
+    ]),
+    protectedLocation([otherwise], protection),
+    // Without this, Nginx answers the path without its "/" by a redirect to the open one.
+    ...(match === "prefix" ? [protectedLocation(["=", path.replace(/\/$/, "")], protection)] : []),
+  ];
+}
 
 type Match = readonly Arg[];
 
@@ -370,7 +465,12 @@ function forwarded(site: Site): Directive[] {
   ];
 }
 
-function toBackend(site: Site): Directive[] {
+function proxyPass(site: Site): Directive {
+  return ["proxy_pass", `${new URL(site.upstream).protocol}//${backend(site)}`];
+}
+
+/** @param whom whether the backend is told of the user */
+function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
   const { protocol, hostname } = new URL(site.upstream);
   return [
     ...forwarded(site),
@@ -381,10 +481,9 @@ function toBackend(site: Site): Directive[] {
     ...identityHeaders.map(([identity, name]): Directive => [
       "proxy_set_header",
       name,
-      site.identityHeaders.includes(identity) ? expr(identityVariable(identity)) : "",
+      whom === "user" && site.identityHeaders.includes(identity) ? expr(identityVariable(identity)) : "",
     ]),
     ...(protocol === "https:" ? verifiedTls(hostname) : []),
-    ["proxy_pass", `${protocol}//${backend(site)}`],
   ];
 }
 

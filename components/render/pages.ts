@@ -24,6 +24,15 @@ export function errorPage(site: Site, tenantId: string): string {
   );
 }
 
+/** The text of `forbidden.html`, which Nginx shows where a rule by path refuses somebody of the site. */
+export function forbiddenPage(site: Site, tenantId: string): string {
+  return page(
+    `No access · ${site.domain}`,
+    `<h1>Your account may not open this part of ${site.domain}</h1>
+<p>It needs a group that your account is not in. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site; a new membership counts from the next sign-in.</p>`,
+  );
+}
+
 /** The text of `signed-out.html`, which Nginx shows after a sign-out. */
 export function signedOutPage(site: Site): string {
   return page(

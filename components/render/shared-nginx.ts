@@ -1,4 +1,5 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
+import { ambiguousPathMap } from "./ambiguous-paths.ts";
 import { cookiePrefix } from "../site/names.ts";
 import { header } from "./header.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
@@ -50,6 +51,8 @@ export function sharedNginx(): string {
       ],
     ),
     ...withoutSessionCookies(),
+    comment("For sites with rules by path: paths that a backend may read differently."),
+    ambiguousPathMap(),
 
     comment("A name that is none of ours gets no certificate and no content."),
     block(

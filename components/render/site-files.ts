@@ -3,7 +3,7 @@ import { instanceName, paths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 import { nginxSite } from "./nginx.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
-import { errorPage, signedOutPage } from "./pages.ts";
+import { errorPage, forbiddenPage, signedOutPage } from "./pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -39,5 +39,6 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },
     { name: "error.html", text: errorPage(site, tenantId) },
     { name: "signed-out.html", text: signedOutPage(site) },
+    { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
   ];
 }

@@ -97,6 +97,15 @@ export const absolutePath = text(
   'an absolute path like "/data/certs/wiki.example.com"',
 );
 
+/** The decoded path of a URL, of names that every server reads alike. */
+export const path = text(
+  /^(?=.{1,200}$)\/(?:(?!\.{1,2}(?:\/|$))[\w.~-]*[\w~-](?:\/|$))*$/,
+  'a path like "/admin" of letters, digits and "-._~" between single slashes',
+);
+
+/** A line of text for people. */
+export const sentence = text(/^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/, "a reason of 3 to 200 characters");
+
 /** A Unix user name. */
 export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
 

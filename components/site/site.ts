@@ -3,6 +3,15 @@ import { z } from "zod";
 
 import * as checks from "./checks.ts";
 import { ConfigError } from "./errors.ts";
+import {
+  type OpenPath,
+  type OpenPathArgs,
+  openPathSchema,
+  pathContradictions,
+  type PathRule,
+  type PathRuleArgs,
+  pathRuleSchema,
+} from "./path-access.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
 export interface SiteArgs {
@@ -16,6 +25,10 @@ export interface SiteArgs {
   emailDomains: string[];
   /** Object IDs of Entra groups; who is in none of them is refused. @default everybody of `emailDomains` */
   allowedGroups?: string[];
+  /** Parts of the site that need more than the site itself. @default none */
+  paths?: PathRuleArgs[];
+  /** Parts of the site that everybody may reach without signing in. @default none */
+  open?: OpenPathArgs[];
   /** Loopback port of the instance's metrics. @default `port` + 10000 */
   metricsPort?: number;
   /**
@@ -64,6 +77,8 @@ export interface Site {
   readonly upstream: string;
   readonly emailDomains: readonly string[];
   readonly allowedGroups: readonly string[];
+  readonly paths: readonly PathRule[];
+  readonly open: readonly OpenPath[];
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
   readonly cookieExpire: string;
@@ -94,6 +109,8 @@ export const siteSchema = z.strictObject(
       .listOf(checks.domain, 'e-mail domains like "example.com"')
       .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') }),
     allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+    paths: checks.listOf(pathRuleSchema, "rules for paths").default([]),
+    open: checks.listOf(openPathSchema, "open paths").default([]),
     metricsPort: checks.wholeNumber(1024, 65535).optional(),
     identityHeaders: checks
       .listOf(
@@ -176,6 +193,7 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
       `clientSecrets must be in order, the newest last, each generation once; ${misplaced} is out of place`,
     );
   }
+  found.push(...pathContradictions(args));
   const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
   if (
     typeof cookieExpire === "string" &&

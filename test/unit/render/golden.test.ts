@@ -10,6 +10,22 @@ const sites = {
     upstream: "https://wiki.internal.example.com",
     allowedGroups: ["7e57ab1e-0000-4000-8000-000000000001"],
   }),
+  "portal.example.com": site(
+    {
+      domain: "portal.example.com",
+      port: 4182,
+      paths: [
+        { path: "/admin/", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] },
+        { path: "/admin/audit.log", match: "exact", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000003"] },
+      ],
+      open: [
+        { path: "/health", why: "The monitoring asks without an account." },
+        { path: "/admin/help/", match: "prefix", why: "Help for people who cannot sign in." },
+        { path: "/hooks/build", methods: ["POST"], why: "The build server signs its calls itself." },
+      ],
+    },
+    "portal",
+  ),
 };
 
 describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden) => {

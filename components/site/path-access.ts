@@ -1,0 +1,122 @@
+/** Who may enter which part of a site: rules in addition to the site's own, and what is open to everybody. */
+import { z } from "zod";
+
+import * as checks from "./checks.ts";
+
+/** A part of the site that not everybody of the site may enter. */
+export interface PathRuleArgs {
+  /**
+   * The decoded path as in `/admin`; with a `/` at the end it means the same. Letters, digits and `-._~` between
+   * slashes.
+   */
+  path: string;
+  /** `prefix`: the path and all below it, by whole names, so not `/administrator`; `exact`: it alone. @default prefix */
+  match?: string;
+  /** Object IDs of Entra groups; who is in none of them is refused. */
+  allowedGroups: string[];
+}
+
+/** A part of the site that everybody may reach without signing in. */
+export interface OpenPathArgs {
+  /** The decoded path as in `/health`, or, with `match: prefix`, ending in `/` as in `/public/`. */
+  path: string;
+  /** `exact`: the path alone; `prefix`: all below it. @default exact */
+  match?: string;
+  /** The methods that are open; with any other the path is as protected as its surroundings. @default GET, HEAD */
+  methods?: string[];
+  /** Why it is open, for whoever reviews it; it stands beside the rule in the Nginx file. */
+  why: string;
+}
+
+/** A checked {@link PathRuleArgs}; its path has no `/` at its end. */
+export interface PathRule {
+  readonly path: string;
+  readonly match: Match;
+  readonly allowedGroups: readonly string[];
+}
+
+/** A checked {@link OpenPathArgs}. */
+export interface OpenPath {
+  readonly path: string;
+  readonly match: Match;
+  readonly methods: readonly string[];
+  readonly why: string;
+}
+
+type Match = "prefix" | "exact";
+
+const path = checks.path;
+const match = z.enum(["prefix", "exact"], { error: checks.expected("prefix or exact") });
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/** The shape of {@link PathRuleArgs}. */
+export const pathRuleSchema = z.strictObject(
+  {
+    path: path.transform((it) => it.replace(/\/$/, "")),
+    match: match.default("prefix"),
+    allowedGroups: checks
+      .listOf(checks.guid, "object IDs of groups")
+      .min(1, { error: checks.expected("a list with at least one object ID of a group") }),
+  },
+  { error: checks.expected("a rule for a path (path, match, allowedGroups)") },
+);
+
+/** The shape of {@link OpenPathArgs}. */
+export const openPathSchema = z.strictObject(
+  {
+    path,
+    match: match.default("exact"),
+    methods: checks
+      .listOf(z.enum(methods, { error: checks.expected(`one of ${methods.join(", ")}`) }), methods.join(", "))
+      .min(1, { error: checks.expected("a list with at least one method") })
+      .default(["GET", "HEAD"]),
+    why: checks.sentence,
+  },
+  { error: checks.expected("an open path (path, match, methods, why)") },
+);
+
+/** What the sign-in and the push need for themselves. */
+const ours = ["/oauth2", "/.well-known/acme-challenge", "/.well-known/protected-sites"];
+
+/** Rules that need more than one path. Takes what is there, also where other settings are wrong. */
+export function pathContradictions(args: { readonly paths?: unknown; readonly open?: unknown }): string[] {
+  const found: string[] = [];
+  const rules = z.array(pathRuleSchema).safeParse(args.paths ?? []).data ?? [];
+  const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
+
+  const users = new Map<string, string>();
+  const use = (path: string, what: string) => {
+    // Paths that differ in case only are one to many a backend.
+    const key = path.replace(/\/$/, "").toLowerCase();
+    const other = users.get(key);
+    if (other !== undefined) found.push(`${what} is already in ${other}; give each path once`);
+    else users.set(key, what);
+  };
+  for (const [index, { path }] of rules.entries()) {
+    const what = `paths.${index}.path "${path}"`;
+    if (path === "") found.push(`paths.${index}.path "/" is the whole site; use the site's allowedGroups`);
+    if (isOurs(path))
+      found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
+    use(path, what);
+  }
+  for (const [index, { path, match }] of open.entries()) {
+    const what = `open.${index}.path "${path}"`;
+    if (path === "/" && match === "prefix")
+      found.push(`${what} would open the whole site; name the parts that everybody may reach`);
+    if (path.length > 1 && path.endsWith("/") !== (match === "prefix"))
+      found.push(
+        match === "prefix"
+          ? `${what} must end in "/", since with match: prefix all below it is open, got "${path}"`
+          : `${what} must not end in "/"; for all below it, give match: prefix`,
+      );
+    if (isOurs(path))
+      found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
+    use(path, what);
+  }
+  return found;
+}
+
+function isOurs(path: string): boolean {
+  const lower = path.toLowerCase();
+  return ours.some((own) => lower === own || lower.startsWith(`${own}/`));
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+
+import { site } from "../../sites.ts";
+
+const group = "7e57ab1e-0000-4000-8000-000000000002";
+const rule = (path: string, match?: string) => ({
+  path,
+  allowedGroups: [group],
+  ...(match === undefined ? {} : { match }),
+});
+const open = (path: string, match?: string) => ({
+  path,
+  why: "for a test",
+  ...(match === undefined ? {} : { match }),
+});
+
+test("a rule's path means the same with and without a / at its end", () => {
+  expect(site({ paths: [rule("/admin/")] }).paths).toEqual(site({ paths: [rule("/admin")] }).paths);
+});
+
+test("an open path is open for reading only, and alone, unless it says more", () => {
+  expect(site({ open: [open("/health")] }).open).toEqual([
+    { path: "/health", match: "exact", methods: ["GET", "HEAD"], why: "for a test" },
+  ]);
+});
+
+describe("refused", () => {
+  test.each([
+    "admin",
+    "/a//b",
+    "/a/../b",
+    "/a/.",
+    "/a b",
+    "/a%20b",
+    "/a;b",
+    "/a?b",
+    "/a.",
+    "/ä",
+    "/a$b",
+    "/a\nb",
+  ])("the path %j", (path) => {
+    expect(() => site({ paths: [rule(path)] })).toThrow(
+      'paths.0.path must be a path like "/admin" of letters, digits and "-._~" between single slashes, got',
+    );
+    expect(() => site({ open: [open(path)] })).toThrow("open.0.path must be a path");
+  });
+
+  test("a rule that nobody is named in, since it would let everybody in", () => {
+    expect(() => site({ paths: [{ path: "/admin", allowedGroups: [] }] })).toThrow(
+      "paths.0.allowedGroups must be a list with at least one object ID of a group, got []",
+    );
+  });
+
+  test("an open path without a reason", () => {
+    expect(() => site({ open: [{ path: "/health", why: "" }] })).toThrow(
+      'open.0.why must be a reason of 3 to 200 characters, got ""',
+    );
+  });
+
+  test.each([
+    [{ open: [open("/", "prefix")] }, 'open.0.path "/" would open the whole site'],
+    [{ paths: [rule("/")] }, 'paths.0.path "/" is the whole site'],
+    [{ paths: [rule("/oauth2/callback")] }, "belongs to the sign-in or the push"],
+    [{ open: [open("/OAuth2/auth")] }, "belongs to the sign-in or the push"],
+    [{ open: [open("/.well-known/acme-challenge/x")] }, "belongs to the sign-in or the push"],
+    [{ paths: [rule("/a"), rule("/A/")] }, 'paths.1.path "/A" is already in paths.0.path "/a"'],
+    [{ paths: [rule("/a")], open: [open("/a")] }, 'open.0.path "/a" is already in paths.0.path "/a"'],
+    [{ open: [open("/pub", "prefix")] }, 'open.0.path "/pub" must end in "/"'],
+    [{ open: [open("/pub/")] }, 'open.0.path "/pub/" must not end in "/"'],
+  ])("%j", (given, sentence) => {
+    expect(() => site(given)).toThrow(sentence);
+  });
+});
