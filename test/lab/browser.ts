@@ -77,11 +77,17 @@ export async function openWindow({
   url,
 }: BrowserArgs & { readonly home: string; readonly url: string }): Promise<void> {
   if (!hasDisplay()) throw new Error("no display: neither DISPLAY nor WAYLAND_DISPLAY is set");
-  const window = spawn(executable, [...flags, ...args, `--user-data-dir=${join(home, "profile")}`, url], {
-    detached: true,
-    stdio: "ignore",
-    env: await environmentOf(home, ca),
-  });
+  // Otherwise a bar says that there is no sandbox.
+  const quiet = "--test-type";
+  const window = spawn(
+    executable,
+    [...flags, quiet, ...args, `--user-data-dir=${join(home, "profile")}`, url],
+    {
+      detached: true,
+      stdio: "ignore",
+      env: await environmentOf(home, ca),
+    },
+  );
   await once(window, "spawn");
   window.unref();
 }
