@@ -1,0 +1,106 @@
+/** The golden files before the real programs that will read them, on a host of the lab; nothing on it changes. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { instanceName, paths } from "../../components/site/names.ts";
+import { onHost, thisLab } from "../lab/lab.ts";
+
+const lab = await thisLab();
+const folder = "/run/judges";
+const golden = join(import.meta.dirname, "../golden");
+const domains = readdirSync(golden, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+/** Ends the test where the script fails, with all that it printed. */
+async function onFirstHost(script: string, input = ""): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, lab.hosts[0]?.name ?? "", ["sh", "-euc", script]);
+  const { exitCode, all } = await execa(file, args, { input, reject: false, all: true });
+  expect(exitCode, all).toBe(0);
+  return all;
+}
+
+/** In a mount namespace in which the golden site is at its place, with a certificate and made-up credentials. */
+function asIfLive(domain: string, command: string): string {
+  const at = paths(domain);
+  const files = `${folder}/${domain}`;
+  const inside = [
+    "mount -t tmpfs none /etc/protected-sites",
+    `mkdir -p /etc/protected-sites/sites/${domain} ${at.credentials}/current`,
+    `cp -r ${files} ${at.current}`,
+    `echo 'set $protected_sites_generation "1";' > ${at.generation}`,
+    `printf secret > ${at.clientSecret}`,
+    `printf ${"k".repeat(43)} > ${at.cookieSecret}`,
+    `echo OAUTH2_PROXY_CLIENT_ID=judge > ${at.clientEnvironment}`,
+    "mount -t tmpfs none /data",
+    `mkdir -p /data/certs/${domain}`,
+    `cp ${folder}/certificate.pem /data/certs/${domain}/fullchain.pem`,
+    `cp ${folder}/key.pem /data/certs/${domain}/privkey.pem`,
+    "mount -t tmpfs none /etc/nginx/sites-enabled",
+    `ln -s ${at.current}/nginx.conf ${at.nginx}`,
+    `cp ${folder}/protected-sites.conf ${folder}/shared && mount --bind ${folder}/shared /etc/nginx/conf.d/protected-sites.conf`,
+    `cp /etc/hosts ${folder}/hosts && echo 192.0.2.3 wiki.internal.example.com >> ${folder}/hosts`,
+    `mount --bind ${folder}/hosts /etc/hosts`,
+    // The host's own sites are not what is judged.
+    "mount -t tmpfs none /etc/systemd/system",
+    `mount -t tmpfs none /etc/oauth2-proxy && ln -s ${at.current}/oauth2-proxy.cfg ${at.oauth2Proxy}`,
+    command,
+  ];
+  return `unshare --mount --propagation=private sh -euc '${inside.join("\n").replaceAll("'", String.raw`'\''`)}'`;
+}
+
+beforeAll(async () => {
+  await onFirstHost(
+    `rm -rf ${folder} && mkdir ${folder} && cd ${folder}
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=judge -keyout key.pem -out certificate.pem 2>&1`,
+  );
+  const put = (file: string, text: string) =>
+    onFirstHost(`mkdir -p "$(dirname ${folder}/${file})"; cat > ${folder}/${file}`, text);
+  await put("protected-sites.conf", readFileSync(join(golden, "protected-sites.conf"), "utf8"));
+  for (const domain of domains) {
+    for (const name of readdirSync(join(golden, domain))) {
+      await put(`${domain}/${name}`, readFileSync(join(golden, domain, name), "utf8"));
+    }
+  }
+});
+
+afterAll(() => onFirstHost(`rm -rf ${folder}`));
+
+describe.each(domains)("%s", (domain) => {
+  const { current, oauth2Proxy } = paths(domain);
+  const instance = instanceName(domain);
+
+  test("nginx -t accepts its file", async () => {
+    expect(await onFirstHost(asIfLive(domain, "nginx -t"))).toContain("test is successful");
+  });
+
+  test("nginx -t refuses its file with one brace too many", async () => {
+    const broken = asIfLive(domain, `echo "}" >> ${current}/nginx.conf; if nginx -t; then exit 1; fi`);
+    expect(await onFirstHost(broken)).toContain("[emerg]");
+  });
+
+  test("oauth2-proxy --config-test accepts its configuration", async () => {
+    const check = `OAUTH2_PROXY_CLIENT_ID=judge oauth2-proxy --config=${oauth2Proxy} --config-test`;
+    expect(await onFirstHost(asIfLive(domain, check))).toContain("configuration is valid");
+  });
+
+  test("oauth2-proxy --config-test refuses a key that it does not know", async () => {
+    const check = `echo cookie_http_only = true >> ${current}/oauth2-proxy.cfg
+      if OAUTH2_PROXY_CLIENT_ID=judge oauth2-proxy --config=${oauth2Proxy} --config-test; then exit 1; fi`;
+    expect(await onFirstHost(asIfLive(domain, check))).toContain("cookie_http_only");
+  });
+
+  test("systemd-analyze verify has nothing to say about its units", async () => {
+    const verify = `systemd-analyze verify --man=no ${current}/${instance}.socket ${current}/${instance}.service 2>&1`;
+    expect(await onFirstHost(asIfLive(domain, verify))).toBe("");
+  });
+
+  test("its service's exposure is 1.5 or less", async () => {
+    const judge = `systemd-analyze security --offline=true --no-pager --threshold=15 ${current}/${instance}.service`;
+    const said = await onFirstHost(asIfLive(domain, judge));
+    console.log(/Overall exposure level.*/.exec(said)?.[0]);
+  });
+});
