@@ -1,0 +1,156 @@
+/** Rotation of secrets by updates of the stack, while somebody is signed in and browses. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import type { Browser, BrowserContext } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { openBrowser } from "../lab/browser.ts";
+import { EntraControl } from "../lab/entra/control.ts";
+import { onHost } from "../lab/lab.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab, people } from "./instance.ts";
+import { openAs } from "./people.ts";
+
+const entra = new EntraControl("http://192.0.2.2:8400");
+let stack: Stack;
+let browser: Browser;
+let context: BrowserContext;
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+  // Each request renews the session at Entra, and so needs the client secret.
+  await stack.setConfig("protected-sites:sites.wiki.cookieRefresh", { value: "1s" }, true);
+  await stack.up();
+  browser = await openBrowser({ ca: lab.ca });
+  context = (await openAs(browser, people.ada, "https://wiki.lab.test/")).context();
+});
+
+afterAll(async () => {
+  await entra.reset();
+  await browser.close();
+  stack = await openStack(lab.name);
+  await stack.up();
+});
+
+/** Sets what the last generations of wiki's client secret are, oldest first. */
+async function setGenerations(...generations: readonly number[]): Promise<void> {
+  const path = "protected-sites:sites.wiki.clientSecrets";
+  if (generations.length < (await listed())) await stack.removeConfig(path, true);
+  for (const [index, generation] of generations.entries())
+    await stack.setConfig(`${path}[${index}].generation`, { value: String(generation) }, true);
+}
+
+async function listed(): Promise<number> {
+  const { value } = await stack.getConfig("protected-sites:sites");
+  return (JSON.parse(value) as { wiki: { clientSecrets?: unknown[] } }).wiki.clientSecrets?.length ?? 0;
+}
+
+/** Names of the client secrets that Entra has for wiki. */
+async function inEntra(): Promise<string[]> {
+  const wiki = (await entra.applications()).find(
+    ({ displayName, deleted }) => displayName.includes("wiki.lab.test") && !deleted,
+  );
+  return (wiki?.secrets ?? []).map(({ displayName }) => displayName ?? "").sort();
+}
+
+/** What tells the client secret in use on each host apart, without telling it. */
+async function onHosts(): Promise<string[]> {
+  const file = "/etc/protected-sites/credentials/wiki.lab.test/current/client-secret";
+  return Promise.all(
+    lab.hosts.map(async ({ name }) => (await runOn(name, "sha256sum", file)).split(" ")[0] ?? ""),
+  );
+}
+
+async function runOn(host: string, ...command: readonly string[]): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, host, command);
+  return (await execa(file, args)).stdout;
+}
+
+/** Browses until told to stop, and says how many requests there were and what went wrong. */
+function browse(): { stop: () => Promise<{ requests: number; failures: string[] }> } {
+  let going = true;
+  const failures: string[] = [];
+  let requests = 0;
+  const walk = async () => {
+    while (going) {
+      const answer = await context.request.get("https://wiki.lab.test/api/page", {
+        headers: { accept: "application/json" },
+        maxRedirects: 0,
+      });
+      requests += 1;
+      if (answer.status() !== 200) failures.push(`${answer.status()} at request ${requests}`);
+      await sleep(200);
+    }
+  };
+  const walking = walk();
+  return {
+    stop: async () => {
+      going = false;
+      await walking;
+      return { requests, failures };
+    },
+  };
+}
+
+test("a new client secret takes over on every host, though Entra takes seconds to know it, and nobody notices", async () => {
+  const before = await onHosts();
+  await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });
+  await setGenerations(1, 2);
+  const browsing = browse();
+  await stack.up();
+  const { requests, failures } = await browsing.stop();
+
+  expect(failures).toEqual([]);
+  expect(requests).toBeGreaterThan(10);
+  expect(await inEntra()).toEqual(["protected-sites 1", "protected-sites 2"]);
+  const after = await onHosts();
+  expect(new Set(after).size).toBe(1);
+  expect(after[0]).not.toBe(before[0]);
+});
+
+test("a rotation that a host could not follow leaves each host a secret that works, and the next update finishes it", async () => {
+  const [first, second = ""] = lab.hosts.map(({ name }) => name);
+  const [before] = await onHosts();
+  await entra.behave({ newSecrets: { delaySeconds: 0, meanwhile: "refuse" } });
+  await setGenerations(2, 3);
+  await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
+  const browsing = browse();
+  try {
+    await expect(stack.up()).rejects.toThrow();
+  } finally {
+    await runOn(second, "systemctl", "start", "ssh.service");
+  }
+  const [onFirst, onSecond] = await onHosts();
+  expect(onFirst, first).not.toBe(before);
+  expect(onSecond, second).toBe(before);
+  expect(await inEntra()).toEqual(expect.arrayContaining(["protected-sites 2", "protected-sites 3"]));
+
+  await stack.up();
+  expect((await browsing.stop()).failures).toEqual([]);
+  expect(new Set(await onHosts()).size).toBe(1);
+  expect(await inEntra()).toEqual(["protected-sites 2", "protected-sites 3"]);
+});
+
+test("an old client secret leaves Entra when it leaves the list, and nobody notices", async () => {
+  const before = await onHosts();
+  await setGenerations(3);
+  const browsing = browse();
+  await stack.up();
+  expect(await browsing.stop()).toMatchObject({ failures: [] });
+  expect(await inEntra()).toEqual(["protected-sites 3"]);
+  expect(await onHosts()).toEqual(before);
+});
+
+test("a preview of a new cookie secret says in words whom it signs out, and the update does just that", async () => {
+  const path = "protected-sites:sites.wiki.cookieSecretGeneration";
+  await stack.setConfig(path, { value: "2" }, true);
+  const { stdout } = await stack.preview({ diff: true, color: "never" });
+  expect(stdout).toContain("a new one signs everybody of wiki.lab.test out, once");
+
+  await stack.up();
+  const status = async () =>
+    (await context.request.get("https://wiki.lab.test/api/page", { maxRedirects: 0 })).status();
+  expect(await status()).toBe(401);
+});
