@@ -946,6 +946,7 @@ def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str
 
     for site, old, _ in back:
         attempt(take_out if old is None else switch_back, site)
+    links_are_back = not problems
     attempt(run, "daemon-reload", "systemctl", "daemon-reload")
     if not booting:
         for site, old, new in back:
@@ -953,7 +954,8 @@ def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str
                 attempt(restart_as_before, site, old, new)
         if nginx_runs():
             attempt(reload_nginx, {site: old for site, old, _ in back})
-    end_journal()
+    if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
+        end_journal()
     return problems
 
 
@@ -1549,8 +1551,10 @@ def status(as_json: bool) -> int:
 
 
 def recover(boot: bool) -> int:
-    with lock():
-        go_back_if_unfinished(booting=boot)
+    """What is left to do for a worker that has ended, which is nothing where it ended by itself."""
+    if JOURNAL.exists() or any(QUEUE.glob("*.taken")):
+        with lock():
+            go_back_if_unfinished(booting=boot)
     return 0
 
 
