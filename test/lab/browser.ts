@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,7 +58,10 @@ export async function openBrowser({ ca, args = [] }: BrowserArgs): Promise<Brows
       args: [...flags, ...args],
       env: await environmentOf(home, ca),
     });
-    browser.on("disconnected", () => void rm(home, { recursive: true, force: true, maxRetries: 5 }));
+    // At once: a test run may end as soon as its browser is closed.
+    browser.on("disconnected", () => {
+      rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    });
     return browser;
   } catch (error) {
     await rm(home, { recursive: true, force: true });
