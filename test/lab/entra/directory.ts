@@ -1,5 +1,7 @@
 /** The tenant as it is at first: its people, their groups, Microsoft Graph and the deployer. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { makeSigningKey } from "./keys.ts";
 import type { AppRoleAssignment, Behaviour, Group, Principal, Registration, Tenant, User } from "./model.ts";
@@ -25,9 +27,18 @@ export const wikiReaders = "7e57ab1e-0000-4000-8000-000000000001";
 /** Everybody of the tenant. */
 export type UserKey = "ada" | "bob" | "eve" | "grace" | "hedy" | "mallory";
 
+/** Somebody who can sign in, as users.json has it. */
+export interface Person {
+  /** What is typed at the sign-in. */
+  readonly userPrincipalName: string;
+  readonly password: string;
+  /** Who that is, in words. */
+  readonly note: string;
+}
+
 /** What users.json and deployer.json hold. */
 export interface Credentials {
-  readonly users: Readonly<Record<string, { readonly userPrincipalName: string; readonly password: string }>>;
+  readonly users: Readonly<Record<UserKey, Person>>;
   readonly deployer: {
     readonly tenantId: string;
     readonly clientId: string;
@@ -35,6 +46,16 @@ export interface Credentials {
     /** Of its service principal. */
     readonly objectId: string;
   };
+}
+
+/** The people of a tenant that has been made in `directory`. */
+export function readPeople(directory: string): Credentials["users"] {
+  return JSON.parse(readFileSync(join(directory, "users.json"), "utf8")) as Credentials["users"];
+}
+
+/** The deployer of a tenant that has been made in `directory`. */
+export function readDeployer(directory: string): Credentials["deployer"] {
+  return JSON.parse(readFileSync(join(directory, "deployer.json"), "utf8")) as Credentials["deployer"];
 }
 
 /** Nothing out of the ordinary. */
@@ -47,8 +68,9 @@ export const wellBehaved: Behaviour = {
   concurrencyViolations: 0,
 };
 
-interface Person {
+interface Entry {
   readonly key: UserKey;
+  readonly note: string;
   readonly number: number;
   readonly name: readonly [given: string, family: string];
   readonly mail: string | null;
@@ -59,11 +81,19 @@ interface Person {
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => numberedGroup(index + 1).id);
 
-const people: readonly Person[] = [
-  { key: "ada", number: 1, name: ["Ada", "Lovelace"], mail: "ada@lab.test", groups: [wikiReaders] },
+const people: readonly Entry[] = [
+  {
+    key: "ada",
+    note: "member, in the group wiki-readers: may open every site",
+    number: 1,
+    name: ["Ada", "Lovelace"],
+    mail: "ada@lab.test",
+    groups: [wikiReaders],
+  },
   // Like many members: no mail address, so no `email` claim.
   {
     key: "bob",
+    note: "member without a mail address, not in that group",
     number: 2,
     name: ["Bob", "Kahn"],
     mail: null,
@@ -71,16 +101,32 @@ const people: readonly Person[] = [
   },
   {
     key: "eve",
+    note: "guest from another e-mail domain",
     number: 3,
     name: ["Eve", "Guest"],
     mail: "eve@elsewhere.test",
     groups: [],
     homeDomain: "elsewhere.test",
   },
-  { key: "grace", number: 4, name: ["Grace", "Hopper"], mail: "grace@lab.test", groups: many(150) },
-  { key: "hedy", number: 5, name: ["Hedy", "Lamarr"], mail: "hedy@lab.test", groups: many(250) },
+  {
+    key: "grace",
+    note: "member of 150 groups: her tokens are long",
+    number: 4,
+    name: ["Grace", "Hopper"],
+    mail: "grace@lab.test",
+    groups: many(150),
+  },
+  {
+    key: "hedy",
+    note: "member of 250 groups: more than a token tells of",
+    number: 5,
+    name: ["Hedy", "Lamarr"],
+    mail: "hedy@lab.test",
+    groups: many(250),
+  },
   {
     key: "mallory",
+    note: "in the group wiki-readers, but disabled",
     number: 6,
     name: ["Mallory", "Former"],
     mail: null,
@@ -134,9 +180,9 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
     oidc: {},
     behaviour: structuredClone(wellBehaved),
   };
-  const users = people.map(({ key, homeDomain = tenantDomain }) => [
+  const users = people.map(({ key, note, homeDomain = tenantDomain }) => [
     key,
-    { userPrincipalName: `${key}@${homeDomain}`, password: passwords.get(key) ?? "" },
+    { userPrincipalName: `${key}@${homeDomain}`, password: passwords.get(key) ?? "", note },
   ]);
   return {
     tenant,
@@ -171,7 +217,7 @@ export function permissionOf(
 }
 
 function userOf(
-  { key, number, name, mail, homeDomain, enabled = true }: Person,
+  { key, number, name, mail, homeDomain, enabled = true }: Entry,
   passwordHash: string,
   kept?: Tenant,
 ): User {

@@ -175,6 +175,8 @@ function translated(
       ]);
     case undefined:
       if (error === "unsupported_grant_type") return new EntraError(70003, [parameters["grant_type"] ?? ""]);
+      // A verifier without a challenge: the library stumbles over comparing it with nothing.
+      if (error === "invalid_grant" && cause !== undefined) return new EntraError(501481);
       return error === "invalid_grant" ? new EntraError(9002313, [], { error }) : new EntraError(9002313);
     default:
       return new EntraError(code, [new Date().toISOString()]);
