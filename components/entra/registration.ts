@@ -1,8 +1,11 @@
 /** A site's app registration in Entra, and the secret with which the site's hosts speak for it. */
+import { createHash } from "node:crypto";
+
 import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 
 import { displayName, redirectUrl, signedOutUrl } from "../site/names.ts";
+import { isObjectId } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
@@ -46,6 +49,18 @@ export class Registration extends pulumi.ComponentResource {
         web: { redirectUris: [redirectUrl(site.domain), signedOutUrl(site.domain)] },
         // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
         ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
+        ...(site.roles.length > 0
+          ? {
+              appRoles: site.roles.map(({ value, displayName }) => ({
+                id: roleId(site.domain, value),
+                value,
+                displayName,
+                description: displayName,
+                allowedMemberTypes: ["User"],
+                enabled: true,
+              })),
+            }
+          : {}),
         requiredResourceAccesses: [
           {
             resourceAppId: graph,
@@ -59,7 +74,11 @@ export class Registration extends pulumi.ComponentResource {
 
     const principal = new azuread.ServicePrincipal(
       name,
-      { clientId: application.clientId, owners, appRoleAssignmentRequired: site.allowedGroups.length > 0 },
+      {
+        clientId: application.clientId,
+        owners,
+        appRoleAssignmentRequired: site.allowedGroups.length > 0 || site.roles.length > 0,
+      },
       child,
     );
     for (const group of groups) {
@@ -68,6 +87,23 @@ export class Registration extends pulumi.ComponentResource {
         { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },
         child,
       );
+    }
+    for (const role of site.roles) {
+      const holders = [
+        ...role.groups.map((group) => ({ holder: group, objectId: groupId(group, child) })),
+        ...role.users.map((user) => ({ holder: user, objectId: userId(user, child) })),
+      ];
+      for (const { holder, objectId } of holders) {
+        new azuread.AppRoleAssignment(
+          `${name}-${role.value}-${holder}`,
+          {
+            appRoleId: roleId(site.domain, role.value),
+            principalObjectId: objectId,
+            resourceObjectId: principal.objectId,
+          },
+          child,
+        );
+      }
     }
     new azuread.ServicePrincipalDelegatedPermissionGrant(
       `${name}-consent`,
@@ -98,4 +134,26 @@ export class Registration extends pulumi.ComponentResource {
     );
     this.registerOutputs({ clientId: this.clientId });
   }
+}
+
+function groupId(group: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
+  if (isObjectId(group)) return group;
+  return azuread.getGroupOutput({ displayName: group, securityEnabled: true }, opts).objectId;
+}
+
+function userId(userPrincipalName: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
+  return azuread.getUserOutput({ userPrincipalName }, opts).objectId;
+}
+
+/** The ID of a site's role: always the same for the same name, so that it is known before the role exists. */
+function roleId(domain: string, value: string): string {
+  const hash = createHash("sha256").update(`${domain} ${value}`).digest("hex");
+  // The form of a UUID of version 8, which is free for uses such as this (RFC 9562, section 5.8).
+  return [
+    hash.slice(0, 8),
+    hash.slice(8, 12),
+    `8${hash.slice(13, 16)}`,
+    `8${hash.slice(17, 20)}`,
+    hash.slice(20, 32),
+  ].join("-");
 }

@@ -41,6 +41,8 @@ const identityHeaders: readonly (readonly [Identity, header: string, answer: str
   ["email", "X-Auth-Request-Email", "x_auth_request_email"],
   ["preferredUsername", "X-Auth-Request-Preferred-Username", "x_auth_request_preferred_username"],
   ["groups", "X-Auth-Request-Groups", "x_auth_request_groups"],
+  // On a site with roles, oauth2-proxy takes the roles for groups.
+  ["roles", "X-Auth-Request-Roles", "x_auth_request_groups"],
   ["accessToken", "X-Auth-Request-Access-Token", "x_auth_request_access_token"],
   ["idToken", "Authorization", "authorization"],
 ];
@@ -254,7 +256,7 @@ function httpsServer(site: Site): Directive {
       ...site.paths.map((rule, index) =>
         internalLocation(
           ["=", authLocationOf(index + 1)],
-          askOauth2Proxy(site, `?allowed_groups=${rule.allowedGroups.join(",")}`),
+          askOauth2Proxy(site, `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`),
         ),
       ),
       ...(byPath(site)

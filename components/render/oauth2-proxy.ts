@@ -13,6 +13,7 @@ import { header } from "./header.ts";
 export function oauth2ProxyConfig(site: Site, tenantId: string): string {
   const entra = tenantEndpoints(tenantId);
   const at = paths(site.domain);
+  const allowed = [...site.allowedGroups, ...site.roles.map(({ value }) => value)];
   const settings = {
     http_address: "fd:3",
     metrics_address: `127.0.0.1:${site.metricsPort}`,
@@ -41,8 +42,10 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     skip_claims_from_profile_url: true,
     skip_provider_button: true,
 
-    email_domains: site.emailDomains,
-    ...(site.allowedGroups.length > 0 ? { allowed_groups: site.allowedGroups } : {}),
+    // "*" only where a role or group is needed as well.
+    email_domains: site.emailDomains.length > 0 ? site.emailDomains : ["*"],
+    ...(site.roles.length > 0 ? { oidc_groups_claim: "roles" } : {}),
+    ...(allowed.length > 0 ? { allowed_groups: allowed } : {}),
     whitelist_domains: [site.domain, "login.microsoftonline.com"],
 
     cookie_name: cookieName(site.domain),

@@ -8,13 +8,18 @@ import type { Site } from "../site/site.ts";
  */
 export function errorPage(site: Site, tenantId: string): string {
   const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
-  const groups =
-    site.allowedGroups.length > 0 ? " and are a member of a group that has been given access to it" : "";
+  const conditions = [
+    ...(domains === "" ? [] : [`whose account ends in ${domains}`]),
+    ...(site.allowedGroups.length > 0
+      ? ["who are a member of a group that has been given access to it"]
+      : []),
+    ...(site.roles.length > 0 ? ["who have been given a role in it"] : []),
+  ];
   return page(
     `{{.Title}} · ${site.domain}`,
     `{{- if eq .StatusCode 403 }}
 <h1>Your account may not open ${site.domain}</h1>
-<p>This site is open to people whose account ends in ${domains}${groups}.</p>
+<p>This site is open to people ${conditions.join(" and ")}.</p>
 <p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site.</p>
 {{- else }}
 <h1>Signing in to ${site.domain} did not work</h1>
@@ -29,7 +34,7 @@ export function forbiddenPage(site: Site, tenantId: string): string {
   return page(
     `No access · ${site.domain}`,
     `<h1>Your account may not open this part of ${site.domain}</h1>
-<p>It needs a group that your account is not in. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site; a new membership counts from the next sign-in.</p>`,
+<p>It needs a ${site.roles.length > 0 ? "role that your account does not have" : "group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site; what is newly given counts from the next sign-in.</p>`,
   );
 }
 

@@ -106,6 +106,21 @@ export const path = text(
 /** A line of text for people. */
 export const sentence = text(/^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/, "a reason of 3 to 200 characters");
 
+/** Yes or no. */
+export const flag = z.boolean({ error: expected("true or false") });
+
+/** The name of an app role: nothing that a list, a header or a URL would cut. */
+export const roleValue = text(/^[A-Za-z0-9][\w.-]{0,119}$/, 'the name of a role like "reader"');
+
+/** A name that people gave, as of a group. */
+export const displayName = text(/^\S(?:[^\u0000-\u001f\u007f]{0,254}\S)?$/, 'a name like "Wiki readers"');
+
+/** A user's sign-in name. */
+export const userPrincipalName = text(
+  new RegExp(`^[\\w.!#^~'-]{1,64}@${hostName}$`, "i"),
+  'a user\'s sign-in name like "ada@example.com"',
+);
+
 /** A Unix user name. */
 export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
 
@@ -155,7 +170,10 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 function unwrap(schema: unknown): unknown {
   let at = schema;
-  while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault)
-    at = at.unwrap();
-  return at;
+  for (;;) {
+    if (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault)
+      at = at.unwrap();
+    else if (at instanceof z.ZodPipe) at = at.in;
+    else return at;
+  }
 }

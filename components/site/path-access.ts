@@ -13,7 +13,9 @@ export interface PathRuleArgs {
   /** `prefix`: the path and all below it, by whole names, so not `/administrator`; `exact`: it alone. @default prefix */
   match?: string;
   /** Object IDs of Entra groups; who is in none of them is refused. */
-  allowedGroups: string[];
+  allowedGroups?: string[];
+  /** Roles of the site; who has none of them is refused. One of the two is given, as on the site itself. */
+  allowedRoles?: string[];
 }
 
 /** A part of the site that everybody may reach without signing in. */
@@ -33,6 +35,7 @@ export interface PathRule {
   readonly path: string;
   readonly match: Match;
   readonly allowedGroups: readonly string[];
+  readonly allowedRoles: readonly string[];
 }
 
 /** A checked {@link OpenPathArgs}. */
@@ -54,11 +57,10 @@ export const pathRuleSchema = z.strictObject(
   {
     path: path.transform((it) => it.replace(/\/$/, "")),
     match: match.default("prefix"),
-    allowedGroups: checks
-      .listOf(checks.guid, "object IDs of groups")
-      .min(1, { error: checks.expected("a list with at least one object ID of a group") }),
+    allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+    allowedRoles: checks.listOf(checks.roleValue, "names of roles").default([]),
   },
-  { error: checks.expected("a rule for a path (path, match, allowedGroups)") },
+  { error: checks.expected("a rule for a path (path, match, allowedGroups or allowedRoles)") },
 );
 
 /** The shape of {@link OpenPathArgs}. */
@@ -94,7 +96,8 @@ export function pathContradictions(args: { readonly paths?: unknown; readonly op
   };
   for (const [index, { path }] of rules.entries()) {
     const what = `paths.${index}.path "${path}"`;
-    if (path === "") found.push(`paths.${index}.path "/" is the whole site; use the site's allowedGroups`);
+    if (path === "")
+      found.push(`paths.${index}.path "/" is the whole site; use the site's own allowedGroups or roles`);
     if (isOurs(path))
       found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
     use(path, what);

@@ -12,6 +12,7 @@ import {
   type PathRuleArgs,
   pathRuleSchema,
 } from "./path-access.ts";
+import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./roles.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
 export interface SiteArgs {
@@ -21,8 +22,15 @@ export interface SiteArgs {
   port: number;
   /** Scheme, host and port of the backend, for example `http://127.0.0.1:3000`; https is verified. */
   upstream: string;
-  /** E-mail domains whose people may sign in, compared with the user's UPN. At least one. */
-  emailDomains: string[];
+  /** E-mail domains whose people may sign in, compared with the user's UPN. May be left out only with `guests`. */
+  emailDomains?: string[];
+  /** Whether people of other organisations may enter whom the tenant has as guests and who have a role or group. @default false */
+  guests?: boolean;
+  /**
+   * App roles, and who has them; who has none is refused, by Entra already. Better than groups: a token names only what
+   * was assigned, and nobody is in too many. @default none
+   */
+  roles?: RoleArgs[];
   /** Object IDs of Entra groups; who is in none of them is refused. @default everybody of `emailDomains` */
   allowedGroups?: string[];
   /** Parts of the site that need more than the site itself. @default none */
@@ -33,8 +41,8 @@ export interface SiteArgs {
   metricsPort?: number;
   /**
    * What the backend is told of the user, each as a request header: `user` (the UPN, X-Auth-Request-User), `email`,
-   * `preferredUsername`, `groups`, `accessToken` (X-Auth-Request-Access-Token), `idToken` (Authorization: Bearer).
-   * @default user, email, preferredUsername, groups
+   * `preferredUsername`, `groups`, `roles` (X-Auth-Request-Roles, on a site with roles), `accessToken` (X-Auth-Request-Access-Token), `idToken` (Authorization: Bearer).
+   * @default user, email, preferredUsername, and groups or, on a site with roles, roles
    */
   identityHeaders?: string[];
   /** How long a session lasts without a request. @default "168h" */
@@ -67,7 +75,7 @@ export interface ClientSecretArgs {
 }
 
 /** What a backend can be told of the user; see {@link SiteArgs.identityHeaders}. */
-export type Identity = "user" | "email" | "preferredUsername" | "groups" | "accessToken" | "idToken";
+export type Identity = (typeof identities)[number];
 
 /** A site that has been checked: whoever holds one needs no checks of their own. Made by {@link siteFrom} only. */
 export interface Site {
@@ -75,7 +83,10 @@ export interface Site {
   readonly domain: string;
   readonly port: number;
   readonly upstream: string;
+  /** Empty only where guests may enter by a role or group. */
   readonly emailDomains: readonly string[];
+  readonly guests: boolean;
+  readonly roles: readonly Role[];
   readonly allowedGroups: readonly string[];
   readonly paths: readonly PathRule[];
   readonly open: readonly OpenPath[];
@@ -97,7 +108,15 @@ export interface ClientSecret {
   readonly retireAfter?: string | undefined;
 }
 
-const identities = ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"] as const;
+const identities = [
+  "user",
+  "email",
+  "preferredUsername",
+  "groups",
+  "roles",
+  "accessToken",
+  "idToken",
+] as const;
 
 /** The shape of {@link SiteArgs}; also the source of the JSON Schema for editors. */
 export const siteSchema = z.strictObject(
@@ -107,7 +126,10 @@ export const siteSchema = z.strictObject(
     upstream: checks.upstreamUrl,
     emailDomains: checks
       .listOf(checks.domain, 'e-mail domains like "example.com"')
-      .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') }),
+      .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') })
+      .optional(),
+    guests: checks.flag.default(false),
+    roles: checks.listOf(roleSchema, "roles").default([]),
     allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
     paths: checks.listOf(pathRuleSchema, "rules for paths").default([]),
     open: checks.listOf(openPathSchema, "open paths").default([]),
@@ -117,7 +139,7 @@ export const siteSchema = z.strictObject(
         z.enum(identities, { error: checks.expected(`one of ${identities.join(", ")}`) }),
         identities.join(", "),
       )
-      .default(["user", "email", "preferredUsername", "groups"]),
+      .optional(),
     cookieExpire: checks.duration.default("168h"),
     cookieRefresh: checks.duration.default("50m"),
     clientMaxBodySize: checks.size.default("10m"),
@@ -156,6 +178,13 @@ export function withDefaults(name: string, checked: z.output<typeof siteSchema>)
   return {
     ...checked,
     name,
+    emailDomains: checked.emailDomains ?? [],
+    identityHeaders: checked.identityHeaders ?? [
+      "user",
+      "email",
+      "preferredUsername",
+      checked.roles.length > 0 ? "roles" : "groups",
+    ],
     metricsPort: checked.metricsPort ?? checked.port + 10_000,
     certificates: checked.certificates ?? `/data/certs/${checked.domain}`,
   };
@@ -165,6 +194,7 @@ export function withDefaults(name: string, checked: z.output<typeof siteSchema>)
 export function argsOf(site: Site): SiteArgs {
   const args: Partial<Site> = structuredClone(site);
   delete (args as { name?: string }).name;
+  if (site.emailDomains.length === 0) delete (args as { emailDomains?: readonly string[] }).emailDomains;
   return args as unknown as SiteArgs;
 }
 
@@ -193,7 +223,7 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
       `clientSecrets must be in order, the newest last, each generation once; ${misplaced} is out of place`,
     );
   }
-  found.push(...pathContradictions(args));
+  found.push(...gateContradictions(args), ...pathContradictions(args));
   const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
   if (
     typeof cookieExpire === "string" &&

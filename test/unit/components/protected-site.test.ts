@@ -103,6 +103,42 @@ test("people are sent back to the site's callback only, and groups are assigned 
   });
 });
 
+test("roles are part of the registration, and given to groups and users by object ID or by name", async () => {
+  const roles = [
+    { value: "reader", groups: ["Wiki readers", "7e57ab1e-0000-4000-8000-000000000001"] },
+    { value: "editor", users: ["ada@example.com"] },
+  ];
+  const { allowedGroups: _, ...site } = args.site;
+  const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site: { ...site, roles } }));
+  const application = asked.find((it) => it.type.endsWith(":Application"))?.inputs;
+  const appRoles = application?.["appRoles"] as { id: string; value: string }[];
+  expect(appRoles.map(({ value }) => value)).toEqual(["reader", "editor"]);
+  expect(application).not.toHaveProperty("groupMembershipClaims");
+  expect(asked.find((it) => it.type.endsWith(":ServicePrincipal"))?.inputs).toMatchObject({
+    appRoleAssignmentRequired: true,
+  });
+  const given = asked.filter((it) => it.type.endsWith(":AppRoleAssignment")).map(({ inputs }) => inputs);
+  const [reader, editor] = appRoles.map(({ id }) => id);
+  // Look-ups take their time, so that the order is not that of the settings.
+  expect(new Set(given.map((it) => [it["appRoleId"], it["principalObjectId"]]))).toEqual(
+    new Set([
+      [reader, "object of azuread:index/getGroup:getGroup"],
+      [reader, "7e57ab1e-0000-4000-8000-000000000001"],
+      [editor, "object of azuread:index/getUser:getUser"],
+    ]),
+  );
+});
+
+test("a group that only a path asks for is named in tokens, and does not keep the others out", async () => {
+  const { allowedGroups: [group = ""] = [], ...site } = args.site;
+  const paths = [{ path: "/admin", allowedGroups: [group] }];
+  const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site: { ...site, paths } }));
+  const inputs = (type: string) => asked.find((it) => it.type.endsWith(type))?.inputs;
+  expect(inputs(":Application")).toMatchObject({ groupMembershipClaims: ["ApplicationGroup"] });
+  expect(inputs(":AppRoleAssignment")).toMatchObject({ principalObjectId: group });
+  expect(inputs(":ServicePrincipal")).toMatchObject({ appRoleAssignmentRequired: false });
+});
+
 test("a wrong site is refused before anything is asked of the engine", async () => {
   let thrown: unknown;
   const asked = await deployed(() => {

@@ -26,6 +26,18 @@ const sites = {
     },
     "portal",
   ),
+  "intranet.example.com": site(
+    {
+      domain: "intranet.example.com",
+      port: 4183,
+      roles: [
+        { value: "reader", groups: ["All staff"] },
+        { value: "editor", displayName: "Writes news", users: ["ada@example.com"] },
+      ],
+      paths: [{ path: "/edit", allowedRoles: ["editor"] }],
+    },
+    "intranet",
+  ),
 };
 
 describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden) => {

@@ -47,7 +47,7 @@ describe("refused", () => {
 
   test("a rule that nobody is named in, since it would let everybody in", () => {
     expect(() => site({ paths: [{ path: "/admin", allowedGroups: [] }] })).toThrow(
-      "paths.0.allowedGroups must be a list with at least one object ID of a group, got []",
+      "paths.0 names nobody, so that it would let everybody of the site in; give allowedGroups",
     );
   });
 

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+
+import { siteFrom } from "../../../components/site/site.ts";
+import { site } from "../../sites.ts";
+
+const group = "7e57ab1e-0000-4000-8000-000000000001";
+const reader = { value: "reader", groups: ["Wiki readers"] };
+const withoutDomains = {
+  domain: "wiki.example.com",
+  port: 4181,
+  upstream: "http://127.0.0.1:3001",
+};
+
+test("on a site with roles, backends are told the roles in place of groups", () => {
+  expect(site({ roles: [reader] }).identityHeaders).toEqual(["user", "email", "preferredUsername", "roles"]);
+  expect(site().identityHeaders).toEqual(["user", "email", "preferredUsername", "groups"]);
+});
+
+test("guests may enter by a role where the site says so, and then no e-mail domain is needed", () => {
+  expect(siteFrom("wiki", { ...withoutDomains, guests: true, roles: [reader] })).toMatchObject({
+    emailDomains: [],
+    guests: true,
+  });
+});
+
+describe("refused", () => {
+  test.each([
+    ["no gate at all", {}, "emailDomains is missing: it keeps guests from other organisations out"],
+    [
+      "guests, and no gate",
+      { guests: true },
+      "nothing says who may enter; give emailDomains, roles or allowedGroups",
+    ],
+    ["roles, but guests unsaid", { roles: [reader] }, "emailDomains is missing"],
+  ])("%s", (_, given, sentence) => {
+    expect(() => siteFrom("wiki", { ...withoutDomains, ...given })).toThrow(sentence);
+  });
+
+  test.each([
+    ["a role for nobody", { roles: [{ value: "reader" }] }, 'roles.0 "reader" is given to nobody'],
+    ["a role twice", { roles: [reader, reader] }, 'roles.1.value "reader" is already there'],
+    [
+      "roles and groups",
+      { roles: [reader], allowedGroups: [group] },
+      "allowedGroups and roles exclude each other",
+    ],
+    [
+      "a path that asks for an unknown role",
+      { roles: [reader], paths: [{ path: "/a", allowedRoles: ["raeder"] }] },
+      'paths.0.allowedRoles names "raeder", which is none of the site\'s roles',
+    ],
+    [
+      "a path that asks for groups on a site with roles",
+      { roles: [reader], paths: [{ path: "/a", allowedGroups: [group] }] },
+      "paths.0.allowedGroups cannot be checked on a site with roles",
+    ],
+    [
+      "a path that asks for roles on a site without",
+      { paths: [{ path: "/a", allowedRoles: ["reader"] }] },
+      "paths.0.allowedRoles needs the site's roles",
+    ],
+    [
+      "groups told on a site with roles",
+      { roles: [reader], identityHeaders: ["groups"] },
+      "identityHeaders cannot tell groups on a site with roles; use roles",
+    ],
+    [
+      "roles told on a site without",
+      { identityHeaders: ["roles"] },
+      "identityHeaders can tell roles only where the site has roles",
+    ],
+    [
+      "a role that a list would cut",
+      { roles: [{ ...reader, value: "reader,admin" }] },
+      'roles.0.value must be the name of a role like "reader", got "reader,admin"',
+    ],
+    [
+      "a misspelt key",
+      { roles: [{ ...reader, usres: [] }] },
+      '"roles.0.usres" is not a known key; did you mean "users"?',
+    ],
+  ])("%s", (_, given, sentence) => {
+    expect(() => site(given)).toThrow(sentence);
+  });
+});
