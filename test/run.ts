@@ -117,7 +117,9 @@ async function count(file: string, code: number): Promise<void> {
 }
 
 async function run([file = "", ...args]: readonly string[]): Promise<number> {
-  running = spawn(file, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  // No colours in a log, whatever the machine's own variables make programs believe.
+  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+  running = spawn(file, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
   const [code] = (await once(running, "exit")) as [number | null];
   running = undefined;
   return code ?? 1;

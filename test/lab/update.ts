@@ -5,7 +5,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { EngineEvent, OpMap } from "@pulumi/pulumi/automation/index.js";
+import type { EngineEvent, OpMap, Stack } from "@pulumi/pulumi/automation/index.js";
 
 import { type Lab, thisLab } from "./lab.ts";
 import { openStack } from "./stack.ts";
@@ -26,6 +26,7 @@ async function update(tell: (message: UpdateMessage) => void): Promise<void> {
   const lab = await thisLab();
   await removeLocksOfTheDead(lab);
   const stack = await openStack(lab.name);
+  await forgetPendingOperations(lab, stack);
   const errors: string[] = [];
   const onEvent = (event: EngineEvent) => {
     const line = lineOf(event);
@@ -78,6 +79,19 @@ async function removeLocksOfTheDead({ state }: Lab): Promise<void> {
     const { pid } = JSON.parse(await readFile(file, "utf8")) as { pid: number };
     if (!isAlive(pid)) await rm(file);
   }
+}
+
+/**
+ * What a killed update was about to create is created again: a push replaces what it finds, and an app registration
+ * that nobody knows of does no harm in the lab. Elsewhere a person has to look (`pulumi refresh`).
+ */
+async function forgetPendingOperations({ state }: Lab, stack: Stack): Promise<void> {
+  const file = join(state, "stack", "backend", ".pulumi", "stacks", "protected-sites", `${stack.name}.json`);
+  const text = await readFile(file, "utf8").catch(() => "");
+  if (!text.includes('"pending_operations"')) return;
+  const exported = await stack.exportStack();
+  const { pending_operations: _, ...deployment } = exported.deployment as Record<string, unknown>;
+  await stack.importStack({ ...exported, deployment });
 }
 
 function isAlive(pid: number): boolean {
