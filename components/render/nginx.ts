@@ -47,17 +47,28 @@ const identityHeaders: readonly (readonly [Identity, header: string, answer: str
   ["idToken", "Authorization", "authorization"],
 ];
 
-/** Other names under which backends look for an identity. No client may choose one, so they are always blank. */
+/** Other names under which backends look for who is there and from where. No client may choose one: always blank. */
 const blankHeaders = [
   "X-Forwarded-User",
   "X-Forwarded-Email",
   "X-Forwarded-Groups",
   "X-Forwarded-Preferred-Username",
   "X-Forwarded-Access-Token",
+  "X-Forwarded-Client-Cert",
+  "X-Forwarded-Method",
+  "X-Forwarded-Prefix",
+  "X-Forwarded-Scheme",
+  "X-Forwarded-Server",
+  "X-Forwarded-Ssl",
   "X-Remote-User",
+  "Remote-User",
+  "X-Client-IP",
+  "True-Client-IP",
   "X-Original-URL",
+  "X-Original-URI",
   "X-Rewrite-URL",
   "Forwarded",
+  "Proxy",
 ];
 
 /** Parts into which oauth2-proxy may split a session cookie of up to 20 kB; "" is the whole one. */

@@ -64,11 +64,19 @@ export const date = z
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 
+const backendAddress = expected('the scheme, host and port of the backend like "http://127.0.0.1:3000"');
+
 /** Scheme, host and port of a backend, without path, user or query: nothing that Nginx could expand or cut. */
-export const upstreamUrl = text(
-  /^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?$/,
-  'the scheme, host and port of the backend like "http://127.0.0.1:3000"',
-);
+export const upstreamUrl = z
+  .string({ error: backendAddress })
+  .regex(/^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?$/, {
+    error: backendAddress,
+    abort: true,
+  })
+  // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
+  .refine((url) => URL.canParse(url) && (url.includes("[") || url.startsWith(new URL(url).origin)), {
+    error: backendAddress,
+  });
 
 /** A name that becomes part of resource names and of file headers. */
 export const resourceName = text(

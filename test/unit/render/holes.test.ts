@@ -1,0 +1,178 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { nginxSite } from "../../../components/render/nginx.ts";
+import { ConfigError } from "../../../components/site/errors.ts";
+import { argsOf, type Site, siteFrom, type SiteArgs } from "../../../components/site/site.ts";
+import { codeRefolUs } from "../../sites.ts";
+import { holesIn } from "./holes.ts";
+import { readNginx } from "./nginx-text.ts";
+
+const label = fc.stringMatching(/^[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?$/);
+const domain = fc.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
+const number = (from: number, to: number) => fc.integer({ min: from, max: to });
+const duration = fc.tuple(number(1, 59), fc.constantFrom("s", "m")).map(([count, unit]) => `${count}${unit}`);
+const identities = ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"];
+/** A name whose last label is a number is an address to URLs. */
+const hostName = domain.filter(
+  (name) => /[a-z]/.test(name.split(".").at(-1) ?? "") && URL.canParse(`http://${name}`),
+);
+const host = fc.oneof(hostName, fc.ipV4(), fc.constant("[::1]"), fc.constant("[2001:db8::7]"));
+const upstream = fc
+  .tuple(fc.constantFrom("http", "https"), host, fc.option(number(1, 65_535)))
+  .map(([scheme, name, port]) => `${scheme}://${name}${port === null ? "" : `:${port}`}`);
+
+const guid = fc.uuid();
+const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join("/")}`);
+const prefix = fc.boolean();
+const rule = fc
+  .tuple(path, prefix, fc.array(guid, { minLength: 1, maxLength: 3 }))
+  .map(([at, all, allowedGroups]) => ({ path: at, match: all ? "prefix" : "exact", allowedGroups }));
+const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT"), { minLength: 1 });
+const open = fc.tuple(path, prefix, methods).map(([at, all, allowed]) => ({
+  path: all ? `${at}/` : at,
+  match: all ? "prefix" : "exact",
+  methods: allowed,
+  why: "A test.",
+}));
+
+/** Every setting of a site that its Nginx file depends on, present or not. */
+const settings: fc.Arbitrary<SiteArgs> = fc.record(
+  {
+    domain,
+    port: number(1024, 55_535),
+    upstream,
+    emailDomains: fc.array(domain, { minLength: 1, maxLength: 3 }),
+    allowedGroups: fc.array(guid, { maxLength: 3 }),
+    paths: fc.array(rule, { maxLength: 4 }),
+    open: fc.array(open, { maxLength: 4 }),
+    identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
+    cookieExpire: fc.constantFrom("1h", "24h", "168h"),
+    clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
+    proxyReadTimeout: duration,
+    certificates: fc.constantFrom("/data/certs/a", "/etc/letsencrypt/live/x.y"),
+  },
+  { requiredKeys: ["domain", "port", "upstream", "emailDomains"] },
+);
+
+const runs = 300;
+
+/** The site, unless its settings contradict each other, as two rules for one path do. */
+function allowed(args: SiteArgs): Site | undefined {
+  try {
+    return siteFrom("any", args);
+  } catch (error) {
+    if (error instanceof ConfigError && error.problems.every(({ what }) => what.includes("is already in")))
+      return undefined;
+    throw error;
+  }
+}
+
+function declaredOpen({ open: parts }: Site): string[] {
+  return parts.map((it) => (it.match === "prefix" ? it.path : `= ${it.path}`));
+}
+
+test(`no location of ${runs} generated sites is open by mistake or lets a client choose who it is`, () => {
+  let locations = 0;
+  fc.assert(
+    fc.property(settings, (args) => {
+      const any = allowed(args);
+      fc.pre(any !== undefined);
+      const { locations: here, holes } = holesIn(nginxSite(any), any.domain, declaredOpen(any));
+      locations += here;
+      expect(holes).toEqual([]);
+    }),
+    { numRuns: runs },
+  );
+  console.log(`${locations} locations of ${runs} generated sites proved`);
+  expect(locations).toBeGreaterThanOrEqual(runs * 10);
+});
+
+describe("a hole is seen:", () => {
+  const code = siteFrom("code", {
+    ...argsOf(codeRefolUs),
+    paths: [{ path: "/admin", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] }],
+    open: [{ path: "/health", why: "The monitoring asks." }],
+  });
+  const text = nginxSite(code);
+  const holes = (broken: string) => holesIn(broken, code.domain, declaredOpen(code)).holes;
+  const inHttps = (more: string) => text.replace(/\n}\n$/, `\n${more}\n}\n`);
+  const backend = "http://backend_code.refol.us";
+
+  test("none in what is rendered", () => {
+    expect(holes(text)).toEqual([]);
+  });
+
+  test.each([
+    [
+      "a location that is open and declared nowhere",
+      `location /x { auth_request off; proxy_pass ${backend}; }`,
+    ],
+    ["a folder that is open", "location /files/ { auth_request off; root /srv; }"],
+    [
+      "a location that sets one header and so inherits none",
+      `location /x { proxy_set_header A b; proxy_pass ${backend}; }`,
+    ],
+    ["a protected location that answers before it asks", 'location /x { return 200 "secret"; }'],
+    ["satisfy any", "satisfy any; allow all;"],
+    ["another question than the sign-in's", `location /x { auth_request /y; proxy_pass ${backend}; }`],
+    ["a nested location", `location /x { location /x/y { auth_request off; proxy_pass ${backend}; } }`],
+    ["a backend that the client names", "location /x { proxy_pass http://$arg_to; }"],
+    ["an application server beside the model", "location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; }"],
+  ])("%s", (_, more) => {
+    expect(holes(inHttps(more))).not.toEqual([]);
+  });
+
+  test.each([
+    ["the server asks nobody", "    auth_request /oauth2/-/auth;\n", ""],
+    ["the check is not internal", "        internal;\n", ""],
+    [
+      "the client's own address list is passed on",
+      "X-Forwarded-For $remote_addr",
+      "X-Forwarded-For $proxy_add_x_forwarded_for",
+    ],
+    ["the client's own host is passed on", "Host code.refol.us", "Host $http_host"],
+    [
+      "the identity comes from the client",
+      "$oauth2_email $upstream_http_x_auth_request_email",
+      "$oauth2_email $http_x_auth_request_email",
+    ],
+    ["the sign-in names a user", 'X-Auth-Request-User ""', "X-Auth-Request-User $oauth2_user"],
+    [
+      "an open path is open to any method",
+      "if ($request_method !~ ^(GET|HEAD)$) {\n            return 418",
+      "if ($request_method = TRACE) {\n            return 418",
+    ],
+    ["other methods get past", "location @protected_1 {", "location @protected_1 {\n auth_request off;"],
+    ["a rule asks for nothing", "?allowed_groups=7e57", "?x=7e57"],
+    [
+      "the .ht files are open",
+      "auth_request off;\n        return 404;",
+      "auth_request off;\n        root /srv;",
+    ],
+    ["HSTS is lost", /add_header Strict.*/, ""],
+  ])("%s", (_, what, instead) => {
+    const broken = text.replace(what, instead);
+    expect(broken).not.toBe(text);
+    expect(holes(broken)).not.toEqual([]);
+  });
+
+  test("any header that some location no longer overwrites", () => {
+    const lines = text.split("\n");
+    const guarded = lines.filter((line) =>
+      /proxy_set_header (?!Upgrade|Cookie|X-Request-Id|Content-Length)/.test(line),
+    );
+    expect(guarded.length).toBeGreaterThan(100);
+    lines.forEach((line, index) => {
+      if (guarded.includes(line)) expect(holes(lines.toSpliced(index, 1).join("\n")), line).not.toEqual([]);
+    });
+  });
+});
+
+test("what is printed reads back as it was meant", () => {
+  const [map, server] = readNginx(`map $a $b { "~^x{2}" 'y"'; } # no { comment\nserver{a "b c;" d\\"e;}`);
+  expect(map).toEqual({ name: "map", args: ["$a", "$b"], holds: [{ name: "~^x{2}", args: ['y"'] }] });
+  expect(server).toEqual({ name: "server", args: [], holds: [{ name: "a", args: ["b c;", 'd"e'] }] });
+  expect(() => readNginx("server { a")).toThrow("ends within");
+  expect(() => readNginx("}")).toThrow("unexpected");
+});

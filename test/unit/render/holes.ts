@@ -1,0 +1,206 @@
+/**
+ * What is open in a site's Nginx file that should be closed: judged from the text alone, by Nginx's own rules of
+ * inheritance, so that it finds what a change of the renderer forgets.
+ */
+import { readNginx, type Statement } from "./nginx-text.ts";
+
+/** Headers by which somebody may be taken for somebody else; a client must choose none of them. */
+const identity = [
+  "X-Auth-Request-User",
+  "X-Auth-Request-Email",
+  "X-Auth-Request-Preferred-Username",
+  "X-Auth-Request-Groups",
+  "X-Auth-Request-Access-Token",
+  "Authorization",
+];
+
+/** What a client must choose none of either: always overwritten, with what Nginx knows or with nothing. */
+const overwritten = [
+  ...identity,
+  "X-Auth-Request-Redirect",
+  "X-Forwarded-For",
+  "X-Forwarded-Proto",
+  "X-Forwarded-Host",
+  "X-Forwarded-Port",
+  "X-Forwarded-Uri",
+  "X-Forwarded-User",
+  "X-Forwarded-Email",
+  "X-Forwarded-Groups",
+  "X-Forwarded-Preferred-Username",
+  "X-Forwarded-Access-Token",
+  "X-Forwarded-Client-Cert",
+  "X-Forwarded-Method",
+  "X-Forwarded-Prefix",
+  "X-Forwarded-Scheme",
+  "X-Forwarded-Server",
+  "X-Forwarded-Ssl",
+  "X-Remote-User",
+  "Remote-User",
+  "X-Real-IP",
+  "X-Client-IP",
+  "True-Client-IP",
+  "X-Original-URL",
+  "X-Original-URI",
+  "X-Rewrite-URL",
+  "Forwarded",
+  "Proxy",
+  "Host",
+  "Connection",
+];
+
+/** Variables that a header may be made of. None of them repeats what a client says of itself. */
+const trusted =
+  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|oauth2_[a-z_]+)$/;
+
+/** What a location outside the sign-in may be open for, by what stands behind `location`. */
+const openByDesign: Readonly<Record<string, readonly string[]>> = {
+  "~ /\\.ht": ["return"],
+  "/oauth2/": ["proxy_pass"],
+  "= /oauth2/auth": ["return"],
+  "= /oauth2/signed-out": ["alias"],
+  "^~ /.well-known/acme-challenge/": ["root"],
+  "= /.well-known/protected-sites/generation": ["return"],
+};
+
+/** Directives by which a location answers. */
+const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite", "empty_gif", "stub_status"];
+const neverThere =
+  /^(?:satisfy|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
+
+/** What was looked at, and what was found. */
+export interface Verdict {
+  readonly locations: number;
+  readonly holes: readonly string[];
+}
+
+/**
+ * @param domain the site's domain, by which its two upstreams are known
+ * @param open what stands behind `location` of each location that its owner has declared open to everybody
+ */
+export function holesIn(text: string, domain: string, open: readonly string[] = []): Verdict {
+  const top = readNginx(text);
+  const holes: string[] = [];
+  const servers = top.filter(({ name }) => name === "server");
+  const upstreams = top.filter(({ name }) => name === "upstream").map(({ args }) => args[0]);
+  if (upstreams.join() !== `oauth2-proxy_${domain},backend_${domain}`)
+    holes.push(`upstreams are ${upstreams.join(", ")}`);
+  let locations = 0;
+  for (const statement of everything(top)) {
+    if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
+    if (statement.name === "if" && statement.holds?.some(({ name }) => name !== "return") === true)
+      holes.push(`${shown(statement)} holds more than a return`);
+    if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
+      holes.push(`${shown(statement)} is not taken from the answer`);
+  }
+  for (const server of servers) {
+    const holds = server.holds ?? [];
+    const secure = values(holds, "listen").some((args) => args.includes("ssl"));
+    const here = locationsOf(holds);
+    locations += here.length;
+    const internal = new Map(here.filter(isInternal).map((it) => [it.args.at(-1) ?? "", it]));
+    const check = values(holds, "auth_request")[0]?.[0];
+    if (secure && (check === undefined || check === "off")) holes.push("the server asks nobody");
+    if (values(holds, "server_name").join() !== domain) holes.push("the server has another name");
+    if (holds.some(({ name }) => ["proxy_pass", "alias", "root"].includes(name)))
+      holes.push("the server answers outside of its locations");
+    for (const location of here) {
+      const own = location.holds ?? [];
+      const match = location.args.join(" ");
+      const say = (what: string) => holes.push(`location ${match}: ${what}`);
+      const asks = values(own, "auth_request")[0]?.[0] ?? check;
+      const does = own.map(({ name }) => name).filter((name) => answers.includes(name));
+      const kind = isInternal(location)
+        ? "internal"
+        : asks === "off" || asks === undefined
+          ? "open"
+          : "protected";
+
+      if (kind === "open" && !open.includes(match)) {
+        const allowed = secure || match !== "/" ? openByDesign[match] : ["return"];
+        if (allowed === undefined) say("is open, and nobody declared it so");
+        else if (does.join() !== allowed.join()) say(`is open for ${does.join(", ") || "files"}`);
+      }
+      if (kind === "protected") {
+        const asked = internal.get(asks ?? "");
+        const target = values(asked?.holds ?? [], "proxy_pass")[0]?.[0] ?? "";
+        if (asked === undefined) say(`asks ${asks}, which is no internal location`);
+        else if (!isQuestion(target, domain)) say(`asks ${target}`);
+        // Nginx runs a return before it asks.
+        if (does.join() !== "proxy_pass") say(`answers by ${does.join(", ") || "files"}`);
+      }
+      if (kind === "open" && open.includes(match)) {
+        const methods = own.find(({ name, args }) => name === "if" && args[0] === "($request_method");
+        const others =
+          values(own, "error_page")
+            .find(([status]) => status === "418")
+            ?.at(-1) ?? "";
+        if (methods?.args[1] !== "!~" || methods.holds?.[0]?.args[0] !== "418") say("is open for any method");
+        const elsewhere = here.find(({ args }) => args[0] === others);
+        if (elsewhere === undefined || values(elsewhere.holds ?? [], "auth_request")[0]?.[0] === "off")
+          say("is not protected from other methods");
+      }
+      const hsts = inherited(holds, own, "add_header").some(([name]) => name === "Strict-Transport-Security");
+      if (secure && !hsts) say("lets browsers come by plain HTTP");
+
+      const [target] = values(own, "proxy_pass")[0] ?? [];
+      if (target === undefined) continue;
+      const to = /^https?:\/\/([^/$]+)(?:\/[^$]*)?$/.exec(target)?.[1];
+      if (to === `backend_${domain}`) {
+        if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
+      } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
+      const named = kind === "protected" && to === `backend_${domain}`;
+      const set = inherited(holds, own, "proxy_set_header");
+      for (const header of overwritten) {
+        const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
+        if (found.length !== 1) say(`sets ${header} ${found.length} times`);
+        if (!named && identity.includes(header) && found.some(([, value]) => value !== ""))
+          say(`names a user in ${header} where nobody was asked`);
+      }
+      for (const [header = "", value = ""] of set) {
+        for (const [, variable = ""] of value.matchAll(/\$\{?(\w+)/g))
+          if (!trusted.test(variable)) say(`lets the client choose ${header} by $${variable}`);
+      }
+    }
+  }
+  return { locations, holes };
+}
+
+function isQuestion(target: string, domain: string): boolean {
+  const [at, constraint] = target.split("?", 2);
+  return (
+    at === `http://oauth2-proxy_${domain}/oauth2/auth` &&
+    (constraint === undefined || /^allowed_groups=[\w,.-]+$/.test(constraint))
+  );
+}
+
+function* everything(statements: readonly Statement[]): Generator<Statement> {
+  for (const statement of statements) {
+    yield statement;
+    // A map holds patterns and values, no directives.
+    if (statement.name !== "map") yield* everything(statement.holds ?? []);
+  }
+}
+
+function locationsOf(holds: readonly Statement[]): Statement[] {
+  return holds
+    .filter(({ name }) => name === "location")
+    .flatMap((it) => [it, ...locationsOf(it.holds ?? [])]);
+}
+
+function isInternal({ holds = [] }: Statement): boolean {
+  return holds.some(({ name }) => name === "internal");
+}
+
+function values(holds: readonly Statement[], name: string): (readonly string[])[] {
+  return holds.filter((it) => it.name === name).map(({ args }) => args);
+}
+
+/** Of these directives, one in a location hides all of its server's. */
+function inherited(server: readonly Statement[], location: readonly Statement[], name: string) {
+  const own = values(location, name);
+  return own.length > 0 ? own : values(server, name);
+}
+
+function shown({ name, args }: Statement): string {
+  return [name, ...args].join(" ");
+}
