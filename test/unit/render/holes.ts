@@ -10,6 +10,7 @@ const identity = [
   "X-Auth-Request-Email",
   "X-Auth-Request-Preferred-Username",
   "X-Auth-Request-Groups",
+  "X-Auth-Request-Roles",
   "X-Auth-Request-Access-Token",
   "Authorization",
 ];
