@@ -143,5 +143,9 @@ try {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
   total.failed += 1;
 }
+if (total.passed + total.failed === 0) {
+  console.error("\nno test has run");
+  process.exitCode ??= 1;
+}
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(process.exitCode ?? (total.failed > 0 ? 1 : 0));
