@@ -91,7 +91,7 @@ function withoutSessionCookies(): Directive[] {
         ["default", expr(step(index))],
         [
           expr(
-            `~^(?<protected_sites_before>.*?)(?:^|; ?)${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
+            `~^(?<protected_sites_before>.*?)(?:^|; ?)(?:__Host-)?${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
           ),
           expr("$protected_sites_before$protected_sites_after"),
         ],
