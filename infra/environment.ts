@@ -57,11 +57,8 @@ export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & {
   readonly sites: readonly Site[];
 };
 
-/** Settings that the stack's configuration holds encrypted. */
-export const secretNames = ["adminPrivateKey", "redisPassword"] as const;
-
-/** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret ones. */
-export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];
+/** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret one. */
+export const settingNames = [...Object.keys(environmentSchema.shape), "adminPrivateKey"];
 
 /**
  * Checks an environment as a whole.

@@ -234,8 +234,6 @@ export interface Behaviour {
 
 /** All of it. */
 export interface Tenant {
-  /** Which version of this file it is. */
-  readonly format: number;
   readonly tenantId: string;
   users: User[];
   groups: Group[];

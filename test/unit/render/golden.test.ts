@@ -35,8 +35,6 @@ const sites = {
         { value: "editor", displayName: "Writes news", users: ["ada@example.com"] },
       ],
       paths: [{ path: "/edit", allowedRoles: ["editor"] }],
-      sessionStore: "redis",
-      redis: { host: "redis.example.com" },
     },
     "intranet",
   ),

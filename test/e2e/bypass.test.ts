@@ -1,0 +1,138 @@
+/** Attempts to get past the sign-in, or to be taken for somebody else. None may succeed. */
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import type { Echo } from "../lab/application.ts";
+import { openBrowser } from "../lab/browser.ts";
+import { type Attempt, attempts } from "./bypass-attempts.ts";
+import { lab, people } from "./instance.ts";
+import { cookieHeader, openAs } from "./people.ts";
+import { exchange } from "./raw-http.ts";
+
+const code = "https://code.lab.test";
+const address = lab.hosts[0]?.address ?? "";
+const session = "_oauth2_proxy_code_lab_test";
+
+let browser: Browser;
+let bob: string;
+let ada: string;
+/** ada's session of the other site. */
+let elsewhere: string;
+
+beforeAll(async () => {
+  browser = await openBrowser({ ca: lab.ca });
+  bob = await cookieHeader((await openAs(browser, people.bob, `${code}/`)).context(), code);
+  const page = await openAs(browser, people.ada, `${code}/`);
+  ada = await cookieHeader(page.context(), code);
+  await page.goto("https://wiki.lab.test/");
+  elsewhere = await cookieHeader(page.context(), "https://wiki.lab.test");
+});
+
+afterAll(() => browser.close());
+
+/** What the application saw of what was sent; empty where nothing reached it. */
+async function reached({ bytes, protocol = "http1" }: Attempt, cookie: string): Promise<Echo[]> {
+  const answer = await exchange({ address, servername: "code.lab.test", protocol, bytes: bytes(cookie) });
+  const echoes = answer.match(/^\{\n {2}"site": [^]*?^\}$/gm) ?? [];
+  // An answer of the application that is none of these would be missed otherwise.
+  if (echoes.length === 0) expect(answer).not.toMatch(/"site"|is signed in|Signed in as/);
+  return echoes.map((it) => JSON.parse(it) as Echo);
+}
+
+/** Runs all of them, some at a time. */
+async function each<T>(work: (attempt: Attempt) => Promise<T>, of = attempts): Promise<T[]> {
+  const results: T[] = [];
+  const waiting = [...of.entries()];
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      results[next[0]] = await work(next[1]);
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  return results;
+}
+
+test(`${attempts.length} attempts without a session: none reaches the application`, async () => {
+  const passed = await each(async (it) => ((await reached(it, "")).length > 0 ? it.what : undefined));
+  const through = passed.filter((it) => it !== undefined);
+  console.log(`${attempts.length} attempts without a session, ${through.length} passed`);
+  expect(through).toEqual([]);
+});
+
+test(`${attempts.length} attempts with bob's session: the application never sees anybody else`, async () => {
+  const seen = (await each(async (it) => (await reached(it, bob)).map((echo) => ({ it, echo })))).flat();
+  const through = seen.filter(({ echo }) => !isOnly("bob@lab.test", echo));
+  console.log(
+    `${attempts.length} attempts with bob's session, ${seen.length} seen by the application, ${through.length} as somebody else`,
+  );
+  expect(through.map(({ it, echo }) => [it.what, echo])).toEqual([]);
+  expect(seen.length).toBeGreaterThan(attempts.length / 4);
+});
+
+test("sessions that are none: none reaches the application", async () => {
+  const parts = ada.split("; ").filter((it) => it.startsWith(session));
+  const value = (cookie: string) => cookie.slice(cookie.indexOf("=") + 1);
+  const first = parts[0] ?? "";
+  const bobs = bob.split("; ").filter((it) => it.startsWith(session));
+  expect(value(first).split("|")).toHaveLength(3);
+  const [data = "", time = "", signature = ""] = value(first).split("|");
+  const [bobData = "", , bobSignature = ""] = value(bobs[0] ?? "").split("|");
+  const forged = {
+    "wiki's session": elsewhere,
+    "wiki's session under this site's name": elsewhere.replaceAll("_wiki_lab_test", "_code_lab_test"),
+    "no signature": `${session}=${data}|${time}`,
+    "an empty signature": `${session}=${data}|${time}|`,
+    "only the data": `${session}=${data}`,
+    "a later time": `${session}=${data}|${Number(time) + 3600}|${signature}`,
+    "a time long ago": `${session}=${data}|1000000000|${signature}`,
+    "another's signature": `${session}=${data}|${time}|${bobSignature}`,
+    "another's data": `${session}=${bobData}|${time}|${signature}`,
+    "cut in half": `${session}=${value(first).slice(0, value(first).length / 2)}`,
+    "one letter less": `${session}=${value(first).slice(0, -1)}`,
+    "one part of two": `${session}_0=${value(first).slice(0, 100)}; ${session}_1=`,
+    "parts in the wrong order": `${session}_1=${value(first).slice(0, 100)}; ${session}_0=${value(first).slice(100)}`,
+    "parts of two people": `${session}_0=${value(first).slice(0, 200)}; ${session}_1=${value(bobs[0] ?? "").slice(200)}`,
+    "an upper-case name": `${session.toUpperCase()}=${value(first)}`,
+    "a name with a space": `${session} x=${value(first)}`,
+    "a longer name": `${session}x=${value(first)}`,
+    "nothing in it": `${session}=`,
+    null: `${session}=null`,
+    "JSON that says so": `${session}=${Buffer.from('{"Email":"ada@lab.test","User":"ada"}').toString("base64")}|${time}|${signature}`,
+    "40 cookies": Array.from({ length: 40 }, (_, index) => `${session}_${index}=${index}`).join("; "),
+    "40 cookies of the same name": Array.from({ length: 40 }, () => `${session}=x`).join("; "),
+    "the sign-in's own cookie": `${session}_csrf=${value(first)}`,
+    "a signature of another algorithm": `${session}=${data}|${time}|none`,
+  };
+  expect(forged["wiki's session under this site's name"]).not.toBe(elsewhere);
+  const passed: string[] = [];
+  for (const [what, cookie] of Object.entries(forged)) {
+    const plain = attempts.find((it) => it.what.startsWith("method: OPTIONS /x"));
+    if (plain === undefined || (await reached(plain, cookie)).length > 0) passed.push(what);
+  }
+  console.log(`${Object.keys(forged).length} sessions that are none, ${passed.length} passed`);
+  expect(passed).toEqual([]);
+});
+
+function isOnly(person: string, { site, headers }: Echo): boolean {
+  const told = ["x-auth-request-user", "x-auth-request-email", "x-auth-request-preferred-username"];
+  const others = Object.entries(headers).filter(
+    ([name]) =>
+      /auth|user|email|group|token|remote|forwarded|real|client|original|rewrite/.test(name) &&
+      !told.includes(name),
+  );
+  return (
+    site === "code" &&
+    told.every((name) => headers[name]?.join() === person) &&
+    others.every(
+      ([name, values]) => values.join() === expectedOf[name] || /^(user-agent|x-forwarded-uri)$/.test(name),
+    )
+  );
+}
+
+/** What Nginx itself says of this test's connections. */
+const expectedOf: Readonly<Record<string, string>> = {
+  "x-real-ip": "192.0.2.1",
+  "x-forwarded-for": "192.0.2.1",
+  "x-forwarded-proto": "https",
+  "x-forwarded-host": "code.lab.test",
+  "x-forwarded-port": "443",
+};
