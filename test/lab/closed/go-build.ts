@@ -19,10 +19,13 @@ export interface GoProgram {
   readonly version: readonly [variable: string, value: string];
 }
 
+/** Milliseconds. The build has more than a thousand packages, and a log is read by people. */
+const progressInterval = 10_000;
+
 /**
  * Builds `program` into `output`.
  *
- * @param onProgress - Gets the build's own lines: a download or a compiled package each.
+ * @param onProgress - Gets a line every ten seconds: what is downloaded, or how many packages have been compiled.
  * @throws where Go is missing or too old, or where the build fails, with its last lines.
  */
 export async function goBuild(
@@ -54,7 +57,14 @@ export async function goBuild(
   );
   // Minutes of all cores: whatever else the machine does comes first.
   if (build.pid !== undefined) setPriority(build.pid, constants.priority.PRIORITY_LOW);
-  for await (const line of build.iterable({ from: "all" })) onProgress?.(line);
+  let packages = 0;
+  let told = Date.now();
+  for await (const line of build.iterable({ from: "all" })) {
+    if (!line.startsWith("go: ")) packages += 1;
+    if (Date.now() - told < progressInterval) continue;
+    told = Date.now();
+    onProgress?.(packages === 0 ? line : `${packages} packages compiled`);
+  }
   const { failed, all } = await build;
   if (failed)
     throw new Error(
