@@ -18,6 +18,8 @@ export interface ProtectedSiteArgs {
   hosts: HostArgs[];
   /** Private SSH key of the hosts' deployer, in OpenSSH's format (see ProxyHost). */
   deployerPrivateKey: pulumi.Input<string>;
+  /** Password of the Redis that holds the site's sessions; used with `sessionStore: redis` only. @default none */
+  redisPassword?: pulumi.Input<string>;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -63,6 +65,9 @@ export class ProtectedSite extends pulumi.ComponentResource {
       clientId: registration.clientId,
       clientSecret: registration.clientSecret,
       cookieSecret: pulumi.secret(cookieSecret.result),
+      ...(site.sessionStore === "redis" && args.redisPassword !== undefined
+        ? { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(args.redisPassword) } }
+        : {}),
     };
     const files = siteFiles(site, {
       tenantId: args.tenantId,

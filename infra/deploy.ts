@@ -22,7 +22,7 @@ export interface Outputs {
  * @throws ConfigError with everything that is wrong in the stack's file, before anything is declared
  */
 export function deploy(): Outputs {
-  const { environment, adminPrivateKey } = readSettings();
+  const { environment, adminPrivateKey, redisPassword } = readSettings();
   const { tenantId, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
 
   warnOfExpiry(environment, new Date());
@@ -47,6 +47,7 @@ export function deploy(): Outputs {
         site: argsOf(site),
         tenantId,
         hosts,
+        ...(redisPassword === undefined ? {} : { redisPassword }),
         deployerPrivateKey: pulumi.secret(deployer.privateKeyOpenssh),
         allowVulnerableOauth2Proxy,
       },

@@ -57,8 +57,11 @@ export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & {
   readonly sites: readonly Site[];
 };
 
-/** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret one. */
-export const settingNames = [...Object.keys(environmentSchema.shape), "adminPrivateKey"];
+/** Settings that the stack's configuration holds encrypted. */
+export const secretNames = ["adminPrivateKey", "redisPassword"] as const;
+
+/** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret ones. */
+export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];
 
 /**
  * Checks an environment as a whole.

@@ -2,14 +2,16 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { ConfigError } from "../components/site/errors.ts";
-import { type Environment, environmentFrom, settingNames } from "./environment.ts";
+import { type Environment, environmentFrom, secretNames, settingNames } from "./environment.ts";
 import { closest } from "fastest-levenshtein";
 
-/** An environment, and the administrator's private SSH key where the configuration holds one (secret). */
+/** An environment, and what its configuration holds encrypted. */
 export interface Settings {
   readonly environment: Environment;
   /** Without it, the SSH agent of whoever runs the engine is asked. */
   readonly adminPrivateKey: pulumi.Output<string> | undefined;
+  /** Of the Redis that sites with `sessionStore: redis` use. */
+  readonly redisPassword: pulumi.Output<string> | undefined;
 }
 
 /** @throws ConfigError with everything that is wrong in the stack's file */
@@ -26,7 +28,7 @@ export function readSettings(): Settings {
     where: "",
     what: `"${prefix}${key}" is not a known key; did you mean "${prefix}${closest(key, settingNames)}"?`,
   }));
-  const known = values.filter(([key]) => settingNames.includes(key) && key !== "adminPrivateKey");
+  const known = values.filter(([key]) => settingNames.includes(key) && !isSecret(key));
   const settings = Object.fromEntries(known.map(([key, value]) => [key, parsed(value)]));
 
   let environment: Environment;
@@ -37,7 +39,15 @@ export function readSettings(): Settings {
     throw error;
   }
   if (misspelt.length > 0) throw new ConfigError(source, misspelt);
-  return { environment, adminPrivateKey: config.getSecret("adminPrivateKey") };
+  return {
+    environment,
+    adminPrivateKey: config.getSecret("adminPrivateKey"),
+    redisPassword: config.getSecret("redisPassword"),
+  };
+}
+
+function isSecret(key: string): boolean {
+  return secretNames.some((name) => name === key);
 }
 
 /** The engine hands over lists, maps, numbers and truth values as JSON, and texts as they are. */

@@ -364,16 +364,24 @@ class Site:
         differing = [file.name for file in bundle.files if read_text(self.current / file.name) != file.text]
         return sorted({*differing, *(before - {file.name for file in bundle.files})})
 
-    def client_id(self) -> str:
+    def environment(self) -> dict[str, str]:
+        """What the instance gets from its credentials: the client ID, and the password of a session store."""
         text = read_text(self.credentials / "current" / "client.env")
         if text is None:
             raise Failure("credentials", "this host has no credentials of the site yet; they come first")
-        return text.strip().removeprefix("OAUTH2_PROXY_CLIENT_ID=")
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def client_id(self) -> str:
+        return self.environment()["OAUTH2_PROXY_CLIENT_ID"]
 
     def redacted(self, text: str) -> str:
         """A program's words without the site's secrets, should it ever say one."""
         files = [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]
-        secrets = {secret for file in files if len(secret := read_text(file) or "") >= 8}
+        texts = [read_text(file) or "" for file in files]
+        for file in self.credentials.glob("*/client.env"):
+            lines = (read_text(file) or "").splitlines()
+            texts += [line.partition("=")[2] for line in lines if not line.startswith("OAUTH2_PROXY_CLIENT_ID=")]
+        secrets = {text for text in texts if len(text) >= 8}
         return re.sub("|".join(map(re.escape, secrets)), "[secret]", text) if secrets else text
 
     def live_text(self) -> str:
@@ -863,14 +871,14 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
 def check_alone(push: Push) -> None:
     """What oauth2-proxy and systemd say of a site's files."""
     site = push.site
-    client_id = site.client_id()
+    environment = site.environment()
     with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
         run(
             "oauth2-proxy --config-test",
             *as_candidate,
             *("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups"),
             *(str(OAUTH2_PROXY), f"--config={site.configuration}", "--config-test"),
-            env={"OAUTH2_PROXY_CLIENT_ID": client_id},
+            env=environment,
         )
         units = [str(UNITS / site.socket), str(UNITS / site.service)]
         verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
@@ -1050,14 +1058,21 @@ def credentials(patience: float) -> int:
     try:
         given = json.loads(read_input())
         values = {key: given[key] for key in ("domain", "tokenEndpoint", "clientId", "clientSecret", "cookieSecret")}
+        environment = dict(given.get("environment", {}))
     except (ValueError, KeyError, TypeError):
         raise Failure("input", "it must be a JSON object with domain, tokenEndpoint, clientId, …") from None
     for key, value in values.items():
         if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
             raise Failure("input", f"{key} must be a text without spaces and line breaks")
+    for key, value in environment.items():
+        # What systemd reads literally, without quotes.
+        if not re.fullmatch(r"OAUTH2_PROXY_[A-Z_]+", key) or not re.fullmatch(r"[\w!%*+,./:=?@^~-]+", str(value), re.A):
+            allowed = "letters, digits and !%*+,./:=?@^_~-"
+            raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value {allowed}")
     site = Site(values["domain"])
+    variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
     files = {
-        "client.env": f"OAUTH2_PROXY_CLIENT_ID={values['clientId']}\n",
+        "client.env": "".join(f"{key}={value}\n" for key, value in variables.items()),
         "client-secret": values["clientSecret"],
         "cookie-secret": values["cookieSecret"],
     }

@@ -36,6 +36,8 @@ export interface SiteCredentialsArgs {
   readonly clientId: pulumi.Input<string>;
   readonly clientSecret: pulumi.Input<string>;
   readonly cookieSecret: pulumi.Input<string>;
+  /** More variables of oauth2-proxy that are secret, by their names. */
+  readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
 /** A site's secrets on one host. Secret in the state, in diffs and in what the command prints. */

@@ -60,8 +60,13 @@ const blankHeaders = [
   "X-Forwarded-Scheme",
   "X-Forwarded-Server",
   "X-Forwarded-Ssl",
-  "X-Remote-User",
   "Remote-User",
+  "Remote-Name",
+  "Remote-Email",
+  "Remote-Groups",
+  "X-Remote-User",
+  "X-Webauth-User",
+  "X-User",
   "X-Client-IP",
   "True-Client-IP",
   "X-Original-URL",
@@ -103,6 +108,47 @@ function backend(site: Site): string {
   return `backend_${site.domain}`;
 }
 
+/** How a site's session cookies reach the browser. */
+interface SessionCookies {
+  readonly maps: readonly Item[];
+  /** Takes them from oauth2-proxy's answer to the subrequest. */
+  readonly fromAnswer: readonly Directive[];
+  /** Adds those of a renewed session to an answer. */
+  readonly renewed: readonly Directive[];
+  /** Takes what an older session left from the answer that brings a new one. */
+  readonly leftovers: readonly Directive[];
+  /** Takes back a session that has just been refused. */
+  readonly voided: readonly Directive[];
+}
+
+const cookieAttributes = "Path=/; HttpOnly; Secure; SameSite=Lax";
+
+function sessionCookies(site: Site): SessionCookies {
+  const none: SessionCookies = { maps: [], fromAnswer: [], renewed: [], leftovers: [], voided: [] };
+  switch (site.sessionStore) {
+    case "cookie":
+      return cookiesInParts(site);
+    case "minimal":
+      // Never renewed, but with many groups in parts: an old one must not outlive the sign-in that follows.
+      return {
+        ...none,
+        voided: cookieParts.map((part) => [
+          "add_header",
+          "Set-Cookie",
+          `${cookieName(site)}${part}=; Max-Age=0; ${cookieAttributes}`,
+          "always",
+        ]),
+      };
+    case "redis":
+      // One short cookie, which travels as it is.
+      return {
+        ...none,
+        fromAnswer: [["auth_request_set", expr("$oauth2_set_cookie"), expr("$upstream_http_set_cookie")]],
+        renewed: [["add_header", "Set-Cookie", expr("$oauth2_set_cookie"), "always"]],
+      };
+  }
+}
+
 /**
  * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
  * several of them with a comma, which no browser reads, so each part travels in a variable of its own.
@@ -111,17 +157,16 @@ function backend(site: Site): string {
  * many spoils what is joined from them. So every answer that brings a session names all parts, those that it does
  * not have as expired; also those that the request did not carry, since a parallel one may just have brought them.
  */
-function sessionCookies(site: Site) {
-  const name = cookieName(site.domain);
+function cookiesInParts(site: Site): SessionCookies {
+  const name = cookieName(site);
   const id = identifier(site.domain);
-  const attributes = `Path=/; HttpOnly; Secure; SameSite=Lax`;
   const parts = cookieParts.map((part) => ({
     cookie: `${name}${part}`,
     answer: `$upstream_cookie_${name}${part}`,
     value: `$oauth2_cookie${part}`,
     setCookie: `$oauth2_set_cookie${part}_${id}`,
     leftover: `$oauth2_leftover${part}_${id}`,
-    expired: `${name}${part}=; Max-Age=0; ${attributes}`,
+    expired: `${name}${part}=; Max-Age=0; ${cookieAttributes}`,
   }));
   const renewed = `$oauth2_renewed_${id}`;
   const signedIn = `$oauth2_signed_in_${id}`;
@@ -137,7 +182,10 @@ function sessionCookies(site: Site) {
           [
             [":", ""],
             ["1:", expired],
-            ["default", expr(`${cookie}=${value}; Max-Age=${seconds(site.cookieExpire)}; ${attributes}`)],
+            [
+              "default",
+              expr(`${cookie}=${value}; Max-Age=${seconds(site.cookieExpire)}; ${cookieAttributes}`),
+            ],
           ],
         ),
       ),
@@ -156,6 +204,7 @@ function sessionCookies(site: Site) {
     fromAnswer: parts.map(({ answer, value }): Directive => ["auth_request_set", expr(value), expr(answer)]),
     renewed: toBrowser(parts.map(({ setCookie }) => setCookie)),
     leftovers: toBrowser(parts.map(({ leftover }) => leftover)),
+    voided: [],
   };
 }
 
@@ -291,6 +340,9 @@ function httpsServer(site: Site): Directive {
       internalLocation(
         ["=", signInLocation],
         [
+          ...(sessionCookies(site).voided.length > 0
+            ? [...onEveryAnswer, ...sessionCookies(site).voided]
+            : []),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
           ...toOauth2Proxy(site, expr(`https://${site.domain}$request_uri`)),
           ...withoutBody,
@@ -521,10 +573,10 @@ function toOauth2Proxy(site: Site, returnTo: Arg = ""): Directive[] {
     ["proxy_set_header", "Connection", ""],
     ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
     ...identityHeaders.map(([, name]): Directive => ["proxy_set_header", name, ""]),
-    // Entra's tokens make headers that the defaults of 4 kB and 8 kB refuse.
-    ["proxy_buffer_size", "32k"],
-    ["proxy_buffers", 4, "32k"],
-    ["proxy_busy_buffers_size", "64k"],
+    // With 200 groups, the most that Entra names, an answer that renews a session has 35 kB of headers.
+    ["proxy_buffer_size", "64k"],
+    ["proxy_buffers", 4, "64k"],
+    ["proxy_busy_buffers_size", "128k"],
   ];
 }
 

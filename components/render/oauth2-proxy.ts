@@ -48,16 +48,18 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     ...(allowed.length > 0 ? { allowed_groups: allowed } : {}),
     whitelist_domains: [site.domain, "login.microsoftonline.com"],
 
-    cookie_name: cookieName(site.domain),
+    cookie_name: cookieName(site),
     cookie_secret_file: at.cookieSecret,
     cookie_secure: true,
     cookie_httponly: true,
     cookie_samesite: "lax",
     cookie_expire: site.cookieExpire,
-    cookie_refresh: site.cookieRefresh,
+    cookie_refresh: site.cookieRefresh ?? "0s",
     cookie_csrf_per_request: true,
     cookie_csrf_per_request_limit: 5,
     cookie_csrf_expire: "30m",
+
+    ...sessionStore(site),
 
     set_xauthrequest: true,
     set_authorization_header: site.identityHeaders.includes("idToken"),
@@ -72,4 +74,16 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     logging_local_time: false,
   };
   return `# ${header("oauth2-proxy.ts", `site "${site.name}"`)}\n${stringify(settings)}\n`;
+}
+
+/** The password of a Redis comes by the unit's environment, as the client ID does. */
+function sessionStore({ sessionStore, redis }: Site) {
+  if (sessionStore === "minimal") return { session_cookie_minimal: true };
+  if (redis === undefined) return {};
+  const host = redis.host.includes(":") ? `[${redis.host}]` : redis.host;
+  return {
+    session_store_type: "redis",
+    redis_connection_url: `${redis.tls ? "rediss" : "redis"}://${host}:${redis.port}/${redis.database}`,
+    ...(redis.username === undefined ? {} : { redis_username: redis.username }),
+  };
 }

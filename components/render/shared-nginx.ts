@@ -13,6 +13,8 @@ export function sharedNginx(): string {
     comment(header("shared-nginx.ts", "every site of this host")),
     // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
     ["large_client_header_buffers", 4, "32k"],
+    // Names of variables hold the site's domain, which may have 253 characters.
+    ["variables_hash_bucket_size", 512],
     ["variables_hash_max_size", 4096],
     ["server_names_hash_bucket_size", 256],
 
@@ -89,7 +91,7 @@ function withoutSessionCookies(): Directive[] {
         ["default", expr(step(index))],
         [
           expr(
-            `~^(?<protected_sites_before>.*?)(?:^|; ?)${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
+            `~^(?<protected_sites_before>.*?)(?:^|; ?)(?:__Host-)?${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
           ),
           expr("$protected_sites_before$protected_sites_after"),
         ],

@@ -29,6 +29,8 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     domain: site.domain,
     port: site.port,
     metricsPort: site.metricsPort,
+    certificates: site.certificates,
+    probePath: probePath(site),
     allowVulnerableOauth2Proxy,
   };
   return [
@@ -41,4 +43,11 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
   ];
+}
+
+/** A path that nobody may open without signing in; the push asks for it before it calls the site closed. */
+function probePath({ open }: Site): string {
+  const isOpen = (path: string) =>
+    open.some(({ path: at, match }) => (match === "exact" ? path === at : path.startsWith(at)));
+  return ["/", "/.well-known/protected-sites/closed"].find((path) => !isOpen(path)) ?? "/";
 }

@@ -1,4 +1,5 @@
 /** Every name that the outside world sees of a site: paths, units, cookies, URLs. */
+import type { SessionStore } from "./session-store.ts";
 import { tenantEndpoints } from "./tenant.ts";
 
 /** The name that a site's socket, service and configuration share, as in `oauth2-proxy_<domain>.cfg`. */
@@ -35,12 +36,15 @@ export function identifier(domain: string): string {
   return domain.replaceAll("-", "__").replaceAll(".", "_");
 }
 
-/** What every session cookie starts with, so that one rule keeps all of them from every backend. */
+/** What every session cookie starts with, after `__Host-` where it has that, so that one rule keeps all of them from every backend. */
 export const cookiePrefix = "_oauth2_proxy_";
 
-/** The name of a site's session cookie; oauth2-proxy appends `_0`, `_1`, … when it splits a large one. */
-export function cookieName(domain: string): string {
-  return cookiePrefix + identifier(domain);
+/**
+ * The name of a site's session cookie; with the cookie store, oauth2-proxy appends `_0`, `_1`, … when it splits a large
+ * one. Its parts travel in variables of Nginx, which cannot hold the `-` of `__Host-`; the other stores have no parts.
+ */
+export function cookieName({ domain, sessionStore }: { domain: string; sessionStore: SessionStore }): string {
+  return `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}${identifier(domain)}`;
 }
 
 /** Where Entra sends people back to. */

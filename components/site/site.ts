@@ -12,6 +12,15 @@ import {
   type PathRuleArgs,
   pathRuleSchema,
 } from "./path-access.ts";
+import {
+  type Redis,
+  type RedisArgs,
+  redisSchema,
+  sessionContradictions,
+  sessionDefaults,
+  type SessionStore,
+  sessionStoreSchema,
+} from "./session-store.ts";
 import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./roles.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
@@ -45,9 +54,20 @@ export interface SiteArgs {
    * @default user, email, preferredUsername, and groups or, on a site with roles, roles
    */
   identityHeaders?: string[];
-  /** How long a session lasts without a request. @default "168h" */
+  /**
+   * Where sessions live. `cookie`: whole in the browser, split where it is large. `minimal`: in the browser without
+   * tokens, small, and never renewed. `redis`: on a server that all hosts share; a sign-out ends the session there.
+   * @default cookie
+   */
+  sessionStore?: string;
+  /** Where the Redis is, with `sessionStore: redis`. */
+  redis?: RedisArgs;
+  /** How long a session lasts: `minimal`, from the sign-in; otherwise, without a request. @default "168h"; minimal: "8h" */
   cookieExpire?: string;
-  /** Age at which a session is renewed at Entra; below the 60 minutes of the shortest token. @default "50m" */
+  /**
+   * Age at which a session is renewed at Entra; below the 60 minutes of the shortest token. Not with `minimal`.
+   * @default "50m"
+   */
   cookieRefresh?: string;
   /** Largest request body. @default "10m" */
   clientMaxBodySize?: string;
@@ -92,8 +112,11 @@ export interface Site {
   readonly open: readonly OpenPath[];
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
+  readonly sessionStore: SessionStore;
+  readonly redis?: Redis | undefined;
   readonly cookieExpire: string;
-  readonly cookieRefresh: string;
+  /** Undefined where sessions are never renewed. */
+  readonly cookieRefresh?: string | undefined;
   readonly clientMaxBodySize: string;
   readonly proxyReadTimeout: string;
   readonly clientSecrets: readonly ClientSecret[];
@@ -140,8 +163,10 @@ export const siteSchema = z.strictObject(
         identities.join(", "),
       )
       .optional(),
-    cookieExpire: checks.duration.default("168h"),
-    cookieRefresh: checks.duration.default("50m"),
+    sessionStore: sessionStoreSchema.default("cookie"),
+    redis: redisSchema.optional(),
+    cookieExpire: checks.duration.optional(),
+    cookieRefresh: checks.duration.optional(),
     clientMaxBodySize: checks.size.default("10m"),
     proxyReadTimeout: checks.duration.default("60s"),
     clientSecrets: checks
@@ -175,9 +200,12 @@ export function metricsPortOf(args: {
 
 /** Fills the defaults of arguments that have passed {@link siteSchema}. */
 export function withDefaults(name: string, checked: z.output<typeof siteSchema>): Site {
+  const { cookieExpire, cookieRefresh } = sessionDefaults(checked.sessionStore);
   return {
     ...checked,
     name,
+    cookieExpire: checked.cookieExpire ?? cookieExpire,
+    cookieRefresh: checked.cookieRefresh ?? cookieRefresh,
     emailDomains: checked.emailDomains ?? [],
     identityHeaders: checked.identityHeaders ?? [
       "user",
@@ -224,7 +252,9 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     );
   }
   found.push(...gateContradictions(args), ...pathContradictions(args));
-  const { cookieExpire = "168h", cookieRefresh = "50m" } = args;
+  found.push(...sessionContradictions(args));
+  const defaults = sessionDefaults(args.sessionStore === "minimal" ? "minimal" : "cookie");
+  const { cookieExpire = defaults.cookieExpire, cookieRefresh = defaults.cookieRefresh } = args;
   if (
     typeof cookieExpire === "string" &&
     typeof cookieRefresh === "string" &&

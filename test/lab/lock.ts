@@ -1,6 +1,6 @@
 /** One run at a time works on an instance of the lab. */
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 
 /** Held until it is released or this process dies, however it dies. */
 export interface Lock {
@@ -16,8 +16,11 @@ export interface Lock {
 export async function lock(name: string, onWait: (holder: string) => void = () => undefined): Promise<Lock> {
   const address = `\0protected-sites-${name}`;
   for (let told = false; ;) {
+    const waiting = new Set<Socket>();
     const server = createServer((socket) => {
+      waiting.add(socket);
       socket.on("error", () => socket.destroy());
+      socket.on("close", () => waiting.delete(socket));
       socket.write(`${process.pid}`);
       socket.unref();
     });
@@ -27,11 +30,13 @@ export async function lock(name: string, onWait: (holder: string) => void = () =
       server.unref();
       return {
         release: () =>
-          new Promise((resolve) =>
+          new Promise((resolve) => {
             server.close(() => {
               resolve();
-            }),
-          ),
+            });
+            // They wait for just this; the server would wait for them.
+            for (const socket of waiting) socket.destroy();
+          }),
       };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;

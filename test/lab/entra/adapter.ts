@@ -5,6 +5,9 @@ import { registrationOf } from "./membership.ts";
 import type { Registration } from "./model.ts";
 import type { State } from "./state.ts";
 
+/** Of one sign-in, how many refresh tokens stay valid. */
+const mostRefreshTokens = 50;
+
 /** The factory that the library wants. */
 export function adapterOf(state: State): (model: string) => Adapter {
   return (model) => new TenantAdapter(state, model);
@@ -22,6 +25,7 @@ class TenantAdapter implements Adapter {
   upsert(id: string, payload: AdapterPayload, expiresIn: number | undefined): Promise<void> {
     // Graph's half reads tokens, not this store.
     if (this.#model === "AccessToken") return Promise.resolve();
+    if (this.#model === "RefreshToken") this.#forgetOldest(payload.grantId);
     const expires = expiresIn === undefined ? null : Math.floor(Date.now() / 1000) + expiresIn;
     this.#state.tenant.oidc[this.#key(id)] = { payload, expires };
     return this.#state.save();
@@ -70,6 +74,16 @@ class TenantAdapter implements Adapter {
   /** Nothing: at Entra neither a sign-out nor a code that comes twice ends a confidential client's refresh tokens. */
   revokeByGrantId(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Entra would keep all of them for 90 days; a session that refreshes each second would fill the file. */
+  #forgetOldest(grantId: string | undefined): void {
+    const ofGrant = Object.entries(this.#state.tenant.oidc).filter(
+      ([key, { payload }]) => key.startsWith("RefreshToken:") && payload["grantId"] === grantId,
+    );
+    for (const [key] of ofGrant.slice(0, Math.max(0, ofGrant.length - mostRefreshTokens)))
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a map that is kept as JSON
+      delete this.#state.tenant.oidc[key];
   }
 
   #key(id: string): string {

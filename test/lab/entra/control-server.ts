@@ -2,12 +2,11 @@
 import type { RequestListener } from "node:http";
 
 import type { ApplicationSummary, Commands } from "./control.ts";
-import { permissionOf, wellBehaved } from "./directory.ts";
+import { givePermissions, isDeployer, restorePeople, wellBehaved } from "./directory.ts";
 import { readBody } from "./http.ts";
 import { makeSigningKey } from "./keys.ts";
 import type { Behaviour, Group, Registration, Tenant, User } from "./model.ts";
 import type { RequestLog } from "./request-log.ts";
-import { graphOf } from "./scopes.ts";
 import type { SignInLog } from "./sign-in-log.ts";
 import type { State } from "./state.ts";
 
@@ -38,6 +37,7 @@ const handlers: Handlers = {
   },
   reset: async ({ state, requests, signIns, behaviourChanged }, { directory = false }) => {
     if (directory) await state.startOver();
+    else restorePeople(state.tenant);
     state.tenant.behaviour = structuredClone(wellBehaved);
     requests.clear();
     signIns.clear();
@@ -53,7 +53,7 @@ const handlers: Handlers = {
   signIns: ({ signIns }) => signIns.entries,
   applications: ({ state: { tenant } }) =>
     tenant.registrations
-      .filter(({ application }) => application.displayName !== "deployer")
+      .filter((registration) => !isDeployer(registration))
       .map((registration) => summaryOf(tenant, registration)),
   expireSecret: ({ state: { tenant } }, { keyId }) => {
     const registration = tenant.registrations.find(({ secrets }) =>
@@ -67,16 +67,7 @@ const handlers: Handlers = {
     return null;
   },
   setPermissions: ({ state: { tenant } }, { permissions }) => {
-    const deployer = tenant.registrations.find(({ application }) => application.displayName === "deployer");
-    const principal = tenant.principals.find(
-      ({ servicePrincipal }) => servicePrincipal.appId === deployer?.application.appId,
-    );
-    if (principal === undefined) throw new Error("the tenant has no deployer");
-    const { id } = principal.servicePrincipal;
-    tenant.appRoleAssignments = [
-      ...tenant.appRoleAssignments.filter(({ principalId }) => principalId !== id),
-      ...permissions.map((name) => permissionOf(name, principal, graphOf(tenant))),
-    ];
+    givePermissions(tenant, permissions);
     return null;
   },
   setGroupMembers: ({ state: { tenant } }, { group, users }) => {

@@ -72,8 +72,9 @@ export class EntraControl {
   }
 
   /**
-   * Ends all misbehaviour and forgets the logs; with `directory`, the tenant is as it was at first too, except for
-   * passwords, keys and the deployer's secret, which stay valid.
+   * Ends all misbehaviour, forgets the logs, and puts people, groups and the deployer's permissions back; registrations
+   * stay, and so do revoked sessions. With `directory` they go, too: of the tenant only passwords, keys and the
+   * deployer's secret stay.
    */
   async reset(args: Commands["reset"]["takes"] = {}): Promise<void> {
     await this.#send("reset", args);

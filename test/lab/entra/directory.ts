@@ -48,14 +48,10 @@ export interface Credentials {
   };
 }
 
-/** The people of a tenant that has been made in `directory`. */
-export function readPeople(directory: string): Credentials["users"] {
-  return JSON.parse(readFileSync(join(directory, "users.json"), "utf8")) as Credentials["users"];
-}
-
-/** The deployer of a tenant that has been made in `directory`. */
-export function readDeployer(directory: string): Credentials["deployer"] {
-  return JSON.parse(readFileSync(join(directory, "deployer.json"), "utf8")) as Credentials["deployer"];
+/** The credentials of a tenant that has been made in `directory`. */
+export function readCredentials(directory: string): Credentials {
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(directory, name), "utf8"));
+  return { users: read("users.json"), deployer: read("deployer.json") } as Credentials;
 }
 
 /** Nothing out of the ordinary. */
@@ -135,6 +131,9 @@ const people: readonly Entry[] = [
   },
 ];
 
+/** Changes with what entra.json holds; a file of another format is of no use. */
+export const format = 1;
+
 /** Another tenant, where guests are at home. */
 const elsewhere = "e15e0000-0000-4000-8000-000000000001";
 
@@ -151,7 +150,7 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
   const passwords = new Map<string, string>(people.map(({ key }) => [key, newPassword()]));
   const deployerSecret = newSecretText();
   const graph = graphPrincipal();
-  const keptDeployer = kept?.registrations.find(({ application }) => application.displayName === "deployer");
+  const keptDeployer = kept?.registrations.find(isDeployer);
   const deployer =
     keptDeployer ??
     ({
@@ -166,12 +165,13 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
     owners: [],
   };
   const tenant: Tenant = {
+    format,
     tenantId,
     users: people.map((person) => userOf(person, hash(passwords.get(person.key) ?? ""), kept)),
     groups: groups(),
     registrations: [deployer],
     principals: [graph, principal],
-    appRoleAssignments: leastPermissions.map((name) => permissionOf(name, principal, graph)),
+    appRoleAssignments: [],
     permissionGrants: [],
     policies: [],
     salt: kept?.salt ?? randomBytes(32).toString("base64url"),
@@ -180,6 +180,7 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
     oidc: {},
     behaviour: structuredClone(wellBehaved),
   };
+  givePermissions(tenant, leastPermissions);
   const users = people.map(({ key, note, homeDomain = tenantDomain }) => [
     key,
     { userPrincipalName: `${key}@${homeDomain}`, password: passwords.get(key) ?? "", note },
@@ -198,8 +199,37 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
   };
 }
 
+/** Puts people, groups and the deployer's permissions back to what they were at first. */
+export function restorePeople(tenant: Tenant): void {
+  tenant.groups = groups();
+  for (const user of tenant.users)
+    user.accountEnabled = people.find(({ key }) => key === user.key)?.enabled ?? true;
+  givePermissions(tenant, leastPermissions);
+}
+
+/** Gives the deployer exactly these permissions of Graph. */
+export function givePermissions(tenant: Tenant, permissions: readonly ApplicationPermission[]): void {
+  const principalOf = (matches: (appId: string) => boolean) => {
+    const found = tenant.principals.find(({ servicePrincipal }) => matches(servicePrincipal.appId));
+    if (found === undefined) throw new Error("the tenant's file lacks the deployer, or Microsoft Graph");
+    return found;
+  };
+  const deployer = tenant.registrations.find(isDeployer)?.application.appId;
+  const holder = principalOf((appId) => appId === deployer);
+  const graph = principalOf((appId) => appId === graphAppId);
+  const others = tenant.appRoleAssignments.filter(
+    ({ principalId }) => principalId !== holder.servicePrincipal.id,
+  );
+  tenant.appRoleAssignments = [...others, ...permissions.map((name) => permissionOf(name, holder, graph))];
+}
+
+/** Whether it is the registration of the deployer. */
+export function isDeployer({ application }: Registration): boolean {
+  return application.displayName === "deployer";
+}
+
 /** An application permission of Graph, as it is granted: an assignment of Graph's role. */
-export function permissionOf(
+function permissionOf(
   name: ApplicationPermission,
   { servicePrincipal: holder }: Principal,
   { servicePrincipal: graph }: Principal,

@@ -234,6 +234,8 @@ export interface Behaviour {
 
 /** All of it. */
 export interface Tenant {
+  /** Which version of this file it is. */
+  readonly format: number;
   readonly tenantId: string;
   users: User[];
   groups: Group[];

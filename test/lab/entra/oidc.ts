@@ -14,14 +14,16 @@ import {
   respondWithError,
   type SignInRequest,
 } from "./authorize.ts";
+import { readLoginHint } from "./claims.ts";
 import { errorOf, obstacleOf } from "./conditions.ts";
 import { tenantDomain } from "./directory.ts";
 import { EntraError, errorParameters } from "./errors.ts";
 import { errorPage } from "./login-pages.ts";
 import { Login, loginPath } from "./login.ts";
 import { signOut } from "./logout.ts";
-import { userById } from "./membership.ts";
+import { registrationOf, userById, userBySignInName } from "./membership.ts";
 import { cloudEndpoints, discovery, keySet } from "./metadata.ts";
+import { note } from "./request-log.ts";
 import { readScope } from "./scopes.ts";
 import type { SignInLog } from "./sign-in-log.ts";
 import type { State } from "./state.ts";
@@ -37,7 +39,6 @@ import {
   wishOf,
 } from "./token.ts";
 import { idToken, issuerOf } from "./tokens.ts";
-import { registrationOf } from "./membership.ts";
 
 const days = 24 * 3600;
 
@@ -238,6 +239,8 @@ async function finishTokenRequest({ tenant }: State, ctx: KoaContextWithOIDC): P
     (ctx.state as TokenState).failure = error;
     ctx.status = error.details.status;
   }
+  const application = ctx.oidc.client?.clientId;
+  if (application !== undefined) note(ctx.req, { application });
   if (ctx.status !== 200) answerWithError(tenant, ctx);
 }
 
@@ -277,6 +280,17 @@ function policyOf(state: State) {
         "login_required",
         ({ oidc: { session } }) =>
           session?.accountId === undefined || userById(state.tenant, session.accountId) === undefined,
+      ),
+      new Check(
+        "other_account",
+        "somebody else is meant",
+        "login_required",
+        ({ oidc: { session, params, result } }) => {
+          const hint = params?.["login_hint"];
+          if (typeof hint !== "string" || session?.accountId === undefined || result?.login !== undefined)
+            return false;
+          return userBySignInName(state.tenant, readLoginHint(hint))?.id !== session.accountId;
+        },
       ),
       new Check(
         "max_age",

@@ -12,7 +12,7 @@ import { controlHandler } from "./control-server.ts";
 import type { Outage } from "./model.ts";
 import { answerGraph } from "./graph/graph.ts";
 import { makeLogin } from "./oidc.ts";
-import { RequestLog } from "./request-log.ts";
+import { noted, RequestLog } from "./request-log.ts";
 import { SignInLog } from "./sign-in-log.ts";
 import { State } from "./state.ts";
 
@@ -65,6 +65,7 @@ export async function startEmulator(args: EmulatorArgs): Promise<Emulator> {
         path,
         client,
         status,
+        ...noted(request),
       });
     });
     if (outage(state.tenant.behaviour.outage[host], response)) return;

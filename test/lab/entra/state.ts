@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Credentials, makeTenant } from "./directory.ts";
+import { type Credentials, format, makeTenant } from "./directory.ts";
 import type { Tenant } from "./model.ts";
 
 /** The tenant in memory, and its file. */
@@ -22,7 +22,11 @@ export class State {
   static async open(directory: string): Promise<State> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const file = join(directory, "entra.json");
-    if (existsSync(file)) return new State(file, JSON.parse(await readFile(file, "utf8")) as Tenant);
+    if (existsSync(file)) {
+      const found = JSON.parse(await readFile(file, "utf8")) as Partial<Tenant>;
+      if (found.format === format) return new State(file, found as Tenant);
+      console.error(`${file} is of another version of the emulator; the tenant starts over`);
+    }
     const { tenant, credentials } = await makeTenant();
     await writeCredentials(directory, credentials);
     const state = new State(file, tenant);

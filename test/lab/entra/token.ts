@@ -6,6 +6,7 @@ import { errorOf, obstacleOf } from "./conditions.ts";
 import { type Code, EntraError, errorParameters } from "./errors.ts";
 import { principalOf, registrationOf, roleNames, userById } from "./membership.ts";
 import type { Tenant } from "./model.ts";
+import { note } from "./request-log.ts";
 import { readDefaultScope, readScope, type Wish } from "./scopes.ts";
 import { judgeSecret } from "./secrets.ts";
 import { applicationToken, delegatedToken, idToken } from "./tokens.ts";
@@ -127,6 +128,7 @@ export function answerWithError(tenant: Tenant, ctx: KoaContextWithOIDC): void {
   const { failure } = ctx.state as TokenState;
   const error = failure instanceof EntraError ? failure : translated(tenant, ctx, failure);
   if (error === undefined) return;
+  note(ctx.req, { error: error.code });
   ctx.status = error.details.status;
   ctx.type = "json";
   ctx.body = errorParameters(error);

@@ -121,7 +121,7 @@ export async function applicationToken(
 
 /** The claims of a token that was made for Graph. @throws where it is another's, ended, or no token */
 export async function readGraphToken(tenant: Tenant, token: string): Promise<Claims> {
-  const key = await importJWK(publicJwk(tenant.graphKey), "RS256");
+  const key = await imported(`${tenant.graphKey.kid} public`, publicJwk(tenant.graphKey));
   const { payload } = await jwtVerify(token, key, {
     audience: "https://graph.microsoft.com",
     // The emulator's own clock is what Graph goes by, whatever the issuing half was told to think.
@@ -200,7 +200,16 @@ async function sign(tenant: Tenant, key: SigningKey, claims: Claims, expiresIn: 
       kid: key.kid,
       ...(key === tenant.graphKey ? { nonce: randomUUID() } : {}),
     })
-    .sign(await importJWK(key.privateJwk as JWK, "RS256"));
+    .sign(await imported(key.kid, key.privateJwk));
+}
+
+const keys = new Map<string, ReturnType<typeof importJWK>>();
+
+/** Reading a key costs more than using it. */
+function imported(name: string, key: JWK): ReturnType<typeof importJWK> {
+  const found = keys.get(name) ?? importJWK(key, "RS256");
+  keys.set(name, found);
+  return found;
 }
 
 function currentKey({ signingKeys }: Tenant): SigningKey {

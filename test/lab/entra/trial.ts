@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { certify, makeAuthority } from "../certificates.ts";
 import { EntraControl } from "./control.ts";
-import { type Credentials, readDeployer, readPeople, tenantId } from "./directory.ts";
+import { type Credentials, readCredentials, tenantId } from "./directory.ts";
 import { graphAppId } from "./permissions.ts";
 import { type EmulatorArgs, startEmulator } from "./server.ts";
 import { type Page, type Visit, Visitor } from "./visitor.ts";
@@ -49,8 +49,7 @@ export class Trial {
     this.ca = ca;
     this.directory = args.state;
     this.control = new EntraControl(emulator.controlUrl);
-    this.users = readPeople(args.state);
-    this.deployer = readDeployer(args.state);
+    ({ users: this.users, deployer: this.deployer } = readCredentials(args.state));
   }
 
   /** Starts one. */
@@ -69,9 +68,10 @@ export class Trial {
     return new Trial(same, authority.certificate, emulator);
   }
 
-  /** Ends it and starts it again with the same folder. */
-  async restart(): Promise<void> {
+  /** Ends it and starts it again with the same folder. @param meanwhile - done while nothing runs */
+  async restart(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.#emulator.close();
+    await meanwhile();
     this.#emulator = await startEmulator(this.#args);
   }
 

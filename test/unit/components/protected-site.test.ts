@@ -103,6 +103,20 @@ test("people are sent back to the site's callback only, and groups are assigned 
   });
 });
 
+test("the password of a Redis goes with a site's secrets, where the site's sessions are there", async () => {
+  const { site } = args;
+  const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
+  const sent = async (site: ProtectedSiteArgs["site"]) => {
+    const asked = await deployed(
+      () => new ProtectedSite("wiki", { ...args, site, redisPassword: "SECRET-redis" }),
+    );
+    expect(asked.flatMap(({ inputs }) => clearTexts(inputs)).join("\n")).not.toContain("SECRET");
+    return JSON.stringify(asked.find((it) => it.name === "wiki-edge-1-credentials")?.inputs["stdin"]);
+  };
+  expect(await sent(withRedis)).toContain("OAUTH2_PROXY_REDIS_PASSWORD");
+  expect(await sent(site)).not.toContain("REDIS");
+});
+
 test("roles are part of the registration, and given to groups and users by object ID or by name", async () => {
   const roles = [
     { value: "reader", groups: ["Wiki readers", "7e57ab1e-0000-4000-8000-000000000001"] },

@@ -1,5 +1,5 @@
 /** The emulated Entra misbehaves on command, remembers, and tells no secrets. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -108,6 +108,16 @@ test("memberships change, and the next token tells", async () => {
   expect(await groups()).toBeUndefined();
 });
 
+test("a reset puts people and permissions back, and leaves registrations", async () => {
+  await entra.control.setGroups("ada", []);
+  await entra.control.setEnabled("ada", false);
+  await entra.control.setPermissions([]);
+  await entra.control.reset();
+  const { body } = await entra.graph("GET", `/v1.0/groups/${wikiReaders}/members`);
+  expect(JSON.stringify(body)).toContain("ada@lab.test");
+  expect((await entra.signIn(site, "ada")).get("code")).not.toBeNull();
+});
+
 test("after a roll of keys the new one signs, and the old one is still published", async () => {
   const kid = async () => {
     const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
@@ -129,14 +139,22 @@ test("after a roll of keys the new one signs, and the old one is still published
 test("requests are told of without what they carried", async () => {
   await proved(site);
   const requests = await entra.control.requests();
+  await entra.graph("GET", `/v1.0/groups/${wikiReaders}`);
+  expect((await entra.control.requests()).at(-1)).toMatchObject({
+    host: "graph",
+    application: entra.deployer.clientId,
+  });
   expect(requests.at(-1)).toEqual({
     time: expect.any(String) as string,
     host: "login",
     method: "POST",
     path: `/${entra.deployer.tenantId}/oauth2/v2.0/token`,
     client: "127.0.0.1",
+    application: site.clientId,
     status: 200,
   });
+  await entra.prove(site.clientId, "wrong");
+  expect((await entra.control.requests()).at(-1)).toMatchObject({ status: 401, error: 7000215 });
   expect(JSON.stringify(requests)).not.toContain(site.secret);
 });
 
@@ -166,6 +184,26 @@ test("a restart forgets nothing, and no secret lies in the tenant's file", async
   for (const secret of secrets) expect(text).not.toContain(secret);
   for (const file of await readdir(entra.directory))
     expect((await stat(join(entra.directory, file))).mode & 0o777).toBe(0o600);
+});
+
+test("of many refreshes the newest tokens stay", async () => {
+  const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
+  const first = body["refresh_token"];
+  let newest = first;
+  for (let count = 0; count < 60; count++) newest = (await entra.refresh(site, newest)).body["refresh_token"];
+  expect((await entra.refresh(site, newest)).status).toBe(200);
+  expect((await entra.refresh(site, first)).status).toBe(400);
+});
+
+test("a file of another version makes way for a new tenant", async () => {
+  const other = await Trial.start();
+  try {
+    const { clientId, clientSecret } = other.deployer;
+    await other.restart(() => writeFile(join(other.directory, "entra.json"), '{"users":[]}'));
+    expect((await other.prove(clientId, clientSecret)).status).toBe(400);
+  } finally {
+    await other.close();
+  }
 });
 
 test("a reset of the directory leaves passwords and the deployer's secret valid", async () => {

@@ -1,9 +1,12 @@
 /** What a person meets at the emulated Entra. */
+import { createHash } from "node:crypto";
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { tenantId, wikiReaders } from "../../lab/entra/directory.ts";
 import {
   callback,
+  claimsOf,
   codeOn,
   parametersOf,
   Trial,
@@ -128,6 +131,26 @@ describe("with a session", () => {
     expect(parametersOf(taken).get("code")).not.toBeNull();
   });
 
+  test("a login_hint skips the question for the name, and asks for whoever else is meant", async () => {
+    const visitor = entra.visitor();
+    const hinted = await visitor.open(entra.authorizeUrl(site.clientId, { login_hint: "ada@lab.test" }));
+    expect(hinted.body).toContain('name="passwd"');
+    await visitor.submit(hinted, { passwd: entra.users.ada.password });
+    const same = await visitor.open(entra.authorizeUrl(site.clientId, { login_hint: "ada@lab.test" }));
+    expect(parametersOf(same).get("code")).not.toBeNull();
+    const other = await visitor.open(entra.authorizeUrl(site.clientId, { login_hint: "bob@lab.test" }));
+    const done = await visitor.submit(other, { passwd: entra.users.bob.password });
+    const { body } = await entra.redeem(site, parametersOf(done).get("code"));
+    expect(claimsOf(body["id_token"])["preferred_username"]).toBe("bob@lab.test");
+  });
+
+  test("max_age=0 asks again", async () => {
+    const visitor = entra.visitor();
+    await entra.signIn(site, "ada", {}, visitor);
+    const page = await visitor.open(entra.authorizeUrl(site.clientId, { max_age: "0" }));
+    expect(page.body).toContain('name="loginfmt"');
+  });
+
   test("a sign-out ends it and goes on to a registered address", async () => {
     const visitor = entra.visitor();
     await entra.signIn(site, "ada", {}, visitor);
@@ -148,6 +171,46 @@ describe("with a session", () => {
       );
     expect(page.status).toBe(200);
     expect(page.body).toContain("You signed out");
+  });
+});
+
+describe("other ways to answer", () => {
+  test("a code and an ID token that knows the code come in the fragment", async () => {
+    const implicit = await entra.register({
+      application: {
+        web: { redirectUris: [callback], implicitGrantSettings: { enableIdTokenIssuance: true } },
+      },
+    });
+    const visitor = entra.visitor();
+    const url = entra.authorizeUrl(implicit.clientId, { response_type: "code id_token" });
+    const page = await visitor.signIn(await visitor.open(url), entra.users.ada);
+    expect(new URL(page.url).search).toBe("");
+    const answer = parametersOf(page);
+    const half = createHash("sha256")
+      .update(answer.get("code") ?? "")
+      .digest()
+      .subarray(0, 16);
+    expect(claimsOf(answer.get("id_token"))).toMatchObject({
+      aud: implicit.clientId,
+      nonce: "nonce-1",
+      preferred_username: "ada@lab.test",
+      c_hash: half.toString("base64url"),
+    });
+    expect((await entra.redeem(implicit, answer.get("code"))).status).toBe(200);
+
+    const query = await visitor.open(
+      entra.authorizeUrl(implicit.clientId, { response_type: "id_token", response_mode: "query" }),
+    );
+    expect(parametersOf(query).get("error_description")).toMatch(/^AADSTS70007: /);
+  });
+
+  test("form_post comes as a form that needs no script", async () => {
+    const visitor = entra.visitor();
+    const url = entra.authorizeUrl(site.clientId, { response_mode: "form_post" });
+    const page = await visitor.signIn(await visitor.open(url), entra.users.ada);
+    expect(page.body).toContain(`<form method="post" action="${callback}">`);
+    expect(page.body).toMatch(/<input type="hidden" name="code" value="[^"]+"/);
+    expect(page.body).toContain('<button type="submit">');
   });
 });
 

@@ -35,6 +35,8 @@ const sites = {
         { value: "editor", displayName: "Writes news", users: ["ada@example.com"] },
       ],
       paths: [{ path: "/edit", allowedRoles: ["editor"] }],
+      sessionStore: "redis",
+      redis: { host: "redis.example.com" },
     },
     "intranet",
   ),

@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { domain } from "../../../components/site/checks.ts";
-import { cookieName, signOutPath } from "../../../components/site/names.ts";
+import { cookieName as nameOf, signOutPath } from "../../../components/site/names.ts";
 import { tenantId } from "../../sites.ts";
 
 const domains = fc.domain().filter((name) => domain.safeParse(name).success);
+
+const cookieName = (domain: string) => nameOf({ domain, sessionStore: "cookie" });
 
 test("no two domains share a cookie name, and each is one that Nginx can name a variable after", () => {
   fc.assert(

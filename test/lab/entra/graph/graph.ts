@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { readBody } from "../http.ts";
+import { note } from "../request-log.ts";
 import type { State } from "../state.ts";
 import { readGraphToken } from "../tokens.ts";
 import { applicationRoutes } from "./applications.ts";
@@ -51,6 +52,7 @@ async function answerTo(state: State, request: IncomingMessage): Promise<GraphAn
   const [, version, rest = ""] = /^\/(v1\.0|beta|oidc)(\/.*)$/.exec(url.pathname) ?? [];
   if (version === undefined) throw badRequest("Invalid version.");
   const caller = await callerOf(state, request);
+  note(request, { application: caller.appId });
   const text = await readBody(request);
   const call: GraphCall = {
     state,
