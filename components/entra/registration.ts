@@ -105,16 +105,19 @@ export class Registration extends pulumi.ComponentResource {
         );
       }
     }
-    new azuread.ServicePrincipalDelegatedPermissionGrant(
-      `${name}-consent`,
-      {
-        servicePrincipalObjectId: principal.objectId,
-        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId: graph }, child)
-          .objectId,
-        claimValues: Object.keys(signInPermissions),
-      },
-      child,
-    );
+    const consent = (resourceName: string, clientId: string, claimValues: string[]) =>
+      new azuread.ServicePrincipalDelegatedPermissionGrant(
+        resourceName,
+        {
+          servicePrincipalObjectId: principal.objectId,
+          resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId }, child).objectId,
+          claimValues,
+        },
+        child,
+      );
+    consent(`${name}-consent`, graph, Object.keys(signInPermissions));
+    const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
+    if (api !== undefined && scope !== undefined) consent(`${name}-consent-api`, api, [scope]);
 
     // One resource for each generation, so that the old secret lives beside the new one for as long as it is listed.
     const secrets = site.clientSecrets.map(

@@ -27,6 +27,7 @@ export function nginxSite(site: Site): string {
     ...sessionCookies(site).maps,
     accessLogFormat(site),
     ...misspeltPaths(site),
+    ...returnTo(site),
     httpServer(site),
     httpsServer(site),
   ]);
@@ -106,6 +107,32 @@ function upstreams(site: Site): Directive[] {
 
 function backend(site: Site): string {
   return `backend_${site.domain}`;
+}
+
+function returnToVariable(site: Site): string {
+  return `$protected_sites_return_to_${identifier(site.domain)}`;
+}
+
+/**
+ * Where a browser goes after the sign-in, always with GET. A form that was sent when the session had ended leads back
+ * to the page that it was on, if the browser says which; its address may not answer to GET.
+ */
+function returnTo(site: Site): Item[] {
+  const own = site.domain.replaceAll(".", "\\.");
+  return [
+    // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
+    comment("After a sign-in: back to where the browser was."),
+    block(
+      ["map", expr("$request $http_referer"), expr(returnToVariable(site))],
+      [
+        ["default", expr(`https://${site.domain}$request_uri`)],
+        [
+          expr(`~^(?!GET |HEAD )[A-Z]+ [^ ]+ [^ ]+ https://${own}(?<protected_sites_page>/[!-~]*)$`),
+          expr(`https://${site.domain}$protected_sites_page`),
+        ],
+      ],
+    ),
+  ];
 }
 
 /** How a site's session cookies reach the browser. */
@@ -344,7 +371,7 @@ function httpsServer(site: Site): Directive {
             ? [...onEveryAnswer, ...sessionCookies(site).voided]
             : []),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
-          ...toOauth2Proxy(site, expr(`https://${site.domain}$request_uri`)),
+          ...toOauth2Proxy(site, expr(returnToVariable(site))),
           ...withoutBody,
           ["proxy_method", "GET"],
           ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],

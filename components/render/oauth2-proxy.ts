@@ -35,10 +35,11 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     redirect_url: redirectUrl(site.domain),
     client_secret_file: at.clientSecret,
     // Set, because the default asks for "groups" once allowed_groups is used, which Entra refuses (AADSTS650053).
-    scope: "openid profile email offline_access",
+    scope: ["openid profile email offline_access", site.accessTokenScope].filter(Boolean).join(" "),
     code_challenge_method: "S256",
     insecure_oidc_skip_nonce: false,
     oidc_email_claim: "preferred_username",
+    // Entra's endpoint for it refuses a token that is not for Graph.
     skip_claims_from_profile_url: true,
     skip_provider_button: true,
 

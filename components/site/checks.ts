@@ -114,6 +114,12 @@ export const path = text(
 /** A line of text for people. */
 export const sentence = text(/^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/, "a reason of 3 to 200 characters");
 
+/** A delegated permission of an API of one's own. */
+export const apiScope = text(
+  /^api:\/\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/[\w.-]{1,120}$/,
+  'an API\'s client ID and its scope like "api://7e57ab1e-0000-4000-8000-00000000000a/read"',
+);
+
 /** Yes or no. */
 export const flag = z.boolean({ error: expected("true or false") });
 

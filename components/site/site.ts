@@ -55,6 +55,11 @@ export interface SiteArgs {
    */
   identityHeaders?: string[];
   /**
+   * What the access token is for: a delegated permission of an API of one's own, as in
+   * `api://<the API's client ID>/read`. @default Microsoft Graph, with the permissions of a sign-in
+   */
+  accessTokenScope?: string;
+  /**
    * Where sessions live. `cookie`: whole in the browser, split where it is large. `minimal`: in the browser without
    * tokens, small, and never renewed. `redis`: on a server that all hosts share; a sign-out ends the session there.
    * @default cookie
@@ -112,6 +117,7 @@ export interface Site {
   readonly open: readonly OpenPath[];
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
+  readonly accessTokenScope?: string | undefined;
   readonly sessionStore: SessionStore;
   readonly redis?: Redis | undefined;
   readonly cookieExpire: string;
@@ -163,6 +169,7 @@ export const siteSchema = z.strictObject(
         identities.join(", "),
       )
       .optional(),
+    accessTokenScope: checks.apiScope.optional(),
     sessionStore: sessionStoreSchema.default("cookie"),
     redis: redisSchema.optional(),
     cookieExpire: checks.duration.optional(),
@@ -252,6 +259,12 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     );
   }
   found.push(...gateContradictions(args), ...pathContradictions(args));
+  if (
+    args.accessTokenScope !== undefined &&
+    !(Array.isArray(args.identityHeaders) && args.identityHeaders.includes("accessToken"))
+  ) {
+    found.push("accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders");
+  }
   found.push(...sessionContradictions(args));
   const defaults = sessionDefaults(args.sessionStore === "minimal" ? "minimal" : "cookie");
   const { cookieExpire = defaults.cookieExpire, cookieRefresh = defaults.cookieRefresh } = args;

@@ -117,6 +117,19 @@ test("the password of a Redis goes with a site's secrets, where the site's sessi
   expect(await sent(site)).not.toContain("REDIS");
 });
 
+test("the stack consents for everybody, to the sign-in and to the API that the site speaks to", async () => {
+  const site = {
+    ...args.site,
+    identityHeaders: ["user", "accessToken"],
+    accessTokenScope: "api://7e57ab1e-0000-4000-8000-00000000000a/read",
+  };
+  const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
+  const grants = asked
+    .filter((it) => it.type.endsWith("PermissionGrant"))
+    .map(({ inputs }) => inputs["claimValues"]);
+  expect(new Set(grants)).toEqual(new Set([["openid", "profile", "email", "offline_access"], ["read"]]));
+});
+
 test("roles are part of the registration, and given to groups and users by object ID or by name", async () => {
   const roles = [
     { value: "reader", groups: ["Wiki readers", "7e57ab1e-0000-4000-8000-000000000001"] },

@@ -58,9 +58,12 @@ const overwritten = [
   "Connection",
 ];
 
-/** Variables that a header may be made of. None of them repeats what a client says of itself. */
+/**
+ * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
+ * always one of the site.
+ */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|oauth2_[a-z_]+)$/;
+  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to_\w+|oauth2_[a-z_]+)$/;
 
 /** What a location outside the sign-in may be open for, by what stands behind `location`. */
 const openByDesign: Readonly<Record<string, readonly string[]>> = {

@@ -75,6 +75,16 @@ describe("refused", () => {
       'roles.0.value must be the name of a role like "reader", got "reader,admin"',
     ],
     [
+      "a token for an API that nobody gets",
+      { accessTokenScope: "api://7e57ab1e-0000-4000-8000-00000000000a/read" },
+      "accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders",
+    ],
+    [
+      "an API that Entra would have to be asked about",
+      { accessTokenScope: "api://wiki/read", identityHeaders: ["accessToken"] },
+      "accessTokenScope must be an API's client ID and its scope like \"api://",
+    ],
+    [
       "a misspelt key",
       { roles: [{ ...reader, usres: [] }] },
       '"roles.0.usres" is not a known key; did you mean "users"?',
