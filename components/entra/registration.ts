@@ -119,6 +119,28 @@ export class Registration extends pulumi.ComponentResource {
     const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
     if (api !== undefined && scope !== undefined) consent(`${name}-consent-api`, api, [scope]);
 
+    if (site.conditionalAccess !== undefined) {
+      const { mfa, signInFrequencyHours, state, excludedGroups } = site.conditionalAccess;
+      new azuread.ConditionalAccessPolicy(
+        `${name}-conditional-access`,
+        {
+          displayName: displayName(site.domain),
+          state: state === "enabled" ? "enabled" : "enabledForReportingButNotEnforced",
+          conditions: {
+            clientAppTypes: ["all"],
+            applications: { includedApplications: [application.clientId] },
+            users: { includedUsers: ["All"], excludedGroups: [...excludedGroups] },
+          },
+          ...(mfa ? { grantControls: { operator: "OR", builtInControls: ["mfa"] } } : {}),
+          ...(signInFrequencyHours === undefined
+            ? {}
+            : { sessionControls: { signInFrequency: signInFrequencyHours, signInFrequencyPeriod: "hours" } }),
+        },
+        // Entra takes policies only for applications that the tenant has.
+        { ...child, dependsOn: [principal] },
+      );
+    }
+
     // One resource for each generation, so that the old secret lives beside the new one for as long as it is listed.
     const secrets = site.clientSecrets.map(
       ({ generation, endDate }) =>

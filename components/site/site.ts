@@ -2,6 +2,12 @@
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
+import {
+  type ConditionalAccess,
+  type ConditionalAccessArgs,
+  conditionalAccessContradictions,
+  conditionalAccessSchema,
+} from "./conditional-access.ts";
 import { ConfigError } from "./errors.ts";
 import {
   type OpenPath,
@@ -46,6 +52,8 @@ export interface SiteArgs {
   paths?: PathRuleArgs[];
   /** Parts of the site that everybody may reach without signing in. @default none */
   open?: OpenPathArgs[];
+  /** What Entra asks for at the sign-in beyond a password. @default what the tenant asks for anyway */
+  conditionalAccess?: ConditionalAccessArgs;
   /** Loopback port of the instance's metrics. @default `port` + 10000 */
   metricsPort?: number;
   /**
@@ -115,6 +123,7 @@ export interface Site {
   readonly allowedGroups: readonly string[];
   readonly paths: readonly PathRule[];
   readonly open: readonly OpenPath[];
+  readonly conditionalAccess?: ConditionalAccess | undefined;
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
   readonly accessTokenScope?: string | undefined;
@@ -162,6 +171,7 @@ export const siteSchema = z.strictObject(
     allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
     paths: checks.listOf(pathRuleSchema, "rules for paths").default([]),
     open: checks.listOf(openPathSchema, "open paths").default([]),
+    conditionalAccess: conditionalAccessSchema.optional(),
     metricsPort: checks.wholeNumber(1024, 65535).optional(),
     identityHeaders: checks
       .listOf(
@@ -275,6 +285,10 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   ) {
     found.push(`cookieRefresh must be shorter than cookieExpire (${cookieExpire}), got "${cookieRefresh}"`);
   }
+  const never = args.sessionStore === "minimal" && typeof cookieExpire === "string";
+  found.push(
+    ...conditionalAccessContradictions(args.conditionalAccess, never ? seconds(cookieExpire) : undefined),
+  );
   return found;
 }
 

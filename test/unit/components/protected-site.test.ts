@@ -130,6 +130,28 @@ test("the stack consents for everybody, to the sign-in and to the API that the s
   expect(new Set(grants)).toEqual(new Set([["openid", "profile", "email", "offline_access"], ["read"]]));
 });
 
+test("a conditional access policy is for the site alone, and only reports unless it says otherwise", async () => {
+  const policyOf = async (conditionalAccess: NonNullable<ProtectedSiteArgs["site"]["conditionalAccess"]>) => {
+    const site = { ...args.site, conditionalAccess };
+    const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
+    return asked.find((it) => it.type.endsWith(":ConditionalAccessPolicy"))?.inputs;
+  };
+  expect(await policyOf({})).toMatchObject({
+    state: "enabledForReportingButNotEnforced",
+    conditions: {
+      applications: { includedApplications: ["client-id-from-entra"] },
+      users: { includedUsers: ["All"] },
+    },
+    grantControls: { operator: "OR", builtInControls: ["mfa"] },
+  });
+  const frequent = await policyOf({ mfa: false, signInFrequencyHours: 4, state: "enabled" });
+  expect(frequent).toMatchObject({
+    state: "enabled",
+    sessionControls: { signInFrequency: 4, signInFrequencyPeriod: "hours" },
+  });
+  expect(frequent).not.toHaveProperty("grantControls");
+});
+
 test("roles are part of the registration, and given to groups and users by object ID or by name", async () => {
   const roles = [
     { value: "reader", groups: ["Wiki readers", "7e57ab1e-0000-4000-8000-000000000001"] },

@@ -47,6 +47,16 @@ describe("refused", () => {
       "cookieRefresh cannot be kept with sessionStore minimal",
     ],
     [
+      "a policy that asks for nothing",
+      { conditionalAccess: { mfa: false } },
+      "conditionalAccess asks for nothing; give mfa: true or signInFrequencyHours",
+    ],
+    [
+      "a sign-in frequency that the session does not keep",
+      { sessionStore: "minimal", conditionalAccess: { signInFrequencyHours: 4 } },
+      'conditionalAccess.signInFrequencyHours 4 is not kept by a session that is never renewed; set cookieExpire to "4h"',
+    ],
+    [
       "a token out of a minimal session",
       { sessionStore: "minimal", identityHeaders: ["accessToken"] },
       "identityHeaders cannot tell accessToken with sessionStore minimal",

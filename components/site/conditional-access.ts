@@ -1,0 +1,62 @@
+/** What Entra asks for at a site's sign-in beyond a password. */
+import { z } from "zod";
+
+import * as checks from "./checks.ts";
+
+/** A conditional access policy for the site's registration. Needs Entra ID P1, and security defaults off. */
+export interface ConditionalAccessArgs {
+  /** Whether a second factor is asked for. @default true */
+  mfa?: boolean;
+  /** Hours after which people sign in anew, 1 to 720. @default as the tenant has it */
+  signInFrequencyHours?: number;
+  /** `reportOnly`: Entra only records what it would have done; `enabled`: it does it. @default reportOnly */
+  state?: string;
+  /** Object IDs of groups that the policy is not for, such as that of the emergency accounts. @default none */
+  excludedGroups?: string[];
+}
+
+/** A checked {@link ConditionalAccessArgs}. */
+export interface ConditionalAccess {
+  readonly mfa: boolean;
+  readonly signInFrequencyHours?: number | undefined;
+  readonly state: "reportOnly" | "enabled";
+  readonly excludedGroups: readonly string[];
+}
+
+/** The shape of {@link ConditionalAccessArgs}. */
+export const conditionalAccessSchema = z.strictObject(
+  {
+    mfa: checks.flag.default(true),
+    signInFrequencyHours: checks.wholeNumber(1, 720).optional(),
+    state: z
+      .enum(["reportOnly", "enabled"], { error: checks.expected("reportOnly or enabled") })
+      .default("reportOnly"),
+    excludedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+  },
+  {
+    error: checks.expected("a conditional access policy (mfa, signInFrequencyHours, state, excludedGroups)"),
+  },
+);
+
+/**
+ * Rules that need more than one setting of the site. Takes what is there, also where other settings are wrong.
+ * @param sessionSeconds how long a session lasts that is never renewed at Entra; undefined where it is renewed
+ */
+export function conditionalAccessContradictions(
+  given: unknown,
+  sessionSeconds: number | undefined,
+): string[] {
+  const policy = conditionalAccessSchema.safeParse(given).data;
+  if (policy === undefined) return [];
+  const { mfa, signInFrequencyHours } = policy;
+  if (!mfa && signInFrequencyHours === undefined)
+    return ["conditionalAccess asks for nothing; give mfa: true or signInFrequencyHours"];
+  if (signInFrequencyHours !== undefined && sessionSeconds !== undefined) {
+    if (sessionSeconds > signInFrequencyHours * 3600) {
+      return [
+        `conditionalAccess.signInFrequencyHours ${signInFrequencyHours} is not kept by a session that is never renewed; set cookieExpire to "${signInFrequencyHours}h" or less`,
+      ];
+    }
+  }
+  return [];
+}
