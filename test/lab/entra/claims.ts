@@ -7,7 +7,7 @@ import type { ApplicationObject, OptionalClaim, Principal, Tenant, User } from "
 type Claims = Record<string, unknown>;
 
 /** Of how many groups a token tells at most; above that it tells where to ask. */
-export const groupLimit = 200;
+const groupLimit = 200;
 
 /** For whom, and about whom. */
 export interface Subject {
@@ -114,7 +114,7 @@ function optionalClaims(
 }
 
 /** The `login_hint` claim, which at the sign-out names the account that goes. */
-export function loginHint({ id, signInName }: User): string {
+function loginHint({ id, signInName }: User): string {
   return `O.${Buffer.from(`${id} ${signInName}`).toString("base64url")}`;
 }
 

@@ -24,7 +24,9 @@ export class State {
     const file = join(directory, "entra.json");
     if (existsSync(file)) {
       const found = JSON.parse(await readFile(file, "utf8")) as Partial<Tenant>;
-      if (found.format === format) return new State(file, found as Tenant);
+      // The first files told no format.
+      const { format: of = found.salt === undefined ? 0 : 1 } = found;
+      if (of === format) return new State(file, { ...(found as Tenant), format });
       console.error(`${file} is of another version of the emulator; the tenant starts over`);
     }
     const { tenant, credentials } = await makeTenant();

@@ -227,11 +227,7 @@ export const applicationRoutes: readonly Route[] = [
 ];
 
 /** An application as Graph shows it. */
-export function shown({
-  application,
-  secrets,
-  deletedDateTime,
-}: Registration): Readonly<Record<string, unknown>> {
+function shown({ application, secrets, deletedDateTime }: Registration): Readonly<Record<string, unknown>> {
   return {
     ...application,
     passwordCredentials: secrets.map(credential),
