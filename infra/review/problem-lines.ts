@@ -1,0 +1,72 @@
+/** On which line of an environment's file a mistake is. */
+import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
+
+import type { Problem } from "../../components/site/errors.ts";
+
+const prefix = "protected-sites:";
+
+/**
+ * The number of the line, 1 and up, of the deepest setting that the problem speaks of; a setting that is missing has
+ * the line of what it is missing from.
+ * @param document nothing where the text is no YAML; the problem then names the line itself
+ */
+export function lineOf(problem: Problem, text: string, document: Document | undefined): number {
+  const said = /^line (\d+)$/.exec(problem.where)?.[1];
+  if (said !== undefined) return Number(said);
+  if (document === undefined) return 1;
+  return lineAt(text, document, pathOf(problem));
+}
+
+/** The line of the deepest part of a path that the document has. */
+export function lineAt(text: string, document: Document, path: readonly (string | number)[]): number {
+  let offset = 0;
+  let node: unknown = document.contents;
+  for (const key of path) {
+    const next = childOf(node, key, document);
+    if (next === undefined) break;
+    offset = next.offset;
+    node = next.node;
+  }
+  return text.slice(0, offset).split("\n").length;
+}
+
+function childOf(
+  node: unknown,
+  key: string | number,
+  document: Document,
+): { readonly offset: number; readonly node: unknown } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+    const at = pair === undefined ? undefined : startOf(pair.key);
+    return at === undefined ? undefined : { offset: at, node: pair?.value };
+  }
+  if (isSeq(node)) {
+    const index = typeof key === "number" ? key : nameAt(node.items, key, document);
+    const at = startOf(node.items[index]);
+    return at === undefined ? undefined : { offset: at, node: node.items[index] };
+  }
+  return undefined;
+}
+
+/** An entry of a list by its number, or by its `name`. */
+function nameAt(items: readonly unknown[], key: string, document: Document): number {
+  if (/^\d+$/.test(key)) return Number(key);
+  return items.findIndex((item) => isMap(item) && item.toJS(document).name === key);
+}
+
+function startOf(node: unknown): number | undefined {
+  return (node as Node | undefined)?.range?.[0];
+}
+
+/** The path of what a problem speaks of, read from its words; see `placeIn` in infra/environment.ts. */
+function pathOf({ where, what }: Problem): (string | number)[] {
+  const site = /^site "(.*)"$/.exec(where)?.[1];
+  const host = /^host "(.*)"$/.exec(where)?.[1];
+  const place = /^host (\d+) of the list$/.exec(where)?.[1];
+  const setting = (/^"(.+?)" is not a known key/.exec(what)?.[1] ?? what.split(" ")[0] ?? "").split(".");
+  if (site !== undefined) return ["config", `${prefix}sites`, site, ...setting];
+  if (host !== undefined) return ["config", `${prefix}hosts`, host, ...setting];
+  if (place !== undefined) return ["config", `${prefix}hosts`, Number(place) - 1, ...setting];
+  const [first = "", ...rest] = setting;
+  return ["config", first.startsWith(prefix) ? first : prefix + first, ...rest];
+}

@@ -1,0 +1,97 @@
+/**
+ * What one commit makes of its environments: `node infra/review/rendering.ts [--stacks FOLDER] [NAME…]` prints it as
+ * JSON. The review runs this file of each commit with that commit's own code, so that a change of the code shows too.
+ */
+import { readFileSync } from "node:fs";
+
+import { sharedNginx } from "../../components/render/shared-nginx.ts";
+import { siteFiles } from "../../components/render/site-files.ts";
+import { ConfigError } from "../../components/site/errors.ts";
+import type { Environment } from "../environment.ts";
+import { environmentOf, readStackFile, type StackFile, stacks, stacksFolder } from "../stack-file.ts";
+import { lineOf } from "./problem-lines.ts";
+
+/** One file as hosts get it. */
+export interface RenderedFile {
+  readonly name: string;
+  /** Where another program looks for it. */
+  readonly link?: string;
+  readonly text: string;
+}
+
+/** A mistake in an environment's file, and the line on which it is. */
+export interface LocatedProblem {
+  readonly line: number;
+  readonly where: string;
+  readonly what: string;
+}
+
+/** One environment of a commit. */
+export interface RenderedStack {
+  /** The text of its file. */
+  readonly text: string;
+  /** What is wrong with the file; with any of it, nothing below is there. */
+  readonly problems: readonly LocatedProblem[];
+  readonly environment?: Environment;
+  /** What every host gets once. */
+  readonly hostFiles?: readonly RenderedFile[];
+  /** What every host gets of a site, by the site's name. */
+  readonly siteFiles?: Readonly<Record<string, readonly RenderedFile[]>>;
+}
+
+/** All environments of a commit by their names. */
+export type Rendering = Readonly<Record<string, RenderedStack>>;
+
+/** Renders environments; all of the folder's where none is named. One that has no file is left out. */
+export function rendering(folder: string, names: readonly string[]): Rendering {
+  const present = stacks(folder);
+  const wanted = names.length === 0 ? present : present.filter((name) => names.includes(name));
+  return Object.fromEntries(wanted.map((name) => [name, renderedStack(name, folder)]));
+}
+
+function renderedStack(name: string, folder: string): RenderedStack {
+  const text = readFileSync(`${folder}/Pulumi.${name}.yaml`, "utf8");
+  let file: StackFile | undefined;
+  try {
+    file = readStackFile(name, folder);
+    return { text, problems: [], ...renderedEnvironment(environmentOf(file)) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const document = file?.document;
+    return {
+      text,
+      problems: error.problems.map((problem) => ({ ...problem, line: lineOf(problem, text, document) })),
+    };
+  }
+}
+
+/** Everything that hosts get in the clear. */
+export function renderedEnvironment(environment: Environment): Omit<RenderedStack, "text" | "problems"> {
+  const { tenantId, allowVulnerableOauth2Proxy } = environment;
+  const pushProgram = new URL("../../components/host/protected-sites.py", import.meta.url);
+  return {
+    environment,
+    hostFiles: [
+      {
+        name: "protected-sites.conf",
+        link: "/etc/nginx/conf.d/protected-sites.conf",
+        text: sharedNginx(),
+      },
+      {
+        name: "protected-sites",
+        link: "/usr/local/sbin/protected-sites",
+        text: readFileSync(pushProgram, "utf8"),
+      },
+    ],
+    siteFiles: Object.fromEntries(
+      environment.sites.map((site) => [site.name, siteFiles(site, { tenantId, allowVulnerableOauth2Proxy })]),
+    ),
+  };
+}
+
+if (import.meta.main) {
+  const [first, second, ...others] = process.argv.slice(2);
+  const given = first === "--stacks";
+  const names = [...(given ? [] : [first, second]), ...others].filter((name) => name !== undefined);
+  process.stdout.write(JSON.stringify(rendering(given && second !== undefined ? second : stacksFolder, names)));
+}
