@@ -93,5 +93,7 @@ if (import.meta.main) {
   const [first, second, ...others] = process.argv.slice(2);
   const given = first === "--stacks";
   const names = [...(given ? [] : [first, second]), ...others].filter((name) => name !== undefined);
-  process.stdout.write(JSON.stringify(rendering(given && second !== undefined ? second : stacksFolder, names)));
+  process.stdout.write(
+    JSON.stringify(rendering(given && second !== undefined ? second : stacksFolder, names)),
+  );
 }

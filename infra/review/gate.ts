@@ -1,0 +1,473 @@
+/**
+ * What stands between a request and a site's content, read from the files as hosts get them: not from the model, so
+ * that a change of the renderers shows as much as one of the configuration. What it does not know it refuses to judge.
+ */
+import { parse } from "smol-toml";
+
+import { type ReadDirective, readNginx } from "./nginx-text.ts";
+import { CannotJudge, expand, regularExpression, type Variables, variablesOf } from "./nginx-variables.ts";
+
+/** A request from elsewhere, as a client writes it. */
+export interface AskedRequest {
+  readonly scheme: "http" | "https";
+  readonly method: string;
+  /** Path and query, as in `/a%20b?c=d`. */
+  readonly target: string;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Whom oauth2-proxy lets pass. */
+export interface Needs {
+  /** One of these ends the user's UPN; `*` is any. */
+  readonly emailDomains: readonly string[];
+  /** Of each list, the user is in at least one. */
+  readonly groups: readonly (readonly string[])[];
+}
+
+/** A line of a file that hosts get. */
+export interface Place {
+  readonly file: "nginx.conf" | "oauth2-proxy.cfg";
+  readonly line: number;
+  readonly text: string;
+}
+
+/** What happens with a request. */
+export interface Gate {
+  /** Where it ends: content of the site, the sign-in's own pages, or an answer of Nginx's. */
+  readonly to:
+    | { readonly kind: "content"; readonly what: string }
+    | { readonly kind: "sign-in"; readonly what: string }
+    | { readonly kind: "answer"; readonly status: number; readonly location?: string };
+  /** Who gets there; nothing where anybody does. */
+  readonly needs?: Needs;
+  /** Where those go who are not signed in, or may not. */
+  readonly otherwise?: Gate["to"];
+  /** The lines that decide, the most telling one first. */
+  readonly places: readonly Place[];
+  /** The location, and what it passes on: for {@link SiteReading.headersFor}. */
+  readonly location?: ReadDirective;
+}
+
+/** The files of a site that decide about access. */
+export interface SiteTexts {
+  readonly domain: string;
+  readonly nginx: string;
+  readonly oauth2Proxy: string;
+  /** What all sites of a host share. */
+  readonly shared: string;
+}
+
+/** Directives that neither open nor close anything, nor send a request elsewhere. */
+const neutral =
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|internal|set|if|return|location|auth_request|error_page|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages|satisfy)$/;
+
+/** Settings of oauth2-proxy that let requests through without the gate that is read here. */
+const opensOauth2Proxy =
+  /^(?:skip_auth_\w+|skip_jwt_bearer_tokens|extra_jwt_issuers|trusted_ips|htpasswd_\w+|authenticated_emails_file|api_routes|allowed_roles|bearer_token_login_fallback|ping_user_agent|gcp_healthchecks|force_json_errors)$/;
+
+/** One site's files, read. */
+export class SiteReading {
+  readonly domain: string;
+  readonly #servers: readonly ReadDirective[];
+  readonly #blocks: readonly ReadDirective[];
+  readonly #upstreams: ReadonlyMap<string, readonly string[]>;
+  readonly #nginxLines: readonly string[];
+  readonly #cfgLines: readonly string[];
+  readonly #cfg: Readonly<Record<string, unknown>>;
+  readonly #ownPort: string | undefined;
+
+  /** @throws CannotJudge where a file holds what this reading does not know */
+  constructor({ domain, nginx, oauth2Proxy, shared }: SiteTexts) {
+    this.domain = domain;
+    const top = readNginx(nginx);
+    this.#servers = top.filter(({ name }) => name === "server");
+    this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
+    this.#upstreams = new Map(
+      top
+        .filter(({ name }) => name === "upstream")
+        .map(({ args, body = [] }) => [
+          args[0] ?? "",
+          body.filter(({ name }) => name === "server").map((it) => it.args[0] ?? ""),
+        ]),
+    );
+    this.#nginxLines = nginx.split("\n");
+    this.#cfgLines = oauth2Proxy.split("\n");
+    this.#cfg = parse(oauth2Proxy);
+    this.#ownPort = [...this.#upstreams].find(([name]) => name.startsWith("oauth2-proxy_"))?.[0];
+    const known = ["upstream", "map", "geo", "server"];
+    for (const directive of top) {
+      if (!known.includes(directive.name) && !neutral.test(directive.name)) throw unknown(directive);
+    }
+    for (const server of this.#servers) checkBody(server);
+    for (const key of Object.keys(this.#cfg).filter((it) => opensOauth2Proxy.test(it))) {
+      const value = this.#cfg[key];
+      if (value === false || (Array.isArray(value) && value.length === 0)) continue;
+      throw new CannotJudge(`oauth2-proxy.cfg line ${this.#cfgLine(key)}: ${key} opens other ways in`);
+    }
+  }
+
+  /** Every location of the site: its modifier (`=`, `^~`, `~`, `~*` or none) and what it matches. */
+  locations(): { readonly modifier: string; readonly match: string }[] {
+    return this.#servers.flatMap((server) => this.#locationsOf(server).map(modifierOf));
+  }
+
+  /** Values of `map` that look at the request's path or method: other places where a decision can hide. */
+  mapKeys(variable: RegExp): string[] {
+    return this.#blocks
+      .filter(({ args }) => variable.test(args[0] ?? ""))
+      .flatMap(({ body = [] }) => body.map(({ name }) => name));
+  }
+
+  /** @throws CannotJudge where the request meets what this reading does not know */
+  gate(request: AskedRequest): Gate {
+    const server = this.#serverFor(request.scheme);
+    if (server === undefined) return { to: { kind: "answer", status: 444 }, places: [] };
+    const path = normalized(request.target);
+    if (path === undefined) return { to: { kind: "answer", status: 400 }, places: [] };
+    return this.#at(path, server, request, false, 0);
+  }
+
+  /** What a backend gets as request headers; `value` gives the variables of the user and the connection. */
+  headersFor(
+    gate: Gate,
+    request: AskedRequest,
+    value: Variables,
+  ): (readonly [name: string, value: string])[] {
+    const server = this.#serverFor(request.scheme);
+    if (server === undefined || gate.location?.body === undefined) return [];
+    const own = gate.location.body.filter(({ name }) => name === "proxy_set_header");
+    const inForce =
+      own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "proxy_set_header");
+    const answers = [...(server.body ?? []), ...gate.location.body].filter(
+      ({ name }) => name === "auth_request_set",
+    );
+    const set = new Map(answers.map(({ args }) => [(args[0] ?? "").slice(1), args[1] ?? ""]));
+    const variables: Variables = variablesOf(this.#blocks, (name) => {
+      const answer = set.get(name);
+      if (answer !== undefined) return expand(answer, variables);
+      return value(name) ?? this.#requestVariable(name, request);
+    });
+    return inForce.map(({ args }) => [args[0] ?? "", expand(args[1] ?? "", variables)] as const);
+  }
+
+  #serverFor(scheme: "http" | "https"): ReadDirective | undefined {
+    const port = scheme === "https" ? "443" : "80";
+    return this.#servers.find(
+      ({ body = [] }) =>
+        body.some(({ name, args }) => name === "listen" && (args[0] ?? "").replace(/^.*:/, "") === port) &&
+        body.some(({ name, args }) => name === "server_name" && args.includes(this.domain)),
+    );
+  }
+
+  #at(path: string, server: ReadDirective, request: AskedRequest, internal: boolean, depth: number): Gate {
+    if (depth > 3) throw new CannotJudge(`nginx.conf line ${server.line}: error pages lead in a circle`);
+    const variables = variablesOf(this.#blocks, (name) => this.#requestVariable(name, request, path));
+    const early = this.#rewrite(server.body ?? [], variables);
+    if (early !== undefined) return early;
+
+    const location = this.#locationFor(path, server);
+    const body = location?.body ?? [];
+    const here = location ?? server;
+    if (!internal && body.some(({ name }) => name === "internal")) {
+      return { to: { kind: "answer", status: 404 }, places: [this.#place(here)] };
+    }
+    const answer = this.#rewrite(body, variables);
+    if (answer !== undefined) {
+      return { ...answer, places: [...answer.places, this.#place(here)] };
+    }
+    const refused = this.#limitExcept(body, request);
+    if (refused !== undefined) return refused;
+
+    const content: Gate = {
+      to: this.#content(body, server, variables, path),
+      places: [this.#place(here)],
+      ...(location === undefined ? {} : { location }),
+    };
+    const auth = this.#inForce("auth_request", body, server);
+    if (auth === undefined || auth.args[0] === "off") {
+      return { ...content, places: [...(auth === undefined ? [] : [this.#place(auth)]), ...content.places] };
+    }
+    const gate = this.#askedFor(auth, server, request, path);
+    const otherwise = this.#errorPage(401, body, server, request, depth);
+    if (otherwise?.to.kind === "content")
+      return { ...content, places: [...otherwise.places, ...content.places] };
+    return {
+      ...content,
+      needs: gate.needs,
+      otherwise: otherwise?.to ?? { kind: "answer", status: 401 },
+      places: [...gate.places, this.#place(auth), ...content.places],
+    };
+  }
+
+  /** What the subrequest of `auth_request` asks of oauth2-proxy. */
+  #askedFor(auth: ReadDirective, server: ReadDirective, request: AskedRequest, path: string) {
+    const variables = variablesOf(this.#blocks, (name) => this.#requestVariable(name, request, path));
+    const target = auth.args[0] ?? "";
+    const location = this.#locationFor(target.split("?")[0] ?? "", server);
+    const pass = location?.body?.find(({ name }) => name === "proxy_pass");
+    if (location === undefined || pass === undefined) {
+      throw new CannotJudge(
+        `nginx.conf line ${auth.line}: ${target} is not a location that asks oauth2-proxy`,
+      );
+    }
+    const url = new URL(expand(pass.args[0] ?? "", variables));
+    if (url.hostname !== this.#ownPort || url.pathname !== "/oauth2/auth") {
+      throw new CannotJudge(`nginx.conf line ${pass.line}: ${url.href} is not the site's oauth2-proxy`);
+    }
+    const groups: (readonly string[])[] = [];
+    const places: Place[] = [];
+    for (const [key, value] of url.searchParams) {
+      if (key !== "allowed_groups") {
+        throw new CannotJudge(
+          `nginx.conf line ${pass.line}: ${key} is a rule that this review does not read`,
+        );
+      }
+      const any = value.split(",").filter((it) => it !== "");
+      // An empty rule is none, https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints
+      if (any.length > 0) {
+        groups.push(any);
+        places.push(this.#place(pass));
+      }
+    }
+    const everywhere = strings(this.#cfg["allowed_groups"]);
+    if (everywhere.length > 0) {
+      groups.push(everywhere);
+      places.push(this.#cfgPlace("allowed_groups"));
+    }
+    places.push(this.#cfgPlace("email_domains"));
+    return { needs: { emailDomains: strings(this.#cfg["email_domains"]), groups }, places };
+  }
+
+  #rewrite(body: readonly ReadDirective[], variables: Variables): Gate | undefined {
+    for (const directive of body) {
+      const { name, args } = directive;
+      if (name === "return") return this.#returned(directive, variables);
+      if (name === "if" && holds(directive, variables)) {
+        const [then, ...others] = directive.body ?? [];
+        if (then?.name !== "return" || others.length > 0) throw unknown(directive);
+        return this.#returned(then, variables);
+      }
+      if (name === "set") {
+        throw new CannotJudge(
+          `nginx.conf line ${directive.line}: set ${args.join(" ")} is not read by this review`,
+        );
+      }
+    }
+    return undefined;
+  }
+
+  #returned(directive: ReadDirective, variables: Variables): Gate {
+    const status = Number(directive.args[0]);
+    const location = status >= 300 && status < 400 ? expand(directive.args[1] ?? "", variables) : undefined;
+    return {
+      to: { kind: "answer", status, ...(location === undefined ? {} : { location }) },
+      places: [this.#place(directive)],
+    };
+  }
+
+  #limitExcept(body: readonly ReadDirective[], { method }: AskedRequest): Gate | undefined {
+    for (const directive of body.filter(({ name }) => name === "limit_except")) {
+      if (directive.body?.map((it) => [it.name, ...it.args].join(" ")).join() !== "deny all")
+        throw unknown(directive);
+      const allowed = directive.args.includes("GET") ? [...directive.args, "HEAD"] : directive.args;
+      if (!allowed.includes(method))
+        return { to: { kind: "answer", status: 403 }, places: [this.#place(directive)] };
+    }
+    return undefined;
+  }
+
+  #content(
+    body: readonly ReadDirective[],
+    server: ReadDirective,
+    variables: Variables,
+    path: string,
+  ): Gate["to"] {
+    const pass = body.find(({ name }) => name === "proxy_pass");
+    if (pass !== undefined) {
+      const target = expand(pass.args[0] ?? "", variables);
+      const { protocol, hostname } = new URL(target.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
+      if (hostname === this.#ownPort) return { kind: "sign-in", what: path };
+      const servers = this.#upstreams.get(hostname);
+      return { kind: "content", what: servers === undefined ? target : `${protocol}//${servers.join(", ")}` };
+    }
+    const files = body.find(({ name }) => name === "alias") ?? this.#inForce("root", body, server);
+    if (files === undefined) return { kind: "answer", status: 404 };
+    const folder = files.args[0] ?? "";
+    // The pages of the sign-in and the answers to ACME challenges are ours and tell nothing of the site.
+    if (folder === "/var/www/certbot" || /^\/etc\/protected-sites\/sites\/[^/]+\/current\//.test(folder))
+      return { kind: "sign-in", what: path };
+    return { kind: "content", what: `files of ${folder}` };
+  }
+
+  #errorPage(
+    status: number,
+    body: readonly ReadDirective[],
+    server: ReadDirective,
+    request: AskedRequest,
+    depth: number,
+  ): Gate | undefined {
+    const own = body.filter(({ name }) => name === "error_page");
+    const pages = own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "error_page");
+    const page = pages.find(({ args }) => args.includes(String(status)));
+    const target = page?.args.at(-1);
+    return target === undefined ? undefined : this.#at(target, server, request, true, depth + 1);
+  }
+
+  #inForce(name: string, body: readonly ReadDirective[], server: ReadDirective): ReadDirective | undefined {
+    return body.find((it) => it.name === name) ?? server.body?.find((it) => it.name === name);
+  }
+
+  #locationsOf(server: ReadDirective): ReadDirective[] {
+    return (server.body ?? []).filter(({ name }) => name === "location");
+  }
+
+  /** https://nginx.org/en/docs/http/ngx_http_core_module.html#location */
+  #locationFor(path: string, server: ReadDirective): ReadDirective | undefined {
+    const locations = this.#locationsOf(server).map((directive) => ({ directive, ...modifierOf(directive) }));
+    const exact = locations.find(({ modifier, match }) => modifier === "=" && match === path);
+    if (exact !== undefined) return exact.directive;
+    const named = locations.find(
+      ({ modifier, match }) => modifier === "" && match.startsWith("@") && match === path,
+    );
+    if (named !== undefined) return named.directive;
+    const [prefix] = locations
+      .filter(({ modifier, match }) => (modifier === "" || modifier === "^~") && path.startsWith(match))
+      .sort((one, other) => other.match.length - one.match.length);
+    if (prefix?.modifier === "^~") return prefix.directive;
+    const pattern = locations.find(
+      ({ modifier, match }) =>
+        modifier.startsWith("~") && regularExpression(modifier === "~*" ? `*${match}` : match).test(path),
+    );
+    return (pattern ?? prefix)?.directive;
+  }
+
+  #requestVariable(name: string, request: AskedRequest, path?: string): string | undefined {
+    const [rawPath = "", query = ""] = request.target.split(/\?(.*)/s);
+    switch (name) {
+      case "scheme":
+        return request.scheme;
+      case "host":
+      case "http_host":
+      case "server_name":
+        return this.domain;
+      case "request_method":
+        return request.method;
+      case "request_uri":
+        return request.target;
+      case "uri":
+      case "document_uri":
+        return path ?? normalized(rawPath) ?? rawPath;
+      case "args":
+      case "query_string":
+        return query;
+      case "is_args":
+        return query === "" ? "" : "?";
+    }
+    if (name.startsWith("http_")) return request.headers?.[name.slice(5).replaceAll("_", "-")] ?? "";
+    // Before oauth2-proxy has been asked there is nothing of its answer.
+    if (/^(?:cookie|upstream|arg|oauth2|protected_sites)_/.test(name)) return "";
+    return undefined;
+  }
+
+  #place({ line }: ReadDirective): Place {
+    return { file: "nginx.conf", line, text: (this.#nginxLines[line - 1] ?? "").trim().replace(/ \{$/, "") };
+  }
+
+  #cfgLine(key: string): number {
+    return this.#cfgLines.findIndex((it) => it.startsWith(`${key} =`)) + 1;
+  }
+
+  #cfgPlace(key: string): Place {
+    const line = this.#cfgLine(key);
+    return { file: "oauth2-proxy.cfg", line, text: this.#cfgLines[line - 1] ?? `${key} is not set` };
+  }
+}
+
+/** Whether somebody passes. */
+export function passes(
+  needs: Needs,
+  person: { readonly upn: string; readonly groups: readonly string[] },
+): boolean {
+  const upn = person.upn.toLowerCase();
+  return (
+    needs.emailDomains.some(
+      (domain) =>
+        domain === "*" ||
+        upn.endsWith(`@${domain.toLowerCase()}`) ||
+        (domain.startsWith(".") && upn.endsWith(domain.toLowerCase())),
+    ) && needs.groups.every((any) => any.some((group) => person.groups.includes(group)))
+  );
+}
+
+/**
+ * A path as Nginx compares it with locations: decoded, slashes merged, dots resolved. Nothing where Nginx answers 400.
+ */
+export function normalized(target: string): string | undefined {
+  const raw = (target.split(/[?#]/)[0] ?? "").replace(/^https?:\/\/[^/]*/, "") || "/";
+  if (!raw.startsWith("/")) return undefined;
+  if (/%(?![0-9a-f]{2})/i.test(raw) || /%00/.test(raw)) return undefined;
+  const bytes = raw.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const parts: string[] = [];
+  const segments = bytes.split("/").slice(1);
+  for (const [index, segment] of segments.entries()) {
+    const last = index === segments.length - 1;
+    if (segment === "..") {
+      if (parts.length === 0) return undefined;
+      parts.pop();
+      if (last) parts.push("");
+    } else if (segment === ".") {
+      if (last) parts.push("");
+    } else if (segment !== "" || last) parts.push(segment);
+  }
+  return `/${parts.join("/")}`;
+}
+
+function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {
+  return args.length > 1
+    ? { modifier: args[0] ?? "", match: args[1] ?? "" }
+    : { modifier: "", match: args[0] ?? "" };
+}
+
+function holds({ args, line }: ReadDirective, variables: Variables): boolean {
+  const words = args.map((it) => it);
+  const text = words.join(" ").replace(/^\(/, "").replace(/\)$/, "");
+  const [variable = "", operator, ...rest] = text.split(" ");
+  const value = expand(variable, variables);
+  const other = rest.join(" ");
+  switch (operator) {
+    case undefined:
+      return value !== "" && value !== "0";
+    case "=":
+      return value === expand(other, variables);
+    case "!=":
+      return value !== expand(other, variables);
+    case "~":
+      return regularExpression(other).test(value);
+    case "~*":
+      return regularExpression(`*${other}`).test(value);
+    case "!~":
+      return !regularExpression(other).test(value);
+    default:
+      throw new CannotJudge(`nginx.conf line ${line}: if ${args.join(" ")} is not read by this review`);
+  }
+}
+
+function checkBody(directive: ReadDirective): void {
+  for (const inner of directive.body ?? []) {
+    if (!neutral.test(inner.name)) throw unknown(inner);
+    if (inner.name === "location" && directive.name === "location") throw unknown(inner);
+    if (inner.name === "satisfy" && inner.args[0] !== "all") throw unknown(inner);
+    if (inner.name === "location" || inner.name === "if") checkBody(inner);
+  }
+}
+
+function unknown({ name, args, line }: ReadDirective): CannotJudge {
+  return new CannotJudge(`nginx.conf line ${line}: ${[name, ...args].join(" ")} is not read by this review`);
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((it) => typeof it === "string") : [];
+}
