@@ -1,0 +1,233 @@
+/**
+ * What a change of the configuration means, in words: one entry for each setting of a site and of an environment. A
+ * new setting does not compile until it has its entry here.
+ */
+import type { Site } from "../../components/site/site.ts";
+import { seconds } from "../../components/site/site.ts";
+import type { Environment, Host } from "../environment.ts";
+
+/** What a reviewer should look at first. Access itself is judged from the rendered files: see access.ts. */
+export type Effect = "opens" | "closes" | "weakens" | "signs out" | "rotates" | "plain";
+
+/** One change in words. */
+export interface Statement {
+  readonly text: string;
+  readonly effect: Effect;
+}
+
+/** Puts the change of a setting into words; called only where the two differ. */
+type Words<T, Whole> = (
+  before: T,
+  after: T,
+  whole: { readonly before: Whole; readonly after: Whole },
+) => Statement[];
+
+type Entries<Whole> = { readonly [Field in keyof Whole]-?: Words<Whole[Field], Whole> };
+
+const told: Record<string, string> = {
+  user: "the user's UPN (X-Auth-Request-User)",
+  email: "the e-mail address (X-Auth-Request-Email)",
+  preferredUsername: "the preferred user name (X-Auth-Request-Preferred-Username)",
+  groups: "the groups (X-Auth-Request-Groups)",
+  accessToken: "the ACCESS TOKEN, with which it can act as the user (X-Auth-Request-Access-Token)",
+  idToken: "the ID TOKEN (Authorization: Bearer)",
+};
+
+/** The settings of a site. */
+export const siteMeaning: Entries<Site> = {
+  name: (before, after) => [plain(`is called ${after} in this file; before ${before}`)],
+  domain: (before, after) => [
+    says("opens", `answers at https://${after}`),
+    says("closes", `no longer answers at https://${before}`),
+    says("signs out", `everybody signs in anew: the session cookie belongs to ${before}`),
+  ],
+  port: (before, after) => [plain(`its oauth2-proxy listens on loopback port ${after}; before ${before}`)],
+  upstream: (before, after) => [
+    plain(`another backend: ${after}; before ${before}`),
+    ...(before.startsWith("https:") && after.startsWith("http:")
+      ? [says("weakens", "the way to the backend is no longer encrypted")]
+      : []),
+  ],
+  emailDomains: (before, after) => [
+    ...without(after, before).map((it) => says("opens", `people of @${it} may sign in`)),
+    ...without(before, after).map((it) => says("closes", `people of @${it} may no longer sign in`)),
+  ],
+  allowedGroups: (before, after) => {
+    if (after.length === 0)
+      return [says("opens", `no group is needed any more; before, one of ${before.join(", ")}`)];
+    if (before.length === 0)
+      return [says("closes", `only members of ${after.join(" or ")} may enter; before, no group was needed`)];
+    return [
+      ...without(after, before).map((it) => says("opens", `members of group ${it} may enter`)),
+      ...without(before, after).map((it) =>
+        says("closes", `members of group ${it} may no longer enter for that`),
+      ),
+    ];
+  },
+  metricsPort: (before, after) => [plain(`its metrics are on loopback port ${after}; before ${before}`)],
+  identityHeaders: (before, after) => [
+    ...without(after, before).map((it) => says("weakens", `the backend is told ${told[it] ?? it}`)),
+    ...without(before, after).map((it) => plain(`the backend is no longer told ${told[it] ?? it}`)),
+  ],
+  cookieExpire: (before, after) => [
+    longer(before, after, `a session lasts ${after} without a request; before ${before}`),
+  ],
+  cookieRefresh: (before, after) => [
+    longer(
+      before,
+      after,
+      `a session is checked with Entra every ${after}; before ${before} (whoever is blocked there stays in for so long)`,
+    ),
+  ],
+  clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
+  proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; before ${before}`)],
+  clientSecrets: (before, after) => {
+    const generations = (list: Site["clientSecrets"]) => list.map(({ generation }) => generation);
+    const used = after.at(-1);
+    const usedBefore = before.at(-1);
+    return [
+      ...without(generations(after), generations(before)).map((it) =>
+        says("rotates", `client secret ${it} is made in Entra; nobody is signed out`),
+      ),
+      ...(used?.generation === usedBefore?.generation
+        ? []
+        : [
+            says(
+              "rotates",
+              `hosts use client secret ${used?.generation ?? ""}; before ${usedBefore?.generation ?? ""}`,
+            ),
+          ]),
+      ...without(generations(before), generations(after)).map((it) =>
+        says("rotates", `client secret ${it} ends in Entra once every host uses its successor`),
+      ),
+      ...after.flatMap((now) => {
+        const was = before.find(({ generation }) => generation === now.generation);
+        return was === undefined || was.endDate === now.endDate
+          ? []
+          : [
+              says(
+                "rotates",
+                `client secret ${now.generation} is made anew: it ends ${now.endDate ?? "when Entra says"}; before ${was.endDate ?? "when Entra says"}`,
+              ),
+            ];
+      }),
+      ...(JSON.stringify(generations(before)) === JSON.stringify(generations(after)) &&
+      before.every((it, index) => it.endDate === after[index]?.endDate)
+        ? [plain("the day on which a replaced client secret may go has changed")]
+        : []),
+    ];
+  },
+  cookieSecretGeneration: (before, after) => [
+    says(
+      "signs out",
+      `a new cookie secret (${after}; before ${before}) signs everybody of the site out, once`,
+    ),
+  ],
+  certificates: (before, after) => [plain(`its certificate is in ${after}; before ${before}`)],
+};
+
+/** The settings of an environment. */
+export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
+  tenantId: (before, after) => [
+    says("opens", `people of tenant ${after} may sign in`),
+    says("closes", `people of tenant ${before} may no longer sign in`),
+    says("signs out", "every registration is made anew in another tenant"),
+  ],
+  adminUser: (before, after) => [plain(`hosts are set up as user ${after}; before ${before}`)],
+  oauth2Proxy: (before, after) => [
+    ...(before.version === after.version
+      ? []
+      : [
+          says(
+            isOlder(after.version, before.version) ? "weakens" : "plain",
+            `hosts run oauth2-proxy ${after.version}; before ${before.version}`,
+          ),
+        ]),
+    ...(before.sha256 === after.sha256 && before.url === after.url
+      ? []
+      : [plain(`its archive is ${after.url} with SHA-256 ${after.sha256.slice(0, 12)}…`)]),
+  ],
+  expiryWarningDays: (before, after) => [
+    plain(`a client secret's end is told ${after} days before; before this change ${before}`),
+  ],
+  allowVulnerableOauth2Proxy: (_, after) => [
+    after
+      ? says("weakens", "an oauth2-proxy with known vulnerabilities is accepted")
+      : plain("an oauth2-proxy with known vulnerabilities is refused"),
+  ],
+  hosts: (before, after) => hostStatements(before, after),
+};
+
+function hostStatements(before: readonly Host[], after: readonly Host[]): Statement[] {
+  const named = (list: readonly Host[], name: string) => list.find((it) => it.name === name);
+  const canary = (list: readonly Host[]) => list[0]?.name ?? "none";
+  return [
+    ...after
+      .filter(({ name }) => named(before, name) === undefined)
+      .map(({ name, address }) => plain(`host ${name} (${address}) is set up and serves every site`)),
+    ...before
+      .filter(({ name }) => named(after, name) === undefined)
+      .map(({ name, address }) => plain(`host ${name} (${address}) is cleared and serves nothing any more`)),
+    ...after.flatMap((now) => {
+      const was = named(before, now.name);
+      if (was === undefined) return [];
+      return [
+        ...(was.address === now.address && was.port === now.port
+          ? []
+          : [plain(`host ${now.name} is at ${now.address}:${now.port}; before ${was.address}:${was.port}`)]),
+        ...(was.hostKey === now.hostKey
+          ? []
+          : [says("weakens", `host ${now.name} has ANOTHER KEY: be sure that it is the same machine`)]),
+      ];
+    }),
+    ...(canary(before) === canary(after)
+      ? []
+      : [plain(`${canary(after)} takes every change first; before ${canary(before)}`)]),
+  ];
+}
+
+/** The statements for all fields that differ; `complete` gives values that an older commit's model does not know. */
+export function changes<Whole extends object>(
+  entries: Entries<Whole>,
+  before: Whole,
+  after: Whole,
+): (Statement & { readonly field: string })[] {
+  return (Object.keys(entries) as (keyof Whole & string)[]).flatMap((field) => {
+    const [was, is] = [before[field], after[field]];
+    if (was === undefined || is === undefined || JSON.stringify(was) === JSON.stringify(is)) return [];
+    return entries[field](was, is, { before, after }).map((statement) => ({ ...statement, field }));
+  });
+}
+
+/** Who may open a new site, in words. */
+export function gateInWords({
+  emailDomains,
+  allowedGroups,
+}: Pick<Site, "emailDomains" | "allowedGroups">): string {
+  const people = emailDomains.map((it) => `@${it}`).join(" or ");
+  return allowedGroups.length === 0
+    ? `everybody of ${people}`
+    : `people of ${people} who are in ${allowedGroups.join(" or ")}`;
+}
+
+function says(effect: Effect, text: string): Statement {
+  return { effect, text };
+}
+
+function plain(text: string): Statement {
+  return says("plain", text);
+}
+
+function longer(before: string, after: string, text: string): Statement {
+  return says(seconds(after) > seconds(before) ? "weakens" : "plain", text);
+}
+
+function without<T>(list: readonly T[], taken: readonly T[]): T[] {
+  return list.filter((it) => !taken.includes(it));
+}
+
+function isOlder(version: string, than: string): boolean {
+  const [one, other] = [version, than].map((it) => it.split(".").map(Number));
+  const first = one?.findIndex((part, index) => part !== other?.[index]) ?? -1;
+  return first >= 0 && (one?.[first] ?? 0) < (other?.[first] ?? 0);
+}
