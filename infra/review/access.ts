@@ -28,16 +28,16 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PR
 
 /** Compares a site's two sides; a side on which the site does not exist lets nobody in. */
 export function accessChange(before: SiteTexts | undefined, after: SiteTexts | undefined): AccessChange {
-  let readings: (SiteReading | undefined)[];
   try {
-    readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
+    const readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
     const [old, now] = readings;
     const targets = representativeTargets(readings);
+    const asked = readings.some((it) => it?.methodMatters) ? methods : ["any"];
     const opened: Way[] = [];
     const closed: Way[] = [];
     for (const target of targets) {
-      for (const method of methods) {
-        const request: AskedRequest = { scheme: "https", method, target };
+      for (const method of asked) {
+        const request: AskedRequest = { scheme: "https", method: method === "any" ? "GET" : method, target };
         const was = entryOf(old?.gate(request));
         const is = entryOf(now?.gate(request));
         const gained = someoneOnlyIn(is, was);
@@ -82,6 +82,49 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   for (const domain of domains) {
     const upn = domain.startsWith(".") ? `someone@any${domain}` : `someone@${domain}`;
     for (const groups of choices(needs.groups)) yield { upn, groups };
+  }
+}
+
+/** Who reaches which backend at the front door of any of an environment's sites. */
+export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
+
+export function backendsOf(sites: readonly SiteTexts[]): Backends {
+  const entries = new Map<string, Exclude<Entry, undefined>[]>();
+  for (const texts of sites) {
+    const found = frontOf(texts);
+    if (found !== undefined) entries.set(found.backend, [...(entries.get(found.backend) ?? []), found.entry]);
+  }
+  return entries;
+}
+
+/**
+ * Somebody who reaches a backend after the change and reached it through no site before; nothing where there is none,
+ * or where no site had that backend before (whether it is another application no file tells).
+ */
+export function newcomerAt(
+  after: SiteTexts,
+  before: Backends,
+): { readonly backend: string; readonly person?: Person } | undefined {
+  const now = frontOf(after);
+  const entries = now === undefined ? undefined : before.get(now.backend);
+  if (now === undefined || entries === undefined || entries.includes("anybody")) return undefined;
+  const { backend, entry } = now;
+  if (entry === "anybody") return { backend };
+  const needs = entries.filter((it) => typeof it === "object");
+  for (const person of fewestGroups(entry, undefined)) {
+    if (!needs.some((it) => passes(it, person))) return { backend, person };
+  }
+  return undefined;
+}
+
+function frontOf(texts: SiteTexts): { backend: string; entry: Exclude<Entry, undefined> } | undefined {
+  try {
+    const gate = new SiteReading(texts).gate({ scheme: "https", method: "GET", target: "/" });
+    const entry = entryOf(gate);
+    return gate.to.kind !== "content" || entry === undefined ? undefined : { backend: gate.to.what, entry };
+  } catch (error) {
+    if (error instanceof CannotJudge) return undefined;
+    throw error;
   }
 }
 

@@ -5,7 +5,15 @@
 import { parse } from "smol-toml";
 
 import { type ReadDirective, readNginx } from "./nginx-text.ts";
-import { CannotJudge, expand, regularExpression, type Variables, variablesOf } from "./nginx-variables.ts";
+import {
+  CannotJudge,
+  type Definitions,
+  definitionsOf,
+  expand,
+  regularExpression,
+  type Variables,
+  variablesOf,
+} from "./nginx-variables.ts";
 
 /** A request from elsewhere, as a client writes it. */
 export interface AskedRequest {
@@ -69,8 +77,11 @@ const opensOauth2Proxy =
 /** One site's files, read. */
 export class SiteReading {
   readonly domain: string;
+  /** Whether anything in the site's file looks at a request's method. */
+  readonly methodMatters: boolean;
   readonly #servers: readonly ReadDirective[];
   readonly #blocks: readonly ReadDirective[];
+  readonly #definitions: Definitions;
   readonly #upstreams: ReadonlyMap<string, readonly string[]>;
   readonly #nginxLines: readonly string[];
   readonly #cfgLines: readonly string[];
@@ -83,6 +94,8 @@ export class SiteReading {
     const top = readNginx(nginx);
     this.#servers = top.filter(({ name }) => name === "server");
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
+    this.#definitions = definitionsOf(this.#blocks);
+    this.methodMatters = /\$request_method\b|\blimit_except\b/.test(nginx);
     this.#upstreams = new Map(
       top
         .filter(({ name }) => name === "upstream")
@@ -143,7 +156,7 @@ export class SiteReading {
       ({ name }) => name === "auth_request_set",
     );
     const set = new Map(answers.map(({ args }) => [(args[0] ?? "").slice(1), args[1] ?? ""]));
-    const variables: Variables = variablesOf(this.#blocks, (name) => {
+    const variables: Variables = variablesOf(this.#definitions, (name) => {
       const answer = set.get(name);
       if (answer !== undefined) return expand(answer, variables);
       return value(name) ?? this.#requestVariable(name, request);
@@ -162,7 +175,7 @@ export class SiteReading {
 
   #at(path: string, server: ReadDirective, request: AskedRequest, internal: boolean, depth: number): Gate {
     if (depth > 3) throw new CannotJudge(`nginx.conf line ${server.line}: error pages lead in a circle`);
-    const variables = variablesOf(this.#blocks, (name) => this.#requestVariable(name, request, path));
+    const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
     const early = this.#rewrite(server.body ?? [], variables);
     if (early !== undefined) return early;
 
@@ -202,7 +215,7 @@ export class SiteReading {
 
   /** What the subrequest of `auth_request` asks of oauth2-proxy. */
   #askedFor(auth: ReadDirective, server: ReadDirective, request: AskedRequest, path: string) {
-    const variables = variablesOf(this.#blocks, (name) => this.#requestVariable(name, request, path));
+    const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
     const target = auth.args[0] ?? "";
     const location = this.#locationFor(target.split("?")[0] ?? "", server);
     const pass = location?.body?.find(({ name }) => name === "proxy_pass");

@@ -186,17 +186,31 @@ function hostStatements(before: readonly Host[], after: readonly Host[]): Statem
   ];
 }
 
-/** The statements for all fields that differ; `complete` gives values that an older commit's model does not know. */
+/**
+ * The statements for all fields that differ.
+ * @param before of an older commit: a setting that its model did not know is `undefined`
+ */
 export function changes<Whole extends object>(
   entries: Entries<Whole>,
   before: Whole,
   after: Whole,
 ): (Statement & { readonly field: string })[] {
   return (Object.keys(entries) as (keyof Whole & string)[]).flatMap((field) => {
-    const [was, is] = [before[field], after[field]];
-    if (was === undefined || is === undefined || JSON.stringify(was) === JSON.stringify(is)) return [];
-    return entries[field](was, is, { before, after }).map((statement) => ({ ...statement, field }));
+    const [was, is] = [before[field], after[field]] as [
+      Whole[typeof field] | undefined,
+      Whole[typeof field] | undefined,
+    ];
+    if (JSON.stringify(was) === JSON.stringify(is)) return [];
+    const statements =
+      was === undefined || is === undefined
+        ? [plain(`${field}: ${shown(is)}; before ${shown(was)}`)]
+        : entries[field](was, is, { before, after });
+    return statements.map((statement) => ({ ...statement, field }));
   });
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "there was no such setting" : JSON.stringify(value);
 }
 
 /** Who may open a new site, in words. */

@@ -9,12 +9,17 @@ export class CannotJudge extends Error {
 /** Gives a variable's value, without its `$`; nothing where it has none. */
 export type Variables = (name: string) => string | undefined;
 
+/** `map` and `geo` blocks by the variable that they define. */
+export type Definitions = ReadonlyMap<string, ReadDirective>;
+
+export function definitionsOf(blocks: readonly ReadDirective[]): Definitions {
+  return new Map(blocks.map((it) => [(it.args.at(-1) ?? "").slice(1), it]));
+}
+
 /**
- * @param blocks `map` and `geo` blocks
  * @param request the variables that the request itself gives
  */
-export function variablesOf(blocks: readonly ReadDirective[], request: Variables): Variables {
-  const defined = new Map(blocks.map((it) => [(it.args.at(-1) ?? "").slice(1), it]));
+export function variablesOf(defined: Definitions, request: Variables): Variables {
   // What `map` has captured; Nginx keeps captures for the request.
   const captured = new Map<string, string>();
   const known = new Map<string, string>();

@@ -22,7 +22,7 @@ export function lineAt(text: string, document: Document, path: readonly (string 
   let offset = 0;
   let node: unknown = document.contents;
   for (const key of path) {
-    const next = childOf(node, key, document);
+    const next = childOf(node, key);
     if (next === undefined) break;
     offset = next.offset;
     node = next.node;
@@ -33,7 +33,6 @@ export function lineAt(text: string, document: Document, path: readonly (string 
 function childOf(
   node: unknown,
   key: string | number,
-  document: Document,
 ): { readonly offset: number; readonly node: unknown } | undefined {
   if (isMap(node)) {
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
@@ -41,7 +40,7 @@ function childOf(
     return at === undefined ? undefined : { offset: at, node: pair?.value };
   }
   if (isSeq(node)) {
-    const index = typeof key === "number" ? key : nameAt(node.items, key, document);
+    const index = typeof key === "number" ? key : nameAt(node.items, key);
     const at = startOf(node.items[index]);
     return at === undefined ? undefined : { offset: at, node: node.items[index] };
   }
@@ -49,9 +48,9 @@ function childOf(
 }
 
 /** An entry of a list by its number, or by its `name`. */
-function nameAt(items: readonly unknown[], key: string, document: Document): number {
+function nameAt(items: readonly unknown[], key: string): number {
   if (/^\d+$/.test(key)) return Number(key);
-  return items.findIndex((item) => isMap(item) && item.toJS(document).name === key);
+  return items.findIndex((item) => isMap(item) && item.get("name") === key);
 }
 
 function startOf(node: unknown): number | undefined {

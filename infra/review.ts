@@ -1,0 +1,80 @@
+/**
+ * `npm run review`: what a pull request does to every environment. Works on two commits of the repository, with
+ * neither credentials nor engine nor network.
+ */
+import { writeFileSync } from "node:fs";
+
+import { Command, Option } from "commander";
+
+import { ReviewError, type Side, sideAt } from "./review/commits.ts";
+import { asMarkdown, asText, type Review } from "./review/formats.ts";
+import { completed, reviewStack } from "./review/review.ts";
+
+/** Compares two sides, environment by environment, those that change most first. */
+export function review(base: Side, head: Side): Review {
+  const names = [...new Set([...Object.keys(base.stacks), ...Object.keys(head.stacks)])].sort();
+  const stacks = names.map((name) => {
+    const before = base.stacks[name];
+    return reviewStack(name, before === undefined ? undefined : completed(name, before), head.stacks[name]);
+  });
+  const rank = (kind: string) => (kind === "invalid" ? 0 : kind === "same" ? 2 : 1);
+  return {
+    base: base.name,
+    head: head.name,
+    notes: [base.note, head.note].filter((it) => it !== undefined),
+    stacks: stacks.sort((one, other) => rank(one.kind) - rank(other.kind)),
+  };
+}
+
+interface Options {
+  readonly base: string;
+  readonly head?: string;
+  readonly stack?: string[];
+  readonly format: "text" | "markdown" | "json";
+  readonly output?: string;
+  readonly whole?: string;
+}
+
+async function main(): Promise<void> {
+  const options = new Command("review")
+    .description("Tells what a change does to every environment: in one line, in words, and file by file.")
+    .requiredOption("--base <commit>", "the commit before the change, for example origin/main")
+    .option("--head <commit>", "the commit with the change; otherwise the files as they lie here")
+    .option("--stack <name...>", "only these environments")
+    .option("--all", "all environments (the default)")
+    .addOption(new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text"))
+    .option("--output <file>", "write it there instead of printing it")
+    .option("--whole <where>", "what a report that had to be cut points to")
+    .addHelpText("after", "\nExit code 1 where an environment is invalid, 2 where a commit is not there.")
+    .parse()
+    .opts<Options>();
+  const [base, head] = await Promise.all([
+    sideAt(options.base, options.stack ?? []),
+    sideAt(options.head, options.stack ?? []),
+  ]);
+  const unknown = (options.stack ?? []).filter((it) => !(it in base.stacks) && !(it in head.stacks));
+  if (unknown.length > 0)
+    throw new ReviewError(`no side has stacks/Pulumi.${unknown.join(".yaml, stacks/Pulumi.")}.yaml`);
+  const made = review(base, head);
+  const whole =
+    options.whole ??
+    `\`npm run review -- --base ${options.base}${options.head === undefined ? "" : ` --head ${options.head}`}\``;
+  const text = {
+    text: asText,
+    json: (it: Review) => `${JSON.stringify(it, null, 2)}\n`,
+    markdown: (it: Review) => asMarkdown(it, whole),
+  }[options.format](made);
+  if (options.output === undefined) process.stdout.write(text);
+  else writeFileSync(options.output, text);
+  if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof ReviewError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}

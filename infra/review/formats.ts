@@ -1,0 +1,213 @@
+/** A review as text for a terminal, as Markdown for a pull request's comment, and as JSON. */
+import { personInWords, type SiteReview, type StackReview } from "./review.ts";
+import type { Way } from "./access.ts";
+import type { Statement } from "./meaning.ts";
+
+/** A review of all environments that were asked for. */
+export interface Review {
+  readonly base: string;
+  readonly head: string;
+  readonly notes: readonly string[];
+  readonly stacks: readonly StackReview[];
+}
+
+/** GitHub's limit of a comment, in characters; https://github.com/orgs/community/discussions/27190 */
+export const commentLimit = 65_536;
+
+/** The first line of the comment, by which the workflow finds it again to update it in place. */
+export const commentMark = "<!-- protected-sites review -->";
+
+/** The whole change of an environment in one line. */
+export function verdict(review: StackReview): string {
+  const { stack, kind, counts, widens, narrows, cannotJudge, problems } = review;
+  if (kind === "invalid")
+    return `${stack}: INVALID, ${plural(problems.length, "mistake")}; nothing can be deployed`;
+  if (kind === "same") return `${stack}: renders identically; nothing changes`;
+  const scope =
+    counts.sites === 0
+      ? "no site changes"
+      : `${plural(counts.sites, "site")} on ${plural(counts.hosts, "host")}; ${plural(counts.files, "file")} ${counts.files === 1 ? "changes" : "change"}; ${plural(counts.reloads, "reload")}, ${plural(counts.restarts, "restart")}, ${plural(counts.signOuts, "sign-out")}`;
+  return [
+    `${stack}: ${kind === "changed" ? "" : kind === "new" ? "a new environment; " : "the environment is removed; "}${scope}`,
+    ...(widens.length > 0 ? [`ACCESS WIDENS on ${some(widens)}`] : []),
+    ...(narrows.length > 0 ? [`access narrows on ${some(narrows)}`] : []),
+    ...(cannotJudge.length > 0
+      ? [`ACCESS CANNOT BE JUDGED on ${some(cannotJudge)}: read its nginx.conf`]
+      : []),
+  ].join("; ");
+}
+
+const marks: Record<Statement["effect"], string> = {
+  opens: "OPENS   ",
+  weakens: "WEAKENS ",
+  "signs out": "SIGN-OUT",
+  rotates: "rotates ",
+  closes: "closes  ",
+  plain: "        ",
+};
+const order: readonly Statement["effect"][] = ["opens", "weakens", "signs out", "rotates", "closes", "plain"];
+
+/** For a terminal: no colours, the most important first, every diff in full. */
+export function asText(review: Review): string {
+  const lines = [`From ${review.base} to ${review.head}.`, ...review.notes, ""];
+  for (const stack of review.stacks) {
+    lines.push(verdict(stack), ...stack.notes.map((note) => `  ${note}`));
+    lines.push(
+      ...stack.problems.map(
+        (it) => `  ${stack.source}:${it.line}: ${[it.where, it.what].filter(Boolean).join(", ")}`,
+      ),
+    );
+    if (stack.environment.length > 0)
+      lines.push("", "  the whole environment", ...statementLines(stack.environment));
+    for (const site of stack.sites) {
+      lines.push("", `  ${site.name} (${site.domain})`, ...statementLines(statementsOf(site)));
+    }
+    lines.push("");
+    for (const file of stack.files) lines.push(fileTitle(file), file.patch.trimEnd(), "");
+  }
+  return `${lines.join("\n").trimEnd()}\n`;
+}
+
+function statementLines(statements: readonly Statement[]): string[] {
+  return sorted(statements).map(({ effect, text }) => `    ${marks[effect]}  ${text}`);
+}
+
+/**
+ * For a pull request's comment.
+ * @param whole where a reader finds what was cut
+ */
+export function asMarkdown(review: Review, whole: string, limit = commentLimit): string {
+  const head: string[] = [commentMark, ""];
+  const diffs: { readonly block: string; readonly title: string }[] = [];
+  for (const stack of review.stacks) {
+    const alarm = stack.widens.length > 0 || stack.cannotJudge.length > 0 || stack.kind === "invalid";
+    head.push(alarm ? `> [!CAUTION]\n> **${verdict(stack)}**` : `**${verdict(stack)}**`, "");
+    head.push(...stack.notes.map((note) => `_${note}_\n`));
+    if (stack.problems.length > 0) {
+      const told = stack.problems.map(
+        (it) => `${stack.source}:${it.line}: ${[it.where, it.what].filter(Boolean).join(", ")}`,
+      );
+      head.push(fenced(told.join("\n")), "");
+    }
+    if (stack.environment.length > 0)
+      head.push("The whole environment:", "", ...bullets(stack.environment), "");
+    for (const site of stack.sites) {
+      head.push(`**${site.name}** (${site.domain})`, "", ...bullets(statementsOf(site)), "");
+    }
+    for (const file of stack.files) {
+      const title = fileTitle(file);
+      diffs.push({
+        title,
+        block: `<details><summary><code>${title}</code></summary>\n\n${fenced(file.patch.trimEnd(), "diff")}\n\n</details>\n`,
+      });
+    }
+  }
+  const tail = [
+    ...review.notes.map((note) => `_${note}_\n`),
+    `<sub>From ${review.base} to ${review.head}.</sub>\n`,
+  ];
+  return fitted(head.join("\n"), diffs, tail.join("\n"), whole, limit);
+}
+
+/** Verdicts and words come first; then as many whole diffs as fit, and the names of those that do not. */
+function fitted(
+  head: string,
+  diffs: readonly { readonly block: string; readonly title: string }[],
+  tail: string,
+  whole: string,
+  limit: number,
+): string {
+  const cut = (missing: readonly string[]) =>
+    missing.length === 0
+      ? ""
+      : `\n**Cut here**: ${plural(missing.length, "diff")} of ${diffs.length} did not fit. The whole: ${whole}\n\n${missing
+          .slice(0, 40)
+          .map((it) => `- \`${it}\``)
+          .join("\n")}${missing.length > 40 ? `\n- and ${missing.length - 40} more` : ""}\n`;
+  const all = [head, ...diffs.map(({ block }) => block), tail].join("\n");
+  if (all.length <= limit) return all;
+  const reserve = tail.length + 8000;
+  if (head.length > limit - reserve) {
+    const kept = head.slice(0, limit - reserve - 200);
+    const lines = kept.slice(0, kept.lastIndexOf("\n"));
+    return `${lines}\n\n**Cut here**: the change is too large for a comment. The whole: ${whole}\n\n${tail}`;
+  }
+  let text = head;
+  let taken = 0;
+  for (const { block } of diffs) {
+    if (text.length + block.length + reserve > limit) break;
+    text += `\n${block}`;
+    taken += 1;
+  }
+  return `${text}\n${cut(diffs.slice(taken).map(({ title }) => title.slice(0, 150)))}\n${tail}`;
+}
+
+function bullets(statements: readonly Statement[]): string[] {
+  return sorted(statements).map(({ effect, text }) =>
+    effect === "plain" ? `- ${escaped(text)}` : `- ${marked(effect)} ${escaped(text)}`,
+  );
+}
+
+function marked(effect: Statement["effect"]): string {
+  const word = marks[effect].trim();
+  return effect === "opens" || effect === "weakens" || effect === "signs out" ? `**${word}**` : word;
+}
+
+/** Everything to say of a site, the requests that are let in now among it. */
+export function statementsOf(site: SiteReview): Statement[] {
+  return [
+    ...site.statements,
+    ...ways(site.opened).map((text): Statement => ({ effect: "opens", text: `now passes: ${text}` })),
+    ...ways(site.closed).map((text): Statement => ({ effect: "closes", text: `no longer passes: ${text}` })),
+    ...(site.cannotJudge === undefined
+      ? []
+      : [{ effect: "opens", text: `MAYBE: nobody can judge this here: ${site.cannotJudge}` } as const]),
+  ];
+}
+
+/** Ways in as few lines, at most five: for each kind of person the methods and paths. */
+function ways(list: readonly Way[]): string[] {
+  const byPerson = new Map<string, { targets: Set<string>; methods: Set<string> }>();
+  for (const { method, target, person } of list) {
+    const who = person === undefined ? "anybody, without signing in," : personInWords(person);
+    const entry = byPerson.get(who) ?? { targets: new Set(), methods: new Set() };
+    entry.targets.add(target);
+    entry.methods.add(method);
+    byPerson.set(who, entry);
+  }
+  const lines = [...byPerson].map(([who, { targets, methods }]) => {
+    return `${who} with ${methods.size > 6 || methods.has("any") ? "any method" : [...methods].join(", ")} to ${some([...targets], 3)}`;
+  });
+  return lines.length > 5 ? [...lines.slice(0, 5), `and ${lines.length - 5} more kinds of people`] : lines;
+}
+
+function sorted(statements: readonly Statement[]): Statement[] {
+  return [...statements].sort((one, other) => order.indexOf(one.effect) - order.indexOf(other.effect));
+}
+
+function fileTitle({ title, hosts, alsoFor, added, removed }: StackReview["files"][number]): string {
+  const also = alsoFor.length > 0 ? `, the same for ${some(alsoFor)}` : "";
+  return `${title} (+${added} -${removed}; on ${some(hosts)}${also})`;
+}
+
+function fenced(text: string, language = ""): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`{3,}/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(Math.max(3, longest + 1));
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/([\\`*_<>[\]|#@])/g, (character) =>
+    character === "@" ? "@\u200b" : `\\${character}`,
+  );
+}
+
+function some(names: readonly string[], most = 8): string {
+  return names.length <= most
+    ? names.join(", ")
+    : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

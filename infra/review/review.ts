@@ -1,0 +1,377 @@
+/** Two sides of an environment beside each other: what changes in meaning, who gets in, and which files change how. */
+import { createTwoFilesPatch, diffLines } from "diff";
+
+import { identifier } from "../../components/site/names.ts";
+import type { Site } from "../../components/site/site.ts";
+import { ConfigError } from "../../components/site/errors.ts";
+import type { Environment } from "../environment.ts";
+import { environmentOf, parseStackFile } from "../stack-file.ts";
+import { accessChange, backendsOf, newcomerAt, type Way } from "./access.ts";
+import type { SiteTexts } from "./gate.ts";
+import { changes, environmentMeaning, gateInWords, siteMeaning, type Statement } from "./meaning.ts";
+import type { LocatedProblem, RenderedFile, RenderedStack } from "./rendering.ts";
+
+/** One file that changes, once for all hosts that get it, and once for all sites whose change is the same. */
+export interface FileChange {
+  /** For example `wiki: nginx.conf`. */
+  readonly title: string;
+  /** Where it lies on a host. */
+  readonly path: string;
+  readonly hosts: readonly string[];
+  /** Further sites with the same change, their own name, domain and ports aside. */
+  readonly alsoFor: readonly string[];
+  readonly added: number;
+  readonly removed: number;
+  /** In unified format. */
+  readonly patch: string;
+}
+
+/** What changes for one site. */
+export interface SiteReview {
+  readonly name: string;
+  readonly domain: string;
+  readonly kind: "new" | "removed" | "changed";
+  readonly statements: readonly Statement[];
+  readonly opened: readonly Way[];
+  readonly closed: readonly Way[];
+  /** Why nobody can say whether access widens; a reviewer has to read the file. */
+  readonly cannotJudge?: string;
+}
+
+/** What changes in one environment. */
+export interface StackReview {
+  readonly stack: string;
+  /** For example `stacks/Pulumi.prod.yaml`. */
+  readonly source: string;
+  readonly kind: "invalid" | "new" | "removed" | "same" | "changed";
+  readonly problems: readonly LocatedProblem[];
+  readonly notes: readonly string[];
+  readonly sites: readonly SiteReview[];
+  readonly environment: readonly Statement[];
+  readonly files: readonly FileChange[];
+  readonly counts: {
+    /** Sites that change, and hosts that get a change. */
+    readonly sites: number;
+    readonly hosts: number;
+    /** Files on hosts. */
+    readonly files: number;
+    /** Sites whose Nginx configuration is loaded anew, on each host. */
+    readonly reloads: number;
+    /** Sites whose oauth2-proxy restarts, on each host; no request is lost. */
+    readonly restarts: number;
+    /** Sites of which everybody is signed out once. */
+    readonly signOuts: number;
+  };
+  /** Names of the sites to which somebody gets in who did not before; `environment` for all of them. */
+  readonly widens: readonly string[];
+  readonly narrows: readonly string[];
+  readonly cannotJudge: readonly string[];
+}
+
+/** Files of a site that its instance does not read; as in components/host/protected-sites.py. */
+export const notForInstance: readonly string[] = ["site.json", "nginx.conf", "signed-out.html"];
+
+/** Compares the two sides of an environment. A side without the environment is nothing. */
+export function reviewStack(
+  stack: string,
+  before: RenderedStack | undefined,
+  after: RenderedStack | undefined,
+): StackReview {
+  const source = `stacks/Pulumi.${stack}.yaml`;
+  const nothing = {
+    stack,
+    source,
+    problems: [],
+    notes: [],
+    sites: [],
+    environment: [],
+    files: [],
+    counts: { sites: 0, hosts: 0, files: 0, reloads: 0, restarts: 0, signOuts: 0 },
+    widens: [],
+    narrows: [],
+    cannotJudge: [],
+  } satisfies Partial<StackReview>;
+  if (after !== undefined && after.problems.length > 0)
+    return { ...nothing, kind: "invalid", problems: after.problems };
+  const notes =
+    before !== undefined && before.problems.length > 0
+      ? [`The base's ${source} was invalid, so everything counts as new.`]
+      : [];
+
+  const [was, is] = [before?.environment, after?.environment];
+  if (was === undefined && is === undefined) return { ...nothing, notes, kind: "same" };
+  const environment =
+    was === undefined || is === undefined
+      ? []
+      : changes(environmentMeaning, withoutSites(was), withoutSites(is));
+  const files = fileChanges(before, after);
+  const sites = siteReviews(before, after, files.bySite);
+  const movesTenant = was !== undefined && is !== undefined && was.tenantId !== is.tenantId;
+  const signedOut = new Set([
+    ...sites
+      .filter((site) => site.statements.some(({ effect }) => effect === "signs out"))
+      .map(({ name }) => name),
+    ...(movesTenant ? is.sites.map(({ name }) => name) : []),
+  ]);
+  const restartsAll =
+    was !== undefined && is !== undefined && was.oauth2Proxy.sha256 !== is.oauth2Proxy.sha256;
+  const pushed = [...files.bySite.keys()];
+  const restarts = restartsAll
+    ? is.sites.length
+    : pushed.filter((name) => files.bySite.get(name)?.some(({ file }) => !notForInstance.includes(file)))
+        .length;
+  const widened = sites.filter(({ opened }) => opened.length > 0).map(({ name }) => name);
+  const changed = files.all.length > 0 || sites.length > 0 || environment.length > 0;
+  return {
+    ...nothing,
+    kind: was === undefined ? "new" : is === undefined ? "removed" : changed ? "changed" : "same",
+    notes: [...notes, ...fromCodeOnly(sites, files.bySite)],
+    sites,
+    environment,
+    files: together(files.all, before, after),
+    counts: {
+      sites: new Set([...sites.map(({ name }) => name), ...pushed]).size,
+      hosts: changed ? ((is ?? was)?.hosts.length ?? 0) : 0,
+      files: files.all.reduce((sum, { hosts }) => sum + hosts.length, 0),
+      reloads: pushed.length,
+      restarts,
+      signOuts: signedOut.size,
+    },
+    widens: movesTenant ? ["environment", ...widened] : widened,
+    narrows: sites.filter(({ closed }) => closed.length > 0).map(({ name }) => name),
+    cannotJudge: sites.filter(({ cannotJudge }) => cannotJudge !== undefined).map(({ name }) => name),
+  };
+}
+
+/** A base of an older model, with the values that this model gives to settings that the older one did not know. */
+export function completed(stack: string, before: RenderedStack): RenderedStack {
+  if (before.environment === undefined) return before;
+  let today: Environment;
+  try {
+    today = environmentOf(parseStackFile(stack, before.text));
+  } catch (error) {
+    if (error instanceof ConfigError) return before;
+    throw error;
+  }
+  const sites = before.environment.sites.map((site) => ({
+    ...today.sites.find(({ name }) => name === site.name),
+    ...site,
+  }));
+  return { ...before, environment: { ...today, ...before.environment, sites } };
+}
+
+function withoutSites(environment: Environment): Omit<Environment, "sites"> {
+  return Object.fromEntries(Object.entries(environment).filter(([key]) => key !== "sites")) as Omit<
+    Environment,
+    "sites"
+  >;
+}
+
+interface OneFile {
+  readonly site?: string;
+  readonly file: string;
+  readonly path: string;
+  readonly hosts: readonly string[];
+  readonly before: string;
+  readonly after: string;
+}
+
+function fileChanges(before: RenderedStack | undefined, after: RenderedStack | undefined) {
+  const hostsOf = (stack: RenderedStack | undefined) =>
+    stack?.environment?.hosts.map(({ name }) => name) ?? [];
+  const hosts = hostsOf(after).length > 0 ? hostsOf(after) : hostsOf(before);
+  const all: OneFile[] = pairs(before?.hostFiles, after?.hostFiles).map((it) => ({ ...it, hosts }));
+  const bySite = new Map<string, OneFile[]>();
+  for (const name of namesOf(before, after)) {
+    const domains = [before, after].map((it) => siteOf(it, name)?.domain ?? "");
+    const changed = pairs(before?.siteFiles?.[name], after?.siteFiles?.[name], domains).map((it) => ({
+      ...it,
+      hosts,
+      site: name,
+    }));
+    if (changed.length === 0) continue;
+    bySite.set(name, changed);
+    all.push(...changed);
+  }
+  return { all, bySite };
+}
+
+/** The files that differ; a file of a site that moves is the same file under another name. */
+function pairs(
+  before: readonly RenderedFile[] = [],
+  after: readonly RenderedFile[] = [],
+  domains: readonly string[] = [],
+): { file: string; path: string; before: string; after: string }[] {
+  const keyed = (files: readonly RenderedFile[], domain = "") =>
+    new Map(files.map((it) => [domain === "" ? it.name : it.name.replace(domain, "<domain>"), it]));
+  const [was, is] = [keyed(before, domains[0]), keyed(after, domains[1])];
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .map((key) => ({ was: was.get(key), is: is.get(key) }))
+    .filter(({ was: old, is: now }) => old?.text !== now?.text || old?.link !== now?.link)
+    .map(({ was: old, is: now }) => ({
+      file: (now ?? old)?.name ?? "",
+      path: (now ?? old)?.link ?? (now ?? old)?.name ?? "",
+      before: old?.text ?? "",
+      after: now?.text ?? "",
+    }));
+}
+
+function siteReviews(
+  before: RenderedStack | undefined,
+  after: RenderedStack | undefined,
+  changed: ReadonlyMap<string, readonly OneFile[]>,
+): SiteReview[] {
+  const sharedChanged = shared(before) !== shared(after);
+  const old = backendsOf(
+    (before?.environment?.sites ?? [])
+      .map(({ name }) => textsOf(before, name))
+      .filter((it) => it !== undefined),
+  );
+  return namesOf(before, after).flatMap((name): SiteReview[] => {
+    const [was, is] = [siteOf(before, name), siteOf(after, name)];
+    const statements = was !== undefined && is !== undefined ? changes(siteMeaning, was, is) : [];
+    if (statements.length === 0 && !changed.has(name) && !sharedChanged) return [];
+    const [textsWere, texts] = [textsOf(before, name), textsOf(after, name)];
+    const access = accessChange(textsWere, texts);
+    const newcomer = texts === undefined ? undefined : newcomerAt(texts, old);
+    const opened =
+      newcomer === undefined || access.opened.length > 0
+        ? access.opened
+        : [
+            {
+              method: "GET",
+              target: "/",
+              ...(newcomer.person === undefined ? {} : { person: newcomer.person }),
+            },
+          ];
+    if (statements.length === 0 && !changed.has(name) && opened.length + access.closed.length === 0)
+      return [];
+    const site = is ?? was;
+    if (site === undefined) return [];
+    return [
+      {
+        name,
+        domain: site.domain,
+        kind: was === undefined ? "new" : is === undefined ? "removed" : "changed",
+        statements: [
+          ...statements,
+          ...arrival(was, is),
+          ...(access.opened.length > 0 ? [] : newBackend(newcomer)),
+        ],
+        opened,
+        closed: access.closed,
+        ...(access.cannotJudge === undefined ? {} : { cannotJudge: access.cannotJudge }),
+      },
+    ];
+  });
+}
+
+function arrival(was: Site | undefined, is: Site | undefined): Statement[] {
+  if (was === undefined && is !== undefined) {
+    return [
+      {
+        effect: "opens",
+        text: `a new site: https://${is.domain} is open to ${gateInWords(is)}, from ${is.upstream}`,
+      },
+    ];
+  }
+  if (was !== undefined && is === undefined) {
+    return [
+      {
+        effect: "closes",
+        text: `https://${was.domain} is removed from every host, and its registration from Entra`,
+      },
+    ];
+  }
+  return [];
+}
+
+function newBackend(newcomer: ReturnType<typeof newcomerAt>): Statement[] {
+  if (newcomer === undefined) return [];
+  const who = newcomer.person === undefined ? "anybody" : personInWords(newcomer.person);
+  return [
+    { effect: "opens", text: `${who} now reaches ${newcomer.backend}, which another site kept from them` },
+  ];
+}
+
+/** Somebody who stands for all people alike, in words. */
+export function personInWords({ upn, groups }: NonNullable<Way["person"]>): string {
+  return groups.length === 0 ? `${upn}, in no group,` : `${upn}, in ${groups.join(" and ")},`;
+}
+
+function fromCodeOnly(
+  sites: readonly SiteReview[],
+  changed: ReadonlyMap<string, readonly OneFile[]>,
+): string[] {
+  const only = sites.filter(({ name, statements }) => statements.length === 0 && changed.has(name));
+  if (only.length === 0) return [];
+  return [
+    `The files of ${only.length === 1 ? (only[0]?.name ?? "") : `${only.length} sites`} change because the code that renders them changed, not the configuration.`,
+  ];
+}
+
+/** File changes as diffs; sites whose diffs differ in their own facts only share one. */
+function together(
+  files: readonly OneFile[],
+  before: RenderedStack | undefined,
+  after: RenderedStack | undefined,
+): FileChange[] {
+  const shown = new Map<string, FileChange & { alsoFor: string[] }>();
+  for (const file of files) {
+    const patch = createTwoFilesPatch(file.path, file.path, file.before, file.after, "", "", { context: 3 })
+      .split("\n")
+      .slice(2)
+      .join("\n");
+    const site =
+      file.site === undefined ? undefined : (siteOf(after, file.site) ?? siteOf(before, file.site));
+    const key = site === undefined ? patch : withoutOwnFacts(patch, site);
+    const same = shown.get(key);
+    if (same !== undefined && file.site !== undefined) {
+      same.alsoFor.push(file.site);
+      continue;
+    }
+    const lines = diffLines(file.before, file.after);
+    const count = (which: "added" | "removed") =>
+      lines.filter((it) => it[which]).reduce((sum, it) => sum + it.count, 0);
+    shown.set(key, {
+      title: file.site === undefined ? `every host: ${file.file}` : `${file.site}: ${file.file}`,
+      path: file.path,
+      hosts: file.hosts,
+      alsoFor: [],
+      added: count("added"),
+      removed: count("removed"),
+      patch,
+    });
+  }
+  return [...shown.values()];
+}
+
+function withoutOwnFacts(patch: string, { name, domain, port, metricsPort }: Site): string {
+  return patch
+    .replaceAll(domain, "<domain>")
+    .replaceAll(identifier(domain), "<domain>")
+    .replaceAll(`"${name}"`, "<name>")
+    .replace(new RegExp(`\\b(?:${port}|${metricsPort})\\b`, "g"), "<port>")
+    .replace(/^@@.*$/gm, "@@");
+}
+
+function namesOf(...stacks: (RenderedStack | undefined)[]): string[] {
+  return [...new Set(stacks.flatMap((it) => it?.environment?.sites.map(({ name }) => name) ?? []))];
+}
+
+function siteOf(stack: RenderedStack | undefined, name: string): Site | undefined {
+  return stack?.environment?.sites.find((it) => it.name === name);
+}
+
+function shared(stack: RenderedStack | undefined): string {
+  return stack?.hostFiles?.find(({ name }) => name === "protected-sites.conf")?.text ?? "";
+}
+
+function textsOf(stack: RenderedStack | undefined, name: string): SiteTexts | undefined {
+  const site = siteOf(stack, name);
+  const files = stack?.siteFiles?.[name];
+  const text = (file: string) => files?.find((it) => it.name === file)?.text;
+  const [nginx, oauth2Proxy] = [text("nginx.conf"), text("oauth2-proxy.cfg")];
+  if (site === undefined || nginx === undefined || oauth2Proxy === undefined) return undefined;
+  return { domain: site.domain, nginx, oauth2Proxy, shared: shared(stack) };
+}

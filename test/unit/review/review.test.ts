@@ -1,0 +1,221 @@
+import { readFileSync } from "node:fs";
+
+import { describe, expect, test } from "vitest";
+
+import { siteSchema } from "../../../components/site/site.ts";
+import { environmentSchema } from "../../../infra/environment.ts";
+import { asMarkdown, asText, commentLimit, statementsOf, verdict } from "../../../infra/review/formats.ts";
+import { environmentMeaning, siteMeaning } from "../../../infra/review/meaning.ts";
+import { notForInstance } from "../../../infra/review/review.ts";
+import { group, host, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
+
+const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> };
+
+describe("typical changes, in one line and in words", () => {
+  test.each<[string, Record<string, unknown>, string, string]>([
+    ["nothing", settings(), "prod: renders identically; nothing changes", ""],
+    [
+      "another e-mail domain",
+      withWiki({ emailDomains: ["example.com", "partner.test"] }),
+      "prod: 1 site on 2 hosts; 4 files change; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki",
+      "OPENS     people of @partner.test may sign in",
+    ],
+    [
+      "no group any more",
+      withWiki({ allowedGroups: [] }),
+      "prod: 1 site on 2 hosts; 4 files change; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki",
+      `OPENS     no group is needed any more; before, one of ${group(1)}`,
+    ],
+    [
+      "one group for another",
+      withWiki({ allowedGroups: [group(2)] }),
+      "prod: 1 site on 2 hosts; 2 files change; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki; access narrows on wiki",
+      `closes    members of group ${group(1)} may no longer enter for that`,
+    ],
+    [
+      "a first group",
+      settings({ sites: { ...usual, code: siteArgs("code", 4180, { allowedGroups: [group(1)] }) } }),
+      "prod: 1 site on 2 hosts; 4 files change; 1 reload, 1 restart, 0 sign-outs; access narrows on code",
+      `closes    only members of ${group(1)} may enter; before, no group was needed`,
+    ],
+    [
+      "a new site",
+      settings({ sites: { ...usual, news: siteArgs("news", 4182) } }),
+      "prod: 1 site on 2 hosts; 14 files change; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on news",
+      "OPENS     a new site: https://news.example.com is open to everybody of @example.com, from http://127.0.0.1:3182",
+    ],
+    [
+      "a site less",
+      settings({ sites: { code: usual.code } }),
+      "prod: 1 site on 2 hosts; 14 files change; 1 reload, 1 restart, 0 sign-outs; access narrows on wiki",
+      "closes    https://wiki.example.com is removed from every host, and its registration from Entra",
+    ],
+    [
+      "another backend",
+      withWiki({ upstream: "http://127.0.0.1:9999" }),
+      "prod: 1 site on 2 hosts; 2 files change; 1 reload, 0 restarts, 0 sign-outs",
+      "          another backend: http://127.0.0.1:9999; before http://127.0.0.1:3181",
+    ],
+    [
+      "a closed site's backend behind an open one",
+      settings({ sites: { ...usual, code: siteArgs("code", 4180, { upstream: "http://127.0.0.1:3181" }) } }),
+      "prod: 1 site on 2 hosts; 2 files change; 1 reload, 0 restarts, 0 sign-outs; ACCESS WIDENS on code",
+      "OPENS     someone@example.com, in no group, now reaches http://127.0.0.1:3181, which another site kept from them",
+    ],
+    [
+      "the user's token for the backend",
+      withWiki({ identityHeaders: ["user", "accessToken"] }),
+      "prod: 1 site on 2 hosts; 4 files change; 1 reload, 1 restart, 0 sign-outs",
+      "WEAKENS   the backend is told the ACCESS TOKEN, with which it can act as the user (X-Auth-Request-Access-Token)",
+    ],
+    [
+      "longer sessions",
+      withWiki({ cookieExpire: "720h" }),
+      "prod: 1 site on 2 hosts; 4 files change; 1 reload, 1 restart, 0 sign-outs",
+      "WEAKENS   a session lasts 720h without a request; before 168h",
+    ],
+    [
+      "a new cookie secret",
+      withWiki({ cookieSecretGeneration: 2 }),
+      "prod: 1 site on 2 hosts; 0 files change; 0 reloads, 0 restarts, 1 sign-out",
+      "SIGN-OUT  a new cookie secret (2; before 1) signs everybody of the site out, once",
+    ],
+    [
+      "a new client secret",
+      withWiki({ clientSecrets: [{ generation: 1 }, { generation: 2, endDate: "2027-11-01" }] }),
+      "prod: 1 site on 2 hosts; 0 files change; 0 reloads, 0 restarts, 0 sign-outs",
+      "rotates   hosts use client secret 2; before 1",
+    ],
+    [
+      "a site that moves",
+      withWiki({ domain: "handbook.example.com" }),
+      "prod: 1 site on 2 hosts; 14 files change; 1 reload, 1 restart, 1 sign-out",
+      "SIGN-OUT  everybody signs in anew: the session cookie belongs to wiki.example.com",
+    ],
+    [
+      "another tenant",
+      settings({ tenantId: "00000000-0000-4000-8000-000000000009" }),
+      "prod: 2 sites on 2 hosts; 8 files change; 2 reloads, 2 restarts, 2 sign-outs; ACCESS WIDENS on environment",
+      "OPENS     people of tenant 00000000-0000-4000-8000-000000000009 may sign in",
+    ],
+    [
+      "a host's new key",
+      settings({ hosts: [host(1), { ...host(2), hostKey: host(2).hostKey.replace("IAAAA", "IBBBB") }] }),
+      "prod: no site changes",
+      "WEAKENS   host edge-2 has ANOTHER KEY: be sure that it is the same machine",
+    ],
+    [
+      "a third host",
+      settings({ hosts: [host(1), host(2), host(3)] }),
+      "prod: no site changes",
+      "          host edge-3 (10.0.0.13) is set up and serves every site",
+    ],
+  ])("%s", (_, after, line, words) => {
+    const review = reviewed(after);
+    expect(verdict(review)).toBe(line);
+    expect(asText({ base: "main", head: "change", notes: [], stacks: [review] })).toContain(words);
+  });
+});
+
+test("every setting has its words", () => {
+  expect(Object.keys(siteMeaning).sort()).toEqual([...Object.keys(siteSchema.shape), "name"].sort());
+  expect([...Object.keys(environmentMeaning), "sites"].sort()).toEqual(
+    Object.keys(environmentSchema.shape).sort(),
+  );
+});
+
+test("an instance restarts for the files for which the host restarts it", () => {
+  const program = readFileSync(
+    new URL("../../../components/host/protected-sites.py", import.meta.url),
+    "utf8",
+  );
+  const said = /^NOT_FOR_INSTANCE = \{(.*)\}$/m.exec(program)?.[1];
+  expect(said).toBe(notForInstance.map((it) => `"${it}"`).join(", "));
+});
+
+test("the comment of a change with everything in it", async () => {
+  const after = settings({
+    hosts: [host(1), host(2), host(3)],
+    sites: {
+      code: siteArgs("code", 4180, { identityHeaders: ["user", "idToken"], cookieExpire: "24h" }),
+      wiki: siteArgs("wiki", 4181, { emailDomains: ["example.com", "partner.test"] }),
+      news: siteArgs("news", 4182),
+    },
+  });
+  const review = {
+    base: "main (0123456789ab)",
+    head: "change (ba9876543210)",
+    notes: [],
+    stacks: [reviewed(after)],
+  };
+  await expect(asMarkdown(review, "the artifact")).toMatchFileSnapshot("../../golden/review/comment.md");
+  await expect(asText(review)).toMatchFileSnapshot("../../golden/review/report.txt");
+});
+
+describe("a comment fits, however big the change", () => {
+  const many = (count: number, given: (index: number) => object) =>
+    settings({
+      sites: Object.fromEntries(
+        Array.from({ length: count }, (_, index) => [
+          `site-${index}`,
+          siteArgs(`site-${index}`, 2000 + index, given(index)),
+        ]),
+      ),
+    });
+
+  test.each([
+    ["many different diffs", 100, (index: number) => ({ clientMaxBodySize: `${index + 11}m` })],
+    ["more words than a comment holds", 400, () => ({ emailDomains: ["example.com", "partner.test"] })],
+  ])("%s", (_, count, given) => {
+    const stacks = [
+      reviewed(
+        many(count, given),
+        many(count, () => ({})),
+      ),
+    ];
+    const text = asMarkdown({ base: "a", head: "b", notes: [], stacks }, "the run's artifact");
+    expect(text.length).toBeLessThanOrEqual(commentLimit);
+    expect(text).toMatch(/\*\*Cut here\*\*.*the run's artifact/);
+    expect(text.split("\n").slice(0, 6).join("\n")).toContain(`${count} sites on 2 hosts`);
+  });
+
+  test("sites whose diffs differ in their own facts only share one", () => {
+    const stacks = [
+      reviewed(
+        many(50, () => ({ proxyReadTimeout: "90s" })),
+        many(50, () => ({})),
+      ),
+    ];
+    expect(stacks[0]?.files).toHaveLength(1);
+    expect(stacks[0]?.files[0]?.alsoFor).toHaveLength(49);
+  });
+});
+
+test("text of the user's cannot become Markdown of ours", () => {
+  const review = reviewed(settings());
+  const text = asMarkdown(
+    {
+      base: "a",
+      head: "b",
+      notes: [],
+      stacks: [
+        {
+          ...review,
+          kind: "invalid",
+          problems: [{ line: 3, where: "", what: 'domain must be …, got "```\n# @everyone <img>"' }],
+        },
+      ],
+    },
+    "",
+  );
+  expect(text).toContain("````\nstacks/Pulumi.prod.yaml:3: domain must be …, got");
+});
+
+test("a site that nobody can judge is an alarm", () => {
+  const [site] = reviewed(withWiki({ clientMaxBodySize: "11m" })).sites;
+  if (site === undefined) throw new Error("no site changed");
+  expect(statementsOf({ ...site, cannotJudge: "nginx.conf line 7: satisfy any" })).toContainEqual({
+    effect: "opens",
+    text: "MAYBE: nobody can judge this here: nginx.conf line 7: satisfy any",
+  });
+});
