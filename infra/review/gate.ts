@@ -138,7 +138,7 @@ export class SiteReading {
     if (server === undefined) return { to: { kind: "answer", status: 444 }, places: [] };
     const path = normalized(request.target);
     if (path === undefined) return { to: { kind: "answer", status: 400 }, places: [] };
-    return this.#at(path, server, request, false, 0);
+    return this.#at(path, server, request, { depth: 0, errorPages: true });
   }
 
   /** What a backend gets as request headers; `value` gives the variables of the user and the connection. */
@@ -173,13 +173,23 @@ export class SiteReading {
     );
   }
 
-  #at(path: string, server: ReadDirective, request: AskedRequest, internal: boolean, depth: number): Gate {
+  #at(
+    path: string,
+    server: ReadDirective,
+    request: AskedRequest,
+    how: { readonly depth: number; readonly errorPages: boolean; readonly target?: string },
+  ): Gate {
+    const { depth, target } = how;
+    const internal = target !== undefined;
     if (depth > 3) throw new CannotJudge(`nginx.conf line ${server.line}: error pages lead in a circle`);
     const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
     const early = this.#rewrite(server.body ?? [], variables);
     if (early !== undefined) return early;
 
-    const location = this.#locationFor(path, server);
+    const location = this.#locationFor(target ?? path, server);
+    if (location === "redirect") {
+      return { to: { kind: "answer", status: 301, location: `https://${this.domain}${path}/` }, places: [] };
+    }
     const body = location?.body ?? [];
     const here = location ?? server;
     if (!internal && body.some(({ name }) => name === "internal")) {
@@ -187,6 +197,9 @@ export class SiteReading {
     }
     const answer = this.#rewrite(body, variables);
     if (answer !== undefined) {
+      const status = answer.to.kind === "answer" ? answer.to.status : 0;
+      const page = this.#errorPage(status, path, body, server, request, how);
+      if (page !== undefined) return { ...page, places: [...page.places, this.#place(here)] };
       return { ...answer, places: [...answer.places, this.#place(here)] };
     }
     const refused = this.#limitExcept(body, request);
@@ -202,7 +215,7 @@ export class SiteReading {
       return { ...content, places: [...(auth === undefined ? [] : [this.#place(auth)]), ...content.places] };
     }
     const gate = this.#askedFor(auth, server, request, path);
-    const otherwise = this.#errorPage(401, body, server, request, depth);
+    const otherwise = this.#errorPage(401, path, body, server, request, how);
     if (otherwise?.to.kind === "content")
       return { ...content, places: [...otherwise.places, ...content.places] };
     return {
@@ -218,8 +231,9 @@ export class SiteReading {
     const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
     const target = auth.args[0] ?? "";
     const location = this.#locationFor(target.split("?")[0] ?? "", server);
-    const pass = location?.body?.find(({ name }) => name === "proxy_pass");
-    if (location === undefined || pass === undefined) {
+    const pass =
+      typeof location === "object" ? location.body?.find(({ name }) => name === "proxy_pass") : undefined;
+    if (location === undefined || location === "redirect" || pass === undefined) {
       throw new CannotJudge(
         `nginx.conf line ${auth.line}: ${target} is not a location that asks oauth2-proxy`,
       );
@@ -313,18 +327,24 @@ export class SiteReading {
     return { kind: "content", what: `files of ${folder}` };
   }
 
+  /** Where an error leads, https://nginx.org/en/docs/http/ngx_http_core_module.html#error_page */
   #errorPage(
     status: number,
+    path: string,
     body: readonly ReadDirective[],
     server: ReadDirective,
     request: AskedRequest,
-    depth: number,
+    { depth, errorPages }: { readonly depth: number; readonly errorPages: boolean },
   ): Gate | undefined {
+    if (!errorPages || status < 300) return undefined;
     const own = body.filter(({ name }) => name === "error_page");
     const pages = own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "error_page");
-    const page = pages.find(({ args }) => args.includes(String(status)));
-    const target = page?.args.at(-1);
-    return target === undefined ? undefined : this.#at(target, server, request, true, depth + 1);
+    const target = pages.find(({ args }) => args.includes(String(status)))?.args.at(-1);
+    if (target === undefined) return undefined;
+    const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
+    // A named location keeps the request's own path.
+    const next = target.startsWith("@") ? path : target;
+    return this.#at(next, server, request, { depth: depth + 1, errorPages: recursive, target });
   }
 
   #inForce(name: string, body: readonly ReadDirective[], server: ReadDirective): ReadDirective | undefined {
@@ -336,7 +356,7 @@ export class SiteReading {
   }
 
   /** https://nginx.org/en/docs/http/ngx_http_core_module.html#location */
-  #locationFor(path: string, server: ReadDirective): ReadDirective | undefined {
+  #locationFor(path: string, server: ReadDirective): ReadDirective | "redirect" | undefined {
     const locations = this.#locationsOf(server).map((directive) => ({ directive, ...modifierOf(directive) }));
     const exact = locations.find(({ modifier, match }) => modifier === "=" && match === path);
     if (exact !== undefined) return exact.directive;
@@ -344,6 +364,14 @@ export class SiteReading {
       ({ modifier, match }) => modifier === "" && match.startsWith("@") && match === path,
     );
     if (named !== undefined) return named.directive;
+    // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there.
+    const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => name === "proxy_pass");
+    if (
+      locations.some(
+        (it) => /^(?:\^~)?$/.test(it.modifier) && it.match === `${path}/` && proxies(it.directive),
+      )
+    )
+      return "redirect";
     const [prefix] = locations
       .filter(({ modifier, match }) => (modifier === "" || modifier === "^~") && path.startsWith(match))
       .sort((one, other) => other.match.length - one.match.length);

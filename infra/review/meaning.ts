@@ -64,6 +64,54 @@ export const siteMeaning: Entries<Site> = {
       ),
     ];
   },
+  paths: (before, after) => [
+    ...after.flatMap((now) => {
+      const was = before.find(({ path }) => path === now.path);
+      const groups = now.allowedGroups.join(" or ");
+      if (was === undefined) return [says("closes", `${below(now)} needs ${groups} in addition`)];
+      return [
+        ...(was.match === now.match
+          ? []
+          : [plain(`the rule for ${now.path} is for ${below(now)}; before ${below(was)}`)]),
+        ...without(now.allowedGroups, was.allowedGroups).map((it) =>
+          says("opens", `members of group ${it} may enter ${below(now)}`),
+        ),
+        ...without(was.allowedGroups, now.allowedGroups).map((it) =>
+          says("closes", `members of group ${it} may no longer enter ${below(now)} for that`),
+        ),
+      ];
+    }),
+    ...before
+      .filter(({ path }) => !after.some((it) => it.path === path))
+      .map((was) =>
+        says("opens", `${below(was)} needs no more than the site; before, ${was.allowedGroups.join(" or ")}`),
+      ),
+  ],
+  open: (before, after) => [
+    ...after.flatMap((now) => {
+      const was = before.find(({ path }) => path === now.path);
+      const methods = now.methods.join(", ");
+      if (was === undefined)
+        return [
+          says("opens", `${below(now)} is open to EVERYBODY without signing in (${methods}): ${now.why}`),
+        ];
+      return [
+        ...(was.match === now.match
+          ? []
+          : [plain(`what is open of ${now.path} is ${below(now)}; before ${below(was)}`)]),
+        ...without(now.methods, was.methods).map((it) =>
+          says("opens", `${it} ${below(now)} is open to EVERYBODY`),
+        ),
+        ...without(was.methods, now.methods).map((it) =>
+          says("closes", `${it} ${below(now)} is no longer open`),
+        ),
+        ...(was.why === now.why ? [] : [plain(`why ${below(now)} is open: ${now.why}`)]),
+      ];
+    }),
+    ...before
+      .filter(({ path }) => !after.some((it) => it.path === path))
+      .map((was) => says("closes", `${below(was)} is no longer open to everybody`)),
+  ],
   metricsPort: (before, after) => [plain(`its metrics are on loopback port ${after}; before ${before}`)],
   identityHeaders: (before, after) => [
     ...without(after, before).map((it) => says("weakens", `the backend is told ${told[it] ?? it}`)),
@@ -222,6 +270,10 @@ export function gateInWords({
   return allowedGroups.length === 0
     ? `everybody of ${people}`
     : `people of ${people} who are in ${allowedGroups.join(" or ")}`;
+}
+
+function below({ path, match }: { readonly path: string; readonly match: string }): string {
+  return match === "prefix" ? `${path.replace(/\/$/, "")}/ and all below it` : path;
 }
 
 function says(effect: Effect, text: string): Statement {
