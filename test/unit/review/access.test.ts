@@ -1,0 +1,111 @@
+/**
+ * "Access widens", judged from the rendered files, against the rules of the model, read by a few plain lines that
+ * share nothing with the review.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import type { Site } from "../../../components/site/site.ts";
+import { environmentFrom } from "../../../infra/environment.ts";
+import { group, reviewed, siteArgs, settings } from "./environments.ts";
+
+const domains = ["example.com", "partner.test", "example.org"];
+const groups = [group(1), group(2), group(3)];
+const paths = ["/admin", "/admin/audit", "/health", "/public", "/hooks/build"];
+const methods = ["GET", "POST", "DELETE"];
+
+const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantFrom(...all), { minLength });
+const rule = fc.record({
+  path: fc.constantFrom(...paths),
+  match: fc.constantFrom("prefix", "exact"),
+  allowedGroups: someOf(groups, 1),
+});
+const open = fc
+  .record({
+    path: fc.constantFrom(...paths),
+    match: fc.constantFrom("prefix", "exact"),
+    methods: someOf(methods, 1),
+    why: fc.constant("for the test"),
+  })
+  .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
+const args = fc
+  .record({
+    emailDomains: someOf(domains, 1),
+    allowedGroups: someOf(groups, 0),
+    paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
+    open: fc.uniqueArray(open, { selector: (it) => it.path, maxLength: 2 }),
+  })
+  .filter(({ paths: rules, open: opened }) =>
+    opened.every((it) => !rules.some((other) => other.path === it.path.replace(/\/$/, ""))),
+  );
+
+const people = domains.flatMap((domain) =>
+  [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => ({
+    domain,
+    groups: groups.filter((_, index) => bits & (1 << index)),
+  })),
+);
+const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
+
+/** The rules of docs/configuration.md: nobody is `undefined`. */
+function mayEnter(
+  site: Site,
+  person: (typeof people)[number] | undefined,
+  method: string,
+  target: string,
+): boolean {
+  const opened = site.open.find((it) =>
+    it.match === "prefix" ? target.startsWith(it.path) : target === it.path,
+  );
+  const deepest = site.paths
+    .filter(
+      (it) =>
+        target === it.path ||
+        target === `${it.path}/` ||
+        (it.match === "prefix" && target.startsWith(`${it.path}/`)),
+    )
+    .sort((one, other) => other.path.length - one.path.length)[0];
+  const openIsDeeper =
+    opened !== undefined && (deepest === undefined || opened.path.length > deepest.path.length);
+  if (openIsDeeper && (opened.methods as string[]).includes(method)) return true;
+  if (person === undefined || !site.emailDomains.includes(person.domain)) return false;
+  const isIn = (any: readonly string[]) => any.length === 0 || any.some((it) => person.groups.includes(it));
+  return isIn(site.allowedGroups) && isIn(deepest?.allowedGroups ?? []);
+}
+
+const environment = (given: object) => settings({ sites: { wiki: siteArgs("wiki", 4181, given) } });
+const siteOf = (given: object): Site => {
+  const [site] = environmentFrom(environment(given), "").sites;
+  if (site === undefined) throw new Error("no site");
+  return site;
+};
+
+test("over generated pairs, access is said to widen or to narrow exactly when it does", () => {
+  let widened = 0;
+  let narrowed = 0;
+  fc.assert(
+    fc.property(args, args, (one, other) => {
+      const [before, after] = [siteOf(one), siteOf(other)];
+      const entries = [undefined, ...people].flatMap((person) =>
+        methods.flatMap((method) =>
+          targets.map((target) => [
+            mayEnter(before, person, method, target),
+            mayEnter(after, person, method, target),
+          ]),
+        ),
+      );
+      const review = reviewed(environment(other), environment(one));
+      const widens = entries.some(([was, is]) => !was && is);
+      const narrows = entries.some(([was, is]) => was && !is);
+      if (widens) widened += 1;
+      if (narrows) narrowed += 1;
+      expect(review.cannotJudge).toEqual([]);
+      expect({ widens: review.widens, narrows: review.narrows }).toEqual({
+        widens: widens ? ["wiki"] : [],
+        narrows: narrows ? ["wiki"] : [],
+      });
+    }),
+    { numRuns: 300 },
+  );
+  expect([widened, narrowed].every((count) => count > 50)).toBe(true);
+});
