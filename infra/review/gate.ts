@@ -29,7 +29,7 @@ export interface AskedRequest {
 export interface Needs {
   /** One of these ends the user's UPN; `*` is any. */
   readonly emailDomains: readonly string[];
-  /** Of each list, the user is in at least one. */
+  /** Of each list, the user is in at least one; a role of the site's registration is `role <value>`. */
   readonly groups: readonly (readonly string[])[];
 }
 
@@ -127,9 +127,13 @@ export class SiteReading {
 
   /** Values of `map` that look at the request's path or method: other places where a decision can hide. */
   mapKeys(variable: RegExp): string[] {
-    return this.#blocks
-      .filter(({ args }) => variable.test(args[0] ?? ""))
-      .flatMap(({ body = [] }) => body.map(({ name }) => name));
+    return (
+      this.#blocks
+        // These two only ever refuse odd spellings of paths, whoever asks.
+        .filter(({ args }) => !/^\$protected_sites_(?:ambiguous|misspelt)_path/.test(args[1] ?? ""))
+        .filter(({ args }) => variable.test(args[0] ?? ""))
+        .flatMap(({ body = [] }) => body.map(({ name }) => name))
+    );
   }
 
   /** @throws CannotJudge where the request meets what this reading does not know */
@@ -250,20 +254,29 @@ export class SiteReading {
           `nginx.conf line ${pass.line}: ${key} is a rule that this review does not read`,
         );
       }
-      const any = value.split(",").filter((it) => it !== "");
+      const any = this.#asGroups(value.split(",").filter((it) => it !== ""));
       // An empty rule is none, https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints
       if (any.length > 0) {
         groups.push(any);
         places.push(this.#place(pass));
       }
     }
-    const everywhere = strings(this.#cfg["allowed_groups"]);
+    const everywhere = this.#asGroups(strings(this.#cfg["allowed_groups"]));
     if (everywhere.length > 0) {
       groups.push(everywhere);
       places.push(this.#cfgPlace("allowed_groups"));
     }
     places.push(this.#cfgPlace("email_domains"));
     return { needs: { emailDomains: strings(this.#cfg["email_domains"]), groups }, places };
+  }
+
+  /** What the tokens of this site name: groups, or, where it says so, the roles of its registration. */
+  #asGroups(values: readonly string[]): string[] {
+    const given = this.#cfg["oidc_groups_claim"];
+    const claim = typeof given === "string" ? given : "groups";
+    return values.map((it) =>
+      claim === "groups" ? it : claim === "roles" ? `role ${it}` : `${claim} ${it}`,
+    );
   }
 
   #rewrite(body: readonly ReadDirective[], variables: Variables): Gate | undefined {

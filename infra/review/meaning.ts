@@ -29,6 +29,7 @@ const told: Record<string, string> = {
   email: "the e-mail address (X-Auth-Request-Email)",
   preferredUsername: "the preferred user name (X-Auth-Request-Preferred-Username)",
   groups: "the groups (X-Auth-Request-Groups)",
+  roles: "the roles (X-Auth-Request-Roles)",
   accessToken: "the ACCESS TOKEN, with which it can act as the user (X-Auth-Request-Access-Token)",
   idToken: "the ID TOKEN (Authorization: Bearer)",
 };
@@ -64,6 +65,33 @@ export const siteMeaning: Entries<Site> = {
       ),
     ];
   },
+  guests: (_, after) => [
+    after
+      ? says("opens", "guests from other organisations who have a role or group may enter")
+      : says("closes", "guests from other organisations may no longer enter"),
+  ],
+  roles: (before, after) => [
+    ...after.flatMap((now) => {
+      const was = before.find(({ value }) => value === now.value);
+      const [has, had] = [now, was ?? { groups: [], users: [] }].map(({ groups, users }) => [
+        ...groups.map((it) => `group ${it}`),
+        ...users,
+      ]);
+      return [
+        ...(was === undefined ? [plain(`a new role: ${now.value}`)] : []),
+        ...without(has ?? [], had ?? []).map((it) => says("opens", `${it} has the role ${now.value}`)),
+        ...without(had ?? [], has ?? []).map((it) =>
+          says("closes", `${it} has the role ${now.value} no longer`),
+        ),
+        ...(was === undefined || was.displayName === now.displayName
+          ? []
+          : [plain(`Entra shows the role ${now.value} as ${now.displayName}`)]),
+      ];
+    }),
+    ...before
+      .filter(({ value }) => !after.some((it) => it.value === value))
+      .map((was) => says("closes", `the role ${was.value} is removed, from everybody who had it`)),
+  ],
   paths: (before, after) => [
     ...after.flatMap((now) => {
       const was = before.find(({ path }) => path === now.path);
@@ -262,14 +290,16 @@ function shown(value: unknown): string {
 }
 
 /** Who may open a new site, in words. */
-export function gateInWords({
-  emailDomains,
-  allowedGroups,
-}: Pick<Site, "emailDomains" | "allowedGroups">): string {
-  const people = emailDomains.map((it) => `@${it}`).join(" or ");
-  return allowedGroups.length === 0
+export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | "roles" | "guests">): string {
+  const { emailDomains, guests } = site;
+  const domains = emailDomains.map((it) => `@${it}`).join(" or ");
+  const people = [emailDomains.length === 0 ? "everybody" : domains, guests ? "guests" : ""]
+    .filter(Boolean)
+    .join(" or ");
+  const groups = [...site.allowedGroups, ...site.roles.map(({ value }) => `the role ${value}`)];
+  return groups.length === 0
     ? `everybody of ${people}`
-    : `people of ${people} who are in ${allowedGroups.join(" or ")}`;
+    : `people of ${people} who are in ${groups.join(" or ")}`;
 }
 
 function below({ path, match }: { readonly path: string; readonly match: string }): string {

@@ -32,6 +32,9 @@ export interface SiteReview {
   readonly domain: string;
   readonly kind: "new" | "removed" | "changed";
   readonly statements: readonly Statement[];
+  /** Whether somebody gets in who did not before: by the files, or by what Entra gives them. */
+  readonly widens: boolean;
+  readonly narrows: boolean;
   readonly opened: readonly Way[];
   readonly closed: readonly Way[];
   /** Why nobody can say whether access widens; a reviewer has to read the file. */
@@ -120,7 +123,7 @@ export function reviewStack(
     ? is.sites.length
     : pushed.filter((name) => files.bySite.get(name)?.some(({ file }) => !notForInstance.includes(file)))
         .length;
-  const widened = sites.filter(({ opened }) => opened.length > 0).map(({ name }) => name);
+  const widened = sites.filter(({ widens }) => widens).map(({ name }) => name);
   const changed = files.all.length > 0 || sites.length > 0 || environment.length > 0;
   return {
     ...nothing,
@@ -138,7 +141,7 @@ export function reviewStack(
       signOuts: signedOut.size,
     },
     widens: movesTenant ? ["environment", ...widened] : widened,
-    narrows: sites.filter(({ closed }) => closed.length > 0).map(({ name }) => name),
+    narrows: sites.filter(({ narrows }) => narrows).map(({ name }) => name),
     cannotJudge: sites.filter(({ cannotJudge }) => cannotJudge !== undefined).map(({ name }) => name),
   };
 }
@@ -248,6 +251,9 @@ function siteReviews(
       return [];
     const site = is ?? was;
     if (site === undefined) return [];
+    // Who has a role is in no file of a host; Entra knows it.
+    const byEntra = (effect: Statement["effect"]) =>
+      statements.some((it) => it.field === "roles" && it.effect === effect);
     return [
       {
         name,
@@ -258,6 +264,8 @@ function siteReviews(
           ...arrival(was, is),
           ...(access.opened.length > 0 ? [] : newBackend(newcomer)),
         ],
+        widens: opened.length > 0 || byEntra("opens"),
+        narrows: access.closed.length > 0 || byEntra("closes"),
         opened,
         closed: access.closed,
         ...(access.cannotJudge === undefined ? {} : { cannotJudge: access.cannotJudge }),

@@ -33,7 +33,7 @@ const args = fc
     emailDomains: someOf(domains, 1),
     allowedGroups: someOf(groups, 0),
     paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
-    open: fc.uniqueArray(open, { selector: (it) => it.path, maxLength: 2 }),
+    open: fc.uniqueArray(open, { selector: (it) => it.path.replace(/\/$/, ""), maxLength: 2 }),
   })
   .filter(({ paths: rules, open: opened }) =>
     opened.every((it) => !rules.some((other) => other.path === it.path.replace(/\/$/, ""))),

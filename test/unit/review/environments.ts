@@ -53,13 +53,6 @@ export function rendered(given: Record<string, unknown>): RenderedStack {
 }
 
 /** The review of a change of the usual environment. */
-export function reviewed(
-  after: Record<string, unknown> | undefined,
-  before: Record<string, unknown> | undefined = settings(),
-): StackReview {
-  return reviewStack(
-    "prod",
-    before === undefined ? undefined : rendered(before),
-    after === undefined ? undefined : rendered(after),
-  );
+export function reviewed(after: Record<string, unknown>, before = settings()): StackReview {
+  return reviewStack("prod", rendered(before), rendered(after));
 }
