@@ -148,13 +148,33 @@ export const siteMeaning: Entries<Site> = {
   cookieExpire: (before, after) => [
     longer(before, after, `a session lasts ${after} without a request; before ${before}`),
   ],
-  cookieRefresh: (before, after) => [
-    longer(
-      before,
-      after,
-      `a session is checked with Entra every ${after}; before ${before} (whoever is blocked there stays in for so long)`,
+  cookieRefresh: (before, after) => {
+    const blocked = "whoever is blocked there stays in for so long";
+    if (after === undefined)
+      return [says("weakens", `a session is never checked with Entra again; before, every ${before ?? ""}`)];
+    if (before === undefined) return [plain(`a session is checked with Entra every ${after}; before, never`)];
+    const text = `a session is checked with Entra every ${after}; before ${before} (${blocked})`;
+    return [longer(before, after, text)];
+  },
+  sessionStore: (before, after) => [
+    says(
+      "signs out",
+      `sessions live in another place (${after}; before ${before}), so everybody signs in anew`,
     ),
   ],
+  redis: (before, after) => {
+    const where = (it: Site["redis"]) =>
+      it === undefined ? "none" : `${it.tls ? "rediss" : "redis"}://${it.host}:${it.port}/${it.database}`;
+    return [
+      plain(`the Redis of its sessions is ${where(after)}; before ${where(before)}`),
+      ...(after !== undefined && !after.tls && before?.tls !== false
+        ? [says("weakens", "the way to that Redis is not encrypted")]
+        : []),
+      ...(before !== undefined && after !== undefined && where(before) !== where(after)
+        ? [says("signs out", "sessions of the old Redis are not taken over, so everybody signs in anew")]
+        : []),
+    ];
+  },
   clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
   proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; before ${before}`)],
   clientSecrets: (before, after) => {
@@ -278,12 +298,15 @@ export function changes<Whole extends object>(
     ];
     if (JSON.stringify(was) === JSON.stringify(is)) return [];
     const statements =
-      was === undefined || is === undefined
+      (was === undefined || is === undefined) && !optional.includes(field)
         ? [plain(`${field}: ${shown(is)}; before ${shown(was)}`)]
-        : entries[field](was, is, { before, after });
+        : entries[field](was as Whole[typeof field], is as Whole[typeof field], { before, after });
     return statements.map((statement) => ({ ...statement, field }));
   });
 }
+
+/** Settings without which a site is whole: their entry tells what it means that there is none. */
+const optional: readonly string[] = ["cookieRefresh", "redis"];
 
 function shown(value: unknown): string {
   return value === undefined ? "there was no such setting" : JSON.stringify(value);
