@@ -156,6 +156,20 @@ export const siteMeaning: Entries<Site> = {
     const text = `a session is checked with Entra every ${after}; before ${before} (${blocked})`;
     return [longer(before, after, text)];
   },
+  conditionalAccess: (before, after) => {
+    const was = JSON.stringify(before);
+    if (after === undefined)
+      return [says("weakens", `Entra's conditional access policy of the site is removed: ${was}`)];
+    if (before === undefined)
+      return [plain(`Entra applies a conditional access policy to the site: ${JSON.stringify(after)}`)];
+    return [says("weakens", `another conditional access policy: ${JSON.stringify(after)}; before ${was}`)];
+  },
+  accessTokenScope: (before, after) => [
+    says(
+      after === undefined ? "plain" : "weakens",
+      `the access token is for ${after ?? "Microsoft Graph"}; before ${before ?? "Microsoft Graph"}`,
+    ),
+  ],
   sessionStore: (before, after) => [
     says(
       "signs out",
@@ -306,7 +320,7 @@ export function changes<Whole extends object>(
 }
 
 /** Settings without which a site is whole: their entry tells what it means that there is none. */
-const optional: readonly string[] = ["cookieRefresh", "redis"];
+const optional: readonly string[] = ["cookieRefresh", "redis", "conditionalAccess", "accessTokenScope"];
 
 function shown(value: unknown): string {
   return value === undefined ? "there was no such setting" : JSON.stringify(value);
