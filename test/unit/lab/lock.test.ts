@@ -1,15 +1,43 @@
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+import { describe, expect, test } from "vitest";
 
 import { lock } from "../../lab/lock.ts";
 
-test("whoever waits for an instance goes on as soon as it is released, and hears whom they wait for", async () => {
-  const name = `unit-${process.pid}`;
-  const first = await lock(name);
-  const told: string[] = [];
-  const waiting = lock(name, (holder) => told.push(holder));
-  while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  expect(told).toEqual([String(process.pid)]);
-  await first.release();
-  const second = await waiting;
-  await second.release();
+const name = `unit-${process.pid}`;
+
+describe.skipIf(process.platform !== "linux")("the lock of an instance", () => {
+  test("is one run's at a time; the next gets it when it is released, and is told whose it was", async () => {
+    const first = await lock(name);
+    const holders: string[] = [];
+    let got = false;
+    const second = lock(name, (holder) => {
+      holders.push(holder);
+    }).then((held) => {
+      got = true;
+      return held;
+    });
+    const other = await lock(`${name}-other`);
+    await expect.poll(() => holders).toEqual([`${process.pid}`]);
+    expect(got).toBe(false);
+
+    await first.release();
+    await (await second).release();
+    await other.release();
+    expect(holders).toHaveLength(1);
+  });
+
+  test("goes with a run that is killed", async () => {
+    const module = join(import.meta.dirname, "..", "..", "lab", "lock.ts");
+    const script = `const { lock } = await import(${JSON.stringify(module)}); await lock(${JSON.stringify(name)}); console.log("held"); setInterval(() => {}, 1000);`;
+    const run = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(run.stdout, "data");
+    const waiting = lock(name);
+    run.kill("SIGKILL");
+    await (await waiting).release();
+  });
 });

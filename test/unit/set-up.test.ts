@@ -1,0 +1,65 @@
+/** The first thing that runs after a clone, on a machine that lacks something. */
+import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import packageJson from "../../package.json" with { type: "json" };
+
+const { dependencies } = packageJson;
+const script = join(import.meta.dirname, "..", "set-up.mjs");
+const nobody = 65534;
+
+let machine: string;
+
+beforeAll(async () => {
+  machine = await mkdtemp(join(tmpdir(), "protected-sites-set-up-"));
+  await chmod(machine, 0o755);
+  // Node and npm are there, and nothing else: no apt-get.
+  await mkdir(join(machine, "bin"));
+  for (const program of ["node", "npm"]) await symlink(process.execPath, join(machine, "bin", program));
+  // What an earlier run has built needs no Go, and nobody is asked whether it can be downloaded.
+  for (const made of [`pulumi/v${dependencies["@pulumi/pulumi"]}/built`, "oauth2-proxy/v7.15.3"])
+    await mkdir(join(machine, ".cache", "protected-sites", made), { recursive: true });
+});
+
+afterAll(() => rm(machine, { recursive: true, force: true }));
+
+/** Runs set-up as somebody with few rights and few programs. */
+function setUp(command: string, environment: Record<string, string> = {}) {
+  return execa(process.execPath, [script, command], {
+    reject: false,
+    extendEnv: false,
+    env: { PATH: join(machine, "bin"), HOME: machine, ...environment },
+    ...(process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}),
+  });
+}
+
+describe.skipIf(process.platform !== "linux")("a machine that lacks something", () => {
+  test("is told of all of it at once, and left as it was", async () => {
+    const { exitCode, stderr, stdout } = await setUp("local");
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe("");
+    const user = process.getuid?.() === 0 ? nobody : process.getuid?.();
+    expect(stderr.split("\n")).toEqual([
+      "`npm run local` needs what this machine lacks:",
+      `  - root, who may boot hosts; this is user ${user}`,
+      "  - apt-get (Debian or Ubuntu), which installs the lab's programs and hosts",
+      "Nothing has been changed.",
+    ]);
+  });
+
+  test("fails npm test where a complete run is asked for", async () => {
+    const { exitCode, stderr } = await setUp("test", { CI: "true" });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("  - root, who may boot hosts; this is user");
+  });
+
+  test("says what the command may be", async () => {
+    const { exitCode, stderr } = await setUp("tests");
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe('set-up: the command must be one of local, test, got "tests"');
+  });
+});
