@@ -1,0 +1,177 @@
+/** `npm run explain`: whether a request passes, what the backend gets of it, and which line of which file decides. */
+import { Command } from "commander";
+
+import { ConfigError } from "../components/site/errors.ts";
+import { paths } from "../components/site/names.ts";
+import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "./review/gate.ts";
+import { CannotJudge } from "./review/nginx-variables.ts";
+import { lineAt } from "./review/problem-lines.ts";
+import { renderedEnvironment } from "./review/rendering.ts";
+import { environmentOf, readStackFile, type StackFile, sitePath } from "./stack-file.ts";
+
+/** Somebody who is signed in. */
+export interface SignedIn {
+  readonly upn: string;
+  /** Object IDs of groups; a role of the site is `role <value>`. */
+  readonly groups: readonly string[];
+}
+
+/** What happens with a request. */
+export interface Explanation {
+  readonly passes: boolean;
+  readonly verdict: string;
+  /** `<file>:<line>: <text>`, the most telling first. */
+  readonly because: readonly string[];
+  /** What the backend gets as headers; empty ones are those that a client cannot set. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** @throws ConfigError where no site of the environment has the URL's host */
+export function explain(file: StackFile, given: string, method = "GET", person?: SignedIn): Explanation {
+  const url = URL.parse(given);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new ConfigError("", [
+      { where: "", what: `${given} is not a URL like "https://wiki.example.com/admin"` },
+    ]);
+  const environment = environmentOf(file);
+  const site = environment.sites.find(({ domain }) => domain === url.hostname);
+  if (site === undefined) {
+    throw new ConfigError(file.source, [
+      { where: "", what: `no site has the domain ${url.hostname}; Nginx answers nothing` },
+    ]);
+  }
+  const { hostFiles = [], siteFiles = {} } = renderedEnvironment(environment);
+  const text = (files: readonly { name: string; text: string }[] = [], name: string) =>
+    files.find((it) => it.name === name)?.text ?? "";
+  const reading = new SiteReading({
+    domain: site.domain,
+    nginx: text(siteFiles[site.name], "nginx.conf"),
+    oauth2Proxy: text(siteFiles[site.name], "oauth2-proxy.cfg"),
+    shared: text(hostFiles, "protected-sites.conf"),
+  });
+  const request: AskedRequest = {
+    scheme: url.protocol === "http:" ? "http" : "https",
+    method,
+    // As it was written: URL would resolve dots and slashes, which is Nginx's to do.
+    target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
+  };
+  const gate = reading.gate(request);
+  const enters =
+    gate.to.kind === "content" &&
+    (gate.needs === undefined || (person !== undefined && passes(gate.needs, person)));
+  const at = paths(site.domain);
+  const place = ({ file: name, line, text: words }: Place) =>
+    `${name === "nginx.conf" ? at.nginx : at.oauth2Proxy}:${line}: ${words}`;
+  const setting = (...path: (string | number)[]) =>
+    lineAt(file.text, file.document, sitePath(site.name, ...path));
+  const settings =
+    gate.needs === undefined
+      ? []
+      : [
+          `${file.source}:${setting("emailDomains")}: emailDomains ${site.emailDomains.join(", ")}`,
+          ...(site.allowedGroups.length > 0
+            ? [`${file.source}:${setting("allowedGroups")}: allowedGroups ${site.allowedGroups.join(", ")}`]
+            : []),
+        ];
+  const told = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person);
+  return {
+    passes: enters,
+    verdict: verdictOf(gate, enters, person),
+    because: [...gate.places.map(place), ...settings],
+    headers: enters ? reading.headersFor(gate, request, told) : [],
+  };
+}
+
+function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): string {
+  const { to, needs } = gate;
+  if (to.kind === "answer")
+    return `Nginx answers ${to.status}${to.location === undefined ? "" : ` to ${to.location}`}`;
+  if (to.kind === "sign-in") return "belongs to the sign-in, which everybody may reach";
+  if (needs === undefined) return `passes without signing in, to ${to.what}`;
+  if (enters) return `passes, to ${to.what}`;
+  if (person === undefined) return "does not pass: a browser is sent to the sign-in, anything else gets 401";
+  const domain = passes({ ...needs, groups: [] }, person);
+  const missing = needs.groups.find((any) => !any.some((it) => person.groups.includes(it)));
+  return domain
+    ? `does not pass: ${person.upn} is in none of ${missing?.join(", ") ?? ""}`
+    : `does not pass: ${person.upn} is of none of ${needs.emailDomains.map((it) => `@${it}`).join(", ")}`;
+}
+
+/** What Nginx's variables hold for a request of this person; what only a real one has stands in `<…>`. */
+function valueOf(name: string, person: SignedIn | undefined): string | undefined {
+  const unknown: Record<string, string> = {
+    remote_addr: "<the client's address>",
+    request_id: "<a new ID>",
+    protected_sites_cookie: "<its cookies, without those of the sign-in>",
+  };
+  if (unknown[name] !== undefined) return unknown[name];
+  if (!name.startsWith("upstream_")) return undefined;
+  if (person === undefined) return "";
+  const told: Record<string, string> = {
+    upstream_status: "202",
+    upstream_http_x_auth_request_preferred_username: person.upn,
+    upstream_http_x_auth_request_email: person.upn,
+    upstream_http_x_auth_request_groups: person.groups.map((it) => it.replace(/^role /, "")).join(","),
+    upstream_http_x_auth_request_access_token: "<the access token>",
+    upstream_http_authorization: "Bearer <the ID token>",
+  };
+  return told[name] ?? "";
+}
+
+interface Options {
+  readonly stack: string;
+  readonly method: string;
+  readonly user?: string;
+  readonly groups?: string[];
+  readonly roles?: string[];
+  readonly json?: true;
+}
+
+function main(): void {
+  const command = new Command("explain")
+    .description(
+      "Tells whether a request passes, what the backend gets, and which line decides. Asks no host.",
+    )
+    .argument("<url>", "for example https://wiki.example.com/admin")
+    .requiredOption("--stack <name>", "the environment")
+    .option("--user <upn>", "who is signed in, for example ada@example.com; otherwise nobody is")
+    .option("--groups <id...>", "object IDs of the groups they are in")
+    .option("--roles <value...>", "the roles they have in the site")
+    .option("--method <method>", "", "GET")
+    .option("--json", "for machines")
+    .parse();
+  const { stack, method, user, groups = [], roles = [], json } = command.opts<Options>();
+  const person =
+    user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
+  const [given = ""] = command.args;
+  const told = explain(readStackFile(stack), given, method, person);
+  if (json) console.log(JSON.stringify(told, null, 2));
+  else {
+    const sent = told.headers.filter(([, value]) => value !== "");
+    const blank = told.headers
+      .filter(([name, value]) => value === "" && !["Upgrade", "Connection", "Cookie"].includes(name))
+      .map(([name]) => name);
+    console.log(`${method} ${given} as ${person?.upn ?? "nobody"}: ${told.verdict}`);
+    console.log(["", "because of", ...told.because.map((it) => `  ${it}`)].join("\n"));
+    if (told.headers.length > 0) {
+      const width = Math.max(...sent.map(([name]) => name.length));
+      console.log(
+        ["", "the backend gets", ...sent.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)].join(
+          "\n",
+        ),
+      );
+      console.log(`\nand never, whatever a client sends\n  ${blank.join(", ")}`);
+    }
+  }
+  if (!told.passes) process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  try {
+    main();
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof CannotJudge)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}

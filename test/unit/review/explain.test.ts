@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { stringify } from "yaml";
+
+import { explain } from "../../../infra/explain.ts";
+import { parseStackFile } from "../../../infra/stack-file.ts";
+import { group, settings, siteArgs } from "./environments.ts";
+
+const wiki = siteArgs("wiki", 4181, {
+  allowedGroups: [group(1)],
+  paths: [{ path: "/admin", allowedGroups: [group(2)] }],
+  open: [{ path: "/health", why: "the monitoring asks here" }],
+});
+const config = Object.fromEntries(
+  Object.entries(settings({ sites: { wiki } })).map(([key, value]) => [`protected-sites:${key}`, value]),
+);
+const file = parseStackFile("prod", stringify({ config }));
+const ada = { upn: "ada@example.com", groups: [group(1)] };
+
+test.each([
+  ["/", "GET", undefined, "does not pass: a browser is sent to the sign-in, anything else gets 401"],
+  ["/", "GET", ada, "passes, to http://127.0.0.1:3181"],
+  ["/", "GET", { ...ada, groups: [] }, `does not pass: ada@example.com is in none of ${group(1)}`],
+  [
+    "/",
+    "GET",
+    { ...ada, upn: "eve@elsewhere.test" },
+    "does not pass: eve@elsewhere.test is of none of @example.com",
+  ],
+  ["/admin/x", "GET", ada, `does not pass: ada@example.com is in none of ${group(2)}`],
+  ["/admin", "POST", { ...ada, groups: [group(1), group(2)] }, "passes, to http://127.0.0.1:3181"],
+  ["/health", "GET", undefined, "passes without signing in, to http://127.0.0.1:3181"],
+  ["/health", "POST", undefined, "does not pass: a browser is sent to the sign-in, anything else gets 401"],
+  ["/x/../admin", "GET", ada, "Nginx answers 400"],
+  ["/oauth2/callback?code=x", "GET", undefined, "belongs to the sign-in, which everybody may reach"],
+])("%s by %s as %o", (target, method, person, verdict) => {
+  expect(explain(file, `https://wiki.example.com${target}`, method, person).verdict).toBe(verdict);
+});
+
+test("the line that decides comes first, and the settings' lines are told", () => {
+  const { because } = explain(file, "https://wiki.example.com/admin", "GET", ada);
+  expect(because[0]).toMatch(
+    /^\/etc\/nginx\/sites-enabled\/wiki\.example\.com\.conf:\d+: proxy_pass .*allowed_groups=/,
+  );
+  const line = Number(because.find((it) => it.includes("emailDomains"))?.split(":")[1]);
+  expect(file.text.split("\n")[line - 1]).toContain("emailDomains");
+});
+
+test("the backend is told of the user, and nothing of whoever meets an open path", () => {
+  const header = (target: string, name: string) =>
+    explain(file, `https://wiki.example.com${target}`, "GET", ada).headers.find(([key]) => key === name)?.[1];
+  expect(header("/", "X-Auth-Request-User")).toBe("ada@example.com");
+  expect(header("/health", "X-Auth-Request-User")).toBe("");
+});
+
+test("a host that is no site's is refused by name", () => {
+  expect(() => explain(file, "https://other.example.com/")).toThrow(
+    "no site has the domain other.example.com",
+  );
+});
