@@ -1,0 +1,65 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer.js";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+import { siteFiles } from "../../../components/render/site-files.ts";
+import { environmentFrom } from "../../../infra/environment.ts";
+import { stackSchema } from "../../../infra/stack-schema.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const stacks = globSync("stacks/*.yaml", { cwd: root });
+
+function settingsOf(file: string): Record<string, unknown> {
+  const { config } = parse(read(file)) as { config: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace("protected-sites:", ""), value]),
+  );
+}
+
+test("stacks/schema.json is what the program accepts, in the words of its types", async () => {
+  const { typeDefinitions } = new Analyzer(
+    fileURLToPath(new URL("../../../components/", import.meta.url)),
+    "protected-sites",
+    JSON.parse(read("components/package.json")) as Record<string, unknown>,
+    new Set(["ProtectedSite", "ProxyHost"]),
+  ).analyze();
+  const schema = stackSchema((type, member) => typeDefinitions[type]?.properties?.[member]?.description);
+  // `npm run test:unit -- -u` writes it anew.
+  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot("../../../stacks/schema.json");
+  expect(JSON.stringify(schema)).toContain("Where sessions live.");
+});
+
+describe.each(stacks)("%s", (file) => {
+  test("tells editors its schema", () => {
+    expect(read(file)).toMatch(/^# yaml-language-server: \$schema=schema\.json\n/);
+  });
+
+  test("is accepted", () => {
+    const environment = environmentFrom(settingsOf(file), file);
+    for (const site of environment.sites)
+      expect(siteFiles(site, { ...environment, allowVulnerableOauth2Proxy: false }).length).toBeGreaterThan(
+        6,
+      );
+  });
+});
+
+test("the examples show what they say", () => {
+  const sitesOf = (name: string) => environmentFrom(settingsOf(`stacks/Pulumi.${name}.yaml`), name).sites;
+  expect(sitesOf("small-office")).toHaveLength(2);
+  const company = sitesOf("company");
+  expect(company).toHaveLength(20);
+  expect(new Set(company.map((site) => site.sessionStore))).toEqual(new Set(["redis"]));
+  expect(sitesOf("high-security")).toMatchObject([
+    {
+      identityHeaders: ["user"],
+      sessionStore: "minimal",
+      cookieExpire: "2h",
+      conditionalAccess: { mfa: true },
+    },
+  ]);
+});
