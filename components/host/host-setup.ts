@@ -9,7 +9,7 @@ import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand, program } from "./host-command.ts";
 
 /** The source of the push program, one file of Python. */
-function programText(): string {
+export function programText(): string {
   return readFileSync(new URL("protected-sites.py", import.meta.url), "utf8");
 }
 

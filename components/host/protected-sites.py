@@ -242,7 +242,7 @@ def unit_log(unit: str, since: float) -> str:
 def unit_state(unit: str) -> dict[str, str]:
     shown = run(
         "systemctl show",
-        *("systemctl", "show", "--property=ActiveState,SubState,NeedDaemonReload", unit),
+        *("systemctl", "show", "--property=ActiveState,SubState,NeedDaemonReload,DropInPaths,MainPID", unit),
     )
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
@@ -449,6 +449,28 @@ def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext
         return Answer(response.status, response.getheader("Location", ""), body)
 
 
+def certificates_of(site: Site, bundle: Bundle) -> Path:
+    return Path(bundle.facts("site.json").get("certificates", f"/data/certs/{site.domain}"))
+
+
+def certificate_context(site: Site, bundle: Bundle) -> ssl.SSLContext:
+    """Takes a site's certificate file as its own authority: the name must fit, the chain and the dates need not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificates_of(site, bundle) / "fullchain.pem")
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+    return context
+
+
+def certificate_end(site: Site, bundle: Bundle) -> int:
+    """When the certificate ends that Nginx serves for a site, in seconds since 1970."""
+    context = certificate_context(site, bundle)
+    with (
+        socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
+        context.wrap_socket(plain, server_hostname=site.domain) as encrypted,
+    ):
+        return int(ssl.cert_time_to_seconds(str((encrypted.getpeercert() or {}).get("notAfter"))))
+
+
 def answers_as(site: Site) -> str:
     """As what Nginx answers for a site: "generation 3", or what it said instead."""
     try:
@@ -514,7 +536,6 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
 def probe(site: Site, bundle: Bundle, number: int) -> None:
     """Has a live site prove that it is the given generation, and closed."""
     facts = bundle.facts("site.json")
-    certificates = Path(facts.get("certificates", f"/data/certs/{site.domain}"))
     settings = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
     login = urllib.parse.urlsplit(tomllib.loads(settings).get("login_url", ""))
     path = facts.get("probePath", "/")
@@ -537,13 +558,10 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
             to = f" to {answer.location[:120]}" if answer.location else ""
             raise Failure("probe", f"{what} got {answer.status}{to}; right is {wanted}")
 
-    # The certificate file is its own authority here: the name must fit, the chain and the dates are not the push's.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(certificates / "fullchain.pem")
+        context = certificate_context(site, bundle)
     except OSError as error:
-        raise Failure("probe", f"{certificates}/fullchain.pem: {error}") from None
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+        raise Failure("probe", f"{certificates_of(site, bundle)}/fullchain.pem: {error}") from None
     asked("the certificate", path, {}, context)
 
     if answers_as(site) != f"generation {number}":
@@ -1525,7 +1543,8 @@ def drift_of(site: Site) -> list[str]:
     if live is None:
         return ["it has no live generation"]
     bundle = site.bundle(live)
-    drift = [f"{name} differs" for name in site.changed(bundle)]
+    missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
+    drift = [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     # An inactive service is well: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
@@ -1538,31 +1557,81 @@ def drift_of(site: Site) -> list[str]:
     return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
 
 
+def extra_of(site: Site) -> list[str]:
+    """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
+    live = site.live()
+    if live is None:
+        return []
+    known = {"bundle", "generation.conf", *(file.name for file in site.bundle(live).files)}
+    extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
+    for unit in (site.socket, site.service):
+        state = unit_state(unit)
+        extra += [f"{path} changes the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
+        main = state.get("MainPID", "0")
+        with contextlib.suppress(OSError):
+            if main != "0" and os.path.realpath(f"/proc/{main}/exe") != os.path.realpath(OAUTH2_PROXY):
+                extra.append(f"{unit} runs {os.readlink(f'/proc/{main}/exe')}")
+    return extra
+
+
+def site_status(site: Site) -> dict[str, Any]:
+    """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration."""
+    live = site.live()
+    found: dict[str, Any] = {"domain": site.domain, "generation": live, "generations": site.numbers()}
+    drift, files, end = [*drift_of(site), *extra_of(site)], {}, None
+    if live is not None:
+        bundle = site.bundle(live)
+        files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
+        try:
+            end = certificate_end(site, bundle)
+        except (OSError, ValueError) as error:
+            drift.append(f"the certificate: {error}")
+    return found | {"drift": drift, "files": files, "certificateEnds": end}
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def host_drift(sites: list[Site]) -> list[str]:
+    """What of the host, apart from its sites, is not as it was set up; and links of sites that are gone."""
+    deployer = str(json.loads(read_text(HOST) or "{}").get("deployer", "protected-sites"))
+    own = {UNITS / WORKER: WORKER_UNIT, UNITS / RECOVER: RECOVER_UNIT, SUDO_RULE: sudo_rule(deployer)}
+    drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
+    if JOURNAL.exists():
+        drift.append("a push is under way, or was cut off")
+    if not nginx_runs():
+        drift.append("nginx.service is not active")
+    known = {str(site.folder) for site in sites}
+    for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, UNITS):
+        for link in sorted(folder.iterdir()) if folder.is_dir() else []:
+            target = os.readlink(link) if link.is_symlink() else ""
+            if target.startswith(f"{SITES}/") and not any(target.startswith(f"{site}/") for site in known):
+                drift.append(f"{link} is left of a site that is gone")
+    return drift
+
+
 def status(as_json: bool) -> int:
     """What is on the host. Changes nothing; 1 if something is not as it should be."""
     sites = all_sites()
-    drift = {site: drift_of(site) for site in sites}
     found = {
         "host": host_name(),
+        "program": sha256_of(PROGRAM.read_text()),
+        "sharedNginx": sha256_of(read_text(NGINX_SHARED) or ""),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
         "unfinished": JOURNAL.exists(),
-        "sites": [
-            {
-                "domain": site.domain,
-                "generation": site.live(),
-                "generations": site.numbers(),
-                "drift": drift[site],
-            }
-            for site in sites
-        ],
+        "drift": host_drift(sites),
+        "sites": [site_status(site) for site in sites],
     }
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        for site in sites:
-            print(f"{site.domain}  {site.live_text()}  {'; '.join(drift[site]) or 'as pushed'}")
-    return 1 if JOURNAL.exists() or any(drift.values()) else 0
+        for line in found["drift"]:
+            print(f"this host  {line}")
+        for site, shown in zip(sites, found["sites"], strict=True):
+            print(f"{site.domain}  {site.live_text()}  {'; '.join(shown['drift']) or 'as pushed'}")
+    return 1 if found["drift"] or any(shown["drift"] for shown in found["sites"]) else 0
 
 
 def recover(boot: bool) -> int:

@@ -1,0 +1,247 @@
+/**
+ * `npm run status`: what every host of an environment runs, and where it is not what the environment's file says.
+ * Changes nothing. Exit code 0: all as it should be; 1: something is not; 2: a host or the file could not be read.
+ */
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import Table from "cli-table3";
+import { Command } from "commander";
+import { execa } from "execa";
+import { z } from "zod";
+
+import { program } from "../components/host/host-command.ts";
+import { programText } from "../components/host/host-setup.ts";
+import { sharedNginx } from "../components/render/shared-nginx.ts";
+import { siteFiles } from "../components/render/site-files.ts";
+import { ConfigError } from "../components/site/errors.ts";
+import type { Site } from "../components/site/site.ts";
+import type { Environment, Host } from "./environment.ts";
+import { expiryMessage, standing } from "./expiry.ts";
+import { environmentOf, readStackFile, stacksFolder } from "./stack-file.ts";
+
+/** What `protected-sites status --json` says on a host; certificates' ends in seconds since 1970. */
+const reportSchema = z.object({
+  program: z.string(),
+  sharedNginx: z.string(),
+  oauth2Proxy: z.string(),
+  nginx: z.string(),
+  drift: z.array(z.string()),
+  sites: z.array(
+    z.object({
+      domain: z.string(),
+      generation: z.number().nullable(),
+      drift: z.array(z.string()),
+      files: z.record(z.string(), z.string()),
+      certificateEnds: z.number().nullable(),
+    }),
+  ),
+});
+/** A host's own words on what it runs. */
+export type Report = z.output<typeof reportSchema>;
+
+/** One line of the result: a host as a whole, where `site` is left out, or a site on a host. */
+export interface Row {
+  readonly host: string;
+  readonly site?: string;
+  readonly generation?: number;
+  /** The day on which the certificate that Nginx serves ends. */
+  readonly certificateEnds?: string;
+  readonly oauth2Proxy?: string;
+  /** What is not as it should be; empty where all is well. */
+  readonly drift: readonly string[];
+  /** The host did not answer; `drift` says why. */
+  readonly unknown?: true;
+}
+
+/** What a certificate's end is measured by. */
+export interface Clock {
+  readonly now: Date;
+  /** A certificate that ends in fewer days than this is drift. */
+  readonly certificateDays: number;
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** Compares what a host says with what the environment's file says. The host comes first, then its sites. */
+export function compare(environment: Environment, host: string, report: Report, clock: Clock): Row[] {
+  const version = /\bv(\d[\w.-]*)/.exec(report.oauth2Proxy)?.[1] ?? "none";
+  const drift = [
+    ...report.drift,
+    ...(report.program === sha256(programText())
+      ? []
+      : [`${program} is another version than this checkout's`]),
+    ...(report.sharedNginx === sha256(sharedNginx())
+      ? []
+      : ["/etc/nginx/conf.d/protected-sites.conf differs from the configuration"]),
+    ...(version === environment.oauth2Proxy.version
+      ? []
+      : [`oauth2-proxy is ${version}; the configuration says ${environment.oauth2Proxy.version}`]),
+  ];
+  const wanted = environment.sites.map((site): Row => {
+    const found = report.sites.find(({ domain }) => domain === site.domain);
+    if (found === undefined || found.generation === null)
+      return { host, site: site.domain, drift: ["is not on this host"] };
+    return { ...siteRow(host, found), drift: siteDrift(environment, site, found, clock) };
+  });
+  const domains = new Set(environment.sites.map(({ domain }) => domain));
+  const others = report.sites
+    .filter(({ domain }) => !domains.has(domain))
+    .map((found): Row => ({
+      ...siteRow(host, found),
+      drift: ["is not in the configuration", ...found.drift],
+    }));
+  return [{ host, oauth2Proxy: version, drift }, ...wanted, ...others];
+}
+
+type SiteReport = Report["sites"][number];
+
+function siteRow(host: string, { domain, generation, certificateEnds }: SiteReport): Row {
+  return {
+    host,
+    site: domain,
+    ...(generation === null ? {} : { generation }),
+    ...(certificateEnds === null ? {} : { certificateEnds: dayOf(certificateEnds) }),
+    drift: [],
+  };
+}
+
+function siteDrift(environment: Environment, site: Site, found: SiteReport, { now, certificateDays }: Clock) {
+  const rendered = new Map(
+    siteFiles(site, environment).map(({ name, link, text }) => [name, sha256(`${link ?? ""}\n${text}`)]),
+  );
+  const names = [...new Set([...rendered.keys(), ...Object.keys(found.files)])];
+  const differing = names.filter((name) => rendered.get(name) !== found.files[name]);
+  const ends = found.certificateEnds;
+  const days = ends === null ? undefined : Math.floor((ends * 1000 - now.getTime()) / 86_400_000);
+  const secret = ["ended", "ends soon"].includes(standing(site, now, environment.expiryWarningDays))
+    ? expiryMessage(site, now, environment.expiryWarningDays)?.text.replace(/^site "[^"]*": /, "")
+    : undefined;
+  return [
+    ...found.drift,
+    ...(differing.length === 0 ? [] : [`differs from the configuration: ${differing.join(", ")}`]),
+    ...(ends !== null && days !== undefined && days < certificateDays
+      ? [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(ends)}`]
+      : []),
+    ...(secret === undefined ? [] : [secret]),
+  ];
+}
+
+function dayOf(seconds: number): string {
+  return new Date(seconds * 1000).toJSON().slice(0, 10);
+}
+
+/** 0: all as it should be; 1: something is not; 2: a host could not be asked. */
+export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
+  if (rows.some(({ unknown }) => unknown)) return 2;
+  return rows.some(({ drift }) => drift.length > 0) ? 1 : 0;
+}
+
+/**
+ * Asks a host with the system's `ssh`, so that jump hosts and agents of the user's own configuration work.
+ * @param folder where the file with the pinned key may lie
+ * @throws Error with the reason in one line
+ */
+async function ask(host: Host, user: string, folder: string, identity?: string): Promise<Report> {
+  const known = join(folder, host.name);
+  await writeFile(known, `${host.name} ${host.hostKey.split(" ").slice(0, 2).join(" ")}\n`);
+  const options = {
+    BatchMode: "yes",
+    ConnectTimeout: "15",
+    GlobalKnownHostsFile: "/dev/null",
+    HostKeyAlias: host.name,
+    StrictHostKeyChecking: "yes",
+    UserKnownHostsFile: known,
+    ...(identity === undefined ? {} : { IdentitiesOnly: "yes", IdentityFile: identity }),
+  };
+  const { stdout, stderr, timedOut } = await execa(
+    "ssh",
+    [
+      ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+      ...["-T", "-p", String(host.port), `${user}@${host.address}`, `sudo -n ${program} status --json`],
+    ],
+    { reject: false, stdin: "ignore", timeout: 120_000 },
+  );
+  // A shell's start-up file may say something first. The exit code says only whether there is drift.
+  const start = stdout.search(/^\{$/m);
+  if (start < 0) {
+    const said = stderr.split("\n").filter((line) => line !== "" && !/^[@ ]/.test(line));
+    const reason =
+      said.find((line) => /verification failed|denied|refused|timed out|not/i.test(line)) ?? said.at(-1);
+    throw new Error(timedOut ? "no answer within 120 s" : (reason ?? "it said nothing"));
+  }
+  const parsed = reportSchema.safeParse(JSON.parse(stdout.slice(start)));
+  if (!parsed.success)
+    throw new Error("its push program is of another version, which this command does not understand");
+  return parsed.data;
+}
+
+/** Asks all hosts at the same time; one that does not answer is a row of its own. */
+export async function status(environment: Environment, clock: Clock, identity?: string): Promise<Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
+  try {
+    const rows = await Promise.all(
+      environment.hosts.map(async (host): Promise<Row[]> => {
+        try {
+          const report = await ask(host, environment.adminUser, folder, identity);
+          return compare(environment, host.name, report, clock);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          return [{ host: host.name, drift: [`could not be asked: ${reason}`], unknown: true }];
+        }
+      }),
+    );
+    return rows.flat();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+interface Options {
+  readonly stack: string;
+  readonly folder: string;
+  readonly identity?: string;
+  readonly days: string;
+  readonly json?: true;
+}
+
+async function main(): Promise<void> {
+  const options = new Command("status")
+    .description("Tells what every host of an environment runs, and where that is not what its file says.")
+    .requiredOption("--stack <name>", "the environment")
+    .option("--folder <path>", "where the environments' files lie", stacksFolder)
+    .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
+    .option("--days <number>", "report certificates that end in fewer days", "14")
+    .option("--json", "for machines")
+    .parse()
+    .opts<Options>();
+  const environment = environmentOf(readStackFile(options.stack, options.folder));
+  const clock = { now: new Date(), certificateDays: Number(options.days) };
+  const rows = await status(environment, clock, options.identity);
+  console.log(options.json ? JSON.stringify(rows, null, 2) : tableOf(rows));
+  process.exitCode = exitCodeOf(rows);
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const table = new Table({
+    head: ["host", "site", "generation", "certificate until", "oauth2-proxy", "state"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { host, site, generation, certificateEnds, oauth2Proxy, drift } of rows) {
+    const state = drift.length === 0 ? "as configured" : drift.join("\n");
+    table.push([host, site ?? "", generation ?? "", certificateEnds ?? "", oauth2Proxy ?? "", state]);
+  }
+  return table.toString();
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}

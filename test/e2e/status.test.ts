@@ -1,0 +1,159 @@
+/** `npm run status` against the instance's own hosts, over SSH. */
+import { readFile, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+import { afterEach, expect, test } from "vitest";
+
+import type { Row } from "../../infra/status.ts";
+import { onHost } from "../lab/lab.ts";
+import { lab } from "./instance.ts";
+
+const host = lab.hosts[0]?.name ?? "";
+const command = join(import.meta.dirname, "../../infra/status.ts");
+const undo: string[] = [];
+
+async function shell(script: string): Promise<void> {
+  const [file = "", ...rest] = await onHost(lab.name, host, ["/bin/sh", "-c", script]);
+  await execa(file, rest);
+}
+
+/** Changes something on the first host until the test ends. */
+async function until(change: string, back: string): Promise<void> {
+  undo.unshift(back);
+  await shell(change);
+}
+afterEach(async () => {
+  for (const script of undo.splice(0)) await shell(script);
+});
+
+async function status(folder = join(lab.state, "stack"), ...more: string[]) {
+  const args = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey, ...more];
+  const { exitCode, stdout, all } = await execa(process.execPath, [command, ...args], {
+    reject: false,
+    all: true,
+  });
+  return { exitCode, stdout, all };
+}
+
+/** Everything that is wrong, each with its host and its site. */
+async function found(folder?: string): Promise<{ exitCode: number | undefined; drift: string[] }> {
+  const { exitCode, stdout } = await status(folder, "--json");
+  const rows = JSON.parse(stdout) as Row[];
+  return {
+    exitCode,
+    drift: rows.flatMap((row) =>
+      row.drift.map((what) => [row.host, row.site, what].filter(Boolean).join(" ")),
+    ),
+  };
+}
+
+/** The instance's environment file with one text replaced, in a folder of its own. */
+async function changed(from: string | RegExp, to: string): Promise<string> {
+  const text = await readFile(join(lab.state, "stack/Pulumi.local.yaml"), "utf8");
+  expect(text.replace(from, to)).not.toBe(text);
+  const folder = join(lab.state, "status");
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "Pulumi.local.yaml"), text.replace(from, to), { mode: 0o600 });
+  return folder;
+}
+
+test("after an update all is as configured, on every host and for every site", async () => {
+  const { exitCode, all } = await status();
+
+  expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
+  for (const { name } of lab.hosts)
+    for (const site of ["code.lab.test", "wiki.lab.test"])
+      expect(all).toMatch(new RegExp(`${name} .*${site} .*as configured`));
+});
+
+const folder = "/etc/protected-sites/sites/code.lab.test/current";
+const wiki = "oauth2-proxy_wiki.lab.test";
+const dropIn = `/etc/systemd/system/${wiki}.service.d`;
+test.each([
+  [
+    "a changed file",
+    `sed -i.kept s/60s/61s/ ${folder}/nginx.conf && mv ${folder}/nginx.conf.kept /run/kept`,
+    `mv /run/kept ${folder}/nginx.conf`,
+    "code.lab.test nginx.conf differs",
+  ],
+  [
+    "a missing file",
+    `mv ${folder}/error.html /run/kept`,
+    `mv /run/kept ${folder}/error.html`,
+    "code.lab.test error.html is missing",
+  ],
+  [
+    "an extra file",
+    `touch ${folder}/another.conf`,
+    `rm ${folder}/another.conf`,
+    "code.lab.test another.conf is extra",
+  ],
+  [
+    "a stopped instance",
+    `systemctl stop ${wiki}.socket ${wiki}.service`,
+    `systemctl start ${wiki}.socket`,
+    `wiki.lab.test ${wiki}.socket is inactive`,
+  ],
+  [
+    "a unit that somebody has added to",
+    `mkdir ${dropIn} && printf '[Service]\\nEnvironment=A=B\\n' > ${dropIn}/more.conf && systemctl daemon-reload`,
+    `rm -r ${dropIn} && systemctl daemon-reload`,
+    `wiki.lab.test ${dropIn}/more.conf changes the unit`,
+  ],
+  [
+    "a generation on the disk that Nginx does not answer with",
+    `cd ${folder} && cp -p generation.conf /run/kept && sed -i 's/"[0-9]*"/"99"/' generation.conf && nginx -s reload && sleep 1`,
+    `mv /run/kept ${folder}/generation.conf && nginx -s reload`,
+    "code.lab.test Nginx answers as generation 99",
+  ],
+  [
+    "a link of a site that is gone",
+    "ln -s /etc/protected-sites/sites/gone.lab.test/current/nginx.conf /etc/oauth2-proxy/gone.lab.test.conf",
+    "rm /etc/oauth2-proxy/gone.lab.test.conf",
+    "/etc/oauth2-proxy/gone.lab.test.conf is left of a site that is gone",
+  ],
+])("%s on one host is named", async (_, change, back, what) => {
+  await until(change, back);
+
+  expect(await found()).toEqual({ exitCode: 1, drift: [`${host} ${what}`] });
+});
+
+test("what the file says and no host has is told for each host", async () => {
+  const each = (what: string) => lab.hosts.map(({ name }) => `${name} ${what}`);
+  expect(
+    await found(await changed("domain: code.lab.test", "domain: code.lab.test\n      proxyReadTimeout: 90s")),
+  ).toEqual({
+    exitCode: 1,
+    drift: each("code.lab.test differs from the configuration: nginx.conf"),
+  });
+  expect((await found(await changed("wiki.lab.test", "docs.lab.test"))).drift).toEqual(
+    lab.hosts.flatMap(({ name }) => [
+      `${name} docs.lab.test is not on this host`,
+      `${name} wiki.lab.test is not in the configuration`,
+    ]),
+  );
+});
+
+test("a certificate that ends soon is told, with its day", async () => {
+  const { exitCode, stdout } = await status(undefined, "--days", "100000");
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/code\.lab\.test .*the certificate ends on \d{4}-\d\d-\d\d/);
+});
+
+test("hosts that do not answer, or with another key, are rows, and the others are told", async () => {
+  const [first, second] = lab.hosts;
+  const unreachable = await found(await changed(first?.address ?? "", "192.0.2.99"));
+  expect(unreachable.exitCode).toBe(2);
+  expect(unreachable.drift).toEqual([expect.stringMatching(/^edge-1 could not be asked: .*192\.0\.2\.99/)]);
+
+  const other = await found(await changed(first?.hostKey ?? "", second?.hostKey ?? ""));
+  expect(other).toEqual({ exitCode: 2, drift: ["edge-1 could not be asked: Host key verification failed."] });
+});
+
+test("a file that is wrong is told before any host is asked", async () => {
+  expect(await status(await changed("domain: code.lab.test", "domain: code"))).toMatchObject({
+    exitCode: 2,
+    all: expect.stringContaining('site "code"') as string,
+  });
+});
