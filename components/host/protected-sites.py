@@ -11,7 +11,8 @@ A push goes like this:
    systemd: a lost connection changes nothing.
 2. The worker (one at a time, under a lock) takes all waiting pushes together: writes each new generation beside the
    old one and checks it with the real programs in a mount namespace where the new files stand in for the old.
-3. It writes a journal entry of what it is about to change, switches the links, starts or restarts instances, reloads
+3. It rehearses: starts Nginx and the instances on the new files where nobody can reach them, and asks for proof that
+   nobody gets in without signing in. Then it writes a journal entry of what it is about to change, switches the links, starts or restarts instances, reloads
    Nginx once, and asks each site for proof: the new generation answers, and nobody gets in without signing in.
 4. If anything fails it goes back to what was live, and says so. If the worker itself dies, `recover` goes back, by
    way of the journal: as the worker's ExecStopPost, and at boot before Nginx starts.
@@ -911,6 +912,62 @@ def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None
         run("nginx -t", *as_candidate, "nginx", "-t", "-q")
 
 
+def rehearse_apart(group: list[Push], links: Mapping[Path, str]) -> None:
+    """Has sites prove that they are closed before anybody can reach them: in a network, with mounts and processes, of
+    their own, which end with the rehearsal."""
+    seen = {link: target for link, target in links.items() if link.parent in {NGINX_SITES, OAUTH2_PROXY_FILES}}
+    with as_if_live({push.site: push.new for push in group}, seen) as as_candidate:
+        apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
+        rehearsal = (str(PROGRAM), "rehearse", *(push.site.domain for push in group))
+        run("rehearsal", *apart, *as_candidate, *rehearsal, timeout=40)
+
+
+def rehearse(sites: list[Site]) -> int:
+    """The rehearsal itself, where nothing can be reached but this Nginx and the sites' instances."""
+    run("rehearsal", "ip", "link", "set", "lo", "up")
+    with contextlib.suppress(OSError):  # other addresses of this host, which Nginx may listen on, are not here
+        Path("/proc/sys/net/ipv4/ip_nonlocal_bind").write_text("1")
+    # No name can be looked up here, and Nginx does not start without its upstreams': each is this host, on which
+    # nothing listens.
+    text = "".join(read_text(file) or "" for file in NGINX_SITES.iterdir())
+    names = sorted(set(re.findall(r"^\s*server\s+([\w.-]*[A-Za-z][\w.-]*)[:; ]", text, re.MULTILINE)))
+    hosts = (read_text(Path("/etc/hosts")) or "") + "".join(f"\n127.0.0.1 {name}" for name in names) + "\n"
+    for covered in ("/run", "/var/log/nginx"):  # Nginx's pid file, its logs
+        run("rehearsal", "mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", covered)
+    Path("/run/hosts").write_text(hosts)
+    run("rehearsal", "mount", "--bind", "/run/hosts", "/etc/hosts")
+    try:
+        started = [subprocess.Popen(["nginx", "-g", "daemon off;"], stdin=subprocess.DEVNULL)]
+        started += [start_apart(site, port_of(site.bundle(site.live() or 0))) for site in sites]
+        for site in sites:
+            number = site.live() or 0
+            deadline = time.monotonic() + 15
+            while not (answers_as(site) == f"generation {number}" and ping(port_of(site.bundle(number)))):
+                if any(program.poll() is not None for program in started) or time.monotonic() > deadline:
+                    raise Failure("rehearsal", f"{site.domain} answers as {answers_as(site)}")
+                time.sleep(0.02)
+            probe(site, site.bundle(number), number)
+    except Failure as failure:
+        print(failure.what, file=sys.stderr)
+        return 1
+    return 0
+
+
+def start_apart(site: Site, port: int) -> subprocess.Popen[bytes]:
+    """An instance without systemd, which gets its socket as systemd would hand it over."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        os.dup2(listening.fileno(), 3)
+        handed_over = ("/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh")
+        user = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
+        return subprocess.Popen(
+            [*handed_over, *user, str(OAUTH2_PROXY), f"--config={site.configuration}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=dict(os.environ) | site.environment(),
+            pass_fds=(3,),
+        )
+
+
 def commit(group: list[Push]) -> None:
     """Takes checked generations live, all of them or none."""
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
@@ -918,6 +975,7 @@ def commit(group: list[Push]) -> None:
         {push.site: push.new for push in group},
         {link: target for link, target in links.items() if link.parent == NGINX_SITES},
     )
+    rehearse_apart(group, links)
     requests = [push.request.path.stem for push in group]
     entries = [{"domain": push.site.domain, "old": push.old, "new": push.new} for push in group]
     for push in group:
@@ -1672,6 +1730,7 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
+    commands.add_parser("rehearse", help="started by the worker").add_argument("domains", nargs="+")
     commands.add_parser("check", help="whether this program is whole")
     given = parser.parse_args(arguments)
     actions: dict[str, Callable[[], int]] = {
@@ -1686,6 +1745,7 @@ def main(arguments: list[str]) -> int:
         "status": lambda: status(given.json),
         "worker": work_and_return,
         "recover": lambda: recover(given.boot),
+        "rehearse": lambda: rehearse([Site(domain) for domain in given.domains]),
         "check": check,
     }
     os.umask(0o022)
