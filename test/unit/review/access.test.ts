@@ -54,9 +54,11 @@ function mayEnter(
   method: string,
   target: string,
 ): boolean {
-  const opened = site.open.find((it) =>
-    it.match === "prefix" ? target.startsWith(it.path) : target === it.path,
-  );
+  const opened = site.open
+    // The name of an open folder without its slash is closed, also where it lies in another open folder.
+    .filter((it) => it.match === "exact" || !site.open.some(({ path }) => path === `${target}/`))
+    .filter((it) => (it.match === "prefix" ? target.startsWith(it.path) : target === it.path))
+    .sort((one, other) => other.path.length - one.path.length)[0];
   const deepest = site.paths
     .filter(
       (it) =>
