@@ -23,7 +23,9 @@ export function sitePush(
       delete: `sudo -n ${program} remove ${domain}`,
       stdin: bundle(files),
     },
-    opts,
+    // Another domain is another site. An update in place would leave the old one's files on the host, since it does not
+    // run `delete`; and both want the same port, so the old one goes first.
+    { ...opts, replacementTrigger: domain, deleteBeforeReplace: true },
   );
 }
 
@@ -55,6 +57,7 @@ export function siteCredentials(
       stdin: pulumi.secret(pulumi.jsonStringify(credentials)),
       secret: true,
     },
-    opts,
+    // The old domain's go last, after the site that reads them.
+    { ...opts, replacementTrigger: credentials.domain },
   );
 }

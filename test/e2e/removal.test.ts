@@ -1,0 +1,96 @@
+/** A site that comes, takes another name, and goes: nothing of it stays behind. */
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EntraControl } from "../lab/entra/control.ts";
+import { onHost } from "../lab/lab.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+
+const entra = new EntraControl("http://192.0.2.2:8400");
+const domains = ["docs.lab.test", "manual.lab.test"] as const;
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+  for (const domain of domains) await certify(domain);
+});
+
+afterAll(async () => {
+  stack = await openStack(lab.name);
+  await stack.up();
+  await everywhere(`rm -rf ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
+});
+
+async function everywhere(script: string): Promise<string[]> {
+  return Promise.all(
+    lab.hosts.map(async ({ name }) => {
+      const [file = "", ...args] = await onHost(lab.name, name, ["sh", "-euc", script]);
+      return (await execa(file, args)).stdout;
+    }),
+  );
+}
+
+async function certify(domain: string): Promise<void> {
+  const subject = `-subj /CN=${domain} -addext subjectAltName=DNS:${domain}`;
+  const keys = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+  await everywhere(`mkdir -p /data/certs/${domain} && cd /data/certs/${domain}
+    openssl req -x509 ${keys} ${subject} -keyout privkey.pem -out fullchain.pem 2>/dev/null`);
+}
+
+async function setDocs(settings: Readonly<Record<string, string>>): Promise<void> {
+  for (const [key, value] of Object.entries(settings))
+    await stack.setConfig(`protected-sites:sites.docs.${key}`, { value }, true);
+}
+
+/** Files, links and units whose name holds the domain, on all hosts; logs and the test's own certificates aside. */
+async function leftOf(domain: string): Promise<string[]> {
+  const found = await everywhere(`
+    find / -xdev -name '*${domain}*' -not -path '/data/certs/*' -not -path '/var/log/*' -not -path '/proc/*' || true
+    systemctl list-units --all --plain --no-legend '*${domain}*' || true`);
+  return found.flatMap((text) => text.split("\n").filter(Boolean));
+}
+
+async function registered(): Promise<string[]> {
+  const applications = await entra.applications();
+  return applications.filter(({ deleted }) => !deleted).map(({ displayName }) => displayName);
+}
+
+/** What Nginx on the first host answers with for the domain, asked there. */
+async function answering(domain: string): Promise<string> {
+  const url = `https://${domain}/.well-known/protected-sites/generation`;
+  const [answer = ""] = await everywhere(
+    `curl --silent --insecure --resolve ${domain}:443:127.0.0.1 ${url} || true`,
+  );
+  return answer;
+}
+
+test("a new site goes live on every host", async () => {
+  await setDocs({
+    domain: domains[0],
+    port: "4182",
+    upstream: "http://192.0.2.3:8001",
+    "emailDomains[0]": "lab.test",
+  });
+  await stack.up();
+  expect(await answering(domains[0])).toBe("docs.lab.test 1");
+  expect(await registered()).toContain("Protected site docs.lab.test");
+});
+
+test("under another domain it is another site, and nothing of the old one stays", async () => {
+  await setDocs({ domain: domains[1] });
+  await stack.up();
+  expect(await answering(domains[1])).toBe("manual.lab.test 1");
+  expect(await answering(domains[0])).toBe("");
+  expect(await leftOf(domains[0])).toEqual([]);
+});
+
+test("removed from the file, it is gone from every host and from Entra, and the others are as they were", async () => {
+  const before = await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering));
+  await stack.removeConfig("protected-sites:sites.docs", true);
+  await stack.up();
+  expect(await leftOf(domains[1])).toEqual([]);
+  expect((await registered()).join()).not.toContain("manual.lab.test");
+  expect(await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering))).toEqual(before);
+});
