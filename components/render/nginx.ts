@@ -85,8 +85,6 @@ const blankHeaders = [
 const cookieParts = ["", "_0", "_1", "_2", "_3", "_4"];
 
 function upstreams(site: Site): Directive[] {
-  const { host } = new URL(site.upstream);
-  const server = /:\d+$/.test(host) ? host : `${host}:${site.upstream.startsWith("https:") ? 443 : 80}`;
   return [
     block(
       ["upstream", instanceName(site.domain)],
@@ -98,11 +96,22 @@ function upstreams(site: Site): Directive[] {
     block(
       ["upstream", backend(site)],
       [
-        ["server", server],
+        ["server", serverAddress(site.upstream)],
+        ...site.backupUpstreams.map((it): Directive => ["server", serverAddress(it), "backup"]),
         ["keepalive", 32],
       ],
     ),
   ];
+}
+
+function serverAddress(upstream: string): string {
+  if (upstream.startsWith("unix:")) return upstream;
+  const { host } = new URL(upstream);
+  return /:\d+$/.test(host) ? host : `${host}:${upstream.startsWith("https:") ? 443 : 80}`;
+}
+
+function isHttps(site: Site): boolean {
+  return site.upstream.startsWith("https:");
 }
 
 function backend(site: Site): string {
@@ -316,7 +325,10 @@ function httpsServer(site: Site): Directive {
 
       comment("What the backend gets, unless a location says all of it anew."),
       ...toBackend(site, "user"),
+      ["proxy_connect_timeout", site.proxyConnectTimeout],
+      ["proxy_send_timeout", site.proxySendTimeout],
       ["proxy_read_timeout", site.proxyReadTimeout],
+      ...(site.buffering ? [] : bodyBuffering("off")),
       ...sessionCookies(site).renewed,
 
       ...(byPath(site) ? refusals(site) : []),
@@ -546,10 +558,10 @@ function identityVariable(identity: Identity): string {
 }
 
 /** What the next hop learns of the connection. All of it is overwritten, since a client can send any of it. */
-function forwarded(site: Site): Directive[] {
+function forwarded(site: Site, host = site.domain): Directive[] {
   return [
     ["proxy_http_version", "1.1"],
-    ["proxy_set_header", "Host", site.domain],
+    ["proxy_set_header", "Host", host],
     ["proxy_set_header", "X-Real-IP", expr("$remote_addr")],
     ["proxy_set_header", "X-Request-Id", expr("$request_id")],
     ["proxy_set_header", "X-Forwarded-For", expr("$remote_addr")],
@@ -562,14 +574,13 @@ function forwarded(site: Site): Directive[] {
 }
 
 function proxyPass(site: Site): Directive {
-  return ["proxy_pass", `${new URL(site.upstream).protocol}//${backend(site)}`];
+  return ["proxy_pass", `${isHttps(site) ? "https" : "http"}://${backend(site)}`];
 }
 
 /** @param whom whether the backend is told of the user */
 function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
-  const { protocol, hostname } = new URL(site.upstream);
   return [
-    ...forwarded(site),
+    ...forwarded(site, site.hostHeader === "upstream" ? new URL(site.upstream).host : site.domain),
     ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
@@ -579,17 +590,17 @@ function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
       name,
       whom === "user" && site.identityHeaders.includes(identity) ? expr(identityVariable(identity)) : "",
     ]),
-    ...(protocol === "https:" ? verifiedTls(hostname) : []),
+    ...(isHttps(site) ? verifiedTls(site) : []),
   ];
 }
 
-function verifiedTls(hostname: string): Directive[] {
+function verifiedTls(site: Site): Directive[] {
   return [
     ["proxy_ssl_server_name", "on"],
-    ["proxy_ssl_name", hostname],
+    ["proxy_ssl_name", site.upstreamServerName ?? new URL(site.upstream).hostname],
     ["proxy_ssl_verify", "on"],
     ["proxy_ssl_verify_depth", 3],
-    ["proxy_ssl_trusted_certificate", "/etc/ssl/certs/ca-certificates.crt"],
+    ["proxy_ssl_trusted_certificate", site.upstreamCa],
   ];
 }
 
@@ -600,10 +611,18 @@ function toOauth2Proxy(site: Site, returnTo: Arg = ""): Directive[] {
     ["proxy_set_header", "Connection", ""],
     ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
     ...identityHeaders.map(([, name]): Directive => ["proxy_set_header", name, ""]),
+    ...(site.buffering ? [] : bodyBuffering("on")),
     // With 200 groups, the most that Entra names, an answer that renews a session has 35 kB of headers.
     ["proxy_buffer_size", "64k"],
     ["proxy_buffers", 4, "64k"],
     ["proxy_busy_buffers_size", "128k"],
+  ];
+}
+
+function bodyBuffering(state: "on" | "off"): Directive[] {
+  return [
+    ["proxy_buffering", state],
+    ["proxy_request_buffering", state],
   ];
 }
 

@@ -64,19 +64,31 @@ export const date = z
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 
-const backendAddress = expected('the scheme, host and port of the backend like "http://127.0.0.1:3000"');
+const backendAddress = expected(
+  'the scheme, host and port of the backend like "http://127.0.0.1:3000", or a socket like "unix:/run/app.sock"',
+);
+const backendPattern = new RegExp(
+  "^(?:https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\\[[0-9a-f:]{2,39}\\])(?::[1-9][0-9]{0,4})?" +
+    "|unix:(?:/[\\w.@+-]+)+)$",
+);
 
-/** Scheme, host and port of a backend, without path, user or query: nothing that Nginx could expand or cut. */
+/**
+ * Scheme, host and port of a backend, without path, user or query: nothing that Nginx could expand or cut. Or a Unix
+ * socket, which speaks plain HTTP.
+ */
 export const upstreamUrl = z
   .string({ error: backendAddress })
-  .regex(/^https?:\/\/(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?$/, {
-    error: backendAddress,
-    abort: true,
-  })
+  .regex(backendPattern, { error: backendAddress, abort: true })
   // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
-  .refine((url) => URL.canParse(url) && (url.includes("[") || url.startsWith(new URL(url).origin)), {
-    error: backendAddress,
-  });
+  .refine(
+    (url) =>
+      URL.canParse(url) &&
+      (url.startsWith("unix:") || url.includes("[") || url.startsWith(new URL(url).origin)),
+    { error: backendAddress },
+  );
+
+/** `true` or `false`. */
+export const trueOrFalse = z.boolean({ error: expected("true or false") });
 
 /** A name that becomes part of resource names and of file headers. */
 export const resourceName = text(

@@ -35,8 +35,23 @@ export interface SiteArgs {
   domain: string;
   /** Loopback port of the site's oauth2-proxy, 1024 to 65535, its own on every host. */
   port: number;
-  /** Scheme, host and port of the backend, for example `http://127.0.0.1:3000`; https is verified. */
+  /**
+   * Scheme, host and port of the backend, for example `http://127.0.0.1:3000`; https is verified. Or its Unix socket
+   * on the host, as in `unix:/run/app.sock`.
+   */
   upstream: string;
+  /** Backends that are asked only while `upstream` does not answer; of the same scheme. @default none */
+  backupUpstreams?: string[];
+  /** Whose name the backend gets as Host: `site` (the site's) or `upstream` (its own). @default site */
+  hostHeader?: string;
+  /** File on the host with the CA that https backends are verified by. @default the host's own CAs */
+  upstreamCa?: string;
+  /** Name in the certificate of https backends. @default the host in `upstream` */
+  upstreamServerName?: string;
+  /**
+   * `false` hands bodies on as they come, in both directions: for server-sent events and large files. @default true
+   */
+  buffering?: boolean;
   /** E-mail domains whose people may sign in, compared with the user's UPN. May be left out only with `guests`. */
   emailDomains?: string[];
   /** Whether people of other organisations may enter whom the tenant has as guests and who have a role or group. @default false */
@@ -86,6 +101,10 @@ export interface SiteArgs {
   clientMaxBodySize?: string;
   /** How long the backend may be silent before the request fails. @default "60s" */
   proxyReadTimeout?: string;
+  /** How long the backend may take to accept a connection; at most 75 s. @default "10s" */
+  proxyConnectTimeout?: string;
+  /** How long the backend may take none of a request's body. @default "60s" */
+  proxySendTimeout?: string;
   /**
    * The client secrets that exist in Entra, oldest first; hosts use the last one. `npm run rotate` adds and removes them.
    * @default one, which Entra ends after two years
@@ -116,6 +135,11 @@ export interface Site {
   readonly domain: string;
   readonly port: number;
   readonly upstream: string;
+  readonly backupUpstreams: readonly string[];
+  readonly hostHeader: "site" | "upstream";
+  readonly upstreamCa: string;
+  readonly upstreamServerName?: string | undefined;
+  readonly buffering: boolean;
   /** Empty only where guests may enter by a role or group. */
   readonly emailDomains: readonly string[];
   readonly guests: boolean;
@@ -134,6 +158,8 @@ export interface Site {
   readonly cookieRefresh?: string | undefined;
   readonly clientMaxBodySize: string;
   readonly proxyReadTimeout: string;
+  readonly proxyConnectTimeout: string;
+  readonly proxySendTimeout: string;
   readonly clientSecrets: readonly ClientSecret[];
   readonly cookieSecretGeneration: number;
   readonly certificates: string;
@@ -156,12 +182,20 @@ const identities = [
   "idToken",
 ] as const;
 
+/** The CAs that a Debian host trusts. */
+const defaultCa = "/etc/ssl/certs/ca-certificates.crt";
+
 /** The shape of {@link SiteArgs}; also the source of the JSON Schema for editors. */
 export const siteSchema = z.strictObject(
   {
     domain: checks.domain,
     port: checks.wholeNumber(1024, 65535),
     upstream: checks.upstreamUrl,
+    backupUpstreams: checks.listOf(checks.upstreamUrl, "backends like upstream").default([]),
+    hostHeader: z.enum(["site", "upstream"], { error: checks.expected("site or upstream") }).default("site"),
+    upstreamCa: checks.absolutePath.default(defaultCa),
+    upstreamServerName: checks.domain.optional(),
+    buffering: checks.trueOrFalse.default(true),
     emailDomains: checks
       .listOf(checks.domain, 'e-mail domains like "example.com"')
       .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') })
@@ -186,6 +220,8 @@ export const siteSchema = z.strictObject(
     cookieRefresh: checks.duration.optional(),
     clientMaxBodySize: checks.size.default("10m"),
     proxyReadTimeout: checks.duration.default("60s"),
+    proxyConnectTimeout: checks.duration.default("10s"),
+    proxySendTimeout: checks.duration.default("60s"),
     clientSecrets: checks
       .listOf(
         z.strictObject(
@@ -275,6 +311,7 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   ) {
     found.push("accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders");
   }
+  found.push(...backendContradictions(args));
   found.push(...sessionContradictions(args));
   const defaults = sessionDefaults(args.sessionStore === "minimal" ? "minimal" : "cookie");
   const { cookieExpire = defaults.cookieExpire, cookieRefresh = defaults.cookieRefresh } = args;
@@ -289,6 +326,32 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   found.push(
     ...conditionalAccessContradictions(args.conditionalAccess, never ? seconds(cookieExpire) : undefined),
   );
+  return found;
+}
+
+function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+  const found: string[] = [];
+  const { upstream, backupUpstreams, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
+  if (typeof upstream !== "string") return found;
+  const secure = upstream.startsWith("https:");
+  for (const backup of Array.isArray(backupUpstreams) ? (backupUpstreams as unknown[]) : []) {
+    if (typeof backup !== "string") continue;
+    if (backup.startsWith("https:") !== secure)
+      found.push(
+        `backupUpstreams must all be ${secure ? "https" : "plain HTTP"} like upstream, got "${backup}"`,
+      );
+    if (backup === upstream) found.push(`backupUpstreams names "${backup}", which is upstream itself`);
+  }
+  for (const [key, value] of Object.entries({ upstreamCa, upstreamServerName })) {
+    if (value !== undefined && value !== defaultCa && !secure)
+      found.push(`${key} is for https backends, but upstream is "${upstream}"`);
+  }
+  if (hostHeader === "upstream" && upstream.startsWith("unix:"))
+    found.push(`hostHeader upstream needs a backend with a name, but upstream is "${upstream}"`);
+  if (typeof proxyConnectTimeout === "string" && seconds(proxyConnectTimeout) > 75)
+    found.push(
+      `proxyConnectTimeout must be at most 75s, which is all that Nginx waits, got "${proxyConnectTimeout}"`,
+    );
   return found;
 }
 

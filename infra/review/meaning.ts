@@ -190,6 +190,26 @@ export const siteMeaning: Entries<Site> = {
     ];
   },
   clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
+  backupUpstreams: (before, after) => [
+    ...without(after, before).map((it) => plain(`while the backend does not answer, ${it} is asked`)),
+    ...without(before, after).map((it) => plain(`${it} is no longer asked in the backend's place`)),
+  ],
+  hostHeader: (before, after) => [
+    plain(`the backend gets the Host of the ${after}; before that of the ${before}`),
+  ],
+  upstreamCa: (before, after) => [plain(`the backend is verified by ${after}; before by ${before}`)],
+  upstreamServerName: (before, after) => [
+    plain(`the backend's certificate is for ${after ?? "its host"}; before for ${before ?? "its host"}`),
+  ],
+  buffering: (_before, after) => [
+    plain(after ? "bodies are buffered" : "bodies go through as they come, without buffers"),
+  ],
+  proxyConnectTimeout: (before, after) => [
+    plain(`the backend may take ${after} to accept a connection; before ${before}`),
+  ],
+  proxySendTimeout: (before, after) => [
+    plain(`the backend may take none of a body for ${after}; before ${before}`),
+  ],
   proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; before ${before}`)],
   clientSecrets: (before, after) => {
     const generations = (list: Site["clientSecrets"]) => list.map(({ generation }) => generation);

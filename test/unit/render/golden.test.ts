@@ -40,6 +40,29 @@ const sites = {
     },
     "intranet",
   ),
+  "backends.example.com": site(
+    {
+      domain: "backends.example.com",
+      port: 4184,
+      upstream: "https://10.0.0.5:8443",
+      backupUpstreams: ["https://10.0.0.6:8443", "https://[2001:db8::7]"],
+      hostHeader: "upstream",
+      upstreamCa: "/etc/ssl/private-ca.pem",
+      upstreamServerName: "backend.internal.example.com",
+      buffering: false,
+      proxyConnectTimeout: "3s",
+    },
+    "backends",
+  ),
+  "socket.example.com": site(
+    {
+      domain: "socket.example.com",
+      port: 4185,
+      upstream: "unix:/run/app.sock",
+      backupUpstreams: ["http://10.0.0.6"],
+    },
+    "socket",
+  ),
 };
 
 describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden) => {
