@@ -917,20 +917,23 @@ def rehearse_apart(group: list[Push], links: Mapping[Path, str]) -> None:
     their own, which end with the rehearsal."""
     seen = {link: target for link, target in links.items() if link.parent in {NGINX_SITES, OAUTH2_PROXY_FILES}}
     with as_if_live({push.site: push.new for push in group}, seen) as as_candidate:
+        # No name can be looked up there, and Nginx does not start without those that it knows.
+        whole = run("nginx -T", *as_candidate, "nginx", "-T", "-q")
+        named = r"(?:\b(?:server|\w+_pass)\s+(?:\w+://)?|syslog:server=)([\w.-]*[A-Za-z][\w.-]*)"
+        names = sorted(set(re.findall(named, whole)))
         apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
-        rehearsal = (str(PROGRAM), "rehearse", *(push.site.domain for push in group))
+        domains = [push.site.domain for push in group]
+        rehearsal = (str(PROGRAM), "rehearse", f"--names={','.join(names)}", *domains)
         run("rehearsal", *apart, *as_candidate, *rehearsal, timeout=40)
 
 
-def rehearse(sites: list[Site]) -> int:
-    """The rehearsal itself, where nothing can be reached but this Nginx and the sites' instances."""
+def rehearse(sites: list[Site], names: list[str]) -> int:
+    """The rehearsal itself, where nothing can be reached but this Nginx and the sites' instances. The names are those of
+    Nginx's backends: each is this host, on which nothing else listens."""
     run("rehearsal", "ip", "link", "set", "lo", "up")
-    with contextlib.suppress(OSError):  # other addresses of this host, which Nginx may listen on, are not here
-        Path("/proc/sys/net/ipv4/ip_nonlocal_bind").write_text("1")
-    # No name can be looked up here, and Nginx does not start without its upstreams': each is this host, on which
-    # nothing listens.
-    text = "".join(read_text(file) or "" for file in NGINX_SITES.iterdir())
-    names = sorted(set(re.findall(r"^\s*server\s+([\w.-]*[A-Za-z][\w.-]*)[:; ]", text, re.MULTILINE)))
+    for version in ("ipv4", "ipv6"):  # other addresses of this host, which Nginx may listen on, are not here
+        with contextlib.suppress(OSError):
+            Path(f"/proc/sys/net/{version}/ip_nonlocal_bind").write_text("1")
     hosts = (read_text(Path("/etc/hosts")) or "") + "".join(f"\n127.0.0.1 {name}" for name in names) + "\n"
     for covered in ("/run", "/var/log/nginx"):  # Nginx's pid file, its logs
         run("rehearsal", "mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", covered)
@@ -960,7 +963,8 @@ def start_apart(site: Site, port: int) -> subprocess.Popen[bytes]:
         handed_over = ("/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh")
         user = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
         return subprocess.Popen(
-            [*handed_over, *user, str(OAUTH2_PROXY), f"--config={site.configuration}"],
+            # A Redis cannot be reached from here, and nobody signs in: where sessions lie changes nothing.
+            [*handed_over, *user, str(OAUTH2_PROXY), f"--config={site.configuration}", "--session-store-type=cookie"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=dict(os.environ) | site.environment(),
@@ -1730,7 +1734,9 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
-    commands.add_parser("rehearse", help="started by the worker").add_argument("domains", nargs="+")
+    rehearsal = commands.add_parser("rehearse", help="started by the worker")
+    rehearsal.add_argument("--names", default="")
+    rehearsal.add_argument("domains", nargs="+")
     commands.add_parser("check", help="whether this program is whole")
     given = parser.parse_args(arguments)
     actions: dict[str, Callable[[], int]] = {
@@ -1745,7 +1751,7 @@ def main(arguments: list[str]) -> int:
         "status": lambda: status(given.json),
         "worker": work_and_return,
         "recover": lambda: recover(given.boot),
-        "rehearse": lambda: rehearse([Site(domain) for domain in given.domains]),
+        "rehearse": lambda: rehearse([Site(domain) for domain in given.domains], given.names.split(",")),
         "check": check,
     }
     os.umask(0o022)
