@@ -31,6 +31,8 @@ function asIfLive(domain: string, command: string): string {
     "mount -t tmpfs none /etc/protected-sites",
     `mkdir -p /etc/protected-sites/sites/${domain} ${at.credentials}/current`,
     `cp -r ${files} ${at.current}`,
+    // A backend's own CA is a file that its administrator puts there.
+    `sed -i s#/etc/ssl/private-ca.pem#${folder}/certificate.pem# ${at.current}/nginx.conf`,
     `echo 'set $protected_sites_generation "1";' > ${at.generation}`,
     `printf secret > ${at.clientSecret}`,
     `printf ${"k".repeat(43)} > ${at.cookieSecret}`,
