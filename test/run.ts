@@ -1,6 +1,9 @@
 /**
  * `npm test`: the checks, then every test there is. Unit and contract tests run as they are, end-to-end tests inside a
  * lab of their own, which is removed at the end, however that comes. The last line says how many passed.
+ *
+ * `--lab <name>` runs the end-to-end tests alone, in a lab that stays: from the second time on they begin in seconds.
+ * Further arguments are parts of the names of the test files that are wanted.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +17,7 @@ import { enterCommand, remove } from "./lab/lab.ts";
 import { lock } from "./lab/lock.ts";
 import { runPhases } from "./lab/phases.ts";
 
-const instance = "test";
+const ownInstance = "test";
 const root = join(import.meta.dirname, "..");
 
 /** How many tests ended how; a check or a step that fails counts as one. */
@@ -24,15 +27,16 @@ let running: ChildProcess | undefined;
 
 async function main(): Promise<void> {
   const { values, positionals: filters } = parseArgs({
-    options: { "without-lab": { type: "string" } },
+    options: { "without-lab": { type: "string" }, lab: { type: "string" } },
     allowPositionals: true,
   });
   const without = values["without-lab"];
+  const { lab } = values;
   const interrupted = interruption();
   const reports = await mkdtemp(join(tmpdir(), "protected-sites-test-"));
   try {
-    await Promise.race([outside(reports, filters, without === undefined), interrupted]);
-    if (without === undefined) await onLab(reports, filters, interrupted);
+    if (lab === undefined) await Promise.race([outside(reports, filters, without === undefined), interrupted]);
+    if (without === undefined) await onLab(reports, filters, interrupted, lab);
     else console.log(`\nLeft out: contract and end-to-end tests. What this machine lacks: ${without}.`);
   } finally {
     await rm(reports, { recursive: true, force: true });
@@ -51,18 +55,21 @@ async function onLab(
   reports: string,
   filters: readonly string[],
   interrupted: Promise<never>,
+  lab: string | undefined,
 ): Promise<void> {
+  const instance = lab ?? ownInstance;
+  const fresh = lab === undefined;
   const held = await lock(instance, (holder) => {
     console.log(`waiting for process ${holder}, which works on the lab "${instance}"`);
   });
   const work = async () => {
-    await step("lab", () => runPhases(bringUpPhases(instance, { fresh: true })));
+    await step("lab", () => runPhases(bringUpPhases(instance, { fresh })));
     await step("e2e", () => vitest("e2e", reports, filters, (command) => enterCommand(instance, command)));
   };
   try {
     await Promise.race([work(), interrupted]);
   } finally {
-    await remove(instance);
+    if (fresh) await remove(instance);
     await held.release();
   }
 }
