@@ -2,8 +2,8 @@
 import Table from "cli-table3";
 import { Command } from "commander";
 
-import { ConfigError } from "../components/site/errors.ts";
 import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { runCommand } from "./command.ts";
 import { environmentOf, readStackFile, stacks } from "./stack-file.ts";
 
 /** Whole days before a client secret ends; negative once it has. Unknown where the configuration has no end date. */
@@ -98,12 +98,4 @@ function main(): void {
   if (rows.some((row) => row.standing === "ended" || row.standing === "ends soon")) process.exitCode = 1;
 }
 
-if (import.meta.main) {
-  try {
-    main();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runCommand(main);

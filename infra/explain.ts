@@ -3,6 +3,7 @@ import { Command } from "commander";
 
 import { ConfigError } from "../components/site/errors.ts";
 import { paths } from "../components/site/names.ts";
+import { runCommand } from "./command.ts";
 import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "./review/gate.ts";
 import { CannotJudge } from "./review/nginx-variables.ts";
 import { lineAt } from "./review/problem-lines.ts";
@@ -166,12 +167,4 @@ function main(): void {
   if (!told.passes) process.exitCode = 1;
 }
 
-if (import.meta.main) {
-  try {
-    main();
-  } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof CannotJudge)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runCommand(main, CannotJudge);

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 
 import { Command, Option } from "commander";
 
+import { runCommand } from "./command.ts";
 import { ReviewError, type Side, sideAt } from "./review/commits.ts";
 import { asMarkdown, asText, type Review } from "./review/formats.ts";
 import { completed, reviewStack } from "./review/review.ts";
@@ -69,12 +70,4 @@ async function main(): Promise<void> {
   if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = 1;
 }
 
-if (import.meta.main) {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof ReviewError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runCommand(main, ReviewError);

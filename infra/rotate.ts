@@ -11,6 +11,7 @@ import { type Document, isMap, isSeq, Scalar } from "yaml";
 
 import { ConfigError } from "../components/site/errors.ts";
 import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { runCommand } from "./command.ts";
 import { standing } from "./expiry.ts";
 import {
   environmentOf,
@@ -188,12 +189,4 @@ interface Options {
   readonly dryRun?: true;
 }
 
-if (import.meta.main) {
-  try {
-    main();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runCommand(main);

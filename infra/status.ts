@@ -16,8 +16,8 @@ import { program } from "../components/host/host-command.ts";
 import { programText } from "../components/host/host-setup.ts";
 import { sharedNginx } from "../components/render/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
-import { ConfigError } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
+import { runCommand } from "./command.ts";
 import type { Environment, Host } from "./environment.ts";
 import { expiryMessage, standing } from "./expiry.ts";
 import { environmentOf, readStackFile, stacksFolder } from "./stack-file.ts";
@@ -236,12 +236,4 @@ function tableOf(rows: readonly Row[]): string {
   return table.toString();
 }
 
-if (import.meta.main) {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
+if (import.meta.main) await runCommand(main);
