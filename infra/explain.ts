@@ -3,6 +3,7 @@ import { Command } from "commander";
 
 import { ConfigError } from "../components/site/errors.ts";
 import { paths } from "../components/site/names.ts";
+import type { Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "./review/gate.ts";
 import { CannotJudge } from "./review/nginx-variables.ts";
@@ -27,35 +28,60 @@ export interface Explanation {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** @throws ConfigError where no site of the environment has the URL's host */
-export function explain(file: StackFile, given: string, method = "GET", person?: SignedIn): Explanation {
-  const url = URL.parse(given);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new ConfigError("", [
-      { where: "", what: `${given} is not a URL like "https://wiki.example.com/admin"` },
-    ]);
+/**
+ * Reads an environment once, for any number of requests.
+ * @throws ConfigError with everything that is wrong in the file
+ * @returns explains a request; throws ConfigError where no site of the environment has the URL's host
+ */
+export function explainer(file: StackFile): (url: string, method?: string, person?: SignedIn) => Explanation {
   const environment = environmentOf(file);
-  const site = environment.sites.find(({ domain }) => domain === url.hostname);
-  if (site === undefined) {
-    throw new ConfigError(file.source, [
-      { where: "", what: `no site has the domain ${url.hostname}; Nginx answers nothing` },
-    ]);
-  }
   const { hostFiles = [], siteFiles = {} } = renderedEnvironment(environment);
   const text = (files: readonly { name: string; text: string }[] = [], name: string) =>
     files.find((it) => it.name === name)?.text ?? "";
-  const reading = new SiteReading({
-    domain: site.domain,
-    nginx: text(siteFiles[site.name], "nginx.conf"),
-    oauth2Proxy: text(siteFiles[site.name], "oauth2-proxy.cfg"),
-    shared: text(hostFiles, "protected-sites.conf"),
-  });
-  const request: AskedRequest = {
-    scheme: url.protocol === "http:" ? "http" : "https",
-    method,
-    // As it was written: URL would resolve dots and slashes, which is Nginx's to do.
-    target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
+  const readings = new Map<string, SiteReading>();
+  const readingOf = ({ name, domain }: Site) => {
+    const reading =
+      readings.get(name) ??
+      new SiteReading({
+        domain,
+        nginx: text(siteFiles[name], "nginx.conf"),
+        oauth2Proxy: text(siteFiles[name], "oauth2-proxy.cfg"),
+        shared: text(hostFiles, "protected-sites.conf"),
+      });
+    readings.set(name, reading);
+    return reading;
   };
+  return (given, method = "GET", person) => {
+    const url = URL.parse(given);
+    if (url === null || !/^https?:$/.test(url.protocol))
+      throw new ConfigError("", [
+        { where: "", what: `${given} is not a URL like "https://wiki.example.com/admin"` },
+      ]);
+    const site = environment.sites.find(({ domain }) => domain === url.hostname);
+    if (site === undefined) {
+      throw new ConfigError(file.source, [
+        { where: "", what: `no site has the domain ${url.hostname}; Nginx answers nothing` },
+      ]);
+    }
+    const request: AskedRequest = {
+      scheme: url.protocol === "http:" ? "http" : "https",
+      method,
+      // As it was written: URL would resolve dots and slashes, which is Nginx's to do.
+      target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
+    };
+    return explain({ file, site, reading: readingOf(site), request, person });
+  };
+}
+
+interface Question {
+  readonly file: StackFile;
+  readonly site: Site;
+  readonly reading: SiteReading;
+  readonly request: AskedRequest;
+  readonly person: SignedIn | undefined;
+}
+
+function explain({ file, site, reading, request, person }: Question): Explanation {
   const gate = reading.gate(request);
   const enters =
     gate.to.kind === "content" &&
@@ -145,7 +171,7 @@ function main(): void {
   const person =
     user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
   const [given = ""] = command.args;
-  const told = explain(readStackFile(stack), given, method, person);
+  const told = explainer(readStackFile(stack))(given, method, person);
   if (json) console.log(JSON.stringify(told, null, 2));
   else {
     const sent = told.headers.filter(([, value]) => value !== "");

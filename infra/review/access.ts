@@ -1,4 +1,8 @@
-/** Who gets to what after a change and did not before, and the other way round; judged from the rendered files. */
+/**
+ * Who gets to what after a change and did not before, and the other way round; judged from the rendered files, and for
+ * roles from who has them, which only Entra is told.
+ */
+import type { Role } from "../../components/site/roles.ts";
 import { type AskedRequest, type Gate, type Needs, passes, SiteReading, type SiteTexts } from "./gate.ts";
 import { CannotJudge } from "./nginx-variables.ts";
 
@@ -14,7 +18,12 @@ export interface Way {
   readonly target: string;
   /** Nothing for anybody, without signing in. */
   readonly person?: Person;
+  /** A role that the backend is told, where that is what they did not have. */
+  readonly role?: string;
 }
+
+/** A site's files, and its roles. */
+export type JudgedSite = SiteTexts & { readonly roles: readonly Role[] };
 
 /** How access to a site changes. */
 export interface AccessChange {
@@ -27,7 +36,7 @@ export interface AccessChange {
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
 
 /** Compares a site's two sides; a side on which the site does not exist lets nobody in. */
-export function accessChange(before: SiteTexts | undefined, after: SiteTexts | undefined): AccessChange {
+export function accessChange(before: JudgedSite | undefined, after: JudgedSite | undefined): AccessChange {
   try {
     const readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
     const [old, now] = readings;
@@ -38,10 +47,10 @@ export function accessChange(before: SiteTexts | undefined, after: SiteTexts | u
     for (const target of targets) {
       for (const method of asked) {
         const request: AskedRequest = { scheme: "https", method: method === "any" ? "GET" : method, target };
-        const was = entryOf(old?.gate(request));
-        const is = entryOf(now?.gate(request));
-        const gained = someoneOnlyIn(is, was);
-        const lost = someoneOnlyIn(was, is);
+        const was = entryOf(old?.gate(request), before?.roles);
+        const is = entryOf(now?.gate(request), after?.roles);
+        const gained = someoneOnlyIn(is, was) ?? newRole(is, after?.roles, was, before?.roles);
+        const lost = someoneOnlyIn(was, is) ?? newRole(was, before?.roles, is, after?.roles);
         if (gained !== undefined) opened.push({ method, target, ...gained });
         if (lost !== undefined) closed.push({ method, target, ...lost });
       }
@@ -56,9 +65,22 @@ export function accessChange(before: SiteTexts | undefined, after: SiteTexts | u
 /** Whoever passes: nobody (nothing), anybody, or those whom the needs let in. */
 type Entry = "anybody" | Needs | undefined;
 
-function entryOf(gate: Gate | undefined): Entry {
+function entryOf(gate: Gate | undefined, roles: readonly Role[] = []): Entry {
   if (gate?.to.kind !== "content") return undefined;
-  return gate.needs ?? "anybody";
+  if (gate.needs === undefined) return "anybody";
+  const groups = gate.needs.groups.map((any) => any.flatMap((it) => holders(it, roles)));
+  return { ...gate.needs, groups };
+}
+
+/** Whoever has a role, in its place: groups, and users as groups of one. Other groups are what they are. */
+function holders(group: string, roles: readonly Role[]): string[] {
+  const role = roles.find(({ value }) => group === `role ${value}`);
+  return role === undefined ? [group] : [...role.groups, ...role.users.map((upn) => `user ${upn}`)];
+}
+
+/** Whether somebody passes where users stand as groups of one. */
+function enters(needs: Needs, { upn, groups }: Person): boolean {
+  return passes(needs, { upn, groups: [...groups, `user ${upn}`] });
 }
 
 /**
@@ -70,8 +92,27 @@ function someoneOnlyIn(one: Entry, other: Entry): { readonly person?: Person } |
   if (one === "anybody") return {};
   if (other === undefined || other !== one) {
     for (const person of fewestGroups(one, other)) {
-      if (other === undefined || !passes(other, person)) return { person };
+      if (other === undefined || !enters(other, person)) return { person };
     }
+  }
+  return undefined;
+}
+
+/** Somebody who enters on both sides and has a role of `one` only there. A first role is for fewer, not for more. */
+function newRole(
+  one: Entry,
+  roles: readonly Role[] = [],
+  other: Entry,
+  othersRoles: readonly Role[] = [],
+): { readonly person: Person; readonly role: string } | undefined {
+  if (typeof one !== "object" || typeof other !== "object" || othersRoles.length === 0) return undefined;
+  for (const { value: role } of roles) {
+    const [has, had] = [
+      { ...one, groups: [...one.groups, holders(`role ${role}`, roles)] },
+      { ...other, groups: [...other.groups, holders(`role ${role}`, othersRoles)] },
+    ];
+    const found = someoneOnlyIn(has, had)?.person;
+    if (found !== undefined) return { person: found, role };
   }
   return undefined;
 }
@@ -79,16 +120,23 @@ function someoneOnlyIn(one: Entry, other: Entry): { readonly person?: Person } |
 function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person> {
   const wild = needs.emailDomains.some((it) => it === "*");
   const domains = wild ? ["elsewhere.invalid", ...(other?.emailDomains ?? [])] : needs.emailDomains;
-  for (const domain of domains) {
-    const upn = domain.startsWith(".") ? `someone@any${domain}` : `someone@${domain}`;
-    for (const groups of choices(needs.groups)) yield { upn, groups };
+  for (const groups of choices(needs.groups)) {
+    const users = groups.filter((it) => it.startsWith("user ")).map((it) => it.slice("user ".length));
+    const [upn] = users;
+    if (upn !== undefined) {
+      const user = { upn, groups: groups.filter((it) => !it.startsWith("user ")) };
+      if (enters(needs, user)) yield user;
+      continue;
+    }
+    for (const domain of domains)
+      yield { upn: domain.startsWith(".") ? `someone@any${domain}` : `someone@${domain}`, groups };
   }
 }
 
 /** Who reaches which backend at the front door of any of an environment's sites. */
 export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
 
-export function backendsOf(sites: readonly SiteTexts[]): Backends {
+export function backendsOf(sites: readonly JudgedSite[]): Backends {
   const entries = new Map<string, Exclude<Entry, undefined>[]>();
   for (const texts of sites) {
     const found = frontOf(texts);
@@ -102,7 +150,7 @@ export function backendsOf(sites: readonly SiteTexts[]): Backends {
  * or where no site had that backend before (whether it is another application no file tells).
  */
 export function newcomerAt(
-  after: SiteTexts,
+  after: JudgedSite,
   before: Backends,
 ): { readonly backend: string; readonly person?: Person } | undefined {
   const now = frontOf(after);
@@ -112,15 +160,15 @@ export function newcomerAt(
   if (entry === "anybody") return { backend };
   const needs = entries.filter((it) => typeof it === "object");
   for (const person of fewestGroups(entry, undefined)) {
-    if (!needs.some((it) => passes(it, person))) return { backend, person };
+    if (!needs.some((it) => enters(it, person))) return { backend, person };
   }
   return undefined;
 }
 
-function frontOf(texts: SiteTexts): { backend: string; entry: Exclude<Entry, undefined> } | undefined {
+function frontOf(texts: JudgedSite): { backend: string; entry: Exclude<Entry, undefined> } | undefined {
   try {
     const gate = new SiteReading(texts).gate({ scheme: "https", method: "GET", target: "/" });
-    const entry = entryOf(gate);
+    const entry = entryOf(gate, texts.roles);
     return gate.to.kind !== "content" || entry === undefined ? undefined : { backend: gate.to.what, entry };
   } catch (error) {
     if (error instanceof CannotJudge) return undefined;

@@ -168,8 +168,9 @@ export function statementsOf(site: SiteReview): Statement[] {
 /** Ways in as few lines, at most five: for each kind of person the methods and paths. */
 function ways(list: readonly Way[]): string[] {
   const byPerson = new Map<string, { targets: Set<string>; methods: Set<string> }>();
-  for (const { method, target, person } of list) {
-    const who = person === undefined ? "anybody, without signing in," : personInWords(person);
+  for (const { method, target, person, role } of list) {
+    const is = person === undefined ? "anybody, without signing in," : personInWords(person);
+    const who = role === undefined ? is : `${is} with the role ${role},`;
     const entry = byPerson.get(who) ?? { targets: new Set(), methods: new Set() };
     entry.targets.add(target);
     entry.methods.add(method);

@@ -2,6 +2,7 @@
  * What a change of the configuration means, in words: one entry for each setting of a site and of an environment. A
  * new setting does not compile until it has its entry here.
  */
+import type { PathRule } from "../../components/site/path-access.ts";
 import type { Site } from "../../components/site/site.ts";
 import { seconds } from "../../components/site/site.ts";
 import type { Environment, Host } from "../environment.ts";
@@ -95,8 +96,7 @@ export const siteMeaning: Entries<Site> = {
   paths: (before, after) => [
     ...after.flatMap((now) => {
       const was = before.find(({ path }) => path === now.path);
-      const groups = now.allowedGroups.join(" or ");
-      if (was === undefined) return [says("closes", `${below(now)} needs ${groups} in addition`)];
+      if (was === undefined) return [says("closes", `${below(now)} needs ${neededFor(now)} in addition`)];
       return [
         ...(was.match === now.match
           ? []
@@ -107,13 +107,17 @@ export const siteMeaning: Entries<Site> = {
         ...without(was.allowedGroups, now.allowedGroups).map((it) =>
           says("closes", `members of group ${it} may no longer enter ${below(now)} for that`),
         ),
+        ...without(now.allowedRoles, was.allowedRoles).map((it) =>
+          says("opens", `who has the role ${it} may enter ${below(now)}`),
+        ),
+        ...without(was.allowedRoles, now.allowedRoles).map((it) =>
+          says("closes", `who has the role ${it} may no longer enter ${below(now)} for that`),
+        ),
       ];
     }),
     ...before
       .filter(({ path }) => !after.some((it) => it.path === path))
-      .map((was) =>
-        says("opens", `${below(was)} needs no more than the site; before, ${was.allowedGroups.join(" or ")}`),
-      ),
+      .map((was) => says("opens", `${below(was)} needs no more than the site; before, ${neededFor(was)}`)),
   ],
   open: (before, after) => [
     ...after.flatMap((now) => {
@@ -361,6 +365,10 @@ export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | 
 
 function below({ path, match }: { readonly path: string; readonly match: string }): string {
   return match === "prefix" ? `${path.replace(/\/$/, "")}/ and all below it` : path;
+}
+
+function neededFor({ allowedGroups, allowedRoles }: PathRule): string {
+  return [...allowedGroups, ...allowedRoles.map((it) => `the role ${it}`)].join(" or ");
 }
 
 function says(effect: Effect, text: string): Statement {

@@ -6,8 +6,7 @@ import type { Site } from "../../components/site/site.ts";
 import { ConfigError } from "../../components/site/errors.ts";
 import type { Environment } from "../environment.ts";
 import { environmentOf, parseStackFile } from "../stack-file.ts";
-import { accessChange, backendsOf, newcomerAt, type Way } from "./access.ts";
-import type { SiteTexts } from "./gate.ts";
+import { accessChange, backendsOf, type JudgedSite, newcomerAt, type Way } from "./access.ts";
 import { changes, environmentMeaning, gateInWords, siteMeaning, type Statement } from "./meaning.ts";
 import type { LocatedProblem, RenderedFile, RenderedStack } from "./rendering.ts";
 
@@ -251,9 +250,6 @@ function siteReviews(
       return [];
     const site = is ?? was;
     if (site === undefined) return [];
-    // Who has a role is in no file of a host; Entra knows it.
-    const byEntra = (effect: Statement["effect"]) =>
-      statements.some((it) => it.field === "roles" && it.effect === effect);
     return [
       {
         name,
@@ -264,8 +260,8 @@ function siteReviews(
           ...arrival(was, is),
           ...(access.opened.length > 0 ? [] : newBackend(newcomer)),
         ],
-        widens: opened.length > 0 || byEntra("opens"),
-        narrows: access.closed.length > 0 || byEntra("closes"),
+        widens: opened.length > 0,
+        narrows: access.closed.length > 0,
         opened,
         closed: access.closed,
         ...(access.cannotJudge === undefined ? {} : { cannotJudge: access.cannotJudge }),
@@ -375,11 +371,11 @@ function shared(stack: RenderedStack | undefined): string {
   return stack?.hostFiles?.find(({ name }) => name === "protected-sites.conf")?.text ?? "";
 }
 
-function textsOf(stack: RenderedStack | undefined, name: string): SiteTexts | undefined {
+function textsOf(stack: RenderedStack | undefined, name: string): JudgedSite | undefined {
   const site = siteOf(stack, name);
   const files = stack?.siteFiles?.[name];
   const text = (file: string) => files?.find((it) => it.name === file)?.text;
   const [nginx, oauth2Proxy] = [text("nginx.conf"), text("oauth2-proxy.cfg")];
   if (site === undefined || nginx === undefined || oauth2Proxy === undefined) return undefined;
-  return { domain: site.domain, nginx, oauth2Proxy, shared: shared(stack) };
+  return { domain: site.domain, nginx, oauth2Proxy, shared: shared(stack), roles: site.roles };
 }

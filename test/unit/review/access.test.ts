@@ -7,53 +7,11 @@ import { expect, test } from "vitest";
 
 import type { Site } from "../../../components/site/site.ts";
 import { environmentFrom } from "../../../infra/environment.ts";
-import { group, reviewed, siteArgs, settings } from "./environments.ts";
-
-const domains = ["example.com", "partner.test", "example.org"];
-const groups = [group(1), group(2), group(3)];
-const paths = ["/admin", "/admin/audit", "/health", "/public", "/hooks/build"];
-const methods = ["GET", "POST", "DELETE"];
-
-const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantFrom(...all), { minLength });
-const rule = fc.record({
-  path: fc.constantFrom(...paths),
-  match: fc.constantFrom("prefix", "exact"),
-  allowedGroups: someOf(groups, 1),
-});
-const open = fc
-  .record({
-    path: fc.constantFrom(...paths),
-    match: fc.constantFrom("prefix", "exact"),
-    methods: someOf(methods, 1),
-    why: fc.constant("for the test"),
-  })
-  .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
-const args = fc
-  .record({
-    emailDomains: someOf(domains, 1),
-    allowedGroups: someOf(groups, 0),
-    paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
-    open: fc.uniqueArray(open, { selector: (it) => it.path.replace(/\/$/, ""), maxLength: 2 }),
-  })
-  .filter(({ paths: rules, open: opened }) =>
-    opened.every((it) => !rules.some((other) => other.path === it.path.replace(/\/$/, ""))),
-  );
-
-const people = domains.flatMap((domain) =>
-  [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => ({
-    domain,
-    groups: groups.filter((_, index) => bits & (1 << index)),
-  })),
-);
-const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
+import { reviewed, siteArgs, settings } from "./environments.ts";
+import { byGroup, type GeneratedPerson, methods, people, targets } from "./generated-sites.ts";
 
 /** The rules of docs/configuration.md: nobody is `undefined`. */
-function mayEnter(
-  site: Site,
-  person: (typeof people)[number] | undefined,
-  method: string,
-  target: string,
-): boolean {
+function mayEnter(site: Site, person: GeneratedPerson | undefined, method: string, target: string): boolean {
   const opened = site.open
     // The name of an open folder without its slash is closed, also where it lies in another open folder.
     .filter((it) => it.match === "exact" || !site.open.some(({ path }) => path === `${target}/`))
@@ -86,7 +44,7 @@ test("over generated pairs, access is said to widen or to narrow exactly when it
   let widened = 0;
   let narrowed = 0;
   fc.assert(
-    fc.property(args, args, (one, other) => {
+    fc.property(byGroup, byGroup, (one, other) => {
       const [before, after] = [siteOf(one), siteOf(other)];
       const entries = [undefined, ...people].flatMap((person) =>
         methods.flatMap((method) =>

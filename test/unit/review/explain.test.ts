@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
-import { explain } from "../../../infra/explain.ts";
+import { explainer } from "../../../infra/explain.ts";
 import { parseStackFile } from "../../../infra/stack-file.ts";
 import { group, settings, siteArgs } from "./environments.ts";
 
@@ -14,6 +14,7 @@ const config = Object.fromEntries(
   Object.entries(settings({ sites: { wiki } })).map(([key, value]) => [`protected-sites:${key}`, value]),
 );
 const file = parseStackFile("prod", stringify({ config }));
+const explain = explainer(file);
 const ada = { upn: "ada@example.com", groups: [group(1)] };
 
 test.each([
@@ -33,11 +34,11 @@ test.each([
   ["/x/../admin", "GET", ada, "Nginx answers 400"],
   ["/oauth2/callback?code=x", "GET", undefined, "belongs to the sign-in, which everybody may reach"],
 ])("%s by %s as %o", (target, method, person, verdict) => {
-  expect(explain(file, `https://wiki.example.com${target}`, method, person).verdict).toBe(verdict);
+  expect(explain(`https://wiki.example.com${target}`, method, person).verdict).toBe(verdict);
 });
 
 test("the line that decides comes first, and the settings' lines are told", () => {
-  const { because } = explain(file, "https://wiki.example.com/admin", "GET", ada);
+  const { because } = explain("https://wiki.example.com/admin", "GET", ada);
   expect(because[0]).toMatch(
     /^\/etc\/nginx\/sites-enabled\/wiki\.example\.com\.conf:\d+: proxy_pass .*allowed_groups=/,
   );
@@ -47,13 +48,11 @@ test("the line that decides comes first, and the settings' lines are told", () =
 
 test("the backend is told of the user, and nothing of whoever meets an open path", () => {
   const header = (target: string, name: string) =>
-    explain(file, `https://wiki.example.com${target}`, "GET", ada).headers.find(([key]) => key === name)?.[1];
+    explain(`https://wiki.example.com${target}`, "GET", ada).headers.find(([key]) => key === name)?.[1];
   expect(header("/", "X-Auth-Request-User")).toBe("ada@example.com");
   expect(header("/health", "X-Auth-Request-User")).toBe("");
 });
 
 test("a host that is no site's is refused by name", () => {
-  expect(() => explain(file, "https://other.example.com/")).toThrow(
-    "no site has the domain other.example.com",
-  );
+  expect(() => explain("https://other.example.com/")).toThrow("no site has the domain other.example.com");
 });

@@ -57,6 +57,17 @@ describe("typical changes, in one line and in words", () => {
       "OPENS     ada@example.com has the role reader",
     ],
     [
+      "roles instead of everybody, for some of them",
+      settings({
+        sites: {
+          ...usual,
+          code: siteArgs("code", 4180, { roles: [{ value: "reader", groups: [group(1)] }] }),
+        },
+      }),
+      "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; access narrows on code",
+      "a new role: reader",
+    ],
+    [
       "a new site",
       settings({ sites: { ...usual, news: siteArgs("news", 4182) } }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on news",
@@ -134,6 +145,21 @@ describe("typical changes, in one line and in words", () => {
     expect(verdict(review).replace(/; \d+ files? changes?/, "")).toBe(line);
     expect(asText({ base: "main", head: "change", notes: [], stacks: [review] })).toContain(words);
   });
+});
+
+test.each([
+  ["one more who has it", [group(1), group(2)], "ACCESS WIDENS on wiki"],
+  ["one less who has it", [], "access narrows on wiki"],
+])("a role beside another, with %s", (_, editors, words) => {
+  const roles = (groups: string[]) =>
+    withWiki({
+      allowedGroups: [],
+      roles: [
+        { value: "reader", groups: [group(1), group(2)] },
+        { value: "editor", groups, users: ["ada@example.com"] },
+      ],
+    });
+  expect(verdict(reviewed(roles(editors), roles([group(1)])))).toContain(words);
 });
 
 test("every setting has its words", () => {

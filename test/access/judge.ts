@@ -1,0 +1,269 @@
+/**
+ * The review's "access widens" and `explain` before the real Nginx: `npm run test:access [-- --pairs N --seed N]`.
+ * Generates pairs of a site's settings, lets Nginx serve both sides of each, asks it as everybody for everything, and
+ * compares who reached the backend with what the review said of the pair, and `explain` of the request. Prints what it
+ * found as JSON; exit code 1 where anything differs.
+ */
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import { Agent, request as ask } from "node:https";
+import { parseArgs } from "node:util";
+
+import { execa } from "execa";
+import fc from "fast-check";
+import { stringify } from "yaml";
+
+import { cookieName } from "../../components/site/names.ts";
+import type { Site } from "../../components/site/site.ts";
+import { environmentFrom } from "../../infra/environment.ts";
+import { explainer } from "../../infra/explain.ts";
+import { renderedEnvironment } from "../../infra/review/rendering.ts";
+import { parseStackFile } from "../../infra/stack-file.ts";
+import { ensureImage } from "../lab/image.ts";
+import { reviewed, settings, siteArgs } from "../unit/review/environments.ts";
+import { anyChange, type GeneratedPerson, methods, people, targets } from "../unit/review/generated-sites.ts";
+import { certificates, startNginx } from "./nginx.ts";
+import { cookieOf, startOauth2Proxy } from "./oauth2-proxy.ts";
+
+/** What a run found; in the lists, what differs, in words. */
+export interface Findings {
+  pairs: number;
+  requests: number;
+  /** Pairs whose access widens or narrows, by who reached the backend. */
+  widened: number;
+  narrowed: number;
+  /** Pairs of which the review says that access widens (narrows) where it does not. */
+  readonly falseAlarms: string[];
+  /** Pairs of which the review does not say so where it does. */
+  readonly misses: string[];
+  /** Requests with which `explain` and Nginx differ. */
+  readonly otherwise: string[];
+}
+
+/** One request, and whether it reached the backend. */
+interface Asked {
+  readonly person: GeneratedPerson | undefined;
+  readonly method: string;
+  readonly target: string;
+}
+
+const backendPort = 3000;
+/** How many pairs one Nginx serves. */
+const batch = 25;
+
+/** Spellings of paths that Nginx reads in its own way. */
+const spellings = [
+  "/admin?x=1",
+  "/other/../admin",
+  "//admin",
+  "/%61dmin/below",
+  "/admin%2faudit",
+  "/admin;x",
+  "/admin.",
+  "/ADMIN",
+  "/public/..",
+  "/oauth2/callback?code=x",
+  "/oauth2/-/auth",
+  "/.well-known/acme-challenge/x",
+  "/%zz",
+];
+
+const everything: readonly Asked[] = [undefined, ...people].flatMap((person) =>
+  methods.flatMap((method) => targets.map((target) => ({ person, method, target }))),
+);
+const inOtherWords: readonly Asked[] = [undefined, people[0], people.at(-1)].flatMap((person) =>
+  spellings.map((target) => ({ person, method: "GET", target })),
+);
+
+/** One side of a pair: the same site under a domain and a port that no other has. */
+class Side {
+  readonly given: object;
+  readonly site: Site;
+  readonly environment: Record<string, unknown>;
+  /** For {@link everything}, in its order. */
+  reached: boolean[] = [];
+  /** Roles that the backend was told, each with whom it was told them of. */
+  readonly told = new Set<string>();
+
+  constructor(given: object, index: number) {
+    this.given = given;
+    const upstream = `http://127.0.0.1:${backendPort}`;
+    const own = { emailDomains: undefined, upstream, certificates, ...given };
+    this.environment = settings({ sites: { wiki: siteArgs(`wiki-${index}`, 4000 + index, own) } });
+    const [site] = environmentFrom(this.environment, "").sites;
+    if (site === undefined) throw new Error("a generated site must be one");
+    this.site = site;
+  }
+
+  text(name: string): string {
+    const { siteFiles } = renderedEnvironment(environmentFrom(this.environment, ""));
+    return siteFiles?.["wiki"]?.find((it) => it.name === name)?.text ?? "";
+  }
+
+  /** The environment with the domain that both sides of a pair have. */
+  reviewable(): Record<string, unknown> {
+    return settings({
+      sites: { wiki: { ...siteArgs("wiki", 4000), emailDomains: undefined, ...this.given } },
+    });
+  }
+}
+
+/** Roles as Entra puts them into a token: those that it gives to one of the person's groups. */
+function rolesOf({ roles }: Site, person: GeneratedPerson): string[] {
+  return roles
+    .filter(({ groups }) => groups.some((it) => person.groups.includes(it)))
+    .map(({ value }) => value);
+}
+
+const upnOf = ({ domain }: GeneratedPerson) => `someone@${domain}`;
+
+/** Asks Nginx. @returns the status, and where the backend got the request the roles that it was told */
+async function askNginx(agent: Agent, site: Site, { person, method, target }: Asked) {
+  const groups =
+    person === undefined ? [] : site.roles.length > 0 ? rolesOf(site, person) : [...person.groups];
+  const session =
+    person === undefined ? {} : { cookie: `${cookieName(site)}=${cookieOf({ upn: upnOf(person), groups })}` };
+  const outgoing = ask({
+    agent,
+    host: "127.0.0.1",
+    servername: site.domain,
+    path: target,
+    method,
+    headers: { host: site.domain, ...session, ...(method === "GET" ? {} : { "content-length": 0 }) },
+    rejectUnauthorized: false,
+  });
+  outgoing.end();
+  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  response.resume();
+  await once(response, "end");
+  const roles = response.headers["x-reached"];
+  return { status: response.statusCode ?? 0, roles: roles === undefined ? undefined : String(roles) };
+}
+
+async function judgeSide(side: Side, findings: Findings): Promise<void> {
+  const { site } = side;
+  const oauth2Proxy = await startOauth2Proxy(site.port, side.text("oauth2-proxy.cfg"));
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const config = Object.fromEntries(
+    Object.entries(side.environment).map(([key, value]) => [`protected-sites:${key}`, value]),
+  );
+  const explain = explainer(parseStackFile("judge", stringify({ config })));
+  const answers = async (all: readonly Asked[]) => {
+    const given = new Array<{ status: number; roles: string | undefined }>(all.length);
+    const queue = all.entries();
+    const ask = async () => {
+      for (const [index, asked] of queue) given[index] = await askNginx(agent, site, asked);
+    };
+    await Promise.all(Array.from({ length: 8 }, ask));
+    return given;
+  };
+  const asked = [...everything, ...inOtherWords];
+  const given = await answers(asked);
+  for (const [index, { person, method, target }] of asked.entries()) {
+    const told = explain(
+      `https://${site.domain}${target}`,
+      method,
+      person && {
+        upn: upnOf(person),
+        groups: [...person.groups, ...rolesOf(site, person).map((it) => `role ${it}`)],
+      },
+    );
+    const { status = 0, roles } = given[index] ?? {};
+    const reached = roles !== undefined;
+    for (const role of roles?.split(",") ?? []) side.told.add(`${role} of ${JSON.stringify(person)}`);
+    const answer = /^Nginx answers (\d+)/.exec(told.verdict)?.[1];
+    if (told.passes !== reached || (answer !== undefined && Number(answer) !== status)) {
+      findings.otherwise.push(
+        `${method} ${target} as ${JSON.stringify(person)}: Nginx ${status}, ${reached ? "backend" : "not the backend"}; explain: ${told.verdict}; ${JSON.stringify(side.given)}`,
+      );
+    }
+  }
+  side.reached = given.slice(0, everything.length).map(({ roles }) => roles !== undefined);
+  findings.requests += asked.length;
+  agent.destroy();
+  oauth2Proxy.closeAllConnections();
+  oauth2Proxy.close();
+}
+
+/** Whether somebody reaches on one side what they do not on the other, or has a role where both sides have roles. */
+function isMore(one: Side, other: Side): boolean {
+  const roles = [one, other].every(({ site }) => site.roles.length > 0);
+  return (
+    one.reached.some((is, index) => is && !other.reached[index]) ||
+    (roles && [...one.told].some((it) => !other.told.has(it)))
+  );
+}
+
+function judgePair(before: Side, after: Side, findings: Findings): void {
+  const review = reviewed(after.reviewable(), before.reviewable());
+  const widens = isMore(after, before);
+  const narrows = isMore(before, after);
+  findings.pairs += 1;
+  findings.widened += Number(widens);
+  findings.narrowed += Number(narrows);
+  for (const [what, does, said] of [
+    ["widens", widens, review.widens],
+    ["narrows", narrows, review.narrows],
+  ] as const) {
+    const words = `${what}: ${JSON.stringify(before.given)} -> ${JSON.stringify(after.given)}`;
+    if (review.cannotJudge.length > 0) findings.falseAlarms.push(`cannot judge: ${words}`);
+    else if (does && said.length === 0) findings.misses.push(words);
+    else if (!does && said.length > 0) findings.falseAlarms.push(words);
+  }
+}
+
+async function judge(pairs: number, seed: number): Promise<Findings> {
+  const findings: Findings = {
+    pairs: 0,
+    requests: 0,
+    widened: 0,
+    narrowed: 0,
+    falseAlarms: [],
+    misses: [],
+    otherwise: [],
+  };
+  const backend = createServer(({ headers }, response) => {
+    response.writeHead(200, { "x-reached": headers["x-auth-request-roles"] ?? "" }).end();
+  });
+  backend.keepAliveTimeout = 60_000;
+  backend.listen(backendPort, "127.0.0.1");
+  const sites = fc.sample(anyChange, { numRuns: pairs, seed }).flat();
+  for (let first = 0; first < sites.length; first += 2 * batch) {
+    const sides = sites.slice(first, first + 2 * batch).map((given, index) => new Side(given, index));
+    const stop = await startNginx(new Map(sides.map((it) => [it.site.domain, it.text("nginx.conf")])));
+    for (const side of sides) await judgeSide(side, findings);
+    await stop();
+    for (const [index, before] of sides.entries()) {
+      const after = sides[index + 1];
+      if (index % 2 === 0 && after !== undefined) judgePair(before, after, findings);
+    }
+  }
+  backend.closeAllConnections();
+  backend.close();
+  return findings;
+}
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: "string", default: "500" },
+    seed: { type: "string" },
+    inside: { type: "boolean" },
+  },
+});
+if (values.inside === true) {
+  const findings = await judge(Number(values.pairs), Number(values.seed));
+  console.log(JSON.stringify(findings, null, 2));
+  if (findings.falseAlarms.length + findings.misses.length + findings.otherwise.length > 0)
+    process.exitCode = 1;
+} else {
+  // Made here, since packages come over the network.
+  await ensureImage(console.error);
+  const seed = values.seed ?? String(Date.now() % 2 ** 31);
+  console.error(`seed ${seed}`);
+  const again = [import.meta.filename, "--inside", `--pairs=${values.pairs}`, `--seed=${seed}`];
+  const { exitCode } = await execa("unshare", ["--net", "--mount", process.execPath, ...again], {
+    stdio: "inherit",
+    reject: false,
+  });
+  process.exitCode = exitCode ?? 1;
+}

@@ -1,0 +1,83 @@
+/** The real Nginx of the lab's image, on loopback. To be used in network and mount namespaces of one's own. */
+import { spawn } from "node:child_process";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { execa } from "execa";
+
+import { sharedNginx } from "../../components/render/shared-nginx.ts";
+import { paths } from "../../components/site/names.ts";
+import { ensureImage } from "../lab/image.ts";
+
+/** Where the sites' certificate lies, for their setting `certificates`. */
+export const certificates = "/data/certs/judge";
+
+/** A folder that every Debian has, under which this mount namespace has files of its own. */
+const folder = "/mnt";
+
+/**
+ * Starts Nginx with these sites, as a host has them.
+ * @param sites their Nginx files by domain
+ * @returns ends it
+ * @throws Error with what `nginx -t` says
+ */
+export async function startNginx(sites: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
+  const image = await ensureImage();
+  await execa("ip", ["link", "set", "lo", "up"]);
+  await execa("mount", ["-t", "tmpfs", "none", folder]);
+  const root = join(folder, "root");
+  for (const name of ["files", "work", "root"]) await mkdir(join(folder, name));
+  const layers = `lowerdir=${image.directory},upperdir=${folder}/files,workdir=${folder}/work`;
+  await execa("mount", ["-t", "overlay", "overlay", "-o", layers, root]);
+  await execa("mount", ["-t", "devtmpfs", "none", join(root, "dev")]);
+
+  const put = async (path: string, text: string) => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+  await put("/etc/nginx/conf.d/protected-sites.conf", sharedNginx());
+  await rm(join(root, "/etc/nginx/sites-enabled/default"));
+  for (const [domain, text] of sites) {
+    await put(paths(domain).generation, 'set $protected_sites_generation "1";\n');
+    await put(join(paths(domain).current, "nginx.conf"), text);
+    await symlink(join(paths(domain).current, "nginx.conf"), join(root, paths(domain).nginx));
+  }
+  await mkdir(join(root, certificates), { recursive: true });
+  await execa("openssl", [
+    ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=judge".split(" "),
+    ...["-keyout", join(root, certificates, "privkey.pem")],
+    ...["-out", join(root, certificates, "fullchain.pem")],
+  ]);
+  await execa("chroot", [root, "nginx", "-t"]);
+  const nginx = spawn("chroot", [root, "nginx", "-g", "daemon off;"], { stdio: "ignore" });
+  const ended = new Promise<void>((resolve) =>
+    nginx.once("exit", () => {
+      resolve();
+    }),
+  );
+  await listening(443, () => nginx.exitCode === null, join(root, "/var/log/nginx/error.log"));
+  return async () => {
+    nginx.kill("SIGTERM");
+    await ended;
+    for (const path of ["root/dev", "root", ""]) await execa("umount", [join(folder, path)]);
+  };
+}
+
+async function listening(port: number, alive: () => boolean, log: string): Promise<void> {
+  while (alive()) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        resolve(true);
+        socket.destroy();
+      });
+      socket.once("error", () => {
+        resolve(false);
+      });
+    });
+    if (open) return;
+    await sleep(20);
+  }
+  throw new Error(`nginx has ended; ${await readFile(log, "utf8")}`);
+}

@@ -1,0 +1,50 @@
+/**
+ * A stand-in for the oauth2-proxy of every site: it answers `/oauth2/auth` by the rules that a site's configuration and
+ * the request name, as https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints says, for whoever the session
+ * cookie names. It shares nothing with the review.
+ */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+
+import { parse } from "smol-toml";
+
+/** Who a session is of, as the token told: groups, or roles where the site asks for roles. */
+export interface Session {
+  readonly upn: string;
+  readonly groups: readonly string[];
+}
+
+/** A session as the value of a cookie. */
+export function cookieOf(session: Session): string {
+  return Buffer.from(JSON.stringify(session)).toString("base64url");
+}
+
+/** Listens where Nginx looks for the site's oauth2-proxy. @param config the text of its configuration */
+export async function startOauth2Proxy(port: number, config: string): Promise<Server> {
+  const rules = parse(config) as { cookie_name: string; email_domains: string[]; allowed_groups?: string[] };
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://oauth2-proxy");
+    const session = sessionOf(request, rules.cookie_name);
+    response.setHeader("X-Auth-Request-Groups", session?.groups.join(",") ?? "");
+    response.writeHead(url.pathname === "/oauth2/auth" ? statusOf(session, url) : 200).end();
+  });
+  const statusOf = (session: Session | undefined, url: URL): number => {
+    if (session === undefined) return 401;
+    const { upn, groups } = session;
+    const isIn = (any: readonly string[]) => any.length === 0 || any.some((it) => groups.includes(it));
+    const asked = url.searchParams.getAll("allowed_groups").flatMap((it) => it.split(",").filter(Boolean));
+    const domain = rules.email_domains.some((it) => it === "*" || upn.endsWith(`@${it}`));
+    if (!domain || !isIn(rules.allowed_groups ?? [])) return 401;
+    return isIn(asked) ? 202 : 403;
+  };
+  server.keepAliveTimeout = 60_000;
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+function sessionOf({ headers }: IncomingMessage, name: string): Session | undefined {
+  const value = (headers.cookie ?? "").split("; ").find((it) => it.startsWith(`${name}=`));
+  if (value === undefined) return undefined;
+  return JSON.parse(Buffer.from(value.slice(name.length + 1), "base64url").toString()) as Session;
+}

@@ -1,0 +1,98 @@
+/** Generated settings of one site, and everybody and everything whose access they can tell apart. */
+import fc from "fast-check";
+
+import { contradictions } from "../../../components/site/site.ts";
+import { group } from "./environments.ts";
+
+/** Somebody of the tenant, or a guest of it: the domain of the UPN, and the groups. */
+export interface GeneratedPerson {
+  readonly domain: string;
+  readonly groups: readonly string[];
+}
+
+const domains = ["example.com", "partner.test"];
+const groups = [group(1), group(2), group(3)];
+const paths = ["/admin", "/admin/audit", "/health", "/public"];
+
+export const methods = ["GET", "POST"];
+
+/** Every kind of person that the generated settings can tell from another. */
+export const people: readonly GeneratedPerson[] = [...domains, "elsewhere.test"].flatMap((domain) =>
+  [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => ({
+    domain,
+    groups: groups.filter((_, index) => bits & (1 << index)),
+  })),
+);
+
+/** Every path that the generated settings name, beside it and below it. */
+export const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
+
+const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantFrom(...all), { minLength });
+const match = fc.constantFrom("prefix", "exact");
+const open = fc
+  .record({
+    path: fc.constantFrom(...paths),
+    match,
+    methods: someOf(methods, 1),
+    why: fc.constant("for the test"),
+  })
+  .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
+
+/** Path rules and open paths, of which none has the path of another. */
+function withPaths<T extends object>(site: fc.Arbitrary<T>, gate: fc.Arbitrary<object>) {
+  const rule = fc
+    .record({ path: fc.constantFrom(...paths), match })
+    .chain((it) => gate.map((needs) => ({ ...it, ...needs })));
+  return fc
+    .record({
+      site,
+      paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
+      open: fc.uniqueArray(open, { selector: (it) => it.path.replace(/\/$/, ""), maxLength: 2 }),
+    })
+    .filter(({ paths: rules, open: opened }) =>
+      opened.every((it) => !rules.some((other) => other.path === it.path.replace(/\/$/, ""))),
+    )
+    .map(({ site: own, ...rules }) => ({ ...own, ...rules }));
+}
+
+/** Sites whose people are told apart by groups. */
+export const byGroup = withPaths(
+  fc.record({ emailDomains: someOf(domains, 1), allowedGroups: someOf(groups, 0) }),
+  fc.record({ allowedGroups: someOf(groups, 1) }),
+);
+
+/** Sites whose people are told apart by roles, which Entra gives to groups. */
+export const byRole = fc
+  .uniqueArray(fc.record({ value: fc.constantFrom("reader", "editor"), groups: someOf(groups, 1) }), {
+    selector: (it) => it.value,
+    minLength: 1,
+  })
+  .chain((roles) =>
+    withPaths(
+      fc.oneof(fc.record({ emailDomains: someOf(domains, 1) }), fc.constant({ guests: true })),
+      fc.record({
+        allowedRoles: someOf(
+          roles.map(({ value }) => value),
+          1,
+        ),
+      }),
+    ).map((it) => ({ ...it, roles })),
+  );
+
+/** Two sides of a change: two sites of any kind, or one whose one setting becomes another's. */
+export const anyChange: fc.Arbitrary<readonly [before: object, after: object]> = fc.oneof(
+  fc.tuple(fc.oneof(byGroup, byRole), fc.oneof(byGroup, byRole)),
+  oneSetting(byGroup),
+  oneSetting(byRole),
+);
+
+function oneSetting(sites: fc.Arbitrary<object>) {
+  return fc
+    .tuple(sites, sites, fc.nat())
+    .map(([one, other, number]) => {
+      const keys = Object.keys({ ...one, ...other });
+      const key = keys[number % keys.length] as keyof typeof one;
+      return [one, { ...one, [key]: other[key] }] as const;
+    })
+    .filter(([, after]) => contradictions(after).length === 0);
+}
