@@ -9,6 +9,11 @@ type Mistake = new (...args: never[]) => Error;
  * @param mistakes further kinds of mistakes besides ConfigError
  */
 export async function runCommand(main: () => void | Promise<void>, ...mistakes: Mistake[]): Promise<void> {
+  // Whoever reads has seen enough, as in `npm run review … | head`.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
   try {
     await main();
   } catch (error) {

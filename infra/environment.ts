@@ -35,6 +35,30 @@ const oauth2ProxyDefault = {
   sha256: "f63f94bf72c5f46ab002a0a275aa8b3cf19b4d828aed08a13978cb9a62c3a1fd",
 };
 
+/** What each site says for itself: what is its own on every host, its secrets, and what anybody may reach. */
+const ownOfEachSite = [
+  "domain",
+  "port",
+  "metricsPort",
+  "upstream",
+  "backupUpstreams",
+  "certificates",
+  "clientSecrets",
+  "cookieSecretGeneration",
+  "open",
+] as const satisfies (keyof typeof siteSchema.shape)[];
+
+/** Settings that the sites of an environment share; a site's own take their place, whole. */
+const siteDefaultsSchema = z.strictObject(
+  {
+    ...siteSchema.partial().shape,
+    ...Object.fromEntries(
+      ownOfEachSite.map((key) => [key, z.never({ error: "is each site's own; move it there" }).optional()]),
+    ),
+  },
+  { error: checks.expected("settings that the sites share (emailDomains, sessionStore, …)") },
+);
+
 /** The shape of an environment; also the source of the JSON Schema for editors. */
 export const environmentSchema = z.strictObject({
   tenantId: checks.guid,
@@ -45,6 +69,7 @@ export const environmentSchema = z.strictObject({
   hosts: checks
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),
+  siteDefaults: siteDefaultsSchema.optional(),
   sites: z.record(z.string(), siteSchema, {
     error: checks.expected("a map from a site's name to its settings"),
   }),
@@ -53,7 +78,7 @@ export const environmentSchema = z.strictObject({
 /** A proxy host of an environment. */
 export type Host = z.output<typeof hostSchema>;
 /** An environment that has been checked. Made by {@link environmentFrom} only. */
-export type Environment = Omit<z.output<typeof environmentSchema>, "sites"> & {
+export type Environment = Omit<z.output<typeof environmentSchema>, "sites" | "siteDefaults"> & {
   readonly sites: readonly Site[];
 };
 
@@ -65,11 +90,12 @@ export const settingNames: readonly string[] = [...Object.keys(environmentSchema
 
 /**
  * Checks an environment as a whole.
- * @param settings the values under their names, as they came
+ * @param given the values under their names, as they came
  * @param source the file that the user edits, for example `stacks/Pulumi.prod.yaml`
  * @throws ConfigError with everything that is wrong
  */
-export function environmentFrom(settings: unknown, source: string): Environment {
+export function environmentFrom(given: unknown, source: string): Environment {
+  const settings = withSiteDefaults(given);
   const parsed = environmentSchema.safeParse(settings);
   const problems = [
     ...(parsed.success
@@ -79,12 +105,30 @@ export function environmentFrom(settings: unknown, source: string): Environment 
     ...hostProblems(settings),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(source, problems);
-  const sites = Object.entries(parsed.data.sites).map(([name, site]) => withDefaults(name, site));
-  return { ...parsed.data, sites };
+  const { siteDefaults: _, sites, ...environment } = parsed.data;
+  return { ...environment, sites: Object.entries(sites).map(([name, site]) => withDefaults(name, site)) };
+}
+
+/** Gives every site what the sites share, as far as that is right: a mistake is told once, and not for each site. */
+function withSiteDefaults(settings: unknown): unknown {
+  const defaults = at(settings, "siteDefaults");
+  const { error } = siteDefaultsSchema.safeParse(defaults);
+  const wrong = new Set(error?.issues.map(({ path: [key] }) => key));
+  const shared = Object.entries(typeof defaults === "object" ? (defaults ?? {}) : {}).filter(
+    ([key]) => Object.hasOwn(siteDefaultsSchema.shape, key) && !wrong.has(key),
+  );
+  if (shared.length === 0) return settings;
+  const complete = entriesOf(settings, "sites").map(([name, site]): [string, object] => [
+    name,
+    { ...Object.fromEntries<unknown>(shared), ...site },
+  ]);
+  const sites = { ...(at(settings, "sites") as object), ...Object.fromEntries(complete) };
+  return { ...(settings as object), sites };
 }
 
 function placeIn(settings: unknown, path: readonly PropertyKey[]): { where: string; field: string } {
   const [section, key, ...rest] = path;
+  if (section === "siteDefaults") return { where: section, field: path.slice(1).join(".") };
   if (section === "sites" && key !== undefined)
     return { where: `site "${String(key)}"`, field: rest.join(".") };
   if (section === "hosts" && key !== undefined) {

@@ -9,7 +9,7 @@ import { type AskedRequest, type Gate, passes, type Place, SiteReading } from ".
 import { CannotJudge } from "./review/nginx-variables.ts";
 import { lineAt } from "./review/problem-lines.ts";
 import { renderedEnvironment } from "./review/rendering.ts";
-import { environmentOf, readStackFile, type StackFile, sitePath } from "./stack-file.ts";
+import { environmentOf, readStackFile, settingPath, type StackFile } from "./stack-file.ts";
 
 /** Somebody who is signed in. */
 export interface SignedIn {
@@ -89,8 +89,7 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
   const at = paths(site.domain);
   const place = ({ file: name, line, text: words }: Place) =>
     `${name === "nginx.conf" ? at.nginx : at.oauth2Proxy}:${line}: ${words}`;
-  const setting = (...path: (string | number)[]) =>
-    lineAt(file.text, file.document, sitePath(site.name, ...path));
+  const setting = (key: string) => lineAt(file.text, file.document, settingPath(file, site.name, key));
   const settings =
     gate.needs === undefined
       ? []

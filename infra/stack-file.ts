@@ -73,3 +73,9 @@ export function environmentOf({ source, document }: StackFile): Environment {
 export function sitePath(site: string, ...rest: readonly (string | number)[]): (string | number)[] {
   return ["config", `${prefix}sites`, site, ...rest];
 }
+
+/** The path of the setting that counts for a site: its own, or that of all sites. */
+export function settingPath({ document }: StackFile, site: string, key: string): (string | number)[] {
+  const shared = ["config", `${prefix}siteDefaults`, key];
+  return document.hasIn(sitePath(site, key)) || !document.hasIn(shared) ? sitePath(site, key) : shared;
+}

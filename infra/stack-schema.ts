@@ -18,6 +18,7 @@ type Describe = (type: string, member: string) => string | undefined;
 /** Which interface a setting's own settings are described by. */
 const typesOf: Readonly<Record<string, string>> = {
   sites: "SiteArgs",
+  siteDefaults: "SiteArgs",
   hosts: "HostArgs",
   roles: "RoleArgs",
   paths: "PathRuleArgs",
@@ -65,6 +66,11 @@ function prefixed(settings: Record<string, JsonSchema>): Record<string, JsonSche
 
 function addDescriptions(schema: JsonSchema, type: string | undefined, describe: Describe): void {
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
+    if ("not" in property) {
+      // Told as a mistake in words of its own; editors are not to offer it.
+      delete schema.properties?.[key];
+      continue;
+    }
     const description = type === undefined ? undefined : describe(type, key);
     if (description !== undefined) property.description = description;
     addDescriptions(property, typesOf[key], describe);

@@ -35,7 +35,8 @@ async function main(): Promise<void> {
   const interrupted = interruption();
   const reports = await mkdtemp(join(tmpdir(), "protected-sites-test-"));
   try {
-    if (lab === undefined) await Promise.race([outside(reports, filters, without === undefined), interrupted]);
+    if (lab === undefined)
+      await Promise.race([outside(reports, filters, without === undefined), interrupted]);
     if (without === undefined) await onLab(reports, filters, interrupted, lab);
     else console.log(`\nLeft out: contract and end-to-end tests. What this machine lacks: ${without}.`);
   } finally {

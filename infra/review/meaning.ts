@@ -351,16 +351,12 @@ function shown(value: unknown): string {
 }
 
 /** Who may open a new site, in words. */
-export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | "roles" | "guests">): string {
-  const { emailDomains, guests } = site;
-  const domains = emailDomains.map((it) => `@${it}`).join(" or ");
-  const people = [emailDomains.length === 0 ? "everybody" : domains, guests ? "guests" : ""]
-    .filter(Boolean)
-    .join(" or ");
+export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | "roles">): string {
+  const domains = site.emailDomains.map((it) => `@${it}`).join(" or ");
   const groups = [...site.allowedGroups, ...site.roles.map(({ value }) => `the role ${value}`)];
-  return groups.length === 0
-    ? `everybody of ${people}`
-    : `people of ${people} who are in ${groups.join(" or ")}`;
+  if (groups.length === 0) return `everybody of ${domains}`;
+  const people = domains === "" ? "everybody, guests of other organisations too," : `people of ${domains}`;
+  return `${people} who are in ${groups.join(" or ")}`;
 }
 
 function below({ path, match }: { readonly path: string; readonly match: string }): string {

@@ -66,6 +66,7 @@ function pathOf({ where, what }: Problem): (string | number)[] {
   if (site !== undefined) return ["config", `${prefix}sites`, site, ...setting];
   if (host !== undefined) return ["config", `${prefix}hosts`, host, ...setting];
   if (place !== undefined) return ["config", `${prefix}hosts`, Number(place) - 1, ...setting];
+  if (where === "siteDefaults") return ["config", `${prefix}siteDefaults`, ...setting];
   const [first = "", ...rest] = setting;
   return ["config", first.startsWith(prefix) ? first : prefix + first, ...rest];
 }

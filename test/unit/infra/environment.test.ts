@@ -177,6 +177,51 @@ test("all mistakes are told at once", () => {
   expect(told.join("\n")).toMatch(/tenantId.*hostKey.*upstream.*colour.*port 4181/s);
 });
 
+describe("what sites share", () => {
+  const shared = (siteDefaults: unknown, own: object = {}) =>
+    environment({ siteDefaults, sites: { code, wiki: { ...wiki, ...own } } });
+
+  test("counts for every site that does not say otherwise", () => {
+    const settings = shared({ sessionStore: "minimal", cookieExpire: "4h" }, { cookieExpire: "2h" });
+    const { sites } = environmentFrom(settings, "stacks/Pulumi.prod.yaml");
+    expect(sites).toMatchObject([
+      { name: "code", sessionStore: "minimal", cookieExpire: "4h" },
+      { name: "wiki", sessionStore: "minimal", cookieExpire: "2h" },
+    ]);
+  });
+
+  test.each([
+    [
+      "a wrong value, told once",
+      { cookieExpire: "soon" },
+      'siteDefaults: cookieExpire must be a time like "30s", "50m" or "168h", got "soon"',
+    ],
+    [
+      "an unknown key",
+      { cookieExpires: "4h" },
+      'siteDefaults: "cookieExpires" is not a known key; did you mean "cookieExpire"?',
+    ],
+    [
+      "what anybody may reach, which stands where the site does",
+      { open: [{ path: "/health", why: "monitoring" }] },
+      "siteDefaults: open is each site's own; move it there",
+    ],
+    [
+      "no settings at all",
+      "minimal",
+      'siteDefaults: must be settings that the sites share (emailDomains, sessionStore, …), got "minimal"',
+    ],
+  ])("%s", (_, siteDefaults, sentence) => {
+    expect(refusal(shared(siteDefaults))).toEqual([`stacks/Pulumi.prod.yaml, ${sentence}`]);
+  });
+
+  test("that contradicts a site is told for that site", () => {
+    expect(refusal(shared({ sessionStore: "minimal" }, { cookieRefresh: "30m" }))).toEqual([
+      expect.stringMatching(/^stacks\/Pulumi.prod.yaml, site "wiki": cookieRefresh/),
+    ]);
+  });
+});
+
 describe("nothing reaches a host that its programs could read as their own", () => {
   const texts = [
     "domain",

@@ -164,7 +164,8 @@ test.each([
 
 test("every setting has its words", () => {
   expect(Object.keys(siteMeaning).sort()).toEqual([...Object.keys(siteSchema.shape), "name"].sort());
-  expect([...Object.keys(environmentMeaning), "sites"].sort()).toEqual(
+  // What sites share changes the sites.
+  expect([...Object.keys(environmentMeaning), "sites", "siteDefaults"].sort()).toEqual(
     Object.keys(environmentSchema.shape).sort(),
   );
 });
