@@ -1,13 +1,15 @@
 /** One environment's configuration as its hosts and sites. May be called more than once in one process. */
+import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
 import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
+import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
 import type { Environment } from "./environment.ts";
 import { expiryMessage } from "./expiry.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings, stackSource } from "./settings.ts";
 
 /** What a stack tells after an update. */
 export interface Outputs {
@@ -19,12 +21,14 @@ export interface Outputs {
 
 /**
  * Declares every resource of the stack that the engine is running.
- * @throws ConfigError with everything that is wrong in the stack's file, before anything is declared
+ * @throws ConfigError with everything that is wrong in the stack's file, or where it is of another tenant than the
+ * credentials; before anything is declared
  */
-export function deploy(): Outputs {
+export async function deploy(): Promise<Outputs> {
   const { environment, adminPrivateKey, redisPassword } = readSettings();
   const { tenantId, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
 
+  await refuseOtherTenant(tenantId);
   warnOfExpiry(environment, new Date());
 
   const deployer = new tls.PrivateKey("deployer", { algorithm: "ED25519" });
@@ -58,6 +62,18 @@ export function deploy(): Outputs {
     urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
     clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
   };
+}
+
+/** @throws ConfigError where the credentials are of another tenant: the registrations would be made there */
+async function refuseOtherTenant(tenantId: string): Promise<void> {
+  const signedIn = await azuread.getClientConfig();
+  if (signedIn.tenantId.toLowerCase() === tenantId.toLowerCase()) return;
+  throw new ConfigError(stackSource(), [
+    {
+      where: "",
+      what: `tenantId is ${tenantId}, but the credentials are of tenant ${signedIn.tenantId}; sign in to the stack's tenant (ARM_TENANT_ID) or choose another stack. Nothing has been touched`,
+    },
+  ]);
 }
 
 /** @throws Error where a client secret has ended: with it, nobody can sign in */

@@ -14,9 +14,14 @@ export interface Settings {
   readonly redisPassword: pulumi.Output<string> | undefined;
 }
 
+/** The file of the stack that the engine is running, for example `stacks/Pulumi.prod.yaml`. */
+export function stackSource(): string {
+  return `stacks/Pulumi.${pulumi.getStack()}.yaml`;
+}
+
 /** @throws ConfigError with everything that is wrong in the stack's file */
 export function readSettings(): Settings {
-  const source = `stacks/Pulumi.${pulumi.getStack()}.yaml`;
+  const source = stackSource();
   const config = new pulumi.Config();
   const prefix = `${config.name}:`;
   const values = Object.entries(pulumi.runtime.allConfig())

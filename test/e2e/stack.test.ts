@@ -51,6 +51,23 @@ test("a preview of a site that is not there yet shows all of its files", async (
     expect(shown).toContain(line);
 });
 
+test("a stack of another tenant than the credentials is refused, and nothing is touched", async () => {
+  const resources = async () => (await stack.exportStack()).deployment as { resources: Resource[] };
+  const before = (await resources()).resources;
+  const tenantId = "00000000-0000-4000-8000-000000000009";
+  try {
+    await stack.setConfig("protected-sites:tenantId", { value: tenantId });
+    const refused = new RegExp(
+      `stacks/Pulumi.local.yaml: tenantId is ${tenantId}, but the credentials are of tenant .*; sign in`,
+    );
+    await expect(stack.preview({ color: "never" })).rejects.toThrow(refused);
+    await expect(stack.up({ color: "never" })).rejects.toThrow(refused);
+  } finally {
+    stack = await openStack(lab.name);
+  }
+  expect((await resources()).resources).toEqual(before);
+});
+
 test("no secret is in the clear: not in the state, in no preview and in no command", async () => {
   const { workspace } = stack;
   const { stdout: state } = await execa(

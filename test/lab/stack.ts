@@ -36,7 +36,7 @@ export async function openStack(name: string): Promise<Stack> {
   await writeFile(settings, text, { mode: 0o600 });
 
   const stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: environment, projectName: project, program: () => Promise.resolve(deploy()) },
+    { stackName: environment, projectName: project, program: async () => ({ ...(await deploy()) }) },
     {
       workDir,
       pulumiHome: engine.home,
