@@ -12,8 +12,7 @@ import { Command } from "commander";
 import { execa } from "execa";
 import { z } from "zod";
 
-import { program } from "../components/host/host-command.ts";
-import { programText } from "../components/host/host-setup.ts";
+import { program, programText } from "../components/host/program.ts";
 import { sharedNginx } from "../components/render/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";

@@ -4,9 +4,6 @@ import type * as pulumi from "@pulumi/pulumi";
 
 import { connectionTo, type Login } from "./connection.ts";
 
-/** Where the push program lies on every host. */
-export const program = "/usr/local/sbin/protected-sites";
-
 /** What to run, and what it reads. */
 export interface HostCommandArgs {
   readonly login: Login;

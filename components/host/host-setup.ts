@@ -1,36 +1,12 @@
 /** What turns a machine into a proxy host: the push program, what it needs, and who may run it. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 
 import type * as pulumi from "@pulumi/pulumi";
 
 import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
-import { hostCommand, program } from "./host-command.ts";
-
-/** The source of the push program, one file of Python. */
-export function programText(): string {
-  return readFileSync(new URL("protected-sites.py", import.meta.url), "utf8");
-}
-
-/**
- * Takes standard input for the push program: in one step, only if it arrived whole (its last line answers `check`, so
- * a text that was cut off says nothing), and never over a file that is not ours.
- */
-const installProgram = `sudo -n timeout 600 sh -euc '${[
-  `p=${program}`,
-  "umask 022",
-  `if [ -e $p ] && ! grep -q "Protected Sites" $p; then echo "$p is not ours; move it away" >&2; exit 1; fi`,
-  "command -v python3 >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 >&2",
-  "t=$(mktemp $p.XXXXXX)",
-  `trap "rm -f $t" EXIT`,
-  "cat >$t",
-  `[ "$(python3 -I $t check)" = whole ] || { echo "the push program did not arrive whole" >&2; exit 1; }`,
-  "chmod 0755 $t",
-  "sync $t",
-  "mv -f $t $p",
-  "sync ${p%/*}",
-].join("; ")}'`;
+import { hostCommand } from "./host-command.ts";
+import { installProgram, program, programText, programVersions } from "./program.ts";
 
 /** The push program itself. */
 export function hostProgram(
@@ -40,7 +16,12 @@ export function hostProgram(
 ): pulumi.Resource {
   return hostCommand(
     name,
-    { login, create: installProgram, delete: `sudo -n rm -f ${program}`, stdin: programText() },
+    {
+      login,
+      create: installProgram,
+      delete: `sudo -n rm -rf ${program} ${programVersions}`,
+      stdin: programText(),
+    },
     opts,
   );
 }

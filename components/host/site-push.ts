@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { bundle, type BundleFile } from "./bundle.ts";
 import type { Login } from "./connection.ts";
-import { hostCommand, program } from "./host-command.ts";
+import { hostCommand } from "./host-command.ts";
+import { program } from "./program.ts";
 
 /** A site's readable files on one host: one transaction, which changes everything or nothing. */
 export function sitePush(

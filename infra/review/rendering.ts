@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 
+import { programFiles, programVersions } from "../../components/host/program.ts";
 import { sharedNginx } from "../../components/render/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { ConfigError } from "../../components/site/errors.ts";
@@ -68,7 +69,6 @@ function renderedStack(name: string, folder: string): RenderedStack {
 /** Everything that hosts get in the clear. */
 export function renderedEnvironment(environment: Environment): Omit<RenderedStack, "text" | "problems"> {
   const { tenantId, allowVulnerableOauth2Proxy } = environment;
-  const pushProgram = new URL("../../components/host/protected-sites.py", import.meta.url);
   return {
     environment,
     hostFiles: [
@@ -77,11 +77,11 @@ export function renderedEnvironment(environment: Environment): Omit<RenderedStac
         link: "/etc/nginx/conf.d/protected-sites.conf",
         text: sharedNginx(),
       },
-      {
-        name: "protected-sites",
-        link: "/usr/local/sbin/protected-sites",
-        text: readFileSync(pushProgram, "utf8"),
-      },
+      ...programFiles().map(({ name, text }) => ({
+        name: `protected-sites ${name}`,
+        link: `${programVersions}/…/${name}`,
+        text,
+      })),
     ],
     siteFiles: Object.fromEntries(
       environment.sites.map((site) => [site.name, siteFiles(site, { tenantId, allowVulnerableOauth2Proxy })]),

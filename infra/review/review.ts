@@ -70,7 +70,7 @@ export interface StackReview {
   readonly cannotJudge: readonly string[];
 }
 
-/** Files of a site that its instance does not read; as in components/host/protected-sites.py. */
+/** Files of a site that its instance does not read; as in components/host/protected_sites/undo.py. */
 export const notForInstance: readonly string[] = ["site.json", "nginx.conf", "signed-out.html"];
 
 /** Compares the two sides of an environment. A side without the environment is nothing. */

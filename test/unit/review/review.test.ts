@@ -172,7 +172,7 @@ test("every setting has its words", () => {
 
 test("an instance restarts for the files for which the host restarts it", () => {
   const program = readFileSync(
-    new URL("../../../components/host/protected-sites.py", import.meta.url),
+    new URL("../../../components/host/protected_sites/undo.py", import.meta.url),
     "utf8",
   );
   const said = /^NOT_FOR_INSTANCE = \{(.*)\}$/m.exec(program)?.[1];

@@ -1,0 +1,40 @@
+/** The push program: the folder protected_sites, Python. */
+import { readdirSync, readFileSync } from "node:fs";
+
+import { bundle, type BundleFile } from "./bundle.ts";
+
+/** Where the push program is called on every host: a link to the version that is live. */
+export const program = "/usr/local/sbin/protected-sites";
+
+/** Where its versions lie, each in a folder of its own. */
+export const programVersions = "/usr/local/lib/protected-sites";
+
+/** Its files, in the order of their names. */
+export function programFiles(): BundleFile[] {
+  const folder = new URL("protected_sites/", import.meta.url);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".py"))
+    .sort()
+    .map((name) => ({ name, text: readFileSync(new URL(name, folder), "utf8") }));
+}
+
+/** All of it as one text, whose SHA-256 is its version: a host says the same of what lies on its disk. */
+export function programText(): string {
+  return bundle(programFiles());
+}
+
+/**
+ * Takes standard input for the push program. Its own install.py does the work, which stops at a text that was cut off
+ * and at files that are not ours, and switches in one step.
+ */
+export const installProgram = [
+  "{ command -v python3 >/dev/null ||",
+  "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 </dev/null >&2; } &&",
+  `sudo -n timeout 600 python3 -I -X utf8 -c '${[
+    "import sys",
+    "bundle = sys.stdin.read()",
+    `bundle.endswith("\\n==> end\\n") or sys.exit("the push program did not arrive whole")`,
+    `exec(bundle.split("\\n==> install.py\\n")[1].split("\\n==> ")[0])`,
+    "install(bundle)",
+  ].join("; ")}'`,
+].join(" ");

@@ -1,0 +1,75 @@
+"""What comes on standard input."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .failure import Failure
+
+LARGEST_INPUT = 1 << 20
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    text: str
+    place: Path | None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Several files as one text; see components/host/bundle.ts."""
+
+    text: str
+    files: tuple[File, ...]
+
+    @staticmethod
+    def parse(text: str) -> Bundle:
+        lines = text.split("\n")
+        if lines[0] != "protected-sites bundle 1":
+            raise Failure("input", f'its first line must be "protected-sites bundle 1", got {lines[0][:80]!r}')
+        if lines[-2:] != ["==> end", ""]:
+            raise Failure("input", 'it was cut off: its last line must be "==> end"')
+        files: list[File] = []
+        content: list[str] = []
+        for line in lines[1:-2]:
+            if line.startswith("==> "):
+                header = re.fullmatch(r"==> ([A-Za-z0-9_][A-Za-z0-9._@-]*)(?: -> (/[A-Za-z0-9._@/-]+))?", line)
+                if header is None or header[1] in {"bundle", "generation.conf"}:
+                    raise Failure("input", f"no file can be called so: {line[:200]!r}")
+                if header[1] in {file.name for file in files}:
+                    raise Failure("input", f"{header[1]} is there twice")
+                content = []
+                files.append(File(header[1], "", Path(header[2]) if header[2] else None))
+            elif not files:
+                raise Failure("input", "its second line must name a file")
+            else:
+                content.append(f"{line}\n")
+                files[-1] = File(files[-1].name, "".join(content), files[-1].place)
+        return Bundle(text, tuple(files))
+
+    def facts(self, name: str) -> dict[str, Any]:
+        text = next((file.text for file in self.files if file.name == name), None)
+        try:
+            facts = json.loads(text or "")
+        except ValueError:
+            facts = None
+        if not isinstance(facts, dict):
+            raise Failure("input", f"it must hold {name}, a JSON object")
+        return cast(dict[str, Any], facts)
+
+
+def read_input() -> str:
+    """Standard input, whole."""
+    data = sys.stdin.buffer.read(LARGEST_INPUT + 1)
+    if len(data) > LARGEST_INPUT:
+        raise Failure("input", f"it is longer than {LARGEST_INPUT} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Failure("input", f"it is not UTF-8: {error}") from None

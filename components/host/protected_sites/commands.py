@@ -1,0 +1,78 @@
+"""Other programs, and what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import socket
+import subprocess
+
+from .failure import Failure
+
+
+def run(step: str, *command: str, timeout: int = 30, env: dict[str, str] | None = None) -> str:
+    """Runs a program and returns what it printed; its failure is the step's."""
+    still_alive()
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=environment | (env or {}),
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(step, f"{shlex.join(command)} took more than {timeout} s") from None
+    if done.returncode != 0:
+        raise Failure(step, telling(done.stdout) or f"{shlex.join(command)} ended with {done.returncode}")
+    return done.stdout
+
+
+def run_quietly(*command: str) -> str:
+    with contextlib.suppress(Failure, OSError):
+        return run("", *command)
+    return ""
+
+
+def holds(*command: str) -> bool:
+    """Whether a program that answers by its exit code says yes."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 0
+
+
+def telling(output: str) -> str:
+    """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
+    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^$"
+    said = [line.strip() for line in output.splitlines() if not re.search(noise, line.strip())]
+    wrong = r"emerg|error|fail|invalid|denied|unknown|in use|refus"
+    first = next((at for at, line in enumerate(said) if re.search(wrong, line, re.IGNORECASE)), max(len(said) - 3, 0))
+    return "\n".join(line[:300] for line in said[first : first + 3])
+
+
+def still_alive() -> None:
+    """Tells systemd, which kills a worker that has hung; then `recover` goes back."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, contextlib.suppress(OSError):
+            notify.sendto(b"WATCHDOG=1", "\0" + address[1:] if address.startswith("@") else address)
+
+
+def unit_log(unit: str, since: float) -> str:
+    """What a unit has said since a moment, as far as it tells what is wrong."""
+    holds("journalctl", "--sync")
+    since_text = f"--since=@{since:.6f}"
+    said = run("journal", "journalctl", f"--unit={unit}", since_text, "--output=cat", "--no-pager", "--quiet")
+    return telling(said) or f"{unit} said nothing"
+
+
+def unit_state(unit: str) -> dict[str, str]:
+    shown = run(
+        "systemctl show",
+        *("systemctl", "show", "--property=ActiveState,SubState,NeedDaemonReload,DropInPaths,MainPID", unit),
+    )
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)

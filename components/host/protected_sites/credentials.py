@@ -1,0 +1,174 @@
+"""A site's secrets: proved at Entra, then switched."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import http.client
+import json
+import os
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from .bundle import read_input
+from .failure import Failure
+from .files import (
+    flush_folder,
+    make_folder,
+    read_text,
+    remove_folder,
+    remove_link,
+    replace_link,
+    write_new,
+)
+from .host import host_name
+from .instances import port_of, start_instance
+from .places import CREDENTIALS, SERVICE_USER
+from .requests import Request, submit
+from .sites import Site
+from .undo import end_journal, write_journal
+
+
+def credentials(patience: float) -> int:
+    """Proves a client secret at Entra, then has the worker switch to it."""
+    try:
+        given = json.loads(read_input())
+        values = {key: given[key] for key in ("domain", "tokenEndpoint", "clientId", "clientSecret", "cookieSecret")}
+        environment = dict(given.get("environment", {}))
+    except (ValueError, KeyError, TypeError):
+        raise Failure("input", "it must be a JSON object with domain, tokenEndpoint, clientId, …") from None
+    for key, value in values.items():
+        if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+            raise Failure("input", f"{key} must be a text without spaces and line breaks")
+    for key, value in environment.items():
+        # What systemd reads literally, without quotes.
+        if not re.fullmatch(r"OAUTH2_PROXY_[A-Z_]+", key) or not re.fullmatch(r"[\w!%*+,./:=?@^~-]+", str(value), re.A):
+            allowed = "letters, digits and !%*+,./:=?@^_~-"
+            raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value {allowed}")
+    site = Site(values["domain"])
+    variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
+    files = {
+        "client.env": "".join(f"{key}={value}\n" for key, value in variables.items()),
+        "client-secret": values["clientSecret"],
+        "cookie-secret": values["cookieSecret"],
+    }
+    current = site.credentials / "current"
+    if all(read_text(current / name) == text for name, text in files.items()):
+        print(f"{site.domain} on {host_name()}: unchanged credentials")
+        return 0
+    prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience)
+    group = grp.getgrnam(SERVICE_USER).gr_gid
+    make_folder(site.credentials, 0o750, group)
+    numbers = [int(entry.name) for entry in site.credentials.iterdir() if entry.name.isdigit()]
+    new = max(numbers, default=0) + 1
+    folder = site.credentials / str(new)
+    make_folder(folder, 0o750, group)
+    for name, text in files.items():
+        write_new(folder / name, text, 0o640, group)
+    for flushed in (folder, site.credentials, CREDENTIALS):
+        flush_folder(flushed)
+    return submit("credentials", site.domain, number=new)
+
+
+def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
+    """Asks Entra for a token with the secret. A new secret takes Entra seconds, at times minutes, to know
+    everywhere; until then it is told apart from a wrong one only by waiting."""
+    if not endpoint.startswith("https://"):
+        raise Failure("proof at Entra", f"tokenEndpoint must be an https URL, got {endpoint[:100]!r}")
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": secret,
+        "scope": "https://graph.microsoft.com/.default",
+    }
+
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_: Any, **__: Any) -> None:
+            return None
+
+    opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + patience
+    pause = 0.5
+    while True:
+        try:
+            with opener.open(endpoint, urllib.parse.urlencode(form).encode(), timeout=15) as response:
+                response.read(65536)
+                return
+        except urllib.error.HTTPError as error:
+            body = error.read(65536).decode(errors="replace")
+            said, codes = f"HTTP {error.code}", set[int]()
+            with contextlib.suppress(ValueError, AttributeError, TypeError):
+                answer = json.loads(body)
+                codes = set(answer.get("error_codes", []))
+                said = str(answer.get("error_description", answer.get("error"))).splitlines()[0][:200]
+            # Not known yet: a secret, an application, its service principal; or Entra has too much to do.
+            worth_waiting = codes & {7000215, 7000222, 700016, 7000229} or error.code == 429 or error.code >= 500
+            pause = max(pause, min(30.0, float(error.headers.get("Retry-After", "0")))) if worth_waiting else pause
+        except (OSError, http.client.HTTPException) as error:
+            said, worth_waiting = f"{urllib.parse.urlsplit(endpoint).netloc}: {error}", True
+        said = said.replace(secret, "[secret]")
+        if not worth_waiting:
+            raise Failure("proof at Entra", said)
+        if time.monotonic() + pause > deadline:
+            raise Failure("proof at Entra", f"{said} (tried for {patience:.0f} s)")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 10)
+
+
+def switch_credentials(request: Request) -> None:
+    """Takes proved credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
+    site, new = request.site, str(request.content["number"])
+    if not (site.credentials / new).is_dir():
+        raise Failure("credentials", "others came in between; push them again")
+    current = site.credentials / "current"
+    old = os.readlink(current) if current.is_symlink() else None
+    live = site.live()
+    restart = live is not None and any(
+        read_text(current / name) != read_text(site.credentials / new / name)
+        for name in ("client.env", "cookie-secret")
+    )
+    write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
+    try:
+        replace_link(current, new)
+        if restart and live is not None:
+            start_instance(site, port_of(site.bundle(live)), restart=True)
+    except Exception as error:
+        failure = Failure.of(error)
+        what = site.redacted(failure.what)
+        problems = go_back_to_credentials(site.domain, old, new)
+        raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
+    end_journal()
+    for entry in site.credentials.iterdir():
+        if entry.name not in {new, "current"}:
+            remove_folder(entry)
+    request.settle(True, f"credentials live ({'instance restarted' if restart else 'no restart needed'})")
+
+
+def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: bool = False) -> list[str]:
+    """Back to the credentials that were live before; safe to repeat. Returns what did not work."""
+    site, problems = Site(domain), list[str]()
+    current, live = site.credentials / "current", site.live()
+    try:
+        if old is None:
+            remove_link(current)
+        elif os.readlink(current) != old:
+            replace_link(current, old)
+        remove_folder(site.credentials / new)
+        if live is not None and not booting:
+            start_instance(site, port_of(site.bundle(live)), restart=True)
+    except (Failure, OSError) as error:
+        problems.append(f"while going back: {error}")
+    end_journal()
+    return problems
+
+
+def remove_credentials(request: Request) -> None:
+    site = request.site
+    if site.live() is not None:
+        raise Failure("credentials", f"{site.domain} is still live on this host; remove it first")
+    remove_folder(site.credentials)
+    request.settle(True, "credentials removed")

@@ -1,0 +1,49 @@
+"""What on a host is not as it was pushed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .commands import unit_state
+from .files import read_text
+from .nginx import answers_as
+from .places import OAUTH2_PROXY
+from .sites import Site
+
+
+def drift_of(site: Site) -> list[str]:
+    """What of a site is not as it was pushed."""
+    live = site.live()
+    if live is None:
+        return ["it has no live generation"]
+    bundle = site.bundle(live)
+    missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
+    drift = [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
+    drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
+    # An inactive service is well: the next connection to its socket starts it.
+    for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
+        state = unit_state(unit)
+        if state["ActiveState"] not in well:
+            drift.append(f"{unit} is {state['ActiveState']}")
+        if state["NeedDaemonReload"] == "yes":
+            drift.append(f"{unit} is not what systemd has loaded")
+    answer = answers_as(site)
+    return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
+
+
+def extra_of(site: Site) -> list[str]:
+    """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
+    live = site.live()
+    if live is None:
+        return []
+    known = {"bundle", "generation.conf", *(file.name for file in site.bundle(live).files)}
+    extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
+    for unit in (site.socket, site.service):
+        state = unit_state(unit)
+        extra += [f"{path} changes the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
+        main = state.get("MainPID", "0")
+        with contextlib.suppress(OSError):
+            if main != "0" and os.path.realpath(f"/proc/{main}/exe") != os.path.realpath(OAUTH2_PROXY):
+                extra.append(f"{unit} runs {os.readlink(f'/proc/{main}/exe')}")
+    return extra

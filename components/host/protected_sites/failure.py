@@ -1,0 +1,20 @@
+"""What a step that went wrong says."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """Something that went wrong: in which step, and in whose words; and whether it was live for a moment."""
+
+    def __init__(self, step: str, what: str, *, switched: bool = False) -> None:
+        super().__init__(f"{step}: {what}")
+        self.step, self.what, self.switched = step, what, switched
+
+    @staticmethod
+    def of(error: Exception) -> Failure:
+        """Any other exception is a broken host or a bug of ours; whoever waits must hear of it, too."""
+        if isinstance(error, Failure):
+            return error
+        if isinstance(error, OSError) and error.strerror:
+            return Failure("files", f"{error.strerror}: {error.filename or 'while writing'}")
+        return Failure("unexpected", f"{type(error).__name__}: {error}")

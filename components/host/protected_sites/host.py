@@ -1,0 +1,39 @@
+"""This host: its name, and that one program at a time changes it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import socket
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from .commands import still_alive
+from .files import read_text
+from .places import HOST, LOCK
+
+
+def host_name() -> str:
+    with contextlib.suppress(ValueError, TypeError):
+        return str(json.loads(read_text(HOST) or "").get("name"))
+    return socket.gethostname()
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+@contextlib.contextmanager
+def lock() -> Generator[None]:
+    """One program at a time changes the host."""
+    with LOCK.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                still_alive()
+                time.sleep(0.05)
+        yield

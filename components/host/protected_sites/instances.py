@@ -1,0 +1,83 @@
+"""The oauth2-proxy of each site."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+
+from .bundle import Bundle
+from .commands import run, run_quietly, still_alive, unit_log, unit_state
+from .failure import Failure
+from .places import OAUTH2_PROXY
+from .sites import Site
+
+# First version that is safe from each; see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories
+ADVISORIES = {
+    "GHSA-7rh7-c77v-6434": (7, 11, 0),
+    "GHSA-vjrc-mh2v-45x6": (7, 13, 0),
+    "GHSA-5hvv-m4w4-gf6v": (7, 15, 2),
+    "GHSA-7x63-xv5r-3p2x": (7, 15, 2),
+    "CVE-2026-76835": (7, 15, 5),
+    "GHSA-wr5q-7wxw-x568": (7, 15, 5),
+    "GHSA-63jm-59jj-478j": (7, 15, 5),
+    "GHSA-hhqp-vx7f-5c6m": (7, 15, 5),
+}
+
+
+def port_of(bundle: Bundle) -> int:
+    port = bundle.facts("site.json").get("port")
+    if not isinstance(port, int):
+        raise Failure("input", f"site.json, port must be a number, got {port!r}")
+    return port
+
+
+def ping(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def await_instance(site: Site, port: int, since: float) -> None:
+    deadline = time.monotonic() + 20
+    while not ping(port):
+        still_alive()
+        state = unit_state(site.service)["SubState"]
+        if state in {"auto-restart", "failed", "dead"} or time.monotonic() > deadline:
+            raise Failure("instance", f"it does not come up ({state}): {unit_log(site.service, since)}")
+        time.sleep(0.02)
+
+
+def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:
+    """Brings a site's socket and service up. The socket stays open during a restart, so that no request is lost."""
+    since = time.time()
+    if new_socket:
+        run("instance", "systemctl", "stop", site.socket, site.service)
+    if new_socket or unit_state(site.socket)["ActiveState"] != "active":
+        try:
+            run("socket", "systemctl", "start", site.socket)
+        except Failure:
+            holder = "".join(re.findall(r'users:\(\("([^"]+)"', run_quietly("ss", "-Hltnp", f"sport = :{port}")))
+            by = f" (port {port} is held by {holder})" if holder else ""
+            raise Failure("socket", unit_log(site.socket, since) + by) from None
+    run("instance", "systemctl", "restart" if restart else "start", site.service)
+    await_instance(site, port, since)
+
+
+def check_version(allow_vulnerable: bool) -> None:
+    said = run("oauth2-proxy version", str(OAUTH2_PROXY), "--version")
+    number = re.search(r"\bv(\d+)\.(\d+)\.(\d+)", said)
+    version = tuple(int(part) for part in number.groups()) if number else (0, 0, 0)
+    open_advisories = [name for name, fixed in ADVISORIES.items() if version < fixed]
+    if open_advisories and not allow_vulnerable:
+        found = ".".join(map(str, version)) if number else said.strip()[:80]
+        safe = ".".join(map(str, max(ADVISORIES.values())))
+        raise Failure(
+            "oauth2-proxy version",
+            f"{found} is known to be vulnerable ({', '.join(open_advisories)}); {safe} or newer is right",
+        )

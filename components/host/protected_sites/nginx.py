@@ -1,0 +1,111 @@
+"""Nginx: asking it for a site, checking and reloading it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .commands import holds, run, still_alive
+from .failure import Failure
+from .files import read_text
+from .places import NGINX_ERRORS
+from .sites import Site, as_if_live
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    location: str
+    body: str
+
+
+def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext | None = None) -> Answer:
+    """Asks this host's Nginx for a path of a site. Each question has a connection of its own: after a reload an old
+    one would still be answered by the old configuration."""
+    if context is None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    plain = socket.create_connection(("127.0.0.1", 443), timeout=15)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each question waits 40 ms for its first answer
+    with plain, context.wrap_socket(plain, server_hostname=domain) as encrypted:
+        connection = http.client.HTTPConnection(domain)
+        connection.sock = encrypted
+        connection.request("GET", path, headers={"Connection": "close", **headers})
+        response = connection.getresponse()
+        body = response.read(65536).decode(errors="replace")
+        return Answer(response.status, response.getheader("Location", ""), body)
+
+
+def answers_as(site: Site) -> str:
+    """As what Nginx answers for a site: "generation 3", or what it said instead."""
+    try:
+        answer = ask(site.domain, "/.well-known/protected-sites/generation", {})
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    said = re.fullmatch(rf"{re.escape(site.domain)} (\d+)\s*", answer.body)
+    return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
+
+
+def nginx_runs() -> bool:
+    return holds("systemctl", "--quiet", "is-active", "nginx.service")
+
+
+def accepting_workers() -> set[str]:
+    """Nginx's worker processes that still accept connections; after a reload the old ones say that they shut down."""
+    main = run("Nginx reload", "systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
+    workers = set[str]()
+    for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split():
+        with contextlib.suppress(OSError):
+            if "worker process" in (title := Path(f"/proc/{worker}/cmdline").read_text()) and "shutting" not in title:
+                workers.add(worker)
+    return workers
+
+
+def reload_nginx(expected: Mapping[Site, int | None]) -> None:
+    """Reloads Nginx, and waits until only new workers accept and each site answers as its generation, or not (None).
+
+    A reload succeeds also where Nginx then keeps its old configuration, for example because a port is taken: only its
+    error log tells.
+    """
+    log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
+    old_workers = accepting_workers()
+    run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
+
+    def is_late(site: Site, number: int | None) -> bool:
+        answer = answers_as(site)
+        return answer.startswith("generation ") if number is None else answer != f"generation {number}"
+
+    deadline = time.monotonic() + 20
+    while True:
+        still_alive()
+        old = old_workers & accepting_workers()
+        late = {site: number for site, number in expected.items() if is_late(site, number)} if not old else {}
+        if not old and not late:
+            return
+        with contextlib.suppress(FileNotFoundError), NGINX_ERRORS.open("rb") as log:
+            log.seek(min(log_size, NGINX_ERRORS.stat().st_size))
+            emergency = next(
+                (line for line in log.read().decode(errors="replace").splitlines() if "[emerg]" in line), ""
+            )
+            if emergency:
+                raise Failure("Nginx reload", f"Nginx kept its old configuration: {emergency[:300]}")
+        if time.monotonic() > deadline:
+            if old:
+                raise Failure("Nginx reload", f"after 20 s the old workers still accept ({', '.join(sorted(old))})")
+            site, number = next(iter(late.items()))
+            right = "no site of ours" if number is None else f"generation {number}"
+            raise Failure("Nginx reload", f"after 20 s {site.domain} answers as {answers_as(site)}; right is {right}")
+        time.sleep(0.02)
+
+
+def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> None:
+    with as_if_live(generations, links) as as_candidate:
+        run("nginx -t", *as_candidate, "nginx", "-t", "-q")

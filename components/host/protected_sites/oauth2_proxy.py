@@ -1,0 +1,73 @@
+"""Which oauth2-proxy the host runs."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import os
+import tarfile
+import urllib.request
+from pathlib import Path
+
+from .commands import run
+from .failure import Failure
+from .files import make_folder, remove_link, replace_file, replace_link
+from .instances import check_version, port_of, start_instance
+from .places import OAUTH2_PROXY, OAUTH2_PROXY_VERSIONS
+from .sites import all_sites
+
+
+def install_oauth2_proxy(release: dict[str, str], allow_vulnerable: bool) -> list[str]:
+    """Gets the release if it is not there; restarts the instances one by one, and goes back if one stays down."""
+    version, url, digest = release["version"], release["url"], release["sha256"]
+    binary = OAUTH2_PROXY_VERSIONS / version / "oauth2-proxy"
+    done: list[str] = []
+    if not binary.exists():
+        if not url.startswith("https://"):
+            raise Failure("oauth2-proxy", f"its url must be https, got {url[:100]!r}")
+        try:
+            with urllib.request.urlopen(url, timeout=60) as response:
+                archive = response.read(256 << 20)
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure("oauth2-proxy", f"{url}: {error}") from None
+        found = hashlib.sha256(archive).hexdigest()
+        if found != digest:
+            raise Failure("oauth2-proxy", f"{url}: its SHA-256 is {found}; right is {digest}")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+            member = next((item for item in packed if item.isfile() and item.name.endswith("/oauth2-proxy")), None)
+            content = packed.extractfile(member) if member else None
+            if content is None:
+                raise Failure("oauth2-proxy", f"{url} holds no file oauth2-proxy")
+            make_folder(OAUTH2_PROXY_VERSIONS, 0o755)
+            make_folder(binary.parent, 0o755)
+            replace_file(binary, content.read(), 0o755)
+        done.append(f"oauth2-proxy {version}")
+    said = run("oauth2-proxy", str(binary), "--version")
+    if f"v{version}" not in said.split():
+        raise Failure("oauth2-proxy", f"{binary} says it is {said.strip()[:80]!r}; right is v{version}")
+    old = os.readlink(OAUTH2_PROXY) if OAUTH2_PROXY.is_symlink() else None
+    if old != str(binary):
+        replace_link(OAUTH2_PROXY, str(binary))
+        done.append(f"{OAUTH2_PROXY} is {version}")
+    try:
+        check_version(allow_vulnerable)
+        run_everywhere(binary)
+    except Failure as failure:
+        if old is None:
+            remove_link(OAUTH2_PROXY)
+        elif old != str(binary):
+            replace_link(OAUTH2_PROXY, old)
+            run_everywhere(Path(old))
+        raise Failure(failure.step, f"{failure.what}\nlive now: {old or 'no oauth2-proxy'}") from None
+    return done
+
+
+def run_everywhere(binary: Path) -> None:
+    """Has every instance run the binary, one after the other; also after an upgrade that was cut off."""
+    for site in all_sites():
+        live = site.live()
+        if live is not None:
+            main = run("instance", "systemctl", "show", "--property=MainPID", "--value", site.service).strip()
+            runs_other = main != "0" and os.path.realpath(f"/proc/{main}/exe") != str(binary)
+            start_instance(site, port_of(site.bundle(live)), restart=runs_other)

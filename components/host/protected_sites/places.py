@@ -1,0 +1,35 @@
+"""Where everything lies on a host, and what is fixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PROGRAM = Path("/usr/local/sbin/protected-sites")  # a link to a version's launcher; see install.py
+
+ROOT = Path("/etc/protected-sites")
+SITES = ROOT / "sites"
+CREDENTIALS = ROOT / "credentials"
+HOST = ROOT / "host.json"
+STATE = Path("/var/lib/protected-sites")
+QUEUE = STATE / "queue"
+VERDICTS = STATE / "verdicts"
+JOURNAL = STATE / "journal.json"
+MADE = STATE / "made.json"  # what the set-up made, and the tear-down takes away
+LOCK = Path("/run/protected-sites.lock")
+LOG = Path("/var/log/protected-sites/pushes.jsonl")
+
+NGINX_SITES = Path("/etc/nginx/sites-enabled")
+NGINX_SHARED = Path("/etc/nginx/conf.d/protected-sites.conf")
+NGINX_ERRORS = Path("/var/log/nginx/error.log")
+OAUTH2_PROXY_FILES = Path("/etc/oauth2-proxy")
+OAUTH2_PROXY = Path("/usr/local/bin/oauth2-proxy")
+OAUTH2_PROXY_VERSIONS = Path("/opt/oauth2-proxy")
+UNITS = Path("/etc/systemd/system")
+SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
+DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
+PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
+
+WORKER = "protected-sites-worker.service"
+RECOVER = "protected-sites-recover.service"
+SERVICE_USER = "oauth2-proxy"
+OURS = "Written by Protected Sites"  # in the first line of every file of ours that is not a link

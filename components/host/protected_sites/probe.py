@@ -1,0 +1,88 @@
+"""Asking a site for proof that nobody gets in without signing in."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import tomllib
+import urllib.parse
+from pathlib import Path
+
+from .bundle import Bundle
+from .commands import still_alive
+from .failure import Failure
+from .nginx import Answer, answers_as, ask
+from .sites import Site
+
+
+def certificates_of(site: Site, bundle: Bundle) -> Path:
+    return Path(bundle.facts("site.json").get("certificates", f"/data/certs/{site.domain}"))
+
+
+def certificate_context(site: Site, bundle: Bundle) -> ssl.SSLContext:
+    """Takes a site's certificate file as its own authority: the name must fit, the chain and the dates need not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificates_of(site, bundle) / "fullchain.pem")
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+    return context
+
+
+def certificate_end(site: Site, bundle: Bundle) -> int:
+    """When the certificate ends that Nginx serves for a site, in seconds since 1970."""
+    context = certificate_context(site, bundle)
+    with (
+        socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
+        context.wrap_socket(plain, server_hostname=site.domain) as encrypted,
+    ):
+        return int(ssl.cert_time_to_seconds(str((encrypted.getpeercert() or {}).get("notAfter"))))
+
+
+def probe(site: Site, bundle: Bundle, number: int) -> None:
+    """Has a live site prove that it is the given generation, and closed."""
+    facts = bundle.facts("site.json")
+    settings = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
+    login = urllib.parse.urlsplit(str(tomllib.loads(settings).get("login_url", "")))
+    path = facts.get("probePath", "/")
+    page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    spoofed = {
+        "Authorization": "Bearer spoofed",
+        "X-Forwarded-User": "spoofed",
+        **{f"X-Auth-Request-{name}": "spoofed" for name in ("User", "Email", "Preferred-Username", "Groups")},
+    }
+
+    def asked(what: str, path: str, headers: dict[str, str], context: ssl.SSLContext | None = None) -> Answer:
+        still_alive()
+        try:
+            return ask(site.domain, path, headers, context)
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure("probe", f"{what}: {error}") from None
+
+    def expect(right: bool, what: str, answer: Answer, wanted: str) -> None:
+        if not right:
+            to = f" to {answer.location[:120]}" if answer.location else ""
+            raise Failure("probe", f"{what} got {answer.status}{to}; right is {wanted}")
+
+    try:
+        context = certificate_context(site, bundle)
+    except OSError as error:
+        raise Failure("probe", f"{certificates_of(site, bundle)}/fullchain.pem: {error}") from None
+    asked("the certificate", path, {}, context)
+
+    if answers_as(site) != f"generation {number}":
+        raise Failure("probe", f"it answers as {answers_as(site)}; right is generation {number}")
+    what = "a browser that has not signed in"
+    answer = asked(what, path, page)
+    to = urllib.parse.urlsplit(answer.location)
+    signs_in = (to.scheme, to.netloc, to.path) == (login.scheme, login.netloc, login.path)
+    ours = urllib.parse.parse_qs(to.query).get("client_id") == [site.client_id()]
+    expect(answer.status == 302 and signs_in and ours, what, answer, "302 to the sign-in with the site's client ID")
+    what = "a program that has not signed in"
+    answer = asked(what, path, {"Accept": "application/json"})
+    expect(answer.status == 401, what, answer, "401")
+    what = "a program with made-up identity headers"
+    answer = asked(what, path, {"Accept": "application/json", **spoofed})
+    expect(answer.status == 401, what, answer, "401")
+    what = "/oauth2/callback"
+    answer = asked(what, what, page)
+    expect(answer.status in {400, 403, 500}, what, answer, "oauth2-proxy's own refusal of an empty callback (403)")

@@ -1,0 +1,227 @@
+"""A push: generations written beside the live ones, checked, and taken live as a group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+from .bundle import Bundle, read_input
+from .commands import run
+from .drift import drift_of
+from .failure import Failure
+from .files import (
+    flush_folder,
+    make_folder,
+    remove_folder,
+    remove_link,
+    replace_link,
+    write_new,
+)
+from .instances import check_version, port_of, start_instance
+from .nginx import check_nginx, reload_nginx
+from .places import NGINX_SITES, OAUTH2_PROXY, SERVICE_USER, SITES, UNITS
+from .probe import probe
+from .rehearsal import rehearse_apart
+from .requests import Request, settled, submit
+from .sites import Site, as_if_live
+from .undo import NOT_FOR_INSTANCE, end_journal, go_back, write_journal
+
+KEPT_GENERATIONS = 5
+
+
+@dataclass
+class Push:
+    """A push whose generation is written out beside the live one."""
+
+    request: Request
+    site: Site
+    bundle: Bundle
+    old: int | None
+    new: int
+    changed: list[str]
+
+    @property
+    def restart(self) -> bool:
+        return bool(set(self.changed) - NOT_FOR_INSTANCE)
+
+    @property
+    def new_socket(self) -> bool:
+        return self.site.socket in self.changed
+
+
+def push_group(requests: list[Request]) -> None:
+    """Takes pushes live with one check and one reload; where that fails, one by one, so that only a bad one fails."""
+    staged = [push for request in requests if (push := settled(stage, request))]
+    if not take_live(staged):
+        for push in staged:
+            take_live([push])
+    for push in staged:
+        prune(push.site)
+
+
+def take_live(group: list[Push]) -> bool:
+    """Commits a group and settles its requests. False: a group of several failed, and each is to be tried alone."""
+    if not group:
+        return True
+    try:
+        commit(group)
+    except Exception as error:
+        if len(group) > 1:
+            return False
+        discard(group[0].site, group[0].new)
+        group[0].request.fail(Failure.of(error))
+        return True
+    for push in group:
+        before = "the first" if push.old is None else f"was {push.old}"
+        changed = ", ".join(push.changed) or "nothing; put right what was not as it should be"
+        push.request.settle(
+            True, f"live, generation {push.new} ({before}); changed: {changed}", changed=push.changed, old=push.old
+        )
+    return True
+
+
+def stage(request: Request) -> Push | None:
+    """Writes a push's generation out and checks it by itself; None where the live one is the same and well."""
+    bundle = Bundle.parse(request.content["bundle"])
+    site = request.site
+    site.check_places(bundle)
+    check_version(bundle.facts("site.json").get("allowVulnerableOauth2Proxy") is True)
+    old = site.live()
+    if old is not None and is_well(site, bundle, old):
+        request.settle(True, f"unchanged, generation {old}")
+        return None
+    for number in site.numbers():
+        if number > (old or 0):
+            discard(site, number)  # of a program that died before it was live
+    for folder in (site.folder, site.generations):
+        make_folder(folder, 0o755)
+    numbers = [int(entry.name.split(".")[0]) for entry in site.generations.iterdir() if entry.name[0].isdigit()]
+    new = max(numbers, default=0) + 1
+    push = Push(request, site, bundle, old, new, site.changed(bundle))
+    aside = site.generations / f".{new}"
+    remove_folder(aside)
+    make_folder(aside, 0o755)
+    try:
+        for file in bundle.files:
+            write_new(aside / file.name, file.text)
+            if old is not None and file.name not in push.changed:
+                # systemd takes a unit with a newer time for a changed one, which would need a daemon-reload.
+                before = (site.current / file.name).stat()
+                os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
+        write_new(aside / "bundle", bundle.text)
+        write_new(aside / "generation.conf", f'set $protected_sites_generation "{new}";\n')
+        flush_folder(aside)
+        os.rename(aside, site.generation(new))
+        for folder in (site.generations, site.folder, SITES):
+            flush_folder(folder)
+        check_alone(push)
+    except BaseException:
+        discard(site, new)
+        raise
+    return push
+
+
+def is_well(site: Site, bundle: Bundle, live: int) -> bool:
+    """Whether a site is live with just this bundle, whole, running and closed."""
+    if site.bundle(live).text != bundle.text:
+        return False
+    if drift_of(site):
+        return False
+    with contextlib.suppress(Failure):
+        probe(site, bundle, live)
+        return True
+    return False
+
+
+def check_alone(push: Push) -> None:
+    """What oauth2-proxy and systemd say of a site's files."""
+    site = push.site
+    environment = site.environment()
+    with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
+        run(
+            "oauth2-proxy --config-test",
+            *as_candidate,
+            *("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups"),
+            *(str(OAUTH2_PROXY), f"--config={site.configuration}", "--config-test"),
+            env=environment,
+        )
+        units = [str(UNITS / site.socket), str(UNITS / site.service)]
+        verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
+        said = run("systemd-analyze verify", *as_candidate, *verify)
+        about = [line for line in said.splitlines() if site.domain in line]
+        if about:
+            raise Failure("systemd-analyze verify", "\n".join(line[:300] for line in about[:3]))
+
+
+def commit(group: list[Push]) -> None:
+    """Takes checked generations live, all of them or none."""
+    links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
+    generations = {push.site: push.new for push in group}
+    check_nginx(generations, {link: target for link, target in links.items() if link.parent == NGINX_SITES})
+    rehearse_apart(generations, links)
+    requests = [push.request.path.stem for push in group]
+    entries = [{"domain": push.site.domain, "old": push.old, "new": push.new} for push in group]
+    for push in group:
+        # Made now, so that going back needs no room on the disk.
+        if push.old is not None:
+            replace_link(push.site.previous, f"generations/{push.old}")
+    write_journal(requests, sites=entries)
+    try:
+        for push in group:
+            replace_link(push.site.current, f"generations/{push.new}")
+        missing = [link for link in links if not link.is_symlink()]
+        for link in missing:
+            link.parent.mkdir(exist_ok=True)
+            replace_link(link, links[link])
+        if missing or any({push.site.socket, push.site.service} & set(push.changed) for push in group):
+            run("daemon-reload", "systemctl", "daemon-reload")
+        for push in group:
+            start_instance(push.site, port_of(push.bundle), new_socket=push.new_socket, restart=push.restart)
+        reload_nginx(generations)
+        for push in group:
+            probe(push.site, push.bundle, push.new)
+    except Exception as error:
+        failure = Failure.of(error)
+        problems = go_back(entries)
+        what = "\n".join([failure.what, *problems])
+        raise Failure(failure.step, what, switched=True) from error
+    end_journal()
+    for push in group:
+        remove_link(push.site.previous)
+
+
+def discard(site: Site, number: int) -> None:
+    """Puts a generation that did not go live aside; the last one stays for whoever wants to look at it."""
+    with contextlib.suppress(OSError):
+        remove_folder(site.generations / f".{number}")
+        if site.live() is None:
+            remove_folder(site.folder)
+            return
+        for earlier in site.generations.glob("*.failed"):
+            remove_folder(earlier)
+        os.rename(site.generation(number), site.generations / f"{number}.failed")
+
+
+def prune(site: Site) -> None:
+    with contextlib.suppress(OSError):
+        for number in site.numbers()[:-KEPT_GENERATIONS]:
+            if number != site.live():
+                remove_folder(site.generation(number))
+
+
+def push() -> int:
+    bundle = Bundle.parse(read_input())
+    site = Site(str(bundle.facts("site.json").get("domain")))
+    port_of(bundle)
+    site.check_places(bundle)
+    return submit("push", site.domain, bundle=bundle.text)
+
+
+def rollback(domain: str) -> int:
+    """Pushes the generation before the live one again."""
+    site = Site(domain)
+    earlier = [number for number in site.numbers() if number < (site.live() or 0)]
+    if not earlier:
+        raise Failure("rollback", f"{domain} has no earlier generation on this host")
+    return submit("push", domain, bundle=site.bundle(earlier[-1]).text)

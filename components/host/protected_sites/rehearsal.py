@@ -1,0 +1,82 @@
+"""A rehearsal: new generations prove that they are closed where nobody can reach them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .commands import run
+from .failure import Failure
+from .files import read_text
+from .instances import ping, port_of
+from .nginx import answers_as
+from .places import NGINX_SITES, OAUTH2_PROXY, OAUTH2_PROXY_FILES, SERVICE_USER
+from .probe import probe
+from .sites import Site, as_if_live
+
+
+def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str]) -> None:
+    """Has sites prove that they are closed before anybody can reach them: in a network, with mounts and processes, of
+    their own, which end with the rehearsal."""
+    seen = {link: target for link, target in links.items() if link.parent in {NGINX_SITES, OAUTH2_PROXY_FILES}}
+    with as_if_live(generations, seen) as as_candidate:
+        # No name can be looked up there, and Nginx does not start without those that it knows.
+        whole = run("nginx -T", *as_candidate, "nginx", "-T", "-q")
+        named = r"(?:\b(?:server|\w+_pass)\s+(?:\w+://)?|syslog:server=)([\w.-]*[A-Za-z][\w.-]*)"
+        names = sorted(set(re.findall(named, whole)))
+        apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
+        domains = [site.domain for site in generations]
+        rehearsal = (str(Path(__file__).with_name("launcher.py")), "rehearse", f"--names={','.join(names)}", *domains)
+        run("rehearsal", *apart, *as_candidate, *rehearsal, timeout=40)
+
+
+def rehearse(sites: list[Site], names: list[str]) -> int:
+    """The rehearsal itself, where nothing can be reached but this Nginx and the sites' instances. The names are those
+    of Nginx's backends: each is this host, on which nothing else listens."""
+    run("rehearsal", "ip", "link", "set", "lo", "up")
+    for version in ("ipv4", "ipv6"):  # other addresses of this host, which Nginx may listen on, are not here
+        with contextlib.suppress(OSError):
+            Path(f"/proc/sys/net/{version}/ip_nonlocal_bind").write_text("1")
+    hosts = (read_text(Path("/etc/hosts")) or "") + "".join(f"\n127.0.0.1 {name}" for name in names) + "\n"
+    for covered in ("/run", "/var/log/nginx"):  # Nginx's pid file, its logs
+        run("rehearsal", "mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", covered)
+    Path("/run/hosts").write_text(hosts)
+    run("rehearsal", "mount", "--bind", "/run/hosts", "/etc/hosts")
+    try:
+        started = [subprocess.Popen(["nginx", "-g", "daemon off;"], stdin=subprocess.DEVNULL)]
+        started += [start_apart(site, port_of(site.bundle(site.live() or 0))) for site in sites]
+        for site in sites:
+            number = site.live() or 0
+            deadline = time.monotonic() + 15
+            while not (answers_as(site) == f"generation {number}" and ping(port_of(site.bundle(number)))):
+                if any(program.poll() is not None for program in started) or time.monotonic() > deadline:
+                    raise Failure("rehearsal", f"{site.domain} answers as {answers_as(site)}")
+                time.sleep(0.02)
+            probe(site, site.bundle(number), number)
+    except Failure as failure:
+        print(failure.what, file=sys.stderr)
+        return 1
+    return 0
+
+
+def start_apart(site: Site, port: int) -> subprocess.Popen[bytes]:
+    """An instance without systemd, which gets its socket as systemd would hand it over."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        os.dup2(listening.fileno(), 3)
+        handed_over = ("/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh")
+        user = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
+        return subprocess.Popen(
+            # A Redis cannot be reached from here, and nobody signs in: where sessions lie changes nothing.
+            [*handed_over, *user, str(OAUTH2_PROXY), f"--config={site.configuration}", "--session-store-type=cookie"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=dict(os.environ) | site.environment(),
+            pass_fds=(3,),
+        )

@@ -1,0 +1,39 @@
+"""Taking a site off the host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .commands import run, run_quietly
+from .files import remove_folder, remove_link
+from .nginx import check_nginx, nginx_runs, reload_nginx
+from .requests import Request
+from .sites import Site
+
+
+def remove(request: Request) -> None:
+    """Takes a site off the host: first out of Nginx, then the rest. What is not there is no failure."""
+    site = request.site
+    links = [*site.places, site.start_link]
+    ours = [link for link in links if link.is_symlink() and is_ours(site, link)]
+    if not ours and not site.folder.exists():
+        request.settle(True, "was not on this host")
+        return
+    check_nginx({}, {site.nginx_link: None} if site.nginx_link in ours else {})
+    if site.nginx_link in ours:
+        remove_link(site.nginx_link)
+    if nginx_runs():
+        reload_nginx({site: None})
+    run_quietly("systemctl", "stop", site.socket, site.service)
+    for link in ours:
+        remove_link(link)
+    run("daemon-reload", "systemctl", "daemon-reload")
+    run_quietly("systemctl", "reset-failed", site.socket, site.service)
+    remove_folder(site.folder)
+    request.settle(True, "removed")
+
+
+def is_ours(site: Site, link: Path) -> bool:
+    target = os.readlink(link)
+    return target.startswith(f"{site.current}/") or target == f"../{site.socket}"

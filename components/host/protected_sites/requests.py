@@ -1,0 +1,141 @@
+"""The queue between whoever waits for a verdict and the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .commands import run
+from .failure import Failure
+from .files import replace_file
+from .host import boot_id, host_name
+from .places import LOG, QUEUE, VERDICTS, WORKER
+from .sites import Site
+
+
+@dataclass(frozen=True)
+class Request:
+    path: Path
+    kind: str
+    site: Site
+    by: str
+    content: dict[str, Any]
+
+    @staticmethod
+    def read(path: Path) -> Request | None:
+        """A request of the queue; None, and it is gone, where it is none."""
+        try:
+            content = json.loads(path.read_text())
+            return Request(path, content["kind"], Site(content["domain"]), content["by"], content)
+        except (ValueError, KeyError, TypeError, Failure):
+            path.unlink()
+            return None
+
+    @property
+    def domain(self) -> str:
+        return self.site.domain
+
+    @property
+    def verdict(self) -> Path:
+        return VERDICTS / f"{self.path.stem}.json"
+
+    def settle(self, ok: bool, headline: str, details: str = "", **logged: Any) -> None:
+        """Says how it ended: to whoever waits, and in the log."""
+        text = self.site.redacted(f"{self.domain} on {host_name()}: {headline}")
+        for line in self.site.redacted(details).splitlines():
+            text += f"\n  {line}"
+        entry = {
+            "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "by": self.by,
+            "action": self.kind,
+            "site": self.domain,
+            "generation": self.site.live(),
+            "ok": ok,
+            "verdict": text,
+            **logged,
+        }
+        try:
+            with LOG.open("a") as log:
+                log.write(f"{json.dumps(entry)}\n")
+                log.flush()
+                os.fsync(log.fileno())
+            replace_file(self.verdict, json.dumps({"ok": ok, "text": text}), 0o600)
+        except OSError as error:  # a full disk must not keep the worker from ending what it took
+            print(f"{text}\n(no verdict could be written: {error})", file=sys.stderr)
+        finally:
+            self.path.unlink()
+
+    def fail(self, failure: Failure) -> None:
+        fate = "rolled back, failed" if failure.switched else "refused, nothing changed: failed"
+        self.settle(
+            False,
+            f"{fate} in step {failure.step!r}",
+            f"{failure.what}\nlive now: {self.site.live_text()}",
+            step=failure.step,
+        )
+
+
+def take_requests() -> list[Request]:
+    """The oldest waiting request of each site, marked as taken. What waited since before the last boot is dropped."""
+    taken: dict[str, Request] = {}
+    for path in sorted(QUEUE.glob("*.json")):
+        request = Request.read(path)
+        if request is None:
+            continue
+        if request.content.get("boot") != boot_id():
+            path.unlink()
+        elif request.domain not in taken:
+            mark = path.with_suffix(".taken")
+            try:
+                os.rename(path, mark)
+            except FileNotFoundError:
+                continue  # whoever waited for it has given up and taken it back
+            taken[request.domain] = replace(request, path=mark)
+    return list(taken.values())
+
+
+def settled(action: Callable[[Request], Any], request: Request) -> Any:
+    """What the action returns; where it fails, the request is settled with that, and None comes back."""
+    try:
+        return action(request)
+    except Exception as error:
+        request.fail(Failure.of(error))
+    return None
+
+
+def submit(kind: str, domain: str, **content: Any) -> int:
+    """Has the worker do something, and waits for its verdict."""
+    if not QUEUE.is_dir():
+        raise Failure("queue", f"{QUEUE} is missing; this host has not been set up")
+    name = f"{time.time_ns()}-{os.getpid()}"
+    path, verdict = QUEUE / f"{name}.json", VERDICTS / f"{name}.json"
+    by = os.environ.get("SUDO_USER", "root")
+    request = {"kind": kind, "domain": domain, "by": by, "boot": boot_id(), **content}
+    replace_file(path, json.dumps(request), 0o600)
+    asked = 0.0
+    try:
+        while not verdict.exists():
+            # Again and again: a worker that is about to end may not have seen the request.
+            if time.monotonic() - asked > 0.5:
+                waits = path.exists() or path.with_suffix(".taken").exists()
+                if not waits and not verdict.exists():
+                    raise Failure("worker", "the host could not write its verdict; its journal tells why")
+                run("worker", "systemctl", "start", "--no-block", WORKER)
+                asked = time.monotonic()
+            time.sleep(0.01)
+    except Failure as failure:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # still waiting: then it will not happen any more
+            raise Failure(failure.step, f"{failure.what}\nThe request was taken back") from None
+        raise
+    said = json.loads(verdict.read_text())
+    verdict.unlink()
+    print(said["text"], file=sys.stdout if said["ok"] else sys.stderr)
+    return 0 if said["ok"] else 1

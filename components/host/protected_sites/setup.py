@@ -1,0 +1,208 @@
+"""Setting a host up, and taking it down again."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .bundle import Bundle, read_input
+from .commands import holds, run, run_quietly
+from .failure import Failure
+from .files import (
+    make_folder,
+    read_text,
+    remove_folder,
+    remove_link,
+    replace_file,
+    replace_link,
+    write_new,
+)
+from .host import host_name, lock
+from .nginx import check_nginx, nginx_runs, reload_nginx
+from .oauth2_proxy import install_oauth2_proxy
+from .places import (
+    CREDENTIALS,
+    DEFAULT_SITE,
+    HOST,
+    LOCK,
+    LOG,
+    MADE,
+    NGINX_SHARED,
+    OAUTH2_PROXY,
+    OAUTH2_PROXY_FILES,
+    OAUTH2_PROXY_VERSIONS,
+    OURS,
+    PACKAGED_DEFAULT_SITE,
+    QUEUE,
+    RECOVER,
+    ROOT,
+    SERVICE_USER,
+    SITES,
+    STATE,
+    SUDO_RULE,
+    UNITS,
+    VERDICTS,
+    WORKER,
+)
+from .sites import all_sites
+from .units import RECOVER_UNIT, WORKER_UNIT, sudo_rule
+
+
+def setup() -> int:
+    """Makes a machine a proxy host; a second time it changes nothing."""
+    bundle = Bundle.parse(read_input())
+    facts = bundle.facts("host.json")
+    wanted = {file.place: file.text for file in bundle.files if file.place}
+    if set(wanted) - {NGINX_SHARED}:
+        raise Failure("places", f"a host's files go to {NGINX_SHARED} only, got {', '.join(map(str, wanted))}")
+    deployer = str(facts.get("deployer", "protected-sites"))
+    release = facts["oauth2Proxy"]
+    own = {
+        UNITS / WORKER: (WORKER_UNIT, 0o644),
+        UNITS / RECOVER: (RECOVER_UNIT, 0o644),
+        SUDO_RULE: (sudo_rule(deployer), 0o440),
+    }
+    for place in [*wanted, *own]:
+        if os.path.lexists(place) and OURS not in (read_text(place) or "").split("\n")[0]:
+            raise Failure("places", f"{place} is there already and is not ours; move it away")
+    if os.path.lexists(OAUTH2_PROXY) and not os.path.realpath(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
+        raise Failure("places", f"{OAUTH2_PROXY} is there already and is not ours; move it away")
+
+    done: list[str] = []
+    packages = [
+        name for name, file in (("nginx", "/usr/sbin/nginx"), ("sudo", "/usr/bin/sudo")) if not Path(file).exists()
+    ]
+    if packages:
+        apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages)
+        run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
+        done.append(f"installed {', '.join(packages)}")
+    for folder, mode in ((STATE, 0o755), (QUEUE, 0o700), (VERDICTS, 0o700), (ROOT, 0o755), (SITES, 0o755)):
+        make_folder(folder, mode)
+    made = json.loads(read_text(MADE) or "{}")
+    for user, home in ((SERVICE_USER, "/nonexistent"), (deployer, str(STATE / "deployer"))):
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            shell = "/bin/sh" if user == deployer else "/usr/sbin/nologin"
+            useradd = ("useradd", "--system", "--user-group", "--no-create-home", "--password=*")
+            run("users", *useradd, f"--home-dir={home}", f"--shell={shell}", user)
+            made["users"] = [*made.get("users", []), user]
+            done.append(f"user {user}")
+    make_folder(CREDENTIALS, 0o750, grp.getgrnam(SERVICE_USER).gr_gid)
+    make_folder(OAUTH2_PROXY_FILES, 0o755)
+    make_folder(LOG.parent, 0o750)
+    replace_file(MADE, json.dumps(made))
+    with lock():
+        done += install_units(own)
+        done += install_shared_nginx(wanted, made)
+        done += install_oauth2_proxy(release, facts.get("allowVulnerableOauth2Proxy") is True)
+    host = json.dumps(facts, indent=2) + "\n"
+    if read_text(HOST) != host:
+        replace_file(HOST, host)
+    print(f"{host_name()}: {'; '.join(done) or 'unchanged'}")
+    return 0
+
+
+def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
+    changed = {place: new for place, new in own.items() if read_text(place) != new[0]}
+    if SUDO_RULE in changed:
+        with tempfile.TemporaryDirectory(dir="/run") as aside:
+            candidate = Path(aside, "rule")
+            write_new(candidate, changed[SUDO_RULE][0], 0o440)
+            run("visudo -c", "visudo", "-c", "-q", "-f", str(candidate))
+    for place, (text, mode) in changed.items():
+        replace_file(place, text, mode)
+    if changed:
+        run("daemon-reload", "systemctl", "daemon-reload")
+    if not holds("systemctl", "--quiet", "is-enabled", RECOVER):
+        run("units", "systemctl", "--quiet", "enable", RECOVER)
+    return [str(place) for place in changed]
+
+
+def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[str]:
+    """What all sites share; Debian's own default site, if nobody changed it, makes room."""
+    done: list[str] = []
+    text = wanted.get(NGINX_SHARED, "")
+    default = DEFAULT_SITE.is_symlink()
+    if default and os.path.realpath(DEFAULT_SITE) == str(PACKAGED_DEFAULT_SITE):
+        packaged = run("default site", "dpkg-query", "--showformat=${Conffiles}\n", "--show", "nginx-common")
+        digest = hashlib.md5(PACKAGED_DEFAULT_SITE.read_bytes(), usedforsecurity=False).hexdigest()
+        if f"{PACKAGED_DEFAULT_SITE} {digest}" not in packaged:
+            raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
+    elif os.path.lexists(DEFAULT_SITE):
+        raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
+    changed = read_text(NGINX_SHARED) != text
+    if changed or default:
+        with tempfile.TemporaryDirectory(dir="/run") as aside:
+            candidate = Path(aside, "shared.conf")
+            write_new(candidate, text)
+            check_nginx({}, {NGINX_SHARED: str(candidate), DEFAULT_SITE: None})
+        if default:
+            made["default_site"] = os.readlink(DEFAULT_SITE)
+            replace_file(MADE, json.dumps(made))
+            remove_link(DEFAULT_SITE)
+            done.append("took Debian's default site out")
+        if changed:
+            replace_file(NGINX_SHARED, text)
+            done.append(str(NGINX_SHARED))
+        reload_nginx({})
+    elif not nginx_runs():
+        run("Nginx start", "systemctl", "start", "nginx.service")
+        done.append("started Nginx")
+    return done
+
+
+def teardown() -> int:
+    """Puts back what was there before the set-up. Packages stay, and so does everything that is not ours."""
+    if all_sites():
+        raise Failure("teardown", f"still on this host: {', '.join(site.domain for site in all_sites())}")
+    made = json.loads(read_text(MADE) or "{}")
+    with lock():
+        for unit in (WORKER, RECOVER):
+            run_quietly("systemctl", "--quiet", "disable", "--now", unit)
+        for place in (NGINX_SHARED, UNITS / WORKER, UNITS / RECOVER, SUDO_RULE):
+            if OURS in (read_text(place) or "").split("\n")[0]:
+                place.unlink()
+        if "default_site" in made and not os.path.lexists(DEFAULT_SITE):
+            replace_link(DEFAULT_SITE, made["default_site"])
+        run("daemon-reload", "systemctl", "daemon-reload")
+        if nginx_runs():
+            check_nginx({}, {})
+            reload_nginx({})
+        if OAUTH2_PROXY.is_symlink() and os.readlink(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
+            remove_link(OAUTH2_PROXY)
+        for folder in (OAUTH2_PROXY_VERSIONS, ROOT, STATE, LOG.parent):
+            remove_folder(folder)
+        with contextlib.suppress(OSError):
+            OAUTH2_PROXY_FILES.rmdir()
+        for user in made.get("users", []):
+            run_quietly("userdel", user)
+    LOCK.unlink(missing_ok=True)
+    print("taken down")
+    return 0
+
+
+def authorize() -> int:
+    """Sets who may push: the public keys on standard input, and no others."""
+    keys = [line.strip() for line in read_input().splitlines() if line.strip()]
+    for key in keys:
+        if not re.fullmatch(r"(ssh-ed25519|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [ -~]*)?", key):
+            raise Failure("input", f"not a public SSH key: {key[:60]!r}")
+    if not keys:
+        raise Failure("input", "it must hold at least one public SSH key")
+    deployer = json.loads(read_text(HOST) or "{}").get("deployer", "protected-sites")
+    folder = Path(pwd.getpwnam(deployer).pw_dir)
+    for made in (folder, folder / ".ssh"):
+        make_folder(made, 0o755)
+    # Root's own: whoever logs in with a key cannot add another.
+    replace_file(folder / ".ssh" / "authorized_keys", "".join(f"restrict {key}\n" for key in keys))
+    print(f"{host_name()}: {len(keys)} key{'s' if len(keys) > 1 else ''} may push")
+    return 0

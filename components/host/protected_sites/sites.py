@@ -1,0 +1,138 @@
+"""Where a site's files lie on this host, and how to see candidates as if they were live."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+from .bundle import Bundle
+from .failure import Failure
+from .files import read_text
+from .places import CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, SITES, UNITS
+
+
+class Site:
+    """Where everything of a site lies on this host."""
+
+    def __init__(self, domain: str) -> None:
+        label = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+        if not re.fullmatch(rf"{label}(\.{label})+", domain) or len(domain) > 253:
+            raise Failure("input", f"not a domain in lower case: {domain[:80]!r}")
+        self.domain = domain
+        self.folder = SITES / domain
+        self.generations = self.folder / "generations"
+        self.current = self.folder / "current"
+        self.previous = self.folder / "previous"  # where `current` pointed before the commit that runs
+        self.credentials = CREDENTIALS / domain
+        self.service = f"oauth2-proxy_{domain}.service"
+        self.socket = f"oauth2-proxy_{domain}.socket"
+        self.nginx_link = NGINX_SITES / f"{domain}.conf"
+        self.configuration = OAUTH2_PROXY_FILES / f"oauth2-proxy_{domain}.cfg"
+        # All places outside of its own folders that a site may take.
+        self.places = (self.nginx_link, self.configuration, UNITS / self.socket, UNITS / self.service)
+        self.start_link = UNITS / "sockets.target.wants" / self.socket  # has systemd open the socket at boot
+
+    def live(self) -> int | None:
+        """The live generation's number."""
+        try:
+            return int(os.readlink(self.current).removeprefix("generations/"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def numbers(self) -> list[int]:
+        if not self.generations.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.generations.iterdir() if entry.name.isdigit())
+
+    def generation(self, number: int) -> Path:
+        return self.generations / str(number)
+
+    def bundle(self, number: int) -> Bundle:
+        return Bundle.parse((self.generation(number) / "bundle").read_text())
+
+    def links(self, bundle: Bundle) -> dict[Path, str]:
+        """The links of a bundle, each with what it points to."""
+        links = {file.place: str(self.current / file.name) for file in bundle.files if file.place}
+        return links | {self.start_link: f"../{self.socket}"}
+
+    def check_places(self, bundle: Bundle) -> None:
+        """Refuses a bundle that would take a place that is not the site's, or that something else has."""
+        for file in bundle.files:
+            if file.place is None:
+                continue
+            if file.place not in self.places:
+                raise Failure("places", f"{file.place} is not a place of {self.domain}; {file.name} cannot go there")
+            if file.place.parent == UNITS and file.place.name != file.name:
+                raise Failure("places", f"the unit at {file.place} must be called so in the bundle, not {file.name}")
+        for link, target in self.links(bundle).items():
+            if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link) == target):
+                raise Failure("places", f"{link} is there already and is not ours; move it away")
+
+    def changed(self, bundle: Bundle) -> list[str]:
+        """The names of the files that differ from the live ones on the disk."""
+        live = self.live()
+        before = {file.name for file in self.bundle(live).files} if live is not None else set[str]()
+        differing = [file.name for file in bundle.files if read_text(self.current / file.name) != file.text]
+        return sorted({*differing, *(before - {file.name for file in bundle.files})})
+
+    def environment(self) -> dict[str, str]:
+        """What the instance gets from its credentials: the client ID, and the password of a session store."""
+        text = read_text(self.credentials / "current" / "client.env")
+        if text is None:
+            raise Failure("credentials", "this host has no credentials of the site yet; they come first")
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def client_id(self) -> str:
+        return self.environment()["OAUTH2_PROXY_CLIENT_ID"]
+
+    def redacted(self, text: str) -> str:
+        """A program's words without the site's secrets, should it ever say one."""
+        files = [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]
+        texts = [read_text(file) or "" for file in files]
+        for file in self.credentials.glob("*/client.env"):
+            lines = (read_text(file) or "").splitlines()
+            texts += [line.partition("=")[2] for line in lines if not line.startswith("OAUTH2_PROXY_CLIENT_ID=")]
+        secrets = {text for text in texts if len(text) >= 8}
+        return re.sub("|".join(map(re.escape, secrets)), "[secret]", text) if secrets else text
+
+    def live_text(self) -> str:
+        live = self.live()
+        return "not on this host" if live is None else f"generation {live}"
+
+
+def all_sites() -> list[Site]:
+    return [Site(entry.name) for entry in sorted(SITES.iterdir())] if SITES.is_dir() else []
+
+
+@contextlib.contextmanager
+def as_if_live(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> Generator[list[str]]:
+    """Words to put before a command, so that it sees the given generations and links (None: no link) as live.
+
+    The command gets a mount namespace of its own, where copies of the folders with links, and folders with the
+    candidates' `current`, cover the real ones. Nothing outside of it changes.
+    """
+    with tempfile.TemporaryDirectory(prefix="protected-sites-", dir="/run") as aside:
+        mounts: list[tuple[Path, Path]] = []
+        for folder in sorted({link.parent for link in links}):
+            copy = Path(aside, str(folder).strip("/").replace("/", "-"))
+            if folder.is_dir():
+                shutil.copytree(folder, copy, symlinks=True)
+                mounts.append((copy, folder))
+            for link, target in links.items():
+                if link.parent == folder and folder.is_dir():
+                    (copy / link.name).unlink(missing_ok=True)
+                    if target is not None:
+                        (copy / link.name).symlink_to(target)
+        for site, number in generations.items():
+            copy = Path(aside, "sites", site.domain)
+            (copy / "generations").mkdir(parents=True)
+            (copy / "current").symlink_to(f"generations/{number}")
+            mounts += [(site.generations, copy / "generations"), (copy, site.folder)]
+        script = "".join(f"mount --rbind {shlex.quote(str(a))} {shlex.quote(str(b))} && " for a, b in mounts)
+        yield ["unshare", "--mount", "--propagation=private", "/bin/sh", "-c", f'{script}exec "$@"', "sh"]

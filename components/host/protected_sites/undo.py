@@ -1,0 +1,74 @@
+"""The way back from a push that failed or was cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from .commands import run, run_quietly
+from .files import flush_folder, remove_link, replace_file
+from .instances import port_of, start_instance
+from .nginx import nginx_runs, reload_nginx
+from .places import JOURNAL, STATE
+from .sites import Site
+
+# Files of a site that its instance does not read: their change needs no restart.
+NOT_FOR_INSTANCE = {"site.json", "nginx.conf", "signed-out.html"}
+
+
+def write_journal(requests: list[str], **entries: Any) -> None:
+    """What is about to change, so that whoever finds it can go back."""
+    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
+
+
+def end_journal() -> None:
+    JOURNAL.unlink(missing_ok=True)
+    flush_folder(STATE)
+
+
+def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str]:
+    """Back to what was live before a commit; safe to repeat. Returns what did not work. At boot nothing runs yet."""
+    problems: list[str] = []
+    back = [(Site(entry["domain"]), entry["old"], entry["new"]) for entry in entries]
+
+    def attempt(action: Callable[..., Any], *given: Any) -> None:
+        try:
+            action(*given)
+        except Exception as error:
+            problems.append(f"while going back: {error}")
+
+    for site, old, _ in back:
+        attempt(take_out if old is None else switch_back, site)
+    links_are_back = not problems
+    attempt(run, "daemon-reload", "systemctl", "daemon-reload")
+    if not booting:
+        for site, old, new in back:
+            if old is not None:
+                attempt(restart_as_before, site, old, new)
+        if nginx_runs():
+            attempt(reload_nginx, {site: old for site, old, _ in back})
+    if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
+        end_journal()
+    return problems
+
+
+def switch_back(site: Site) -> None:
+    if site.previous.is_symlink():
+        os.replace(site.previous, site.current)
+        flush_folder(site.folder)
+
+
+def take_out(site: Site) -> None:
+    """Takes away the links of a site that was not there before, and what they started."""
+    run_quietly("systemctl", "stop", site.socket, site.service)
+    for link in (*site.places, site.start_link, site.current):
+        remove_link(link)
+
+
+def restart_as_before(site: Site, old: int, new: int) -> None:
+    bundle = site.bundle(old)
+    differing = {file.name for file in set(bundle.files) ^ set(site.bundle(new).files)}
+    restart = bool(differing - NOT_FOR_INSTANCE)
+    start_instance(site, port_of(bundle), restart=restart, new_socket=site.socket in differing)

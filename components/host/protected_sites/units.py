@@ -1,0 +1,50 @@
+"""What systemd and sudo get from the program itself."""
+
+from __future__ import annotations
+
+from .places import JOURNAL, OURS, PROGRAM, QUEUE, WORKER
+
+WORKER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Unit]
+Description=Protected Sites: takes waiting pushes live
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={PROGRAM} worker
+ExecStopPost={PROGRAM} recover
+NotifyAccess=main
+WatchdogSec=45
+WatchdogSignal=SIGKILL
+TimeoutStopSec=90
+LimitCORE=0
+"""
+
+RECOVER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Unit]
+Description=Protected Sites: goes back where a push was cut off
+DefaultDependencies=no
+RequiresMountsFor=/etc /var/lib/protected-sites /usr/local
+After=systemd-remount-fs.service systemd-tmpfiles-setup.service
+Before=sockets.target nginx.service {WORKER}
+ConditionPathExistsGlob=|{JOURNAL}
+ConditionPathExistsGlob=|{QUEUE}/*
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} recover --boot
+LimitCORE=0
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def sudo_rule(user: str) -> str:
+    domain = "[a-z0-9][a-z0-9.-]*"
+    return (
+        f"# {OURS} (components/host/protected_sites); edits here are lost.\n"
+        f"Defaults:{user} !requiretty, !lecture\n"
+        f"{user} ALL=(root) NOPASSWD: "
+        f"{PROGRAM} ^(push|credentials|status( --json)?|(remove|remove-credentials|rollback) {domain})$\n"
+    )

@@ -1,0 +1,104 @@
+/** How the push program comes onto a host: whole and in one step, or not at all. */
+import { createHash } from "node:crypto";
+
+import { execa } from "execa";
+import { afterAll, expect, test } from "vitest";
+
+import { bundle } from "../../components/host/bundle.ts";
+import {
+  installProgram,
+  program,
+  programFiles,
+  programText,
+  programVersions,
+} from "../../components/host/program.ts";
+import { onHost, thisLab } from "../lab/lab.ts";
+
+const lab = await thisLab();
+const host = lab.hosts.at(-1) ?? { name: "" };
+
+async function run(script: string, input = "") {
+  const [file = "", ...rest] = await onHost(lab.name, host.name, ["/bin/sh", "-c", script]);
+  const { exitCode, all } = await execa(file, rest, { input, reject: false, all: true });
+  return { ok: exitCode === 0, text: all };
+}
+
+/** All that an installation could have touched, with its content. */
+const everything = async () =>
+  (await run(`find ${program} ${programVersions} -printf '%p %l %m\\n' -type f -exec sha256sum {} + | sort`))
+    .text;
+
+const versionOf = (text: string) => createHash("sha256").update(text).digest("hex");
+const text = programText();
+const another = bundle(
+  programFiles().map((file) =>
+    file.name === "__init__.py" ? { ...file, text: `${file.text}# another version\n` } : file,
+  ),
+);
+
+afterAll(async () => {
+  await run(installProgram, text);
+});
+
+test("the host says of its disk which version it has", async () => {
+  const { program: digest } = JSON.parse((await run(`${program} status --json`)).text) as { program: string };
+  expect(digest).toBe(versionOf(text));
+  await run(`echo "# somebody's" >>${programVersions}/${versionOf(text)}/protected_sites/probe.py`);
+  expect((await run(`${program} status --json`)).text).not.toContain(versionOf(text));
+});
+
+test("an installation puts changed files right, and a second one changes nothing", async () => {
+  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect((await run(`${program} status --json`)).text).toContain(versionOf(text));
+  const before = await everything();
+  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect(await everything()).toBe(before);
+});
+
+test("another version takes the old one's place, and the old one's folder goes", async () => {
+  expect(await run(installProgram, another)).toEqual({ ok: true, text: "" });
+  expect((await run(`${program} status --json`)).text).toContain(versionOf(another));
+  expect((await run(`ls ${programVersions}`)).text).toBe(versionOf(another));
+});
+
+test("while a worker runs, its version's folder stays until the next installation", async () => {
+  const held = `flock /run/protected-sites.lock sh -c '${installProgram.replaceAll("'", `'\\''`)}'`;
+  expect(await run(held, text)).toEqual({ ok: true, text: "" });
+  expect((await run(`ls ${programVersions}`)).text.split("\n").sort()).toEqual(
+    [text, another].map(versionOf).sort(),
+  );
+  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect((await run(`ls ${programVersions}`)).text).toBe(versionOf(text));
+});
+
+test.each([
+  ["nothing", ""],
+  ["its first line", another.slice(0, 25)],
+  ["half of it", another.slice(0, another.length / 2)],
+  ["all but its last line", another.replace(/==> end\n$/, "")],
+])("of a text that was cut off, %s arrives: nothing changes", async (_, arrived) => {
+  const before = await everything();
+  expect(await run(installProgram, arrived)).toEqual({
+    ok: false,
+    text: "the push program did not arrive whole",
+  });
+  expect(await everything()).toBe(before);
+});
+
+test("a module that this Python cannot read is refused, and nothing changes", async () => {
+  const before = await everything();
+  const broken = await run(installProgram, another.replace("# another version", "def ("));
+  expect(broken.ok).toBe(false);
+  expect(broken.text).toContain("this Python cannot read the program");
+  expect(await everything()).toBe(before);
+});
+
+test("a program of the same name that is not ours stays, and is named", async () => {
+  await run(`mv ${program} /run/ours && echo '#!/bin/sh' >${program}`);
+  expect(await run(installProgram, another)).toEqual({
+    ok: false,
+    text: `${program} is there already and is not ours; move it away`,
+  });
+  expect((await run(`cat ${program}`)).text).toBe("#!/bin/sh");
+  await run(`rm ${program} && mv /run/ours ${program}`);
+});
