@@ -17,6 +17,9 @@ const directions = [
   ["./components", ["./infra"], "components are a library; what an environment is belongs to infra/"],
   ["./infra", ["./test"], "nothing that is deployed depends on tests or the lab"],
   ["./components", ["./test"], "nothing that is deployed depends on tests or the lab"],
+  ["./policy", ["./test"], "nothing that users run depends on tests or the lab"],
+  ["./infra", ["./policy"], "policies judge what is deployed, and are no part of it"],
+  ["./components", ["./policy"], "policies judge what is deployed, and are no part of it"],
 ];
 
 const noPulumi = {
@@ -52,7 +55,7 @@ export default defineConfig(
       "no-restricted-imports": ["error", { patterns: [noCommand] }],
     },
   },
-  { files: ["components/host/**", "test/**"], rules: { "no-restricted-imports": "off" } },
+  { files: ["components/host/**", "policy/**", "test/**"], rules: { "no-restricted-imports": "off" } },
   {
     files: ["components/site/**", "components/render/**"],
     rules: { "no-restricted-imports": ["error", { patterns: [noPulumi] }] },

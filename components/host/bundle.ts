@@ -32,3 +32,14 @@ function section({ name, link, text }: BundleFile): string {
     throw new Error(`bundle: a line of ${name} starts with "${mark}", which separates files`);
   return `${mark}${name}${link === undefined ? "" : ` -> ${link}`}\n${text}`;
 }
+
+/** The files of a text that {@link bundle} made; none where it is another text. */
+export function unbundle(text: string): BundleFile[] {
+  const [first, ...sections] = text.split(new RegExp(`^${mark}`, "m"));
+  if (first !== "protected-sites bundle 1\n") return [];
+  return sections.slice(0, -1).map((part) => {
+    const [head = "", ...lines] = part.split("\n");
+    const [name = "", link] = head.split(" -> ");
+    return { name, ...(link === undefined ? {} : { link }), text: lines.join("\n") };
+  });
+}

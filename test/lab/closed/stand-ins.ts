@@ -1,4 +1,4 @@
-/** Puts the lab's own providers where the engine looks for plug-ins. */
+/** Puts the lab's own providers, and what runs policy packs, where the engine looks for plug-ins. */
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -35,7 +35,23 @@ export async function installStandIns(
       });
     });
   }
+  await installPolicyHost(home);
   return home;
+}
+
+/**
+ * Without Pulumi's Node language host, the engine looks for this plug-in. It does what the language host does with a
+ * policy pack: it runs Pulumi's own program for it, with the Node of this checkout.
+ */
+async function installPolicyHost(home: string): Promise<void> {
+  const directory = join(home, "plugins", "analyzer-policy-nodejs-v1.0.0");
+  await mkdir(directory, { recursive: true });
+  const program = join(import.meta.dirname, "../../../node_modules/@pulumi/pulumi/cmd/run-policy-pack");
+  await putInPlace(join(directory, "pulumi-analyzer-policy-nodejs"), async (aside) => {
+    await writeFile(aside, `#!/bin/sh\nexec ${[process.execPath, program].map(quote).join(" ")} "$@"\n`, {
+      mode: 0o755,
+    });
+  });
 }
 
 const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { bundle } from "../../../components/host/bundle.ts";
+import { bundle, unbundle } from "../../../components/host/bundle.ts";
 
 test("files follow each other as readable lines, each with its place, and the end is marked", () => {
   expect(
@@ -20,6 +20,15 @@ test("files follow each other as readable lines, each with its place, and the en
       "",
     ].join("\n"),
   );
+});
+
+test("a bundle's files can be read again, and another text has none", () => {
+  const files = [
+    { name: "site.json", text: "{}\n" },
+    { name: "nginx.conf", link: "/etc/nginx/sites-enabled/wiki.example.com.conf", text: "server {\n\n}\n" },
+  ];
+  expect(unbundle(bundle(files))).toEqual(files);
+  expect(unbundle("some text\n==> a\n")).toEqual([]);
 });
 
 describe("refuses what the format cannot say:", () => {

@@ -1,0 +1,190 @@
+/**
+ * What no environment may do, whatever program declares it: read from the resources as the engine gets them, so that a
+ * mistake in the component shows as much as one beside it. docs/policy.md lists them for users.
+ */
+import * as azuread from "@pulumi/azuread";
+import * as command from "@pulumi/command";
+import type {
+  Policies,
+  PolicyResource,
+  ResourceValidationPolicy,
+  StackValidationPolicy,
+} from "@pulumi/policy";
+import { UnknownValueError, validateResourceOfType } from "@pulumi/policy";
+import * as random from "@pulumi/random";
+import { parse } from "smol-toml";
+
+import { unbundle } from "../components/host/bundle.ts";
+
+/** Options of oauth2-proxy with which requests pass unasked, or a check of Entra's answers is off. */
+const forbiddenOptions =
+  /^(?:skip_auth_\w+|skip_jwt_bearer_tokens|extra_jwt_issuers|trusted_ips|htpasswd_\w+|api_routes|ping_user_agent|gcp_healthchecks|ssl_insecure_skip_verify|ssl_upstream_insecure_skip_verify|insecure_oidc_\w+|show_debug_on_error)$/;
+
+interface Connection {
+  readonly host: string;
+  readonly hostKey?: string;
+  readonly proxy?: Connection;
+}
+
+const hostKeyPinned: ResourceValidationPolicy = {
+  name: "host-key-pinned",
+  description: "Every SSH connection pins the host's key: without one, whoever answers gets the secrets.",
+  validateResource: [
+    validateResourceOfType(command.remote.Command, ({ connection }, _, report) => {
+      for (const problem of unpinned(connection)) report(problem);
+    }),
+    validateResourceOfType(command.remote.CopyToRemote, ({ connection }, _, report) => {
+      for (const problem of unpinned(connection)) report(problem);
+    }),
+  ],
+};
+
+function unpinned({ host, hostKey, proxy }: Connection): string[] {
+  const own = hostKey ? [] : [`connection.hostKey must be the public key of ${host}, got none`];
+  return proxy === undefined ? own : [...own, ...unpinned(proxy)];
+}
+
+const endDateSet: ResourceValidationPolicy = {
+  name: "end-date-set",
+  description: "Every client secret has an end date of its own, so that somebody is warned before it ends.",
+  validateResource: validateResourceOfType(azuread.ApplicationPassword, ({ endDate }, _, report) => {
+    if (!endDate)
+      report("endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one)");
+  }),
+};
+
+const httpsRedirects: ResourceValidationPolicy = {
+  name: "https-redirects",
+  description: "Entra sends people, and the codes they carry, to https addresses without a wildcard only.",
+  validateResource: validateResourceOfType(
+    azuread.Application,
+    ({ web, publicClient, singlePageApplication }, _, report) => {
+      for (const uri of [web, publicClient, singlePageApplication].flatMap((it) => it?.redirectUris ?? [])) {
+        if (!/^https:\/\/[^*]+$/.test(uri))
+          report(`a redirect URI must be an https address without "*", got "${uri}"`);
+      }
+    },
+  ),
+};
+
+const oauth2ProxyOptions: ResourceValidationPolicy = {
+  name: "no-forbidden-oauth2-proxy-option",
+  description: "No option of oauth2-proxy lets requests pass unasked, or switches a check off.",
+  validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
+    for (const [key, value] of Object.entries(oauth2ProxyConfig(known(() => push.stdin)))) {
+      const unset = value === false || value === "" || (Array.isArray(value) && value.length === 0);
+      if (forbiddenOptions.test(key) && !unset)
+        report(`oauth2-proxy.cfg: ${key} must not be set, got ${JSON.stringify(value)}`);
+    }
+  }),
+};
+
+const noWildcard: ResourceValidationPolicy = {
+  name: "no-wildcard-without-gate",
+  description:
+    'email_domains = ["*"] needs a group or role beside it: alone, it lets in every guest of the tenant.',
+  validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
+    const { email_domains: domains = [], allowed_groups: groups = [] } = oauth2ProxyConfig(
+      known(() => push.stdin),
+    );
+    if ((domains as string[]).includes("*") && (groups as string[]).length === 0)
+      report('oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none');
+  }),
+};
+
+/**
+ * What a preview may not know yet, such as a secret that is still to be made: reading it throws. Such a rule judges
+ * when the update gives it the value, which is before anything is done with it.
+ */
+function known<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnknownValueError) return undefined;
+    throw error;
+  }
+}
+
+/** The oauth2-proxy configuration that a push carries; empty where it carries none. */
+function oauth2ProxyConfig(stdin: string | undefined): Record<string, unknown> {
+  return parse(unbundle(stdin ?? "").find(({ name }) => name === "oauth2-proxy.cfg")?.text ?? "");
+}
+
+const noSecretAsId: ResourceValidationPolicy = {
+  name: "no-secret-as-id",
+  description:
+    "Secrets come from RandomPassword: the other random resources keep theirs in the clear, as their ID.",
+  validateResource: [random.RandomBytes, random.RandomId, random.RandomString].map((type) =>
+    validateResourceOfType(type as typeof random.RandomId, (_, { name }, report) => {
+      report(`${name} must be a RandomPassword: its value would be its ID, in the clear`);
+    }),
+  ),
+};
+
+const noSecretInTheClear: StackValidationPolicy = {
+  name: "no-secret-in-the-clear",
+  description: "No command text and no environment of a command holds a secret: errors and logs print them.",
+  validateStack: ({ resources }, report) => {
+    const secrets = resources.flatMap((it) => secretsOf(it).map((value) => ({ value, owner: it.name })));
+    for (const resource of resources.filter(({ type }) => /^command:(?:remote|local):/.test(type))) {
+      const { props } = resource as { props: Record<string, unknown> };
+      const shown = ["create", "update", "delete", "environment"]
+        .map((name) => known(() => JSON.stringify(props[name])))
+        .join("\n");
+      for (const { value, owner } of secrets) {
+        const lines = value.split("\n").filter((line) => line.length > 8 && !line.startsWith("-----"));
+        if (lines.some((line) => shown.includes(JSON.stringify(line).slice(1, -1))))
+          report(
+            `its command must take secrets on stdin only, but its text holds that of ${owner}`,
+            resource.urn,
+          );
+      }
+    }
+  },
+};
+
+/** Properties that hold a secret, by the type of the resource. */
+const secretProperties: Readonly<Record<string, readonly string[]>> = {
+  "azuread:index/applicationPassword:ApplicationPassword": ["value"],
+  "random:index/randomPassword:RandomPassword": ["result"],
+  "tls:index/privateKey:PrivateKey": ["privateKeyOpenssh", "privateKeyPem"],
+};
+
+function secretsOf({ type, props }: PolicyResource): string[] {
+  return (secretProperties[type] ?? [])
+    .map((name) => known(() => (props as Record<string, unknown>)[name]))
+    .filter((value): value is string => typeof value === "string" && value !== "");
+}
+
+const oneSiteOneRegistration: StackValidationPolicy = {
+  name: "one-site-one-registration",
+  description: "No two sites share a registration: a session or a secret of one would be good for the other.",
+  validateStack: ({ resources }, report) => {
+    const users = new Map<string, string>();
+    for (const { type, props, name, urn } of resources) {
+      if (type !== "azuread:index/application:Application") continue;
+      const { web } = props as azuread.ApplicationArgs as { web?: { redirectUris?: string[] } };
+      const hosts = new Set((web?.redirectUris ?? []).map((uri) => URL.parse(uri)?.host ?? uri));
+      if (hosts.size > 1)
+        report(`${name} must be the registration of one site, got ${[...hosts].join(", ")}`, urn);
+      for (const host of hosts) {
+        const other = users.get(host);
+        const both = [other, name].sort().join(" and ");
+        if (other !== undefined) report(`${host} must have one registration, got ${both}`, urn);
+        users.set(host, name);
+      }
+    }
+  },
+};
+
+/** All rules, for `policy/index.js`. */
+export const rules: Policies = [
+  hostKeyPinned,
+  endDateSet,
+  httpsRedirects,
+  oauth2ProxyOptions,
+  noWildcard,
+  noSecretAsId,
+  noSecretInTheClear,
+  oneSiteOneRegistration,
+];

@@ -1,0 +1,67 @@
+/** The policy pack as the engine runs it. */
+import { join } from "node:path";
+
+import * as azuread from "@pulumi/azuread";
+import * as command from "@pulumi/command";
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { beforeAll, expect, test } from "vitest";
+
+import { bundle } from "../../components/host/bundle.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+
+const policyPacks = [join(import.meta.dirname, "../../policy")];
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+});
+
+test("has nothing to say of the lab's sites, nor of one that is not there yet", async () => {
+  const site = {
+    domain: "docs.lab.test",
+    port: "4182",
+    upstream: "http://192.0.2.3:8003",
+    "emailDomains[0]": "lab.test",
+    "clientSecrets[0].generation": "1",
+    "clientSecrets[0].endDate": "2030-01-01",
+  };
+  try {
+    for (const [key, value] of Object.entries(site))
+      await stack.setConfig(`protected-sites:sites.docs.${key}`, { value }, true);
+    const { stdout, stderr } = await stack.preview({ color: "never", policyPacks });
+    expect(stdout + stderr).toContain("✅ protected-sites");
+    expect(stdout + stderr).not.toMatch(/advisory|can't run policy/);
+  } finally {
+    stack = await openStack(lab.name);
+  }
+});
+
+test("stops a program that breaks its rules, and names the resource and what would be right", async () => {
+  const program = () => {
+    const web = { redirectUris: ["http://wiki.lab.test/oauth2/callback"] };
+    const application = new azuread.Application("one", { displayName: "one", web });
+    new azuread.Application("other", { displayName: "other", web });
+    new azuread.ApplicationPassword("password", { applicationId: application.id });
+    const text = 'email_domains = ["*"]\nskip_auth_routes = ["/"]\n';
+    new command.remote.Command("push", {
+      connection: { host: "192.0.2.11" },
+      create: "sudo -n protected-sites push",
+      stdin: bundle([{ name: "oauth2-proxy.cfg", text }]),
+    });
+    return Promise.resolve();
+  };
+  const error: unknown = await stack
+    .preview({ color: "never", policyPacks, program })
+    .catch((it: unknown) => it);
+  for (const words of [
+    "connection.hostKey must be the public key of 192.0.2.11, got none",
+    'a redirect URI must be an https address without "*", got "http://wiki.lab.test/oauth2/callback"',
+    "wiki.lab.test must have one registration, got one and other",
+    "endDate must be set",
+    'oauth2-proxy.cfg: skip_auth_routes must not be set, got ["/"]',
+    'oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none',
+  ])
+    expect(String(error)).toContain(words);
+});

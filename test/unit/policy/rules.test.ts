@@ -1,0 +1,164 @@
+/** Each rule of the policy pack: what it takes, and what it says of what it does not. */
+import type { PolicyResource, ResourceValidationArgs, StackValidationArgs } from "@pulumi/policy";
+import { describe, expect, test } from "vitest";
+
+import { bundle } from "../../../components/host/bundle.ts";
+import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
+import { rules } from "../../../policy/rules.ts";
+import { site, tenantId } from "../../sites.ts";
+
+const command = "command:remote:Command";
+const application = "azuread:index/application:Application";
+const random = (name: string) => `random:index/${name.charAt(0).toLowerCase()}${name.slice(1)}:${name}`;
+const password = "azuread:index/applicationPassword:ApplicationPassword";
+
+/** What the engine takes as "not for this type". */
+class NotApplicable extends Error {}
+
+/** A resource as the engine gives it to a rule. */
+function resource(type: string, name: string, props: object): PolicyResource {
+  const isType = ({ __pulumiType }: { __pulumiType?: string }) => __pulumiType === type;
+  const urn = `urn:pulumi:prod::protected-sites::${type}::${name}`;
+  const notApplicable = () => {
+    throw new NotApplicable();
+  };
+  return { type, name, urn, props, isType, notApplicable } as unknown as PolicyResource;
+}
+
+/** What all rules together say of these resources, each with the rule's name. */
+async function said(...resources: readonly PolicyResource[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const rule of rules) {
+    const report = (message: string) => found.push(`${rule.name}: ${message}`);
+    if ("validateStack" in rule)
+      await rule.validateStack({ resources } as unknown as StackValidationArgs, report);
+    else
+      for (const validate of [rule.validateResource ?? []].flat())
+        for (const one of resources)
+          await judged(() => validate(one as unknown as ResourceValidationArgs, report));
+  }
+  return found;
+}
+
+async function judged(validate: () => Promise<void> | void): Promise<void> {
+  try {
+    await validate();
+  } catch (error) {
+    if (!(error instanceof NotApplicable)) throw error;
+  }
+}
+
+const pinned = { host: "10.0.0.11", hostKey: "ssh-ed25519 AAAA" };
+const wiki = oauth2ProxyConfig(site(), tenantId);
+const pushOf = (text: string, given: object = {}) =>
+  resource(command, "wiki-edge-1", {
+    connection: pinned,
+    create: "sudo -n protected-sites push",
+    stdin: bundle([{ name: "oauth2-proxy.cfg", link: "/etc/oauth2-proxy/oauth2-proxy_wiki.cfg", text }]),
+    ...given,
+  });
+const registration = (name: string, ...redirectUris: string[]) =>
+  resource(application, name, { web: { redirectUris } });
+const callback = "https://wiki.example.com/oauth2/callback";
+
+test("a site as the component declares it breaks no rule", async () => {
+  expect(
+    await said(
+      registration("wiki", callback, "https://wiki.example.com/oauth2/signed-out"),
+      resource(password, "wiki-client-secret-1", { endDate: "2027-11-01T00:00:00Z", value: "client-secret" }),
+      resource(random("RandomPassword"), "wiki-cookie-secret", { result: "cookie-secret" }),
+      pushOf(wiki),
+      resource(command, "wiki-edge-1-credentials", {
+        connection: { ...pinned, proxy: pinned },
+        create: "sudo -n protected-sites credentials",
+        stdin: '{"clientSecret":"client-secret"}',
+      }),
+    ),
+  ).toEqual([]);
+});
+
+describe("refuses", () => {
+  test.each<[string, string, ...PolicyResource[]]>([
+    [
+      "a host whose key is not pinned",
+      "host-key-pinned: connection.hostKey must be the public key of 10.0.0.11, got none",
+      pushOf(wiki, { connection: { host: "10.0.0.11" } }),
+    ],
+    [
+      "a jump host whose key is not pinned",
+      "host-key-pinned: connection.hostKey must be the public key of jump, got none",
+      pushOf(wiki, { connection: { ...pinned, proxy: { host: "jump" } } }),
+    ],
+    [
+      "a file that is copied to a host whose key is not pinned",
+      "host-key-pinned: connection.hostKey must be the public key of 10.0.0.11, got none",
+      resource("command:remote:CopyToRemote", "file", { connection: { host: "10.0.0.11" } }),
+    ],
+    [
+      "a client secret without an end",
+      "end-date-set: endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one)",
+      resource(password, "wiki-client-secret-1", {}),
+    ],
+    [
+      "a redirect to plain HTTP",
+      'https-redirects: a redirect URI must be an https address without "*", got "http://wiki.example.com/"',
+      registration("wiki", "http://wiki.example.com/"),
+    ],
+    [
+      "a redirect with a wildcard",
+      'https-redirects: a redirect URI must be an https address without "*", got "https://*.example.com/"',
+      registration("wiki", "https://*.example.com/"),
+    ],
+    [
+      "requests that pass unasked",
+      'no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: skip_auth_routes must not be set, got ["^/api"]',
+      pushOf(`skip_auth_routes = ["^/api"]\n${wiki}`),
+    ],
+    [
+      "a check of Entra's answers that is off",
+      "no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: insecure_oidc_skip_issuer_verification must not be set, got true",
+      pushOf(`insecure_oidc_skip_issuer_verification = true\n${wiki}`),
+    ],
+    [
+      "every account of every domain",
+      'no-wildcard-without-gate: oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none',
+      pushOf('email_domains = ["*"]\n'),
+    ],
+    [
+      "a secret that would be an ID",
+      "no-secret-as-id: cookie must be a RandomPassword: its value would be its ID, in the clear",
+      resource(random("RandomBytes"), "cookie", {}),
+    ],
+    [
+      "a secret in a command's text",
+      "no-secret-in-the-clear: its command must take secrets on stdin only, but its text holds that of wiki-client-secret-1",
+      resource(password, "wiki-client-secret-1", { endDate: "2027-11-01T00:00:00Z", value: "client-secret" }),
+      pushOf(wiki, { create: "push --secret client-secret" }),
+    ],
+    [
+      "a secret in a command's environment",
+      "no-secret-in-the-clear: its command must take secrets on stdin only, but its text holds that of deployer",
+      resource("tls:index/privateKey:PrivateKey", "deployer", {
+        privateKeyOpenssh: "-----BEGIN\nb3BlbnNzaC1rZXkt\n-----END\n",
+      }),
+      pushOf(wiki, { environment: { KEY: "b3BlbnNzaC1rZXkt" } }),
+    ],
+    [
+      "one registration for two sites",
+      "one-site-one-registration: both must be the registration of one site, got wiki.example.com, code.example.com",
+      registration("both", callback, "https://code.example.com/oauth2/callback"),
+    ],
+    [
+      "two registrations for one site",
+      "one-site-one-registration: wiki.example.com must have one registration, got one and other",
+      registration("one", callback),
+      registration("other", callback),
+    ],
+  ])("%s", async (_, sentence, ...resources) => {
+    expect(await said(...resources)).toEqual([sentence]);
+  });
+});
+
+test("takes every account of every domain where a group is needed as well", async () => {
+  expect(await said(pushOf('email_domains = ["*"]\nallowed_groups = ["reader"]\n'))).toEqual([]);
+});
