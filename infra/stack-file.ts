@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Document, isMap, parseDocument } from "yaml";
+import { type Document, isMap, parseDocument, visit } from "yaml";
 
-import { ConfigError } from "../components/site/errors.ts";
-import { type Environment, environmentFrom, settingNames } from "./environment.ts";
+import { ConfigError, type Problem } from "../components/site/errors.ts";
+import { type Environment, environmentFrom, secretNames } from "./environment.ts";
 
 const prefix = "protected-sites:";
 
@@ -43,16 +43,32 @@ export function readStackFile(stack: string, folder = stacksFolder): StackFile {
   return parseStackFile(stack, text);
 }
 
-/** @throws ConfigError where the text is no YAML */
+/** @throws ConfigError where the text is no YAML, or where the engine would read something else in it */
 export function parseStackFile(stack: string, text: string): StackFile {
   const source = `stacks/Pulumi.${stack}.yaml`;
   const document = parseDocument(text);
-  const problems = document.errors.map(({ message, linePos }) => ({
-    where: `line ${linePos?.[0].line ?? 1}`,
-    what: message.split("\n")[0] ?? "not YAML",
-  }));
+  const problems = [
+    ...document.errors.map(({ message, linePos }) => ({
+      where: `line ${linePos?.[0].line ?? 1}`,
+      what: message.split("\n")[0] ?? "not YAML",
+    })),
+    ...bareDays(document, text),
+  ];
   if (problems.length > 0) throw new ConfigError(source, problems);
   return { stack, source, text, document };
+}
+
+/** A day without quotes is a text to this reader, and a moment in time to the engine's. */
+function bareDays(document: Document, text: string): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Scalar: (_, { type, value, range }) => {
+      if (type !== "PLAIN" || typeof value !== "string" || !/^\d{4}-\d\d?-\d\d?$/.test(value)) return;
+      const line = text.slice(0, range?.[0]).split("\n").length;
+      problems.push({ where: `line ${line}`, what: `a day must be in quotes, "${value}", got ${value}` });
+    },
+  });
+  return problems;
 }
 
 /**
@@ -65,7 +81,7 @@ export function environmentOf({ source, document }: StackFile): Environment {
   const known = Object.entries(values).filter(([key]) => key.startsWith(prefix));
   const settings = known
     .map(([key, value]) => [key.slice(prefix.length), value] as const)
-    .filter(([key]) => !(settingNames.includes(key) && key === "adminPrivateKey"));
+    .filter(([key]) => !secretNames.some((name) => name === key));
   return environmentFrom(Object.fromEntries(settings), source);
 }
 

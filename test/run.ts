@@ -3,7 +3,8 @@
  * lab of their own, which is removed at the end, however that comes. The last line says how many passed.
  *
  * `--lab <name>` runs the end-to-end tests alone, in a lab that stays: from the second time on they begin in seconds.
- * Further arguments are parts of the names of the test files that are wanted.
+ * Further arguments are parts of the names of the test files that are wanted; with `--update` their golden files are
+ * written anew.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,10 +27,15 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 let running: ChildProcess | undefined;
 
 async function main(): Promise<void> {
-  const { values, positionals: filters } = parseArgs({
-    options: { "without-lab": { type: "string" }, lab: { type: "string" } },
+  const { values, positionals } = parseArgs({
+    options: {
+      "without-lab": { type: "string" },
+      lab: { type: "string" },
+      update: { type: "boolean", short: "u" },
+    },
     allowPositionals: true,
   });
+  const filters = [...(values.update === true ? ["--update"] : []), ...positionals];
   const without = values["without-lab"];
   const { lab } = values;
   const interrupted = interruption();

@@ -57,9 +57,14 @@ export const date = z
   .regex(/^2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/, {
     error: expected('a day like "2027-11-01"'),
   })
-  .refine((day) => new Date(`${day}T00:00:00Z`).toJSON().startsWith(day), {
+  .refine((day) => startOf(day)?.toJSON().startsWith(day), {
     error: expected('a day that exists, like "2027-11-01"'),
   });
+
+function startOf(day: string): Date | undefined {
+  const moment = new Date(`${day}T00:00:00Z`);
+  return Number.isNaN(moment.getTime()) ? undefined : moment;
+}
 
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
