@@ -32,6 +32,11 @@ export function ifNoneOf(variable: string, values: readonly string[], then: Dire
   return block(["if", expr(`(${variable}`), "!~", expr(`^(${values.join("|")})$)`)], [then]);
 }
 
+/** `if (variable !~ pattern) { … }`, for `return` only; see {@link ifEquals}. */
+export function ifNotLike(variable: string, pattern: string, then: Directive): Directive {
+  return block(["if", expr(`(${variable}`), "!~", expr(`${pattern})`)], [then]);
+}
+
 /** A comment on a line of its own. */
 export function comment(text: string): Item {
   return { comment: text };

@@ -6,6 +6,7 @@ import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
 import type { OpenPath, PathRule } from "../site/path-access.ts";
 import { type Identity, seconds, type Site } from "../site/site.ts";
 import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
+import { authCache, authCacheAnswer, authCacheDefinitions, authStatus } from "./auth-cache.ts";
 import { header } from "./header.ts";
 import {
   type Arg,
@@ -15,6 +16,7 @@ import {
   expr,
   ifEquals,
   ifNoneOf,
+  ifNotLike,
   type Item,
   printNginx,
 } from "./nginx-conf.ts";
@@ -25,6 +27,8 @@ export function nginxSite(site: Site): string {
     comment(header("nginx.ts", `site "${site.name}"`)),
     ...upstreams(site),
     ...sessionCookies(site).maps,
+    ...authCacheDefinitions(site),
+    ...signInZone(site),
     accessLogFormat(site),
     ...misspeltPaths(site),
     ...returnTo(site),
@@ -259,7 +263,9 @@ function accessLogFormat(site: Site): Directive {
     request_id: "$request_id",
     client: "$remote_addr",
     user: "$oauth2_user",
-    auth: "$oauth2_status",
+    auth: authStatus(site),
+    ...(site.authCache === undefined ? {} : { auth_cache: "$oauth2_cache" }),
+    auth_seconds: "$oauth2_seconds",
     method: "$request_method",
     path: "$uri",
     protocol: "$server_protocol",
@@ -271,6 +277,36 @@ function accessLogFormat(site: Site): Directive {
   };
   const members = Object.entries(fields).map(([key, value]) => `"${key}":"${value}"`);
   return ["log_format", logFormat(site), "escape=json", expr(`{${members.join(",")}}`)];
+}
+
+/** Counts sign-ins by address; the check of a session is none. */
+function signInZone(site: Site): Directive[] {
+  if (site.signInRate === "off") return [];
+  return [
+    [
+      "limit_req_zone",
+      expr("$binary_remote_addr"),
+      `zone=${signInZoneName(site)}:1m`,
+      `rate=${site.signInRate}`,
+    ],
+  ];
+}
+
+function signInLimit(site: Site): Directive[] {
+  if (site.signInRate === "off") return [];
+  const [, rate = "", unit] = /^(\d+)r\/([sm])$/.exec(site.signInRate) ?? [];
+  // An office that comes to work at nine has one address.
+  const burst = unit === "s" ? 10 * Number(rate) : Number(rate);
+  return [
+    ["limit_req", `zone=${signInZoneName(site)}`, `burst=${burst}`, "nodelay"],
+    ["limit_req_status", 429],
+    // Its line in the error log would hold the query, and so a sign-in's code.
+    ["limit_req_log_level", "notice"],
+  ];
+}
+
+function signInZoneName(site: Site): string {
+  return `protected_sites_sign_in_${identifier(site.domain)}`;
 }
 
 /** Sets `variable` to 1 where one of `values` is not empty. */
@@ -320,8 +356,13 @@ function httpsServer(site: Site): Directive {
       ["auth_request", authLocation],
       ["error_page", 401, "=", signInLocation],
       ...(byPath(site) ? [["error_page", 403, forbiddenLocation] as const] : []),
+      ...errorPages(site),
+      // Also where a sign-in fails, to which an error page has led.
+      ["recursive_error_pages", "on"],
       ...answerVariables(),
+      ...authCacheAnswer(site),
       ...sessionCookies(site).fromAnswer,
+      ...maintenance(site),
 
       comment("What the backend gets, unless a location says all of it anew."),
       ...toBackend(site, "user"),
@@ -343,6 +384,7 @@ function httpsServer(site: Site): Directive {
         [
           ...onEveryAnswer,
           ...sessionCookies(site).leftovers,
+          ...signInLimit(site),
           ...toOauth2Proxy(site),
           ["proxy_pass", oauth2Proxy],
         ],
@@ -362,17 +404,12 @@ function httpsServer(site: Site): Directive {
           askOauth2Proxy(site, `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`),
         ),
       ),
-      ...(byPath(site)
-        ? [
-            internalLocation(
-              ["=", forbiddenLocation],
-              [
-                ["default_type", "text/html"],
-                ["alias", `${at.current}/forbidden.html`],
-              ],
-            ),
-          ]
-        : []),
+      ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
+      ...(site.signInRate === "off" ? [] : [pageLocation(site, tooManyLocation, "too-many.html")]),
+      pageLocation(site, unavailableLocation, "unavailable.html"),
+      ...(site.maintenance === undefined
+        ? []
+        : [pageLocation(site, maintenanceLocation, "maintenance.html")]),
       comment(
         "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
       ),
@@ -383,6 +420,9 @@ function httpsServer(site: Site): Directive {
             ? [...onEveryAnswer, ...sessionCookies(site).voided]
             : []),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+          // The server's own would lead back here.
+          ...errorPages(site),
+          ...signInLimit(site),
           ...toOauth2Proxy(site, expr(returnToVariable(site))),
           ...withoutBody,
           ["proxy_method", "GET"],
@@ -427,6 +467,9 @@ const intermediateTls: readonly Directive[] = [
 const authLocation = "/oauth2/-/auth";
 const signInLocation = "/oauth2/-/sign-in";
 const forbiddenLocation = "/oauth2/-/forbidden";
+const tooManyLocation = "/oauth2/-/too-many";
+const unavailableLocation = "/oauth2/-/unavailable";
+const maintenanceLocation = "/oauth2/-/maintenance";
 
 /** Where Nginx asks about the rule of this number, 1 for the first. */
 function authLocationOf(rule: number): string {
@@ -438,10 +481,42 @@ function askOauth2Proxy(site: Site, constraint = ""): Directive[] {
   return [
     ...toOauth2Proxy(site),
     ...withoutBody,
+    ...authCache(site, constraint),
     // oauth2-proxy's own requests to Entra have no time-out.
     ["proxy_connect_timeout", "5s"],
     ["proxy_read_timeout", "10s"],
     ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
+  ];
+}
+
+/** Pages in place of Nginx's own errors; what a backend itself answers is passed on as it is. */
+function errorPages(site: Site): Directive[] {
+  const closed = site.maintenance !== undefined;
+  return [
+    ...(site.signInRate === "off" ? [] : [["error_page", 429, tooManyLocation] as const]),
+    ["error_page", 500, 502, ...(closed ? [] : [503]), 504, unavailableLocation],
+    ...(closed ? [["error_page", 503, maintenanceLocation] as const] : []),
+  ];
+}
+
+/** A page of ours, with the request's ID put in. */
+function pageLocation(site: Site, location: string, file: string): Directive {
+  return internalLocation(
+    ["=", location],
+    [
+      ["default_type", "text/html"],
+      ["ssi", "on"],
+      ["alias", `${paths(site.domain).current}/${file}`],
+    ],
+  );
+}
+
+/** Everybody gets the page, whoever they are; nothing is asked and nothing is reached. */
+function maintenance(site: Site): Item[] {
+  if (site.maintenance === undefined) return [];
+  return [
+    comment("Maintenance: everybody gets the page, and nobody gets further."),
+    ifNotLike("$uri", "^/(?:oauth2/-/|\\.well-known/(?:acme-challenge|protected-sites)/)", ["return", 503]),
   ];
 }
 
@@ -498,8 +573,8 @@ function openPathLocations(site: Site, { path, match, methods, why }: OpenPath, 
   return [
     comment(`Open to everybody: ${why}`),
     openLocation(match === "prefix" ? [path] : ["=", path], [
+      ...errorPages(site),
       ["error_page", 418, "=", otherwise],
-      ["recursive_error_pages", "on"],
       ifNoneOf("$request_method", methods, ["return", 418]),
       ...toBackend(site, "nobody"),
       proxyPass(site),
@@ -545,6 +620,7 @@ const onEveryAnswer: readonly Directive[] = [
 function answerVariables(): Directive[] {
   return [
     ["auth_request_set", expr("$oauth2_status"), expr("$upstream_status")],
+    ["auth_request_set", expr("$oauth2_seconds"), expr("$upstream_response_time")],
     ...identityHeaders.map(([identity, , answer]): Directive => [
       "auth_request_set",
       expr(identityVariable(identity)),

@@ -4,7 +4,7 @@ import type { Site } from "../site/site.ts";
 
 /**
  * The text of `error.html`, a Go template, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
- * (`custom_templates_dir`). Everything of the site in it has passed the model's checks and needs no escaping.
+ * (`custom_templates_dir`). Names in it have passed the model's checks and need no escaping.
  */
 export function errorPage(site: Site, tenantId: string): string {
   const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
@@ -20,10 +20,10 @@ export function errorPage(site: Site, tenantId: string): string {
     `{{- if eq .StatusCode 403 }}
 <h1>Your account may not open ${site.domain}</h1>
 <p>This site is open to people ${conditions.join(" and ")}.</p>
-<p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site.</p>
+<p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}.</p>
 {{- else }}
 <h1>Signing in to ${site.domain} did not work</h1>
-<p>This is often a sign-in page that stayed open for too long. <a href="/">Try again</a>; if it keeps happening, tell whoever looks after this site, with the number below.</p>
+<p>This is often a sign-in page that stayed open for too long. <a href="/">Try again</a>; if it keeps happening, tell ${html(site.contact)}, with the number below.</p>
 {{- end }}
 <p><small>{{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
   );
@@ -34,8 +34,54 @@ export function forbiddenPage(site: Site, tenantId: string): string {
   return page(
     `No access · ${site.domain}`,
     `<h1>Your account may not open this part of ${site.domain}</h1>
-<p>It needs a ${site.roles.length > 0 ? "role that your account does not have" : "group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask whoever looks after this site; what is newly given counts from the next sign-in.</p>`,
+<p>It needs a ${site.roles.length > 0 ? "role that your account does not have" : "group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}; what is newly given counts from the next sign-in.</p>
+${requestId}`,
   );
+}
+
+/** The text of `unavailable.html`, which Nginx shows where the backend or oauth2-proxy does not answer. */
+export function unavailablePage(site: Site): string {
+  return page(
+    `Not available · ${site.domain}`,
+    `<h1>${site.domain} does not answer</h1>
+<p>That is not your fault. Try again in a minute; if it goes on, tell ${html(site.contact)}, with the number below.</p>
+${requestId}`,
+  );
+}
+
+/** The text of `too-many.html`, which Nginx shows to an address that begins more sign-ins than the site allows. */
+export function tooManyPage(site: Site): string {
+  return page(
+    `Too many sign-ins · ${site.domain}`,
+    `<h1>Too many sign-ins from your network</h1>
+<p>Wait a minute and <a href="/">try again</a>. If this meets people who have done nothing, tell ${html(site.contact)}, with the number below.</p>
+${requestId}`,
+  );
+}
+
+/** The text of `maintenance.html`, which everybody gets while the site is closed for work on it. */
+export function maintenancePage(site: Site, message: string): string {
+  return page(
+    `Maintenance · ${site.domain}`,
+    `<h1>${site.domain} is closed for maintenance</h1>
+<p>${html(message)}</p>
+<p>Questions go to ${html(site.contact)}.</p>`,
+  );
+}
+
+/** Nginx puts the value in; the same is in its log, and the backend has got it. */
+const requestId = `<p><small><!--# echo var="status" --> · <!--# echo var="request_id" --> · <!--# echo var="time_iso8601" --></small></p>`;
+
+/** Text as a page shows it; a "{" would be the template's, where the page is one. */
+function html(text: string): string {
+  const escapes: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "{": "&#123;",
+  };
+  return text.replace(/[&<>"{]/g, (character) => escapes[character] ?? "");
 }
 
 /** The text of `signed-out.html`, which Nginx shows after a sign-out. */

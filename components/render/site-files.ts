@@ -3,7 +3,14 @@ import { instanceName, paths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 import { nginxSite } from "./nginx.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
-import { errorPage, forbiddenPage, signedOutPage } from "./pages.ts";
+import {
+  errorPage,
+  forbiddenPage,
+  maintenancePage,
+  signedOutPage,
+  tooManyPage,
+  unavailablePage,
+} from "./pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -31,6 +38,7 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     metricsPort: site.metricsPort,
     certificates: site.certificates,
     probePath: probePath(site),
+    ...(site.maintenance === undefined ? {} : { maintenance: true }),
     allowVulnerableOauth2Proxy,
   };
   return [
@@ -42,6 +50,11 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     { name: "error.html", text: errorPage(site, tenantId) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
+    { name: "unavailable.html", text: unavailablePage(site) },
+    { name: "too-many.html", text: tooManyPage(site) },
+    ...(site.maintenance === undefined
+      ? []
+      : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance) }]),
   ];
 }
 

@@ -129,7 +129,13 @@ export const path = text(
 );
 
 /** A line of text for people. */
-export const sentence = text(/^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/, "a reason of 3 to 200 characters");
+export const sentence = text(
+  /^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/,
+  "a line of 3 to 200 characters for people to read",
+);
+
+/** A rate as Nginx writes it, or none. */
+export const rate = text(/^(?:off|[1-9][0-9]{0,3}r\/[sm])$/, 'a rate like "30r/s" or "90r/m", or "off"');
 
 /** A delegated permission of an API of one's own. */
 export const apiScope = text(

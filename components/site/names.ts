@@ -25,6 +25,11 @@ export function paths(domain: string) {
   };
 }
 
+/** Where Nginx keeps the answers of a site's `authCache`: in memory, readable by Nginx alone. */
+export function authCacheFolder(domain: string): string {
+  return `/run/protected-sites-auth_${domain}`;
+}
+
 /** The folder of all sites' credentials, of which an instance sees its own only. */
 export const credentialsRoot = "/etc/protected-sites/credentials";
 

@@ -97,6 +97,20 @@ export interface SiteArgs {
    * @default "50m"
    */
   cookieRefresh?: string;
+  /**
+   * How long Nginx remembers that oauth2-proxy has let a session pass, at most 60 s: it is asked once in that time, not
+   * at each request. Whoever is signed out, blocked or refused stays for so long at most. @default never
+   */
+  authCache?: string;
+  /**
+   * How many sign-ins one address may begin, as in `30r/s` or `90r/m`; for ten seconds (a minute, with `r/m`) they may
+   * come at once. More get 429. `off`: any number. @default "30r/s"
+   */
+  signInRate?: string;
+  /** While this text is here, everybody gets it on a page with status 503, and nothing else of the site. @default none */
+  maintenance?: string;
+  /** Whom people ask who may not enter or meet an error, as in `the wiki team, wiki@example.com`. @default whoever looks after this site */
+  contact?: string;
   /** Largest request body. @default "10m" */
   clientMaxBodySize?: string;
   /** How long the backend may be silent before the request fails. @default "60s" */
@@ -156,6 +170,11 @@ export interface Site {
   readonly cookieExpire: string;
   /** Undefined where sessions are never renewed. */
   readonly cookieRefresh?: string | undefined;
+  /** Undefined where oauth2-proxy is asked at each request. */
+  readonly authCache?: string | undefined;
+  readonly signInRate: string;
+  readonly maintenance?: string | undefined;
+  readonly contact: string;
   readonly clientMaxBodySize: string;
   readonly proxyReadTimeout: string;
   readonly proxyConnectTimeout: string;
@@ -218,6 +237,10 @@ export const siteSchema = z.strictObject(
     redis: redisSchema.optional(),
     cookieExpire: checks.duration.optional(),
     cookieRefresh: checks.duration.optional(),
+    authCache: checks.duration.optional(),
+    signInRate: checks.rate.default("30r/s"),
+    maintenance: checks.sentence.optional(),
+    contact: checks.sentence.default("whoever looks after this site"),
     clientMaxBodySize: checks.size.default("10m"),
     proxyReadTimeout: checks.duration.default("60s"),
     proxyConnectTimeout: checks.duration.default("10s"),
@@ -312,6 +335,10 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     found.push("accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders");
   }
   found.push(...backendContradictions(args));
+  if (typeof args.authCache === "string" && seconds(args.authCache) > 60)
+    found.push(
+      `authCache must be at most 60s, for which a session that has ended still works, got "${args.authCache}"`,
+    );
   found.push(...sessionContradictions(args));
   const defaults = sessionDefaults(args.sessionStore === "minimal" ? "minimal" : "cookie");
   const { cookieExpire = defaults.cookieExpire, cookieRefresh = defaults.cookieRefresh } = args;

@@ -74,6 +74,8 @@ const neutral =
 const opensOauth2Proxy =
   /^(?:skip_auth_\w+|skip_jwt_bearer_tokens|extra_jwt_issuers|trusted_ips|htpasswd_\w+|authenticated_emails_file|api_routes|allowed_roles|bearer_token_login_fallback|ping_user_agent|gcp_healthchecks|force_json_errors)$/;
 
+const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
+
 /** One site's files, read. */
 export class SiteReading {
   readonly domain: string;
@@ -335,8 +337,7 @@ export class SiteReading {
     if (files === undefined) return { kind: "answer", status: 404 };
     const folder = files.args[0] ?? "";
     // The pages of the sign-in and the answers to ACME challenges are ours and tell nothing of the site.
-    if (folder === "/var/www/certbot" || /^\/etc\/protected-sites\/sites\/[^/]+\/current\//.test(folder))
-      return { kind: "sign-in", what: path };
+    if (folder === "/var/www/certbot" || ourPages.test(folder)) return { kind: "sign-in", what: path };
     return { kind: "content", what: `files of ${folder}` };
   }
 
@@ -511,11 +512,29 @@ function holds({ args, line }: ReadDirective, variables: Variables): boolean {
 
 function checkBody(directive: ReadDirective): void {
   for (const inner of directive.body ?? []) {
+    // Pages of ours may ask for the request's ID; others could include what nobody was asked for.
+    if (inner.name === "ssi" && isOurPage(directive)) continue;
     if (!neutral.test(inner.name)) throw unknown(inner);
     if (inner.name === "location" && directive.name === "location") throw unknown(inner);
     if (inner.name === "satisfy" && inner.args[0] !== "all") throw unknown(inner);
+    // An answer that is kept for another session, or another question, is a way in.
+    if (inner.name === "proxy_cache" && !keepsBySession(directive)) throw unknown(inner);
     if (inner.name === "location" || inner.name === "if") checkBody(inner);
   }
+}
+
+function isOurPage({ body = [] }: ReadDirective): boolean {
+  const files = body.find(({ name }) => name === "alias")?.args[0] ?? "";
+  return ourPages.test(files) && !body.some(({ name }) => name === "proxy_pass");
+}
+
+function keepsBySession({ body = [] }: ReadDirective): boolean {
+  const first = (name: string) => body.find((it) => it.name === name)?.args[0] ?? "";
+  const constraint = /\/oauth2\/auth(\?.*)?$/.exec(first("proxy_pass"));
+  return (
+    constraint !== null &&
+    first("proxy_cache_key") === `$protected_sites_generation ${constraint[1] ?? ""} $http_cookie`
+  );
 }
 
 function unknown({ name, args, line }: ReadDirective): CannotJudge {

@@ -193,6 +193,26 @@ export const siteMeaning: Entries<Site> = {
         : []),
     ];
   },
+  authCache: (before, after) => {
+    if (after === undefined) return [plain("oauth2-proxy is asked at every request again")];
+    const text = `who is signed out, blocked or refused stays in for up to ${after}; before ${before ?? "no longer"}`;
+    return [before === undefined ? says("weakens", text) : longer(before, after, text)];
+  },
+  signInRate: (before, after) => [
+    says(
+      perMinute(after) > perMinute(before) ? "weakens" : "plain",
+      `one address may begin ${after === "off" ? "any number of sign-ins" : `${after} of sign-ins`}; before ${before}`,
+    ),
+  ],
+  maintenance: (before, after) => {
+    if (after === undefined) return [says("opens", "the site is open again: its maintenance is over")];
+    return [
+      before === undefined
+        ? says("closes", `EVERYBODY gets a page with status 503 in place of the site: ${after}`)
+        : plain(`the page of its maintenance says: ${after}`),
+    ];
+  },
+  contact: (_, after) => [plain(`pages send people with questions to ${after}`)],
   clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
   backupUpstreams: (before, after) => [
     ...without(after, before).map((it) => plain(`while the backend does not answer, ${it} is asked`)),
@@ -344,7 +364,14 @@ export function changes<Whole extends object>(
 }
 
 /** Settings without which a site is whole: their entry tells what it means that there is none. */
-const optional: readonly string[] = ["cookieRefresh", "redis", "conditionalAccess", "accessTokenScope"];
+const optional: readonly string[] = [
+  "cookieRefresh",
+  "redis",
+  "conditionalAccess",
+  "accessTokenScope",
+  "authCache",
+  "maintenance",
+];
 
 function shown(value: unknown): string {
   return value === undefined ? "there was no such setting" : JSON.stringify(value);
@@ -377,6 +404,11 @@ function plain(text: string): Statement {
 
 function longer(before: string, after: string, text: string): Statement {
   return says(seconds(after) > seconds(before) ? "weakens" : "plain", text);
+}
+
+function perMinute(rate: string): number {
+  if (rate === "off") return Number.POSITIVE_INFINITY;
+  return Number.parseInt(rate, 10) * (rate.endsWith("s") ? 60 : 1);
 }
 
 function without<T>(list: readonly T[], taken: readonly T[]): T[] {

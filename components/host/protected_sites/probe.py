@@ -71,6 +71,16 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
 
     if answers_as(site) != f"generation {number}":
         raise Failure("probe", f"it answers as {answers_as(site)}; right is generation {number}")
+    if facts.get("maintenance") is True:
+        for what, asked_for, headers in (
+            ("a browser", path, page),
+            ("a program", path, {"Accept": "application/json"}),
+            ("a program with made-up identity headers", path, {"Accept": "application/json", **spoofed}),
+            ("/oauth2/callback", "/oauth2/callback", page),
+        ):
+            answer = asked(what, asked_for, headers)
+            expect(answer.status == 503, what, answer, "503 while the site is in maintenance")
+        return
     what = "a browser that has not signed in"
     answer = asked(what, path, page)
     to = urllib.parse.urlsplit(answer.location)

@@ -13,6 +13,7 @@ from .failure import Failure
 from .files import (
     flush_folder,
     make_folder,
+    read_text,
     remove_folder,
     remove_link,
     replace_link,
@@ -189,6 +190,8 @@ def commit(group: list[Push]) -> None:
     end_journal()
     for push in group:
         remove_link(push.site.previous)
+        if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
+            remove_folder(push.site.auth_cache)
 
 
 def discard(site: Site, number: int) -> None:

@@ -30,6 +30,7 @@ def remove(request: Request) -> None:
         remove_link(link)
     run("daemon-reload", "systemctl", "daemon-reload")
     run_quietly("systemctl", "reset-failed", site.socket, site.service)
+    remove_folder(site.auth_cache)
     remove_folder(site.folder)
     request.settle(True, "removed")
 

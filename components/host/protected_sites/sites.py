@@ -30,6 +30,7 @@ class Site:
         self.current = self.folder / "current"
         self.previous = self.folder / "previous"  # where `current` pointed before the commit that runs
         self.credentials = CREDENTIALS / domain
+        self.auth_cache = Path(f"/run/protected-sites-auth_{domain}")  # Nginx makes it, for a site with authCache
         self.service = f"oauth2-proxy_{domain}.service"
         self.socket = f"oauth2-proxy_{domain}.socket"
         self.nginx_link = NGINX_SITES / f"{domain}.conf"

@@ -15,7 +15,15 @@ from .places import JOURNAL, STATE
 from .sites import Site
 
 # Files of a site that its instance does not read: their change needs no restart.
-NOT_FOR_INSTANCE = {"site.json", "nginx.conf", "signed-out.html"}
+NOT_FOR_INSTANCE = {
+    "site.json",
+    "nginx.conf",
+    "signed-out.html",
+    "forbidden.html",
+    "unavailable.html",
+    "too-many.html",
+    "maintenance.html",
+}
 
 
 def write_journal(requests: list[str], **entries: Any) -> None:

@@ -51,6 +51,13 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
     open: fc.array(open, { maxLength: 4 }),
     identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
     cookieExpire: fc.constantFrom("1h", "24h", "168h"),
+    authCache: fc.oneof(
+      number(1, 60).map((it) => `${it}s`),
+      fc.constant("1m"),
+    ),
+    signInRate: fc.constantFrom("off", "1r/m", "30r/s", "9999r/s"),
+    maintenance: fc.constantFrom("Back at 14:00.", "<b>$uri</b> {{.}}"),
+    contact: fc.constantFrom("it@example.com", '"; return 200; #'),
     clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
     proxyReadTimeout: duration,
     certificates: fc.constantFrom("/data/certs/a", "/etc/letsencrypt/live/x.y"),
@@ -96,6 +103,7 @@ describe("a hole is seen:", () => {
     ...argsOf(codeRefolUs),
     paths: [{ path: "/admin", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] }],
     open: [{ path: "/health", why: "The monitoring asks." }],
+    authCache: "10s",
   });
   const text = nginxSite(code);
   const holes = (broken: string) => holesIn(broken, code.domain, declaredOpen(code)).holes;
@@ -121,6 +129,7 @@ describe("a hole is seen:", () => {
     ["another question than the sign-in's", `location /x { auth_request /y; proxy_pass ${backend}; }`],
     ["a nested location", `location /x { location /x/y { auth_request off; proxy_pass ${backend}; } }`],
     ["a backend that the client names", "location /x { proxy_pass http://$arg_to; }"],
+    ["includes by the backend", `location /x { ssi on; proxy_pass ${backend}; }`],
     ["an application server beside the model", "location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; }"],
   ])("%s", (_, more) => {
     expect(holes(inHttps(more))).not.toEqual([]);
@@ -154,6 +163,39 @@ describe("a hole is seen:", () => {
       "auth_request off;\n        root /srv;",
     ],
     ["HSTS is lost", /add_header Strict.*/, ""],
+    [
+      "one part of the session stands for all of it",
+      '$http_cookie";',
+      '$cookie__oauth2_proxy_code_refol_us";',
+    ],
+    [
+      "an answer about one rule serves another",
+      "?allowed_groups=7e57ab1e-0000-4000-8000-000000000002 $http",
+      " $http",
+    ],
+    ["an answer outlives a push", /proxy_cache_key "\$protected_sites_generation /, 'proxy_cache_key "'],
+    ["refusals are kept", "proxy_cache_valid 202 10s", "proxy_cache_valid any 10s"],
+    ["what somebody without a session gets is kept", /proxy_no_cache .*/, ""],
+    ["a token's answer is kept", "map $http_authorization:$http_cookie", "map :$http_cookie"],
+    ["a kept answer serves who has no session", /proxy_cache_bypass .*/, ""],
+    [
+      "an answer that renews a session is kept",
+      "proxy_cache_valid",
+      "proxy_ignore_headers Set-Cookie; proxy_cache_valid",
+    ],
+    [
+      "an old answer serves while a new one is fetched",
+      "proxy_cache_valid",
+      "proxy_cache_use_stale updating; proxy_cache_valid",
+    ],
+    ["answers lie on the disk", "/run/protected-sites-auth", "/var/cache/auth"],
+    ["answers pass over the disk", " use_temp_path=off", ""],
+    ["answers are kept for longer than they are valid", "inactive=10s", "inactive=10m"],
+    [
+      "the backend's answers are kept",
+      "location / {",
+      "location / {\nproxy_cache protected_sites_auth_code_refol_us;",
+    ],
   ])("%s", (_, what, instead) => {
     const broken = text.replace(what, instead);
     expect(broken).not.toBe(text);

@@ -78,7 +78,7 @@ const openByDesign: Readonly<Record<string, readonly string[]>> = {
 /** Directives by which a location answers. */
 const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite", "empty_gif", "stub_status"];
 const neverThere =
-  /^(?:satisfy|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
+  /^(?:satisfy|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
 /** What was looked at, and what was found. */
 export interface Verdict {
@@ -114,6 +114,7 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
     const check = values(holds, "auth_request")[0]?.[0];
     if (secure && (check === undefined || check === "off")) holes.push("the server asks nobody");
     if (values(holds, "server_name").join() !== domain) holes.push("the server has another name");
+    if (holds.some(({ name }) => name.startsWith("proxy_cache"))) holes.push("the server keeps answers");
     if (holds.some(({ name }) => ["proxy_pass", "alias", "root"].includes(name)))
       holes.push("the server answers outside of its locations");
     for (const location of here) {
@@ -156,7 +157,13 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       if (secure && !hsts) say("lets browsers come by plain HTTP");
 
       const [target] = values(own, "proxy_pass")[0] ?? [];
+      if (values(own, "proxy_cache").length > 0) {
+        const question = kind === "internal" && target !== undefined && isQuestion(target, domain);
+        if (!question) say("keeps answers that are not oauth2-proxy's");
+        for (const fault of cacheFaults(top, own, target ?? "", domain)) say(fault);
+      }
       if (target === undefined) continue;
+      if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
       const to = /^https?:\/\/([^/$]+)(?:\/[^$]*)?$/.exec(target)?.[1];
       if (to === `backend_${domain}`) {
         if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
@@ -176,6 +183,47 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
     }
   }
   return { locations, holes };
+}
+
+/** What is wrong with how a location keeps oauth2-proxy's answers. */
+function* cacheFaults(
+  top: readonly Statement[],
+  own: readonly Statement[],
+  target: string,
+  domain: string,
+): Generator<string> {
+  const [zone = ""] = values(own, "proxy_cache")[0] ?? [];
+  const constraint = target.includes("?") ? target.slice(target.indexOf("?")) : "";
+  const [key] = values(own, "proxy_cache_key")[0] ?? [];
+  if (key !== `$protected_sites_generation ${constraint} $http_cookie`)
+    yield "keeps one answer for different questions";
+  const kept = values(own, "proxy_cache_valid");
+  const [status, time = ""] = kept[0] ?? [];
+  if (kept.length !== 1 || status !== "202" || !/^(?:[1-5]?\d|60)s$|^1m$/.test(time))
+    yield `keeps ${kept.join(" and ")}`;
+  const at = values(top, "proxy_cache_path").find((args) => args.includes(`keys_zone=${zone}:1m`)) ?? [];
+  if (!at[0]?.startsWith("/run/")) yield "keeps answers where they outlive the host";
+  if (!at.includes("use_temp_path=off")) yield "writes answers elsewhere first";
+  if (!at.includes(`inactive=${time}`)) yield "keeps answers longer than they are valid";
+  const [unless = "none"] = values(own, "proxy_no_cache")[0] ?? [];
+  if (values(own, "proxy_cache_bypass")[0]?.join() !== unless) yield "takes answers that it would not keep";
+  const map = top.find(({ name, args }) => name === "map" && args[1] === unless);
+  const entries = (map?.holds ?? []).filter(({ name }) => name !== "default");
+  const isKept = (authorization: string, cookie: string) =>
+    entries.some(({ name }) => new RegExp(name.slice(1)).test(`${authorization}:${cookie}`));
+  const session = `_oauth2_proxy_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
+  const prefix = entries.some(({ name }) => name.includes("__Host-")) ? "__Host-" : "";
+  const own1 = `${prefix}${session}=x`;
+  const unkept = ["", "a=b", `${prefix}${session}=`, `${prefix}${session}x=1`, `x${prefix}${session}=1`];
+  if (
+    map?.args[0] !== "$http_authorization:$http_cookie" ||
+    (map.holds ?? []).find(({ name }) => name === "default")?.args[0] !== "1" ||
+    unkept.some((cookie) => isKept("", cookie)) ||
+    isKept("Bearer x", own1) ||
+    isKept("0", own1)
+  )
+    yield "keeps answers to who has no session";
+  if (!isKept("", own1) || !isKept("", `a=b; ${prefix}${session}_1=x`)) yield "never keeps an answer";
 }
 
 function isQuestion(target: string, domain: string): boolean {

@@ -53,7 +53,7 @@ describe("refused", () => {
 
   test("an open path without a reason", () => {
     expect(() => site({ open: [{ path: "/health", why: "" }] })).toThrow(
-      'open.0.why must be a reason of 3 to 200 characters, got ""',
+      'open.0.why must be a line of 3 to 200 characters for people to read, got ""',
     );
   });
 

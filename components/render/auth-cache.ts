@@ -1,0 +1,76 @@
+/**
+ * A site's `authCache`: Nginx keeps what oauth2-proxy has answered to a session for some seconds. What decides about
+ * the answer is all in its key, and what must not be kept is never kept.
+ */
+import { authCacheFolder, cookieName, identifier } from "../site/names.ts";
+import type { Site } from "../site/site.ts";
+import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+
+/** What stands before the site's servers. */
+export function authCacheDefinitions(site: Site): Item[] {
+  if (site.authCache === undefined) return [];
+  return [
+    comment("Answers of oauth2-proxy: in memory, and none longer than it is valid."),
+    [
+      ...(["proxy_cache_path", authCacheFolder(site.domain)] as const),
+      // Elsewhere would be on the disk.
+      "use_temp_path=off",
+      `keys_zone=${zone(site)}:1m`,
+      `inactive=${site.authCache}`,
+      "max_size=64m",
+    ],
+    comment("Kept is what a session got, and nothing that came in another way."),
+    block(
+      ["map", expr("$http_authorization:$http_cookie"), expr(uncached(site))],
+      [
+        ["default", 1],
+        [expr(`~^:(?:.*; ?)?${cookieName(site)}(?:_[0-4])?=[^;]`), ""],
+      ],
+    ),
+    block(
+      ["map", expr("$oauth2_cache"), expr(authStatus(site))],
+      [
+        ["default", expr("$oauth2_status")],
+        ["HIT", 202],
+      ],
+    ),
+  ];
+}
+
+/** What stands beside `auth_request`. */
+export function authCacheAnswer(site: Site): Directive[] {
+  return site.authCache === undefined
+    ? []
+    : [["auth_request_set", expr("$oauth2_cache"), expr("$upstream_cache_status")]];
+}
+
+/**
+ * What stands in a location that asks oauth2-proxy. The key is the whole Cookie header: `$cookie_…` reads names without
+ * regard to case and takes the first of several, oauth2-proxy does neither, so that somebody who can plant a cookie in
+ * another's browser would choose the key under which that one's answer lies. The generation is in it so that no answer
+ * outlives a push. An answer that renews a session (Set-Cookie) is one that Nginx itself never keeps.
+ * @param constraint what the location asks for beyond the site's own rules
+ */
+export function authCache(site: Site, constraint: string): Directive[] {
+  if (site.authCache === undefined) return [];
+  return [
+    ["proxy_cache", zone(site)],
+    ["proxy_cache_key", expr(`$protected_sites_generation ${constraint} $http_cookie`)],
+    ["proxy_cache_valid", 202, site.authCache],
+    ["proxy_cache_bypass", expr(uncached(site))],
+    ["proxy_no_cache", expr(uncached(site))],
+  ];
+}
+
+/** The variable with the status of oauth2-proxy's answer, also where it was kept. */
+export function authStatus(site: Site): string {
+  return site.authCache === undefined ? "$oauth2_status" : `$protected_sites_auth_${identifier(site.domain)}`;
+}
+
+function zone({ domain }: Site): string {
+  return `protected_sites_auth_${identifier(domain)}`;
+}
+
+function uncached({ domain }: Site): string {
+  return `$protected_sites_uncached_${identifier(domain)}`;
+}
