@@ -1,15 +1,57 @@
 /** What an environment is, as its owner writes it in `stacks/Pulumi.<environment>.yaml`, and the checks on all of it. */
 import { z } from "zod";
 
+import type { HostArgs } from "../components/host/connection.ts";
+import type { Oauth2ProxyArgs } from "../components/proxy-host.ts";
 import * as checks from "../components/site/checks.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import {
   contradictions,
   metricsPortOf,
   type Site,
+  type SiteArgs,
   siteSchema,
   withDefaults,
 } from "../components/site/site.ts";
+
+/**
+ * An environment as its owner writes it, each key after `protected-sites:`; what is left out takes the default that is
+ * stated.
+ */
+export interface EnvironmentArgs {
+  /** The Entra tenant whose people may sign in: a GUID. */
+  tenantId: string;
+  /** The proxy hosts. The first takes every change first. */
+  hosts: HostArgs[];
+  /** The sites by their names. */
+  sites: Record<string, SiteArgs>;
+  /**
+   * Settings that the sites share, as `emailDomains` or `sessionStore`; what a site says itself takes their place.
+   * Not what is each site's own: its names, ports, addresses, secrets, and what is `open`. @default none
+   */
+  siteDefaults?: Partial<SiteArgs>;
+  /** Who sets hosts up: SSH, and `sudo` without a password. @default `admin` */
+  adminUser?: string;
+  /**
+   * That user's private key. Only as a secret: `pulumi config set --secret adminPrivateKey < key`.
+   * @default the SSH agent
+   */
+  adminPrivateKey?: string;
+  /**
+   * Password of the Redis of sites with `sessionStore: redis`: letters, digits and `!%*+,./:=?@^_~-`. Only as a
+   * secret: `pulumi config set --secret redisPassword`. @default none
+   */
+  redisPassword?: string;
+  /**
+   * The release of oauth2-proxy that hosts get. For a mirror, or a newer version.
+   * @default release 7.15.5, amd64
+   */
+  oauth2Proxy?: Oauth2ProxyArgs;
+  /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
+  expiryWarningDays?: number;
+  /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
+  allowVulnerableOauth2Proxy?: boolean;
+}
 
 /** A proxy host: where it is, and how it proves that it is the one. */
 export const hostSchema = z.strictObject(

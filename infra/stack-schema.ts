@@ -9,17 +9,27 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   items?: JsonSchema;
   additionalProperties?: JsonSchema | boolean;
+  required?: string[];
+  enum?: string[];
   [keyword: string]: unknown;
 }
 
+/** A setting in the words of its type. */
+export interface Docstring {
+  readonly text: string;
+  /** What holds where it is left out. */
+  readonly default?: string | undefined;
+}
+
 /** What each setting is for, by the interface and its member, as in `describe("SiteArgs", "domain")`. */
-type Describe = (type: string, member: string) => string | undefined;
+export type Describe = (type: string, member: string) => Docstring | undefined;
 
 /** Which interface a setting's own settings are described by. */
-const typesOf: Readonly<Record<string, string>> = {
+export const typesOf: Readonly<Record<string, string>> = {
   sites: "SiteArgs",
   siteDefaults: "SiteArgs",
   hosts: "HostArgs",
+  oauth2Proxy: "Oauth2ProxyArgs",
   roles: "RoleArgs",
   paths: "PathRuleArgs",
   open: "OpenPathArgs",
@@ -31,17 +41,16 @@ const typesOf: Readonly<Record<string, string>> = {
 /** The schema of `stacks/Pulumi.<environment>.yaml`. Checks across settings are the program's. */
 export function stackSchema(describe: Describe): JsonSchema {
   const environment = z.toJSONSchema(environmentSchema, { io: "input" }) as unknown as JsonSchema;
-  const { required } = environment as { required?: string[] };
-  addDescriptions(environment, undefined, describe);
-  const encrypted: JsonSchema = {
-    description: "Set by `pulumi config set --secret`.",
+  addDescriptions(environment, "EnvironmentArgs", describe);
+  const encrypted = (name: string): JsonSchema => ({
     type: "object",
     properties: { secure: { type: "string" } },
     required: ["secure"],
-  };
+    description: descriptionOf("EnvironmentArgs", name, describe),
+  });
   const settings = {
     ...environment.properties,
-    ...Object.fromEntries(secretNames.map((name) => [name, encrypted])),
+    ...Object.fromEntries(secretNames.map((name) => [name, encrypted(name)])),
   };
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -51,7 +60,7 @@ export function stackSchema(describe: Describe): JsonSchema {
       config: {
         type: "object",
         properties: prefixed(settings),
-        required: (required ?? []).map((key) => `protected-sites:${key}`),
+        required: (environment.required ?? []).map((key) => `protected-sites:${key}`),
       },
     },
     required: ["config"],
@@ -64,16 +73,23 @@ function prefixed(settings: Record<string, JsonSchema>): Record<string, JsonSche
   );
 }
 
-function addDescriptions(schema: JsonSchema, type: string | undefined, describe: Describe): void {
+/** @throws Error where a setting has no words */
+function descriptionOf(type: string, key: string, describe: Describe): string {
+  const docstring = describe(type, key);
+  if (docstring === undefined) throw new Error(`${key} has no words; give it a doc comment in ${type}`);
+  const { text, default: unset } = docstring;
+  return unset === undefined ? text : `${text} Default: ${unset}.`;
+}
+
+function addDescriptions(schema: JsonSchema, type: string, describe: Describe): void {
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
     if ("not" in property) {
       // Told as a mistake in words of its own; editors are not to offer it.
       delete schema.properties?.[key];
       continue;
     }
-    const description = type === undefined ? undefined : describe(type, key);
-    if (description !== undefined) property.description = description;
-    addDescriptions(property, typesOf[key], describe);
+    property.description = descriptionOf(type, key, describe);
+    addDescriptions(property, typesOf[key] ?? type, describe);
   }
   for (const part of [schema.items, schema.additionalProperties])
     if (typeof part === "object") addDescriptions(part, type, describe);

@@ -4,13 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** A proxy host: where it is, and how it proves that it is the one. */
 export interface HostArgs {
-  /** Name in resource names and messages, for example `edge-1`. */
+  /** In resource names and messages, for example `edge-1`. */
   name: string;
-  /** IP address or host name. */
+  /** IP address or host name, as seen from where `pulumi` runs. */
   address: string;
-  /** SSH port. @default 22 */
+  /** Port of SSH. @default `22` */
   port?: number;
-  /** The host's public key, as in its `/etc/ssh/ssh_host_ed25519_key.pub`. Ed25519 or ECDSA. */
+  /** The line in the host's `/etc/ssh/ssh_host_ed25519_key.pub`. Ed25519 or ECDSA. */
   hostKey: string;
 }
 

@@ -5,11 +5,11 @@ import * as checks from "./checks.ts";
 
 /** A conditional access policy for the site's registration. Needs Entra ID P1, and security defaults off. */
 export interface ConditionalAccessArgs {
-  /** Whether a second factor is asked for. @default true */
+  /** Whether a second factor is asked for. @default `true` */
   mfa?: boolean;
-  /** Hours after which people sign in anew, 1 to 720. @default as the tenant has it */
+  /** Hours after which people sign in anew. @default as the tenant has it */
   signInFrequencyHours?: number;
-  /** `reportOnly`: Entra only records what it would have done; `enabled`: it does it. @default reportOnly */
+  /** `reportOnly`: Entra only records what it would have done; `enabled`: it does it. @default `reportOnly` */
   state?: string;
   /** Object IDs of groups that the policy is not for, such as that of the emergency accounts. @default none */
   excludedGroups?: string[];

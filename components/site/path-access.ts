@@ -10,7 +10,7 @@ export interface PathRuleArgs {
    * slashes.
    */
   path: string;
-  /** `prefix`: the path and all below it, by whole names, so not `/administrator`; `exact`: it alone. @default prefix */
+  /** `prefix`: the path and all below it, by whole names, so not `/administrator`; `exact`: it alone. @default `prefix` */
   match?: string;
   /** Object IDs of Entra groups; who is in none of them is refused. */
   allowedGroups?: string[];
@@ -22,9 +22,9 @@ export interface PathRuleArgs {
 export interface OpenPathArgs {
   /** The decoded path as in `/health`, or, with `match: prefix`, ending in `/` as in `/public/`. */
   path: string;
-  /** `exact`: the path alone; `prefix`: all below it. @default exact */
+  /** `exact`: the path alone; `prefix`: all below it. @default `exact` */
   match?: string;
-  /** The methods that are open; with any other the path is as protected as its surroundings. @default GET, HEAD */
+  /** The methods that are open; with any other the path is as protected as its surroundings. @default `GET`, `HEAD` */
   methods?: string[];
   /** Why it is open, for whoever reviews it; it stands beside the rule in the Nginx file. */
   why: string;

@@ -7,13 +7,13 @@ import * as checks from "./checks.ts";
 export interface RedisArgs {
   /** Its IP address or host name, as seen from the proxy hosts. */
   host: string;
-  /** Its TCP port. @default 6379 */
+  /** Its TCP port. @default `6379` */
   port?: number;
-  /** Whether it is reached over TLS, with a certificate that the hosts trust. @default true */
+  /** Whether it is reached over TLS, with a certificate that the hosts trust. @default `true` */
   tls?: boolean;
   /** The user of its access control list. @default Redis' own default user */
   username?: string;
-  /** Number of its database. @default 0 */
+  /** Number of its database. @default `0` */
   database?: number;
 }
 

@@ -33,35 +33,48 @@ import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./role
 export interface SiteArgs {
   /** The site's host name, for example `wiki.example.com`. */
   domain: string;
-  /** Loopback port of the site's oauth2-proxy, 1024 to 65535, its own on every host. */
+  /** Loopback port of the site's oauth2-proxy. Its own on every host. */
   port: number;
   /**
-   * Scheme, host and port of the backend, for example `http://127.0.0.1:3000`; https is verified. Or its Unix socket
-   * on the host, as in `unix:/run/app.sock`.
+   * Scheme, host and port of the application, for example `http://10.0.0.5:3000`; with https its certificate is
+   * verified. Or its Unix socket on the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
    */
   upstream: string;
-  /** Backends that are asked only while `upstream` does not answer; of the same scheme. @default none */
+  /**
+   * Further addresses like `upstream`, asked while it does not answer. A request that the application may already
+   * have begun (POST, PATCH) is not repeated. @default none
+   */
   backupUpstreams?: string[];
-  /** Whose name the backend gets as Host: `site` (the site's) or `upstream` (its own). @default site */
+  /** The Host that the application gets: the `site`'s name, or `upstream`'s own. @default `site` */
   hostHeader?: string;
-  /** File on the host with the CA that https backends are verified by. @default the host's own CAs */
+  /** File on the hosts with the CA of an https application. @default the host's CAs */
   upstreamCa?: string;
-  /** Name in the certificate of https backends. @default the host in `upstream` */
+  /** Name in the certificate of an https application. @default the host in `upstream` */
   upstreamServerName?: string;
   /**
-   * `false` hands bodies on as they come, in both directions: for server-sent events and large files. @default true
+   * `false` hands bodies on as they come, in both directions: for server-sent events and large files.
+   * @default `true`
    */
   buffering?: boolean;
-  /** E-mail domains whose people may sign in, compared with the user's UPN. May be left out only with `guests`. */
+  /**
+   * The part after the `@` of the people who may sign in, compared with their UPN. May be left out only with
+   * `guests: true`.
+   */
   emailDomains?: string[];
-  /** Whether people of other organisations may enter whom the tenant has as guests and who have a role or group. @default false */
+  /**
+   * Whether people of other organisations may enter whom the tenant has as guests and who have a role or group.
+   * @default `false`
+   */
   guests?: boolean;
   /**
    * App roles, and who has them; who has none is refused, by Entra already. Better than groups: a token names only what
    * was assigned, and nobody is in too many. @default none
    */
   roles?: RoleArgs[];
-  /** Object IDs of Entra groups; who is in none of them is refused. @default everybody of `emailDomains` */
+  /**
+   * Object IDs of Entra groups. Who is a direct member of none is refused. `roles` are better.
+   * @default everybody of `emailDomains`
+   */
   allowedGroups?: string[];
   /** Parts of the site that need more than the site itself. @default none */
   paths?: PathRuleArgs[];
@@ -69,70 +82,77 @@ export interface SiteArgs {
   open?: OpenPathArgs[];
   /** What Entra asks for at the sign-in beyond a password. @default what the tenant asks for anyway */
   conditionalAccess?: ConditionalAccessArgs;
-  /** Loopback port of the instance's metrics. @default `port` + 10000 */
+  /** Loopback port of the instance's Prometheus metrics. @default `port` + 10000 */
   metricsPort?: number;
   /**
-   * What the backend is told of the user, each as a request header: `user` (the UPN, X-Auth-Request-User), `email`,
+   * What the application is told of the user, each as a request header: `user` (the UPN, X-Auth-Request-User), `email`,
    * `preferredUsername`, `groups`, `roles` (X-Auth-Request-Roles, on a site with roles), `accessToken` (X-Auth-Request-Access-Token), `idToken` (Authorization: Bearer).
-   * @default user, email, preferredUsername, and groups or, on a site with roles, roles
+   * @default `user`, `email`, `preferredUsername`, and `groups` or, on a site with roles, `roles`
    */
   identityHeaders?: string[];
   /**
-   * What the access token is for: a delegated permission of an API of one's own, as in
-   * `api://<the API's client ID>/read`. @default Microsoft Graph, with the permissions of a sign-in
+   * What `accessToken` is for, if it is an API of your own: `api://<client ID of the API>/<scope>`. The consent to
+   * it is given by the stack. @default Microsoft Graph
    */
   accessTokenScope?: string;
   /**
    * Where sessions live. `cookie`: whole in the browser, split where it is large. `minimal`: in the browser without
    * tokens, small, and never renewed. `redis`: on a server that all hosts share; a sign-out ends the session there.
-   * @default cookie
+   * @default `cookie`
    */
   sessionStore?: string;
   /** Where the Redis is, with `sessionStore: redis`. */
   redis?: RedisArgs;
-  /** How long a session lasts: `minimal`, from the sign-in; otherwise, without a request. @default "168h"; minimal: "8h" */
+  /** How long a session lasts without a request; `minimal`: from the sign-in. @default `168h`; `minimal`: `8h` */
   cookieExpire?: string;
   /**
-   * Age at which a session is renewed at Entra; below the 60 minutes of the shortest token. Not with `minimal`.
-   * @default "50m"
+   * Age at which a session is renewed at Entra. Longer than 60 minutes, tokens expire; shorter, who is blocked in
+   * Entra is out sooner. Not with `minimal`. @default `50m`
    */
   cookieRefresh?: string;
   /**
-   * How long Nginx remembers that oauth2-proxy has let a session pass, at most 60 s: it is asked once in that time, not
-   * at each request. Whoever is signed out, blocked or refused stays for so long at most. @default never
+   * How long Nginx remembers that oauth2-proxy has let a session pass, `1s` to `60s`. Whoever is signed out, blocked or
+   * refused stays for so long at most. @default never
    */
   authCache?: string;
   /**
-   * How many sign-ins one address may begin, as in `30r/s` or `90r/m`; for ten seconds (a minute, with `r/m`) they may
-   * come at once. More get 429. `off`: any number. @default "30r/s"
+   * How many sign-ins one address may begin, as in `30r/s` or `90r/m`, or `off`. The sign-ins of ten seconds (with
+   * `r/m`, of a minute) may come at once, as when an office opens; one sign-in is two requests. More get 429. What a
+   * signed-in person does is never counted. @default `30r/s`
    */
   signInRate?: string;
-  /** While this text is here, everybody gets it on a page with status 503, and nothing else of the site. @default none */
+  /**
+   * A text. While it is there, everybody gets it on a page with status 503, signed in or not, and nothing else of
+   * the site. A push still proves that nobody gets further. @default none
+   */
   maintenance?: string;
-  /** Whom people ask who may not enter or meet an error, as in `the wiki team, wiki@example.com`. @default whoever looks after this site */
+  /**
+   * Whom the pages for people who may not enter, or meet an error, tell to ask: `the wiki team, wiki@example.com`.
+   * @default whoever looks after this site
+   */
   contact?: string;
-  /** Largest request body. @default "10m" */
+  /** Largest request body. @default `10m` */
   clientMaxBodySize?: string;
-  /** How long the backend may be silent before the request fails. @default "60s" */
+  /** How long the application may be silent before the request fails. @default `60s` */
   proxyReadTimeout?: string;
-  /** How long the backend may take to accept a connection; at most 75 s. @default "10s" */
+  /** How long the application may take to accept a connection; at most 75 s. @default `10s` */
   proxyConnectTimeout?: string;
-  /** How long the backend may take none of a request's body. @default "60s" */
+  /** How long the application may take none of a request's body. @default `60s` */
   proxySendTimeout?: string;
   /**
-   * The client secrets that exist in Entra, oldest first; hosts use the last one. `npm run rotate` adds and removes them.
+   * The client secrets in Entra, oldest first; hosts use the last. `npm run rotate` adds and removes them.
    * @default one, which Entra ends after two years
    */
   clientSecrets?: ClientSecretArgs[];
-  /** Counts the cookie secrets so far: another number makes a new one and signs everybody of the site out. @default 1 */
+  /** Another number makes a new cookie secret, and signs everybody of the site out once. @default `1` */
   cookieSecretGeneration?: number;
-  /** Folder on the host with `fullchain.pem` and `privkey.pem`. @default "/data/certs/<domain>" */
+  /** Folder on the hosts with `fullchain.pem` and `privkey.pem`. @default `/data/certs/<domain>` */
   certificates?: string;
 }
 
 /** One client secret of a site. */
 export interface ClientSecretArgs {
-  /** Its number, 1 and up; never used again. */
+  /** Its number; never used again. */
   generation: number;
   /** The day on which it ends at 00:00 UTC, as in `2027-11-01`. @default Entra's own, after two years */
   endDate?: string;

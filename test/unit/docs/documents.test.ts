@@ -3,22 +3,9 @@ import { dirname, join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { siteSchema } from "../../../components/site/site.ts";
-import { hostSchema, settingNames } from "../../../infra/environment.ts";
-
 const root = join(import.meta.dirname, "../../..");
 const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })];
 const read = (document: string) => readFileSync(join(root, document), "utf8");
-
-test("the page on configuration names every setting, and none that does not exist", () => {
-  const [, environment = "", host = "", site = ""] = read("docs/configuration.md").split(/^## .*$/m);
-  const named = (part: string) =>
-    [...(part.split("A value of")[0] ?? "").matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key).sort();
-
-  expect(named(environment)).toEqual([...settingNames].sort());
-  expect(named(host)).toEqual(Object.keys(hostSchema.shape).sort());
-  expect(named(site)).toEqual(Object.keys(siteSchema.shape).sort());
-});
 
 describe.each(documents)("%s", (document) => {
   const text = read(document);
