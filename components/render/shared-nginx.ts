@@ -3,6 +3,7 @@ import { ambiguousPathMap } from "./ambiguous-paths.ts";
 import { cookiePrefix } from "../site/names.ts";
 import { header } from "./header.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
+import { intermediateTls } from "./tls.ts";
 
 /** Session and sign-in cookies that one request may carry; with more, the backend gets no cookie at all. */
 const cookiesRemoved = 16;
@@ -71,6 +72,8 @@ export function sharedNginx(): string {
         ["listen", 443, "ssl", "http2", "default_server"],
         ["listen", "[::]:443", "ssl", "http2", "default_server"],
         ["ssl_reject_handshake", "on"],
+        // The default server's protocols are those of every site: the name comes after the version.
+        ...intermediateTls,
         // A client may say one of our names in TLS and another in its request.
         ["return", 444],
       ],

@@ -1,0 +1,271 @@
+/** What an application behind a site can be: each kind is asked through a host's own Nginx, by somebody signed in. */
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, request as tlsRequest } from "node:https";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { execa } from "execa";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { bundle } from "../../components/host/bundle.ts";
+import { siteFiles } from "../../components/render/site-files.ts";
+import { siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { openBrowser } from "../lab/browser.ts";
+import { certify, makeAuthority } from "../lab/certificates.ts";
+import { request } from "../lab/http.ts";
+import { onHost } from "../lab/lab.ts";
+import { tenantId } from "../sites.ts";
+import { lab, people } from "./instance.ts";
+import { cookieHeader, openAs } from "./people.ts";
+
+const [host = { name: "", address: "" }] = lab.hosts;
+const here = "192.0.2.3";
+const code = "https://code.lab.test";
+const push = ["/usr/local/sbin/protected-sites", "push"];
+const ca = "/etc/ssl/certs/backends-of-the-tests.pem";
+
+let browser: Browser;
+let cookie: string;
+/** What the stack has pushed, and gets back. */
+let before: string;
+const open = new Set<Server>();
+
+beforeAll(async () => {
+  browser = await openBrowser({ ca: lab.ca });
+  cookie = await cookieHeader((await openAs(browser, people.ada, `${code}/`)).context(), code);
+  before = await shell("cat /etc/protected-sites/sites/code.lab.test/current/bundle");
+});
+
+afterEach(() => {
+  for (const server of open) {
+    server.closeAllConnections();
+    server.close();
+  }
+  open.clear();
+});
+
+afterAll(async () => {
+  await run(push, `${before}\n`);
+  await shell(`rm -f ${ca}`);
+  await browser.close();
+});
+
+async function run(command: readonly string[], input = ""): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, host.name, command);
+  const { stdout } = await execa(file, args, { input });
+  return stdout;
+}
+const shell = (script: string) => run(["sh", "-euc", script]);
+
+/** Has the host serve the site with these settings: the push proves that it is as closed as before. */
+async function serve(settings: Partial<SiteArgs>): Promise<void> {
+  const args = {
+    domain: "code.lab.test",
+    port: 4180,
+    upstream: `http://${here}:1`,
+    emailDomains: ["lab.test"],
+  };
+  const site = siteFrom("code", { ...args, ...settings });
+  await run(push, bundle(siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true })));
+}
+
+/** A backend of this test's own; @returns its address and port */
+async function backend(answer: RequestListener, tls?: { cert: string; key: string }): Promise<string> {
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+  open.add(server);
+  server.listen(0, here);
+  await once(server, "listening");
+  return `${here}:${(server.address() as AddressInfo).port}`;
+}
+
+const ask = (path = "/", more: { method?: string; body?: Buffer } = {}) =>
+  request({ url: `${code}${path}`, address: host.address, headers: { cookie, accept: "*/*" }, ...more });
+
+test("an https backend is asked only where its certificate is of the given authority and for the given name", async () => {
+  const authority = await makeAuthority("backends");
+  const { certificate, key } = await certify(authority, ["backend.internal.test"]);
+  const asked: string[] = [];
+  const address = await backend(
+    ({ headers, socket }, response) => {
+      asked.push(`${headers.host ?? ""} ${String(Reflect.get(socket, "servername"))}`);
+      response.end("encrypted");
+    },
+    { cert: certificate, key },
+  );
+  await run(["sh", "-euc", `cat >${ca}`], authority.certificate);
+  const upstream = `https://${address}`;
+
+  await serve({ upstream, upstreamCa: ca, upstreamServerName: "backend.internal.test" });
+  expect((await ask()).body).toBe("encrypted");
+  await serve({
+    upstream,
+    upstreamCa: ca,
+    upstreamServerName: "backend.internal.test",
+    hostHeader: "upstream",
+  });
+  expect((await ask()).body).toBe("encrypted");
+  expect(asked).toEqual(["code.lab.test", address].map((name) => `${name} backend.internal.test`));
+
+  await serve({ upstream, upstreamCa: ca, upstreamServerName: "other.internal.test" });
+  expect((await ask()).status).toBe(502);
+  await serve({ upstream, upstreamServerName: "backend.internal.test" });
+  expect((await ask()).status).toBe(502);
+  expect(asked).toHaveLength(2);
+});
+
+test("a backup answers while the first is away, and nothing is done twice that was begun", async () => {
+  const got: string[] = [];
+  // Takes a request and dies of it.
+  const first = await backend(({ method, socket }) => {
+    got.push(`first ${method ?? ""}`);
+    socket.destroy();
+  });
+  const backup = await backend(({ method }, response) => {
+    got.push(`backup ${method ?? ""}`);
+    response.end("backup");
+  });
+  await serve({ upstream: `http://${first}`, backupUpstreams: [`http://${backup}`] });
+
+  // The first time: Nginx then leaves the first one alone for ten seconds.
+  expect((await ask("/", { method: "POST", body: Buffer.from("x") })).status).toBe(502);
+  expect(got).toEqual(["first POST"]);
+  expect((await ask()).body).toBe("backup");
+  expect((await ask("/", { method: "POST", body: Buffer.from("x") })).body).toBe("backup");
+  expect(got.slice(-1)).toEqual(["backup POST"]);
+});
+
+test("a backend on a Unix socket of the host", async () => {
+  const program = `
+import http.server, os, socketserver
+class Handler(http.server.BaseHTTPRequestHandler):
+    address_string = lambda self: "nginx"
+    def do_GET(self):
+        body = self.headers["X-Auth-Request-User"].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = socketserver.UnixStreamServer("/run/application.sock", Handler)
+os.chmod("/run/application.sock", 0o666)
+server.serve_forever()
+`;
+  await run(["sh", "-euc", "cat >/run/application.py"], program);
+  await shell(`systemd-run --quiet --unit=application python3 /run/application.py
+    until [ -S /run/application.sock ]; do sleep 0.05; done`);
+  try {
+    await serve({ upstream: "unix:/run/application.sock" });
+    expect((await ask()).body).toBe("ada@lab.test");
+  } finally {
+    await shell("systemctl stop application; rm /run/application.*");
+  }
+});
+
+test("a body larger than clientMaxBodySize, and a backend that is silent for longer than proxyReadTimeout", async () => {
+  const upstream = await backend((incoming, response) => {
+    let length = 0;
+    incoming.on("data", (chunk: Buffer) => (length += chunk.length));
+    incoming.on("end", () => {
+      if (incoming.url !== "/silent") response.end(`${length}`);
+    });
+  });
+  await serve({ upstream: `http://${upstream}`, clientMaxBodySize: "1m", proxyReadTimeout: "1s" });
+  const send = (bytes: number) => ask("/", { method: "POST", body: Buffer.alloc(bytes) });
+
+  expect((await send(1 << 20)).body).toBe(`${1 << 20}`);
+  expect((await send((1 << 20) + 1)).status).toBe(413);
+  expect((await ask("/silent")).status).toBe(504);
+});
+
+/** Sends a body in two parts and reads two parts of an answer; what has reached the backend, and come back, between. */
+async function dialogue(buffering: boolean): Promise<{ readonly there: string; readonly back: string }> {
+  let there = "";
+  let finish: () => void = () => undefined;
+  const upstream = await backend((incoming, response) => {
+    incoming.on("data", (chunk: Buffer) => (there += chunk.toString()));
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+    finish = () => response.end("data: 2\n\n");
+    incoming.on("end", () => {
+      finish();
+    });
+  });
+  await serve({ upstream: `http://${upstream}`, buffering });
+  const sent = tlsRequest({
+    hostname: host.address,
+    servername: "code.lab.test",
+    path: "/events",
+    method: "POST",
+    headers: { host: "code.lab.test", cookie, "content-length": "10" },
+    agent: false,
+  });
+  let back = "";
+  sent.on("response", (response) => response.on("data", (chunk: Buffer) => (back += chunk.toString())));
+  sent.write("first");
+  // Long enough for what is not held back; there is nothing to wait for where it is.
+  for (let waited = 0; waited < 2000 && !(there === "first" && back !== ""); waited += 20) await sleep(20);
+  const between = { there, back };
+  sent.end("later");
+  while (back !== "data: 1\n\ndata: 2\n\n") await sleep(20);
+  expect(there).toBe("firstlater");
+  return between;
+}
+
+test("with buffering: false, bodies go on as they come, in both directions; otherwise whole", async () => {
+  expect(await dialogue(false)).toEqual({ there: "first", back: "data: 1\n\n" });
+  expect(await dialogue(true)).toEqual({ there: "", back: "" });
+});
+
+test("without buffering, 256 MB go up and down whole, and Nginx puts none of it aside", async () => {
+  const size = 256 << 20;
+  const chunk = Buffer.alloc(1 << 20, "x");
+  const upstream = await backend((incoming, response) => {
+    let length = 0;
+    incoming.on("data", (part: Buffer) => (length += part.length));
+    incoming.on("end", () => {
+      response.writeHead(200, { "content-length": size, "x-got": `${length}` });
+      let left = size;
+      const more = () => {
+        while (left > 0) {
+          left -= chunk.length;
+          if (!response.write(chunk)) {
+            response.once("drain", more);
+            return;
+          }
+        }
+        response.end();
+      };
+      more();
+    });
+  });
+  await serve({ upstream: `http://${upstream}`, buffering: false, clientMaxBodySize: "300m" });
+  const sent = tlsRequest({
+    hostname: host.address,
+    servername: "code.lab.test",
+    path: "/file",
+    method: "PUT",
+    headers: { host: "code.lab.test", cookie, "content-length": `${size}` },
+    agent: false,
+  });
+  const answered = once(sent, "response");
+  for (let left = size; left > 0; left -= chunk.length) if (!sent.write(chunk)) await once(sent, "drain");
+  sent.end();
+  const [response] = (await answered) as [AsyncIterable<Buffer> & { headers: Record<string, string> }];
+  let back = 0;
+  let aside = 0;
+  for await (const part of response) {
+    // Once in a while, and while there is more to come.
+    if (back >> 26 !== (back + part.length) >> 26) aside += Number(await spooled());
+    back += part.length;
+  }
+  expect([response.headers["x-got"], back, aside]).toEqual([`${size}`, size, 0]);
+});
+
+/** Bytes in files that Nginx has open in its folders for bodies; they have no names. */
+const spooled = () =>
+  shell(`bytes=0
+    for file in $(find $(pgrep -f 'nginx: worker' | sed 's|.*|/proc/&/fd|') -lname '/var/lib/nginx/*' 2>/dev/null); do
+      bytes=$((bytes + $(stat -Lc %s $file)))
+    done
+    echo $bytes`);
