@@ -71,7 +71,15 @@ export interface StackReview {
 }
 
 /** Files of a site that its instance does not read; as in components/host/protected_sites/undo.py. */
-export const notForInstance: readonly string[] = ["site.json", "nginx.conf", "signed-out.html"];
+export const notForInstance: readonly string[] = [
+  "site.json",
+  "nginx.conf",
+  "signed-out.html",
+  "forbidden.html",
+  "unavailable.html",
+  "too-many.html",
+  "maintenance.html",
+];
 
 /** Compares the two sides of an environment. A side without the environment is nothing. */
 export function reviewStack(
