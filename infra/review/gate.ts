@@ -76,6 +76,13 @@ const opensOauth2Proxy =
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
+/** A location, and what it is for. */
+interface Location {
+  readonly directive: ReadDirective;
+  readonly modifier: string;
+  readonly match: string;
+}
+
 /** One site's files, read. */
 export class SiteReading {
   readonly domain: string;
@@ -89,6 +96,7 @@ export class SiteReading {
   readonly #cfgLines: readonly string[];
   readonly #cfg: Readonly<Record<string, unknown>>;
   readonly #ownPort: string | undefined;
+  readonly #locations = new Map<ReadDirective, Location[]>();
 
   /** @throws CannotJudge where a file holds what this reading does not know */
   constructor({ domain, nginx, oauth2Proxy, shared }: SiteTexts) {
@@ -124,7 +132,7 @@ export class SiteReading {
 
   /** Every location of the site: its modifier (`=`, `^~`, `~`, `~*` or none) and what it matches. */
   locations(): { readonly modifier: string; readonly match: string }[] {
-    return this.#servers.flatMap((server) => this.#locationsOf(server).map(modifierOf));
+    return this.#servers.flatMap((server) => this.#locationsOf(server));
   }
 
   /** Values of `map` that look at the request's path or method: other places where a decision can hide. */
@@ -365,13 +373,19 @@ export class SiteReading {
     return body.find((it) => it.name === name) ?? server.body?.find((it) => it.name === name);
   }
 
-  #locationsOf(server: ReadDirective): ReadDirective[] {
-    return (server.body ?? []).filter(({ name }) => name === "location");
+  #locationsOf(server: ReadDirective): Location[] {
+    const before = this.#locations.get(server);
+    if (before !== undefined) return before;
+    const found = (server.body ?? [])
+      .filter(({ name }) => name === "location")
+      .map((directive) => ({ directive, ...modifierOf(directive) }));
+    this.#locations.set(server, found);
+    return found;
   }
 
   /** https://nginx.org/en/docs/http/ngx_http_core_module.html#location */
   #locationFor(path: string, server: ReadDirective): ReadDirective | "redirect" | undefined {
-    const locations = this.#locationsOf(server).map((directive) => ({ directive, ...modifierOf(directive) }));
+    const locations = this.#locationsOf(server);
     const exact = locations.find(({ modifier, match }) => modifier === "=" && match === path);
     if (exact !== undefined) return exact.directive;
     const named = locations.find(

@@ -60,11 +60,17 @@ export function variablesOf(defined: Definitions, request: Variables): Variables
   return value;
 }
 
+const compiled = new Map<string, RegExp>();
+
 /** A regular expression as Nginx writes it: `*` first for one that ignores case. */
 export function regularExpression(text: string): RegExp {
+  const before = compiled.get(text);
+  if (before !== undefined) return before;
   const ignoresCase = text.startsWith("*");
   try {
-    return new RegExp(ignoresCase ? text.slice(1) : text, ignoresCase ? "i" : "");
+    const made = new RegExp(ignoresCase ? text.slice(1) : text, ignoresCase ? "i" : "");
+    compiled.set(text, made);
+    return made;
   } catch {
     throw new CannotJudge(`the regular expression ${text} is not one that this review reads`);
   }
@@ -72,6 +78,7 @@ export function regularExpression(text: string): RegExp {
 
 /** Puts the values of variables into a text. */
 export function expand(text: string, value: Variables): string {
+  if (!text.includes("$")) return text;
   return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced?: string, plain?: string) => {
     const name = braced ?? plain ?? "";
     const found = value(name);
