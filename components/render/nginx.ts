@@ -4,7 +4,7 @@
  */
 import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
 import type { OpenPath, PathRule } from "../site/path-access.ts";
-import { type Identity, seconds, type Site } from "../site/site.ts";
+import { type Identity, seconds, type Site, upstreamPath } from "../site/site.ts";
 import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
 import { authCache, authCacheAnswer, authCacheDefinitions, authStatus } from "./auth-cache.ts";
 import { header } from "./header.ts";
@@ -374,7 +374,7 @@ function httpsServer(site: Site): Directive {
       ...sessionCookies(site).renewed,
 
       ...(byPath(site) ? refusals(site) : []),
-      protectedLocation(["/"], [proxyPass(site)]),
+      protectedLocation(["/"], passOn(site)),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
       openLocation(["~", expr("/\\.ht")], [["return", 404]]),
@@ -532,7 +532,7 @@ function misspeltPaths(site: Site): Directive[] {
 
 /** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
 function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
-  const holds: Directive[] = [["auth_request", authLocationOf(number)], proxyPass(site)];
+  const holds: Directive[] = [["auth_request", authLocationOf(number)], ...passOn(site)];
   return [
     comment(`${path}${match === "prefix" ? " and all below it" : ""} needs more than the site.`),
     protectedLocation(["=", path], holds),
@@ -549,7 +549,7 @@ function openPathLocations(site: Site, { path, match, methods, why }: OpenPath, 
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
     ...(around === undefined ? [] : [["auth_request", authLocationOf(around.index + 1)] as const]),
-    proxyPass(site),
+    ...passOn(site),
   ];
   return [
     comment(`Open to everybody: ${why}`),
@@ -558,7 +558,7 @@ function openPathLocations(site: Site, { path, match, methods, why }: OpenPath, 
       ["error_page", 418, "=", otherwise],
       ifNoneOf("$request_method", methods, ["return", 418]),
       ...toBackend(site, "nobody"),
-      proxyPass(site),
+      ...passOn(site),
     ]),
     protectedLocation([otherwise], protection),
     // Without this, Nginx answers the path without its "/" by a redirect to the open one.
@@ -630,8 +630,30 @@ function forwarded(site: Site, host = site.domain): Directive[] {
   ];
 }
 
-function proxyPass(site: Site): Directive {
-  return ["proxy_pass", `${isHttps(site) ? "https" : "http"}://${backend(site)}`];
+/**
+ * Hands a request to the backend. Where that has another host name or a path of its own, its redirects and cookies are
+ * put right; always with the site's name, since a path alone that begins with two slashes leads elsewhere.
+ */
+function passOn(site: Site): Directive[] {
+  const pass: Directive = ["proxy_pass", `${isHttps(site) ? "https" : "http"}://${backend(site)}`];
+  const path = upstreamPath(site.upstream);
+  if (path === "/" && site.hostHeader === "site") return [pass];
+  const hosts = [site.domain, ...(site.hostHeader === "upstream" ? [new URL(site.upstream).host] : [])];
+  const start = `(?:https?://(?:${hosts.map(literal).join("|")}))?${literal(path)}`;
+  return [
+    // Not a path in proxy_pass, which named locations cannot have.
+    ...(path === "/" ? [] : [["rewrite", expr("^"), expr(`${path.slice(0, -1)}$uri`), "break"] as const]),
+    ["proxy_redirect", expr(`~^${start}(.*)$`), expr(`https://${site.domain}/$1`)],
+    ...(path === "/"
+      ? []
+      : [["proxy_cookie_path", expr(`~^${literal(path.slice(0, -1))}(?:/(.*))?$`), expr("/$1")] as const]),
+    pass,
+  ];
+}
+
+/** A text as a regular expression that matches it alone. */
+function literal(text: string): string {
+  return text.replaceAll(/[.[\]]/g, "\\$&");
 }
 
 /** @param whom whether the backend is told of the user */

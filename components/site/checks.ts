@@ -70,16 +70,17 @@ function startOf(day: string): Date | undefined {
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 
 const backendAddress = expected(
-  'the scheme, host and port of the backend like "http://127.0.0.1:3000", or a socket like "unix:/run/app.sock"',
+  'the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock"',
 );
 const backendPattern = new RegExp(
   "^(?:https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\\[[0-9a-f:]{2,39}\\])(?::[1-9][0-9]{0,4})?" +
+    "(?:/(?:[\\w~-][\\w.~-]*/)*)?" +
     "|unix:(?:/[\\w.@+-]+)+)$",
 );
 
 /**
- * Scheme, host and port of a backend, without path, user or query: nothing that Nginx could expand or cut. Or a Unix
- * socket, which speaks plain HTTP.
+ * Scheme, host and port of a backend, and a path with a "/" at its end; no user, no query, nothing that Nginx could
+ * expand or cut. Or a Unix socket, which speaks plain HTTP.
  */
 export const upstreamUrl = z
   .string({ error: backendAddress })

@@ -37,7 +37,9 @@ export interface SiteArgs {
   port: number;
   /**
    * Scheme, host and port of the application, for example `http://10.0.0.5:3000`; with https its certificate is
-   * verified. Or its Unix socket on the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
+   * verified. With a path, as in `http://10.0.0.5/app/`, the site shows what is below it: the path is taken out of
+   * redirects and cookies, but not out of pages, so the application has to write relative links. Or its Unix socket on
+   * the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
    */
   upstream: string;
   /**
@@ -322,6 +324,11 @@ export function argsOf(site: Site): SiteArgs {
   return args as unknown as SiteArgs;
 }
 
+/** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
+export function upstreamPath(upstream: string): string {
+  return upstream.startsWith("unix:") || !URL.canParse(upstream) ? "/" : new URL(upstream).pathname;
+}
+
 /** Seconds of a duration such as `50m`. */
 export function seconds(duration: string): number {
   const unit = { s: 1, m: 60, h: 3600 }[duration.slice(-1)];
@@ -386,6 +393,10 @@ function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     if (backup.startsWith("https:") !== secure)
       found.push(
         `backupUpstreams must all be ${secure ? "https" : "plain HTTP"} like upstream, got "${backup}"`,
+      );
+    if (upstreamPath(backup) !== upstreamPath(upstream))
+      found.push(
+        `backupUpstreams must all have the path of upstream, ${upstreamPath(upstream)}, got "${backup}"`,
       );
     if (backup === upstream) found.push(`backupUpstreams names "${backup}", which is upstream itself`);
   }

@@ -68,7 +68,7 @@ export interface SiteTexts {
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
-  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|internal|set|if|return|location|auth_request|error_page|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages|satisfy)$/;
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages|satisfy)$/;
 
 /** Settings of oauth2-proxy that let requests through without the gate that is read here. */
 const opensOauth2Proxy =
@@ -298,6 +298,7 @@ export class SiteReading {
         if (then?.name !== "return" || others.length > 0) throw unknown(directive);
         return this.#returned(then, variables);
       }
+      if (name === "rewrite" && !isBelowPath(directive)) throw unknown(directive);
       if (name === "set") {
         throw new CannotJudge(
           `nginx.conf line ${directive.line}: set ${args.join(" ")} is not read by this review`,
@@ -339,7 +340,9 @@ export class SiteReading {
       const { protocol, hostname } = new URL(target.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
       if (hostname === this.#ownPort) return { kind: "sign-in", what: path };
       const servers = this.#upstreams.get(hostname);
-      return { kind: "content", what: servers === undefined ? target : `${protocol}//${servers.join(", ")}` };
+      const below = body.find(isBelowPath)?.args[1]?.replace("$uri", "/") ?? "";
+      const what = servers === undefined ? target : `${protocol}//${servers.join(", ")}`;
+      return { kind: "content", what: `${what}${below}` };
     }
     const files = body.find(({ name }) => name === "alias") ?? this.#inForce("root", body, server);
     if (files === undefined) return { kind: "answer", status: 404 };
@@ -492,6 +495,11 @@ export function normalized(target: string): string | undefined {
     } else if (segment !== "" || last) parts.push(segment);
   }
   return `/${parts.join("/")}`;
+}
+
+/** A path of the backend's own goes before the request's; which location the request is in stays as it was. */
+function isBelowPath({ name, args }: ReadDirective): boolean {
+  return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
 }
 
 function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {

@@ -136,6 +136,33 @@ test("a backup answers while the first is away, and nothing is done twice that w
   expect(got.slice(-1)).toEqual(["backup POST"]);
 });
 
+test("a backend that lives below a path of its own", async () => {
+  const upstream = await backend((incoming, response) => {
+    const { pathname, searchParams } = new URL(incoming.url ?? "", "http://backend");
+    const to = searchParams.get("to");
+    if (to !== null) response.writeHead(302, { location: to, "set-cookie": "a=1; Path=/app/part" });
+    response.end(`${pathname}${incoming.url?.includes("?") === true ? " and a query" : ""}`);
+  });
+  const wiki = `http://${upstream}/app/`;
+  const open = [{ path: "/open/", match: "prefix", methods: ["GET"], why: "A test." }];
+  await serve({ upstream: wiki, hostHeader: "upstream", open });
+
+  expect((await ask("/")).body).toBe("/app/");
+  expect((await ask("/a%20b/c%3Fd?x=1")).body).toBe("/app/a%20b/c%3Fd and a query");
+  expect((await ask("/app/x")).body).toBe("/app/app/x");
+  expect((await ask("/x/../y")).status).toBe(400);
+  expect((await ask("/open/x")).body).toBe("/app/open/x");
+  expect((await ask("/open/x", { method: "POST" })).body).toBe("/app/open/x");
+  const leads = async (to: string) => (await ask(`/?to=${encodeURIComponent(to)}`)).headers["location"];
+  expect(await leads("/app/page?x=1")).toEqual([`${code}/page?x=1`]);
+  expect(await leads(`http://${upstream}/app/page`)).toEqual([`${code}/page`]);
+  expect(await leads(`${code}/app/page`)).toEqual([`${code}/page`]);
+  // As a path alone, this would lead to another site.
+  expect(await leads("/app//elsewhere.test/")).toEqual([`${code}//elsewhere.test/`]);
+  expect(await leads("https://elsewhere.test/app/")).toEqual(["https://elsewhere.test/app/"]);
+  expect((await ask("/?to=/app/")).headers["set-cookie"]?.[0]).toContain("Path=/part");
+});
+
 test("a backend on a Unix socket of the host", async () => {
   const program = `
 import http.server, os, socketserver

@@ -46,8 +46,8 @@ const sites = {
     {
       domain: "backends.example.com",
       port: 4184,
-      upstream: "https://10.0.0.5:8443",
-      backupUpstreams: ["https://10.0.0.6:8443", "https://[2001:db8::7]"],
+      upstream: "https://10.0.0.5:8443/app/",
+      backupUpstreams: ["https://10.0.0.6:8443/app/", "https://[2001:db8::7]/app/"],
       hostHeader: "upstream",
       upstreamCa: "/etc/ssl/private-ca.pem",
       upstreamServerName: "backend.internal.example.com",

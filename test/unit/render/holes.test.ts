@@ -19,8 +19,13 @@ const hostName = domain.filter(
 );
 const host = fc.oneof(hostName, fc.ipV4(), fc.constant("[::1]"), fc.constant("[2001:db8::7]"));
 const upstream = fc
-  .tuple(fc.constantFrom("http", "https"), host, fc.option(number(1, 65_535)))
-  .map(([scheme, name, port]) => `${scheme}://${name}${port === null ? "" : `:${port}`}`);
+  .tuple(
+    fc.constantFrom("http", "https"),
+    host,
+    fc.option(number(1, 65_535)),
+    fc.constantFrom("", "/", "/app/", "/a.b/c~d/"),
+  )
+  .map(([scheme, name, port, path]) => `${scheme}://${name}${port === null ? "" : `:${port}`}${path}`);
 
 const guid = fc.uuid();
 const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join("/")}`);

@@ -99,7 +99,8 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
     holes.push(`upstreams are ${upstreams.join(", ")}`);
   let locations = 0;
   for (const statement of everything(top)) {
-    if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
+    if (neverThere.test(statement.name) && !isBelowPath(statement))
+      holes.push(`${shown(statement)} is not allowed anywhere`);
     if (statement.name === "if" && statement.holds?.some(({ name }) => name !== "return") === true)
       holes.push(`${shown(statement)} holds more than a return`);
     if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
@@ -122,7 +123,10 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       const match = location.args.join(" ");
       const say = (what: string) => holes.push(`location ${match}: ${what}`);
       const asks = values(own, "auth_request")[0]?.[0] ?? check;
-      const does = own.map(({ name }) => name).filter((name) => answers.includes(name));
+      const does = own
+        .filter((it) => !isBelowPath(it))
+        .map(({ name }) => name)
+        .filter((name) => answers.includes(name));
       const kind = isInternal(location)
         ? "internal"
         : asks === "off" || asks === undefined
@@ -246,6 +250,11 @@ function locationsOf(holds: readonly Statement[]): Statement[] {
   return holds
     .filter(({ name }) => name === "location")
     .flatMap((it) => [it, ...locationsOf(it.holds ?? [])]);
+}
+
+/** The path of a backend before the request's own, which stays in its location. */
+function isBelowPath({ name, args }: Statement): boolean {
+  return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
 }
 
 function isInternal({ holds = [] }: Statement): boolean {

@@ -11,6 +11,13 @@ test.each([
     { upstream: "https://a.test", backupUpstreams: ["unix:/run/a"] },
     "backupUpstreams must all be https like upstream",
   ],
+  [
+    { upstream: "http://10.0.0.5/app/", backupUpstreams: ["http://10.0.0.6/"] },
+    'backupUpstreams must all have the path of upstream, /app/, got "http://10.0.0.6/"',
+  ],
+  [{ upstream: "http://a.test/../app/" }, "upstream must be"],
+  [{ upstream: "http://a.test/app/?x=1" }, "upstream must be"],
+  [{ upstream: "http://a.test/$uri/" }, "upstream must be"],
   [{ backupUpstreams: ["http://127.0.0.1:3001"] }, "which is upstream itself"],
   [
     { upstreamCa: "/etc/ca.pem" },
