@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
+ * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
  */
 export default defineConfig({
   test: {
@@ -23,6 +24,16 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { concurrent: false },
+        },
+      },
+      {
+        test: {
+          name: "rotation",
+          include: ["test/rotation/**/*.test.ts"],
+          testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
           sequence: { concurrent: false },

@@ -22,7 +22,7 @@ export interface ProxyHostArgs {
   adminUser?: string;
   /** That user's private SSH key in OpenSSH's format. @default the SSH agent of whoever runs the engine is asked */
   adminPrivateKey?: pulumi.Input<string>;
-  /** Public SSH key of the deployer, who may run the push program on the host and nothing else. */
+  /** Public SSH keys of the deployer, one a line, who may run the push program on the host and nothing else. */
   deployerPublicKey: pulumi.Input<string>;
   /** The oauth2-proxy that the host runs. */
   oauth2Proxy: Oauth2ProxyArgs;

@@ -31,14 +31,20 @@ export async function deploy(): Promise<Outputs> {
   await refuseOtherTenant(tenantId);
   warnOfExpiry(environment, new Date());
 
-  const deployer = new tls.PrivateKey("deployer", { algorithm: "ED25519" });
+  // Hosts take commands from each of them; the last one is in use.
+  const deployerKeys = environment.deployerKeyGenerations.map(
+    (generation) =>
+      new tls.PrivateKey(generation === 1 ? "deployer" : `deployer-${generation}`, { algorithm: "ED25519" }),
+  );
+  const publicKeys = pulumi.all(deployerKeys.map((key) => key.publicKeyOpenssh));
+  const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
   const proxyHosts = hosts.map(
     (host) =>
       new ProxyHost(host.name, {
         host,
         adminUser,
         ...(adminPrivateKey === undefined ? {} : { adminPrivateKey }),
-        deployerPublicKey: deployer.publicKeyOpenssh,
+        deployerPublicKey: publicKeys.apply((keys) => keys.join("")),
         oauth2Proxy,
         allowVulnerableOauth2Proxy,
       }),
@@ -52,7 +58,7 @@ export async function deploy(): Promise<Outputs> {
         tenantId,
         hosts,
         ...(redisPassword === undefined ? {} : { redisPassword }),
-        deployerPrivateKey: pulumi.secret(deployer.privateKeyOpenssh),
+        deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
         allowVulnerableOauth2Proxy,
       },
       { dependsOn: proxyHosts },

@@ -47,6 +47,11 @@ export interface EnvironmentArgs {
    * @default release 7.15.5, amd64
    */
   oauth2Proxy?: Oauth2ProxyArgs;
+  /**
+   * SSH keys of the deployer that hosts take commands from, the last one in use: `npm run rotate -- --deployer-key`
+   * changes it. @default `[1]`
+   */
+  deployerKeyGenerations?: number[];
   /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
   expiryWarningDays?: number;
   /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
@@ -107,6 +112,10 @@ export const environmentSchema = z.strictObject({
   adminUser: checks.userName.default("admin"),
   oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
   expiryWarningDays: checks.wholeNumber(0, 365).default(30),
+  deployerKeyGenerations: checks
+    .listOf(checks.wholeNumber(1, 100_000), "generations of the deployer's key")
+    .min(1, { error: checks.expected("a list with at least one generation; the last one is in use") })
+    .default([1]),
   allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
@@ -145,6 +154,7 @@ export function environmentFrom(given: unknown, source: string): Environment {
       : checks.problemsOf(environmentSchema, parsed.error, (path) => placeIn(settings, path))),
     ...siteProblems(entriesOf(settings, "sites")),
     ...hostProblems(settings),
+    ...deployerKeyProblems(at(settings, "deployerKeyGenerations")),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(source, problems);
   const { siteDefaults: _, sites, ...environment } = parsed.data;
@@ -223,6 +233,20 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
     if (own && metricsPort !== port) takes("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
   }
   return problems;
+}
+
+function deployerKeyProblems(generations: unknown): Problem[] {
+  if (!Array.isArray(generations)) return [];
+  const numbers = generations.map(Number);
+  const misplaced = numbers.find((it, index) => it <= (numbers[index - 1] ?? 0));
+  return misplaced === undefined
+    ? []
+    : [
+        {
+          where: "",
+          what: `deployerKeyGenerations must be in order, the newest last, each once; ${misplaced} is out of place`,
+        },
+      ];
 }
 
 function hostProblems(settings: unknown): Problem[] {

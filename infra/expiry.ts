@@ -1,9 +1,17 @@
-/** `npm run expiry`: which client secret ends when, in all environments. Exit code 1 where one has ended or will soon. */
+/**
+ * `npm run expiry`: which client secret ends when, in all environments. Exit code 1 where one has ended or will soon, or
+ * where Entra, if asked, has other secrets than the stack knows.
+ */
+import { join } from "node:path";
+
 import Table from "cli-table3";
 import { Command } from "commander";
+import { execa } from "execa";
 
 import { activeClientSecret, type Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
+import { type Finding, findings, registeredSites, unknownRegistrations } from "./entra-secrets.ts";
+import { GraphFailure, signInToGraph } from "./graph.ts";
 import { environmentOf, readStackFile, stacks } from "./stack-file.ts";
 
 /** Whole days before a client secret ends; negative once it has. Unknown where the configuration has no end date. */
@@ -55,14 +63,28 @@ export function expiryMessage(
   }
 }
 
-function main(): void {
+/**
+ * What Entra has and the stack does not know, or the other way round.
+ * @throws Error where `pulumi stack export` fails
+ */
+async function askEntra(stack: string): Promise<Finding[]> {
+  const options = { cwd: join(import.meta.dirname, "..") };
+  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack], options);
+  const graph = await signInToGraph();
+  const registered = await registeredSites(JSON.parse(stdout), graph);
+  const { sites } = environmentOf(readStackFile(stack));
+  return [...findings(registered), ...(await unknownRegistrations(sites, registered, graph))];
+}
+
+async function main(): Promise<void> {
   const options = new Command("expiry")
     .description("Tells for all environments which client secret ends when.")
     .option("--stack <name...>", "only these environments")
     .option("--days <number>", "what counts as soon", "30")
+    .option("--entra", "asks Entra as well, what it has that the stack's state does not know")
     .option("--json", "for machines")
     .parse()
-    .opts<{ stack?: string[]; days: string; json?: true }>();
+    .opts<{ stack?: string[]; days: string; entra?: true; json?: true }>();
   const now = new Date();
   const rows = (options.stack ?? stacks())
     .flatMap((stack) => environmentOf(readStackFile(stack)).sites.map((site) => ({ stack, site })))
@@ -76,7 +98,11 @@ function main(): void {
       standing: standing(site, now, Number(options.days)),
     }))
     .sort((one, other) => (one.days ?? Number.MAX_SAFE_INTEGER) - (other.days ?? Number.MAX_SAFE_INTEGER));
-  if (options.json) console.log(JSON.stringify(rows, null, 2));
+  const inEntra: (Finding & { readonly stack: string })[] = [];
+  for (const stack of options.entra ? (options.stack ?? stacks()) : [])
+    inEntra.push(...(await askEntra(stack)).map((finding) => ({ stack, ...finding })));
+  if (options.json)
+    console.log(JSON.stringify(options.entra ? { secrets: rows, entra: inEntra } : rows, null, 2));
   else {
     const table = new Table({
       head: ["environment", "site", "domain", "secret", "ends", "days", ""],
@@ -94,8 +120,11 @@ function main(): void {
       ]);
     }
     console.log(table.toString());
+    for (const { stack, site, what, remedy } of inEntra)
+      console.log(`${stack}, site "${site}": ${what}\n  ${remedy}`);
   }
+  if (inEntra.length > 0) process.exitCode = 1;
   if (rows.some((row) => row.standing === "ended" || row.standing === "ends soon")) process.exitCode = 1;
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, GraphFailure);

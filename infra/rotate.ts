@@ -94,10 +94,28 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
     told.push(`site "${site.name}": client secret ${generation}, good until ${day(now, days)}`);
   }
   const gone = new Set(
-    [...retired, ...(due && overlapDays === 0 ? [active] : [])].map(({ generation }) => generation),
+    (due && overlapDays === 0 ? site.clientSecrets : retired).map(({ generation }) => generation),
   );
   list.items = list.items.filter((item) => !(isMap(item) && gone.has(Number(item.get("generation")))));
   return told;
+}
+
+/**
+ * A new key of the deployer beside the one that hosts take commands from; where one is there already, it stays alone.
+ * The two steps are two updates, since what an update deletes still signs in with the old one.
+ */
+export function rotateDeployerKey(file: StackFile): string[] {
+  const { document } = file;
+  const generations = environmentOf(file).deployerKeyGenerations;
+  const [last = 1] = generations.slice(-1);
+  const next = generations.length > 1 ? [last] : [last, last + 1];
+  const list = document.createNode(next, { flow: true });
+  document.setIn(["config", "protected-sites:deployerKeyGenerations"], list);
+  return generations.length > 1
+    ? [`the deployer's keys before ${last} are taken from every host`]
+    : [
+        `deployer key ${last + 1}, beside ${last}; once every host has it, run this again to take ${last} away`,
+      ];
 }
 
 /** A day in quotes: the engine's YAML reader would take a bare one for a moment in time. */
@@ -132,6 +150,7 @@ function main(): void {
     .option("--site <name or domain...>", "these sites")
     .option("--all", "all sites")
     .option("--due [days]", "only sites whose client secret ends within so many days (30)")
+    .option("--deployer-key", "a new SSH key of the deployer instead; a second time, takes the old one away")
     .option("--cookie", "a new cookie secret instead, which signs everybody of the site out, once")
     .option("--days <number>", "days for which a new client secret is good", "180")
     .option(
@@ -142,20 +161,22 @@ function main(): void {
     .option("--dry-run", "only show the change")
     .parse()
     .opts<Options>();
-  if ((options.site === undefined) === (options.all === undefined)) {
-    console.error("rotate: give either --site NAME or --all");
+  if ([options.site, options.all, options.deployerKey].filter((it) => it !== undefined).length !== 1) {
+    console.error("rotate: give one of --site NAME, --all and --deployer-key");
     process.exitCode = 2;
     return;
   }
   const file = readStackFile(options.stack);
-  const told = rotate(file, {
-    ...(options.site === undefined ? {} : { sites: options.site }),
-    ...(options.due === undefined ? {} : { dueWithin: options.due === true ? 30 : Number(options.due) }),
-    cookie: options.cookie === true,
-    days: Number(options.days),
-    overlapDays: Number(options.overlap),
-    now: new Date(),
-  });
+  const told = options.deployerKey
+    ? rotateDeployerKey(file)
+    : rotate(file, {
+        ...(options.site === undefined ? {} : { sites: options.site }),
+        ...(options.due === undefined ? {} : { dueWithin: options.due === true ? 30 : Number(options.due) }),
+        cookie: options.cookie === true,
+        days: Number(options.days),
+        overlapDays: Number(options.overlap),
+        now: new Date(),
+      });
   if (told.length === 0) {
     console.log(`${file.source}: nothing to rotate`);
     return;
@@ -184,6 +205,7 @@ interface Options {
   readonly all?: true;
   readonly due?: string | true;
   readonly cookie?: true;
+  readonly deployerKey?: true;
   readonly days: string;
   readonly overlap: string;
   readonly dryRun?: true;

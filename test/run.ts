@@ -32,18 +32,19 @@ async function main(): Promise<void> {
       "without-lab": { type: "string" },
       lab: { type: "string" },
       update: { type: "boolean", short: "u" },
+      project: { type: "string", default: "e2e" },
     },
     allowPositionals: true,
   });
   const filters = [...(values.update === true ? ["--update"] : []), ...positionals];
   const without = values["without-lab"];
-  const { lab } = values;
+  const { lab, project } = values;
   const interrupted = interruption();
   const reports = await mkdtemp(join(tmpdir(), "protected-sites-test-"));
   try {
     if (lab === undefined)
       await Promise.race([outside(reports, filters, without === undefined), interrupted]);
-    if (without === undefined) await onLab(reports, filters, interrupted, lab);
+    if (without === undefined) await onLab(reports, filters, interrupted, project, lab);
     else console.log(`\nLeft out: contract and end-to-end tests. What this machine lacks: ${without}.`);
   } finally {
     await rm(reports, { recursive: true, force: true });
@@ -62,6 +63,7 @@ async function onLab(
   reports: string,
   filters: readonly string[],
   interrupted: Promise<never>,
+  project: string,
   lab: string | undefined,
 ): Promise<void> {
   const instance = lab ?? ownInstance;
@@ -71,7 +73,9 @@ async function onLab(
   });
   const work = async () => {
     await step("lab", () => runPhases(bringUpPhases(instance, { fresh })));
-    await step("e2e", () => vitest("e2e", reports, filters, (command) => enterCommand(instance, command)));
+    await step(project, () =>
+      vitest(project, reports, filters, (command) => enterCommand(instance, command)),
+    );
   };
   try {
     await Promise.race([work(), interrupted]);

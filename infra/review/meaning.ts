@@ -301,6 +301,14 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
       ? []
       : [plain(`its archive is ${after.url} with SHA-256 ${after.sha256.slice(0, 12)}…`)]),
   ],
+  deployerKeyGenerations: (before, after) => [
+    ...without(after.map(String), before.map(String)).map((it) =>
+      says("rotates", `deployer key ${it} may push to every host`),
+    ),
+    ...without(before.map(String), after.map(String)).map((it) =>
+      says("rotates", `deployer key ${it} may no longer push to any host`),
+    ),
+  ],
   expiryWarningDays: (before, after) => [
     plain(`a client secret's end is told ${after} days before; before this change ${before}`),
   ],

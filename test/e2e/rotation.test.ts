@@ -2,18 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
-import { EntraControl } from "../lab/entra/control.ts";
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
+import { entra, runOn, secretsInEntra, secretsOnHosts, setGenerations } from "./client-secrets.ts";
 import { lab, people } from "./instance.ts";
 import { openAs } from "./people.ts";
 
-const entra = new EntraControl("http://192.0.2.2:8400");
 let stack: Stack;
 let browser: Browser;
 let context: BrowserContext;
@@ -33,40 +30,6 @@ afterAll(async () => {
   stack = await openStack(lab.name);
   await stack.up();
 });
-
-/** Sets what the last generations of wiki's client secret are, oldest first. */
-async function setGenerations(...generations: readonly number[]): Promise<void> {
-  const path = "protected-sites:sites.wiki.clientSecrets";
-  if (generations.length < (await listed())) await stack.removeConfig(path, true);
-  for (const [index, generation] of generations.entries())
-    await stack.setConfig(`${path}[${index}].generation`, { value: String(generation) }, true);
-}
-
-async function listed(): Promise<number> {
-  const { value } = await stack.getConfig("protected-sites:sites");
-  return (JSON.parse(value) as { wiki: { clientSecrets?: unknown[] } }).wiki.clientSecrets?.length ?? 0;
-}
-
-/** Names of the client secrets that Entra has for wiki. */
-async function inEntra(): Promise<string[]> {
-  const wiki = (await entra.applications()).find(
-    ({ displayName, deleted }) => displayName.includes("wiki.lab.test") && !deleted,
-  );
-  return (wiki?.secrets ?? []).map(({ displayName }) => displayName ?? "").sort();
-}
-
-/** What tells the client secret in use on each host apart, without telling it. */
-async function onHosts(): Promise<string[]> {
-  const file = "/etc/protected-sites/credentials/wiki.lab.test/current/client-secret";
-  return Promise.all(
-    lab.hosts.map(async ({ name }) => (await runOn(name, "sha256sum", file)).split(" ")[0] ?? ""),
-  );
-}
-
-async function runOn(host: string, ...command: readonly string[]): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, command);
-  return (await execa(file, args)).stdout;
-}
 
 /** Browses until told to stop, and says how many requests there were and what went wrong. */
 function browse(): { stop: () => Promise<{ requests: number; failures: string[] }> } {
@@ -95,26 +58,26 @@ function browse(): { stop: () => Promise<{ requests: number; failures: string[] 
 }
 
 test("a new client secret takes over on every host, though Entra takes seconds to know it, and nobody notices", async () => {
-  const before = await onHosts();
+  const before = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });
-  await setGenerations(1, 2);
+  await setGenerations(stack, 1, 2);
   const browsing = browse();
   await stack.up();
   const { requests, failures } = await browsing.stop();
 
   expect(failures).toEqual([]);
   expect(requests).toBeGreaterThan(10);
-  expect(await inEntra()).toEqual(["protected-sites 1", "protected-sites 2"]);
-  const after = await onHosts();
+  expect(await secretsInEntra()).toEqual(["protected-sites 1", "protected-sites 2"]);
+  const after = await secretsOnHosts();
   expect(new Set(after).size).toBe(1);
   expect(after[0]).not.toBe(before[0]);
 });
 
 test("a rotation that a host could not follow leaves each host a secret that works, and the next update finishes it", async () => {
   const [first, second = ""] = lab.hosts.map(({ name }) => name);
-  const [before] = await onHosts();
+  const [before] = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 0, meanwhile: "refuse" } });
-  await setGenerations(2, 3);
+  await setGenerations(stack, 2, 3);
   await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
   const browsing = browse();
   try {
@@ -122,25 +85,25 @@ test("a rotation that a host could not follow leaves each host a secret that wor
   } finally {
     await runOn(second, "systemctl", "start", "ssh.service");
   }
-  const [onFirst, onSecond] = await onHosts();
+  const [onFirst, onSecond] = await secretsOnHosts();
   expect(onFirst, first).not.toBe(before);
   expect(onSecond, second).toBe(before);
-  expect(await inEntra()).toEqual(expect.arrayContaining(["protected-sites 2", "protected-sites 3"]));
+  expect(await secretsInEntra()).toEqual(expect.arrayContaining(["protected-sites 2", "protected-sites 3"]));
 
   await stack.up();
   expect((await browsing.stop()).failures).toEqual([]);
-  expect(new Set(await onHosts()).size).toBe(1);
-  expect(await inEntra()).toEqual(["protected-sites 2", "protected-sites 3"]);
+  expect(new Set(await secretsOnHosts()).size).toBe(1);
+  expect(await secretsInEntra()).toEqual(["protected-sites 2", "protected-sites 3"]);
 });
 
 test("an old client secret leaves Entra when it leaves the list, and nobody notices", async () => {
-  const before = await onHosts();
-  await setGenerations(3);
+  const before = await secretsOnHosts();
+  await setGenerations(stack, 3);
   const browsing = browse();
   await stack.up();
   expect(await browsing.stop()).toMatchObject({ failures: [] });
-  expect(await inEntra()).toEqual(["protected-sites 3"]);
-  expect(await onHosts()).toEqual(before);
+  expect(await secretsInEntra()).toEqual(["protected-sites 3"]);
+  expect(await secretsOnHosts()).toEqual(before);
 });
 
 test("a preview of a new cookie secret says in words whom it signs out, and the update does just that", async () => {

@@ -59,6 +59,7 @@ export const wellBehaved: Behaviour = {
   newSecrets: { delaySeconds: 0, meanwhile: "refuse" },
   throttle: { calls: 0, retryAfterSeconds: 1 },
   outage: { login: "none", graph: "none" },
+  lostAnswers: 0,
   clockSkewSeconds: 0,
   tokenLifetimeSeconds: null,
   concurrencyViolations: 0,

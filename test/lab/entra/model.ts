@@ -224,6 +224,8 @@ export interface Behaviour {
   /** Graph answers 429 to as many calls. */
   throttle: { readonly calls: number; readonly retryAfterSeconds: number | null };
   outage: { readonly login: Outage; readonly graph: Outage };
+  /** How many of the next changes Graph makes without an answer: the connection is cut instead. */
+  lostAnswers: number;
   /** Added to the time in issued tokens. */
   clockSkewSeconds: number;
   /** Of access tokens and ID tokens; null is Entra's usual. */

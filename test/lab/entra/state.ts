@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Credentials, format, makeTenant } from "./directory.ts";
+import { type Credentials, format, makeTenant, wellBehaved } from "./directory.ts";
 import type { Tenant } from "./model.ts";
 
 /** The tenant in memory, and its file. */
@@ -26,7 +26,10 @@ export class State {
       const found = JSON.parse(await readFile(file, "utf8")) as Partial<Tenant>;
       // The first files told no format.
       const { format: of = found.salt === undefined ? 0 : 1 } = found;
-      if (of === format) return new State(file, { ...(found as Tenant), format });
+      if (of === format) {
+        const behaviour = { ...wellBehaved, ...found.behaviour };
+        return new State(file, { ...(found as Tenant), format, behaviour });
+      }
       console.error(`${file} is of another version of the emulator; the tenant starts over`);
     }
     const { tenant, credentials } = await makeTenant();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { expiryMessage } from "../../../infra/expiry.ts";
-import { changedText, rotate, type Rotation } from "../../../infra/rotate.ts";
+import { changedText, rotate, rotateDeployerKey, type Rotation } from "../../../infra/rotate.ts";
 import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
 import { site } from "../../sites.ts";
 
@@ -110,4 +110,21 @@ describe("a preview", () => {
   test("fails when a secret has ended", () => {
     expect(ending("2026-11-24")).toMatchObject({ error: true });
   });
+});
+
+test("a new key of the deployer comes beside the old one; the second time, the old one goes", () => {
+  const file = parseStackFile("prod", text());
+  expect(rotateDeployerKey(file)).toEqual([
+    "deployer key 2, beside 1; once every host has it, run this again to take 1 away",
+  ]);
+  const between = changedText(file);
+  expect(between).toContain("deployerKeyGenerations: [1, 2]");
+  const second = parseStackFile("prod", between);
+  expect(rotateDeployerKey(second)).toEqual(["the deployer's keys before 2 are taken from every host"]);
+  expect(changedText(second)).toContain("deployerKeyGenerations: [2]");
+});
+
+test("an overlap of 0 days leaves the new client secret alone", () => {
+  const before = text(secrets("- generation: 1", '  retireAfter: "2027-01-01"', "- generation: 2"));
+  expect(rotated({ sites: ["wiki"], overlapDays: 0 }, before).after).not.toMatch(/generation: [12]\b/);
 });

@@ -37,6 +37,10 @@ export async function answerGraph(
     answer = { status: refusal.status, body: errorBody(refusal) };
     headers = refusal.headers;
   }
+  if (answersGetLost(state, request.method)) {
+    response.destroy();
+    return;
+  }
   const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
   response.writeHead(answer.status, {
     ...(text === "" ? {} : { "Content-Type": "application/json" }),
@@ -112,6 +116,12 @@ function throttle({ tenant: { behaviour } }: State): void {
   const headers: Record<string, string> =
     retryAfterSeconds === null ? {} : { "Retry-After": String(retryAfterSeconds) };
   throw new GraphRefusal(429, "TooManyRequests", "Too many requests.", headers);
+}
+
+function answersGetLost({ tenant: { behaviour } }: State, method = "GET"): boolean {
+  if (method === "GET" || behaviour.lostAnswers === 0) return false;
+  behaviour.lostAnswers -= 1;
+  return true;
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {

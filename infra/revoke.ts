@@ -1,0 +1,130 @@
+/**
+ * `npm run revoke`: a client secret has leaked. Makes a new one, gives it to every host that can be reached, and takes
+ * all others away from Entra at once, whoever still uses them.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { Command } from "commander";
+
+import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { runCommand } from "./command.ts";
+import { registeredSites } from "./entra-secrets.ts";
+import type { Environment } from "./environment.ts";
+import { type GraphCall, GraphFailure, signInToGraph } from "./graph.ts";
+import { changedText, rotate } from "./rotate.ts";
+import { environmentOf, parseStackFile, readStackFile, stacksFolder } from "./stack-file.ts";
+
+/** Which sites' client secrets to revoke, and where. */
+export interface Revocation {
+  /** Its configuration lists the new generation alone. */
+  readonly stack: Pick<Stack, "up" | "exportStack" | "refresh">;
+  readonly graph: GraphCall;
+  readonly environment: Environment;
+  readonly sites: readonly Site[];
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Deploys nothing but the secrets, so that nothing else stands in the way. A host that cannot be reached does not stop
+ * it.
+ * @returns the hosts that have not got a new secret, and so cannot sign anybody in until an update reaches them
+ * @throws where Entra does not make a new secret: then nothing has been taken away
+ */
+export async function revoke({ stack, graph, environment, sites, say }: Revocation): Promise<string[]> {
+  const names = sites.map(({ name }) => name);
+  await stack.up({
+    target: sites.map((site) => `**::${site.name}-client-secret-${activeClientSecret(site).generation}`),
+  });
+  say(`new client secrets: ${names.join(", ")}`);
+
+  const interrupted: string[] = [];
+  for (const { name: host } of environment.hosts) {
+    try {
+      await stack.up({ target: names.map((name) => `**::${name}-${host}-credentials`) });
+      say(`host ${host}: uses them`);
+    } catch (error) {
+      interrupted.push(host);
+      say(`host ${host}: could not be given them: ${reasonOf(error)}`);
+    }
+  }
+
+  const gone: string[] = [];
+  for (const registered of await registeredSites(await stack.exportStack(), graph)) {
+    const site = sites.find(({ name }) => name === registered.site);
+    if (site === undefined) continue;
+    const active = registered.inState.find(
+      ({ generation }) => generation === activeClientSecret(site).generation,
+    );
+    if (active === undefined) throw new Error(`the stack has no new client secret of ${site.domain}`);
+    for (const { keyId, displayName } of registered.secrets) {
+      if (keyId === active.keyId) continue;
+      await graph("POST", `/applications/${registered.objectId}/removePassword`, { keyId });
+      say(`site "${site.name}": client secret ${keyId} ("${displayName}") is worth nothing any more`);
+    }
+    gone.push(...registered.inState.filter((it) => it !== active).map(({ urn }) => urn));
+  }
+  // Else the next update would want to take away what is gone.
+  if (gone.length > 0) await stack.refresh({ target: gone });
+  return interrupted;
+}
+
+/** The engine's own words, without the thousand lines around them. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /error: (.*)/.exec(text)?.[1] ?? text.split("\n")[0] ?? "";
+}
+
+interface Options {
+  readonly stack: string;
+  readonly site: string[];
+  readonly days: string;
+}
+
+async function main(): Promise<void> {
+  const options = new Command("revoke")
+    .description(
+      "Ends leaked client secrets now: makes new ones, gives them to every host, takes all others from Entra.",
+    )
+    .requiredOption("--stack <name>", "the environment")
+    .requiredOption("--site <name or domain...>", "these sites")
+    .option("--days <number>", "days for which a new client secret is good", "180")
+    .parse()
+    .opts<Options>();
+  const file = readStackFile(options.stack);
+  const graph = await signInToGraph();
+  const now = new Date();
+  const rotation = { sites: options.site, days: Number(options.days), overlapDays: 0, now };
+  for (const line of rotate(file, rotation)) console.log(line);
+  const text = changedText(file);
+  const environment = environmentOf(parseStackFile(options.stack, text));
+  writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), text);
+
+  const workDir = join(import.meta.dirname, "..");
+  const stack = await LocalWorkspace.selectStack({ stackName: options.stack, workDir });
+  const sites = environment.sites.filter(
+    ({ name, domain }) => options.site.includes(name) || options.site.includes(domain),
+  );
+  const interrupted = await revoke({
+    stack,
+    graph,
+    environment,
+    sites,
+    say: (line) => {
+      console.log(line);
+    },
+  });
+  console.log(
+    "Access tokens that somebody has got with a leaked secret end by themselves, after 90 minutes at most.",
+  );
+  if (interrupted.length > 0) {
+    console.log(
+      `Through ${interrupted.join(", ")} nobody can sign in or renew a session until \`pulumi up --stack ${options.stack}\` reaches it.`,
+    );
+    process.exitCode = 1;
+  }
+  console.log(`Commit ${file.source}.`);
+}
+
+if (import.meta.main) await runCommand(main, GraphFailure);
