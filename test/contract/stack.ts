@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { LocalWorkspace, PulumiCommand } from "@pulumi/pulumi/automation/index.js";
-import type { EngineEvent, OpMap, PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import type { Deployment, EngineEvent, OpMap, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import type { TestContext } from "vitest";
 
 import { ensureEngine } from "../lab/engine.ts";
@@ -28,6 +28,13 @@ export interface TestStack {
   destroy: () => Promise<void>;
   /** The state file, as it lies on disk. */
   state: () => Promise<string>;
+  /** `pulumi cancel` */
+  cancel: () => Promise<void>;
+  /** `pulumi stack export`, and `import` of what that gave. */
+  exported: () => Promise<Deployment>;
+  imported: (state: Deployment) => Promise<void>;
+  /** The folder of the state. */
+  readonly directory: string;
 }
 
 /**
@@ -95,6 +102,10 @@ export async function openStack(
       await stack.destroy({ color: "never" });
     },
     state: () => readFile(join(directory, ".pulumi/stacks/contract/test.json"), "utf8"),
+    cancel: () => stack.cancel(),
+    exported: () => stack.exportStack(),
+    imported: (state) => stack.importStack(state),
+    directory,
   };
 }
 

@@ -1,0 +1,77 @@
+/** The state: what a killed run leaves, and how a backup comes back. As docs/state.md says it. */
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import * as random from "@pulumi/random";
+import { expect, test } from "vitest";
+
+import { openStack } from "./stack.ts";
+
+/** One secret, as a site has it. */
+const program = () => {
+  const { result } = new random.RandomPassword("cookie-secret", { length: 43, special: false });
+  return Promise.resolve({ result });
+};
+
+/** The lock that an update holds, once it has it. */
+async function lockIn(directory: string): Promise<{ pid: number }> {
+  const folder = join(directory, ".pulumi/locks");
+  for (;;) {
+    const files = await readdir(folder, { recursive: true }).catch(() => []);
+    const file = files.find((name) => name.endsWith(".json"));
+    const text = file === undefined ? "" : await readFile(join(folder, file), "utf8");
+    if (text !== "") return JSON.parse(text) as { pid: number };
+    await sleep(50);
+  }
+}
+
+test("a killed update leaves its lock, which says whose it is, and pulumi cancel removes it", async ({
+  onTestFinished,
+}) => {
+  const stack = await openStack(onTestFinished);
+  const killed = expect(stack.up(() => new Promise(() => undefined))).rejects.toThrow();
+  const { pid } = await lockIn(stack.directory);
+  process.kill(pid, "SIGKILL");
+  await killed;
+
+  expect(await stack.upFails(program)).toMatch(
+    new RegExp(`the stack is currently locked by 1 lock.*pid ${pid}`, "s"),
+  );
+  await stack.cancel();
+  expect((await stack.up(program)).changes).toEqual({ create: 1 });
+});
+
+test("a preview needs no lock", async ({ onTestFinished }) => {
+  const stack = await openStack(onTestFinished);
+  const killed = expect(stack.up(() => new Promise(() => undefined))).rejects.toThrow();
+  const { pid } = await lockIn(stack.directory);
+  expect((await stack.preview(program)).changes).toEqual({ create: 1 });
+  process.kill(pid, "SIGKILL");
+  await killed;
+});
+
+test("an exported state comes back with the same secrets and nothing to do", async ({ onTestFinished }) => {
+  const stack = await openStack(onTestFinished);
+  const secret = (await stack.up(program)).outputs["result"]?.value;
+  const backup = await stack.exported();
+
+  await stack.destroy();
+  await stack.imported(backup);
+  const { changes, outputs } = await stack.up(program);
+  expect(changes).toEqual({ same: 1 });
+  expect(outputs["result"]?.value).toBe(secret);
+});
+
+test("a state file that is broken is refused, and a copy of it in its place is all it takes", async ({
+  onTestFinished,
+}) => {
+  const stack = await openStack(onTestFinished);
+  await stack.up(program);
+  const file = join(stack.directory, ".pulumi/stacks/contract/test.json");
+  await copyFile(file, `${stack.directory}/copy`);
+  await writeFile(file, (await stack.state()).slice(0, 200));
+  await expect(stack.up(program)).rejects.toThrow();
+  await copyFile(`${stack.directory}/copy`, file);
+  expect((await stack.up(program)).changes).toEqual({ same: 1 });
+});

@@ -1,0 +1,205 @@
+/** The workflows: linted, and their steps run as they stand, with stand-ins for the programs of a runner. */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+
+import { execa } from "execa";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+import { ensureEngine } from "../lab/engine.ts";
+import { actionlint } from "./actionlint.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+interface Step {
+  readonly name?: string;
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+/** All steps of a workflow or of an action. */
+async function stepsOf(file: string): Promise<Step[]> {
+  const { jobs = {}, runs } = parse(await readFile(join(root, ".github", file), "utf8")) as {
+    jobs?: Record<string, { steps: Step[] }>;
+    runs?: { steps: Step[] };
+  };
+  return [...Object.values(jobs), ...(runs === undefined ? [] : [runs])].flatMap(({ steps }) => steps);
+}
+
+let work: string;
+let clone: string;
+
+beforeAll(async () => {
+  clone = await mkdtemp(join(tmpdir(), "workflows-clone-"));
+});
+afterAll(() => rm(clone, { recursive: true, force: true }));
+
+beforeEach(async ({ onTestFinished }) => {
+  work = await mkdtemp(join(tmpdir(), "workflows-"));
+  onTestFinished(() => rm(work, { recursive: true, force: true }));
+  await mkdir(join(work, "bin"));
+});
+
+/** A program of a runner that says how it was called, and does what `does` says. */
+async function standIn(name: string, does = ""): Promise<void> {
+  const text = `#!/bin/sh\nprintf '%s\\n' "${name} $*" >> "$CALLS"\n${does}\n`;
+  await writeFile(join(work, "bin", name), text);
+  await chmod(join(work, "bin", name), 0o755);
+}
+
+/** Runs a step as GitHub does with `shell: bash`. */
+async function run(file: string, name: string, env: Readonly<Record<string, string>> = {}, cwd = work) {
+  const step = (await stepsOf(file)).find((it) => it.name === name);
+  if (step?.run === undefined) throw new Error(`${file} must have a step "${name}" that runs something`);
+  const script = join(work, "script.sh");
+  await writeFile(script, step.run);
+  const { exitCode, all } = await execa("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], {
+    cwd,
+    all: true,
+    reject: false,
+    env: {
+      PATH: [join(work, "bin"), process.env["PATH"]].join(delimiter),
+      CALLS: join(work, "calls"),
+      RUNNER_TEMP: work,
+      GITHUB_ENV: join(work, "env"),
+      GITHUB_STEP_SUMMARY: join(work, "summary"),
+      STACK: "prod",
+      ...env,
+    },
+  });
+  const calls = await readFile(join(work, "calls"), "utf8").catch(() => "");
+  return { exitCode, all, calls: calls.trimEnd().split("\n") };
+}
+
+test("actionlint has nothing to say of them", async () => {
+  expect(await actionlint(root)).toBe("");
+}, 300_000);
+
+test("actions of others are pinned to full commit IDs, Pulumi's own to a version", async () => {
+  const workflows = (await readdir(join(root, ".github/workflows"))).map((it) => `workflows/${it}`);
+  const files = [...workflows, "actions/engine/action.yml"];
+  const used = (await Promise.all(files.map(stepsOf))).flat().flatMap(({ uses }) => uses ?? []);
+  const loose = used.filter((it) => !it.startsWith("./") && !/@[0-9a-f]{40}$/.test(it));
+  expect(loose).toEqual(["pulumi/actions@v6"]);
+});
+
+test("the engine is of the version of its library", async () => {
+  const steps = await stepsOf("actions/engine/action.yml");
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const { with: inputs } = steps.find(({ uses }) => uses?.startsWith("pulumi/actions")) ?? {};
+  expect(inputs).toEqual({ "pulumi-version": dependencies["@pulumi/pulumi"] });
+});
+
+describe("the engine's action", () => {
+  const job = {
+    ACTIONS_ID_TOKEN_REQUEST_URL: "https://token.example.com/?v=2",
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: "of-the-job",
+    TENANT: "the-tenant",
+    CLIENT: "the-client",
+    BACKEND: "azblob://state?storage_account=contoso",
+  };
+
+  test("signs in with a token of this job", async () => {
+    await standIn("curl", `echo '{"value":"a-token"}'`);
+    await standIn("jq", "cut -d'\"' -f4");
+    const { exitCode, calls } = await run("actions/engine/action.yml", "Sign in", job);
+    expect(exitCode).toBe(0);
+    expect(calls.find((it) => it.startsWith("curl"))).toContain(
+      "https://token.example.com/?v=2&audience=api://AzureADTokenExchange",
+    );
+    expect(await readFile(join(work, "token"), "utf8")).toBe("a-token\n");
+    expect(await readFile(join(work, "env"), "utf8")).toBe(
+      [
+        ...["ARM_USE_OIDC=true", "ARM_TENANT_ID=the-tenant", "ARM_CLIENT_ID=the-client"],
+        ...["AZURE_TENANT_ID=the-tenant", "AZURE_CLIENT_ID=the-client"],
+        `AZURE_FEDERATED_TOKEN_FILE=${work}/token`,
+        "PULUMI_BACKEND_URL=azblob://state?storage_account=contoso\n",
+      ].join("\n"),
+    );
+  });
+
+  test("fails where it gets none", async () => {
+    await standIn("curl", "exit 22");
+    await standIn("jq", "cat");
+    expect((await run("actions/engine/action.yml", "Sign in", job)).exitCode).not.toBe(0);
+  });
+});
+
+describe("of the engine's commands", () => {
+  const commands: readonly [file: string, step: string, call: string][] = [
+    [
+      "workflows/preview.yml",
+      "Preview",
+      "preview --stack prod --non-interactive --color never --diff --show-full-output --policy-pack policy",
+    ],
+    [
+      "workflows/up.yml",
+      "Up",
+      "up --stack prod --yes --non-interactive --color never --diff --policy-pack policy",
+    ],
+    [
+      "workflows/drift.yml",
+      "Entra",
+      "preview --stack prod --non-interactive --color never --diff --refresh --expect-no-changes",
+    ],
+  ];
+
+  test.each(commands)("%s runs the one that is meant, and fails where it fails", async (file, step, call) => {
+    await standIn("pulumi", "echo a line of it");
+    const { exitCode, calls, all } = await run(file, step);
+    expect({ exitCode, calls }).toEqual({ exitCode: 0, calls: [`pulumi ${call}`] });
+    expect(all).toContain("a line of it");
+    await standIn("pulumi", "exit 255");
+    expect((await run(file, step)).exitCode).toBe(255);
+  });
+
+  test.each(commands)("%s uses flags that the engine has", async (_file, _step, call) => {
+    const { pulumi } = await ensureEngine();
+    const [command = "", ...words] = call.split(" ");
+    const { stdout } = await execa(pulumi, [command, "--help"]);
+    for (const flag of words.filter((it) => it.startsWith("--"))) expect(stdout).toContain(flag);
+  });
+});
+
+test("a preview stands in the run's summary", async () => {
+  await writeFile(join(work, "preview.txt"), "~ command:remote:Command: (update)\n");
+  await run("workflows/preview.yml", "Summary");
+  expect(await readFile(join(work, "summary"), "utf8")).toBe(
+    "````diff\n~ command:remote:Command: (update)\n\n````\n",
+  );
+});
+
+test("the hosts are asked with a key that nobody else can read, and that goes afterwards", async () => {
+  await standIn("pulumi", "echo the-key");
+  await standIn("npm", "exit 1");
+  const { exitCode, calls } = await run("workflows/drift.yml", "Hosts");
+  expect(exitCode).toBe(1);
+  expect(calls).toEqual([
+    "pulumi config get protected-sites:adminPrivateKey --stack prod",
+    `npm run --silent status -- --stack prod --identity ${work}/identity`,
+  ]);
+  const identity = join(work, "identity");
+  expect(await readFile(identity, "utf8")).toBe("the-key\n");
+  expect((await stat(identity)).mode & 0o777).toBe(0o600);
+  await run("workflows/drift.yml", "Sign out");
+  await expect(stat(identity)).rejects.toThrow("ENOENT");
+});
+
+test("a review is written for people and for the comment", async () => {
+  await execa("git", ["clone", "--quiet", "--shared", root, clone]);
+  await writeFile(join(clone, ".git/info/exclude"), "node_modules\n");
+  await symlink(join(root, "node_modules"), join(clone, "node_modules"));
+  const { exitCode, all } = await run(
+    "workflows/review.yml",
+    "Review",
+    { BASE: "HEAD", WHOLE: "the artifact" },
+    clone,
+  );
+  expect(exitCode, all).toBe(0);
+  expect(await readFile(join(clone, "comment.md"), "utf8")).toMatch(/^<!-- protected-sites review -->/);
+  expect(await readFile(join(clone, "report.txt"), "utf8")).toContain("renders identically");
+});
