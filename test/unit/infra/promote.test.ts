@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { stringify } from "yaml";
+
+import { promote } from "../../../infra/promote.ts";
+import { changedText } from "../../../infra/rotate.ts";
+import { parseStackFile } from "../../../infra/stack-file.ts";
+import { group, settings, siteArgs } from "../review/environments.ts";
+
+const fileOf = (stack: string, given: object) =>
+  parseStackFile(
+    stack,
+    stringify({
+      config: Object.fromEntries(
+        Object.entries(settings(given)).map(([key, value]) => [`protected-sites:${key}`, value]),
+      ),
+    }),
+  );
+const wiki = (stack: string, given: object, more: object = {}) =>
+  fileOf(stack, { sites: { wiki: siteArgs(`wiki-${stack}`, 4181, given) }, ...more });
+
+/** The lines of `prod` that go and come. */
+function change(from: object, to: object, more: object = {}) {
+  const prod = wiki("prod", to, more);
+  const { changed, left } = promote(wiki("staging", from), prod);
+  const [before, after] = [prod.text, changedText(prod)].map((text) =>
+    text.split("\n").map((it) => it.trim()),
+  );
+  return {
+    changed,
+    left,
+    gone: before?.filter((line) => after?.includes(line) === false),
+    new: after?.filter((line) => before?.includes(line) === false),
+  };
+}
+
+test("how a site behaves is promoted, as one line for each setting; what is each environment's own stays", () => {
+  const own = { allowedGroups: [group(1)], cookieSecretGeneration: 3 };
+  expect(change({ ...own, proxyReadTimeout: "90s" }, { proxyReadTimeout: "60s" })).toEqual({
+    changed: ['site "wiki": proxyReadTimeout as in staging'],
+    left: [],
+    gone: ["proxyReadTimeout: 60s"],
+    new: ["proxyReadTimeout: 90s"],
+  });
+});
+
+test("a setting that is gone there goes here, too", () => {
+  const open = [{ path: "/health", why: "the monitoring asks here" }];
+  expect(change({}, { open })).toMatchObject({
+    changed: ['site "wiki": open is left to its default, as in staging'],
+    new: [],
+  });
+});
+
+test("a setting that all sites of the first environment share becomes the site's own in the other", () => {
+  const staging = wiki("staging", {}, { siteDefaults: { cookieExpire: "24h" } });
+  const prod = wiki("prod", {});
+  promote(staging, prod);
+  expect(prod.document.getIn(["config", "protected-sites:sites", "wiki", "cookieExpire"])).toBe("24h");
+});
+
+test("rules that name groups are left to a person, and so is what all sites of the other environment share", () => {
+  const paths = [{ path: "/admin", allowedGroups: [group(2)] }];
+  const { changed, left } = change({ paths }, {}, { siteDefaults: { cookieExpire: "24h" } });
+  expect({ changed, left }).toEqual({
+    changed: [],
+    left: [
+      'site "wiki": paths names groups, which are each environment\'s own; change it by hand',
+      'site "wiki": cookieExpire comes from siteDefaults, which all sites of prod share; change it by hand',
+    ],
+  });
+});
+
+test("a site that the other environment does not have is told, and one that nobody has is a mistake", () => {
+  const both = fileOf("staging", {});
+  const { left } = promote(both, wiki("prod", {}), ["code"]);
+  expect(left).toEqual([
+    'site "code" is not in stacks/Pulumi.prod.yaml: copy its lines, and give what is its own there',
+  ]);
+  expect(() => promote(both, wiki("prod", {}), ["news"])).toThrow(
+    'stacks/Pulumi.staging.yaml, site "news": there is no such site; there are code, wiki',
+  );
+});
