@@ -4,6 +4,7 @@ import * as random from "@pulumi/random";
 import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostArgs } from "./host/connection.ts";
 import { siteCredentials, sitePush } from "./host/site-push.ts";
+import { type CertificateAuthorityArgs, siteCertificate } from "./internal-ca.ts";
 import { siteFiles } from "./render/site-files.ts";
 import { type SiteArgs, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
@@ -20,6 +21,8 @@ export interface ProtectedSiteArgs {
   deployerPrivateKey: pulumi.Input<string>;
   /** Password of the Redis that holds the site's sessions; used with `sessionStore: redis` only. @default none */
   redisPassword?: pulumi.Input<string>;
+  /** Signs the site's certificate; needed with `certificateFrom: internalCa`. See InternalCa. */
+  certificateAuthority?: CertificateAuthorityArgs;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -42,6 +45,9 @@ export class ProtectedSite extends pulumi.ComponentResource {
     const site = siteFrom(name, args.site);
     // The engine stores a component's arguments in the state; this summary is all that belongs there.
     super("protected-sites:index:ProtectedSite", name, { domain: site.domain }, opts);
+
+    if (site.certificateFrom === "internalCa" && args.certificateAuthority === undefined)
+      throw new Error(`site "${name}": certificateFrom internalCa needs certificateAuthority, got none`);
 
     const registration = new Registration(name, { site }, { parent: this });
     // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
@@ -69,6 +75,10 @@ export class ProtectedSite extends pulumi.ComponentResource {
         ? { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(args.redisPassword) } }
         : {}),
     };
+    const certificate =
+      site.certificateFrom === "internalCa" && args.certificateAuthority !== undefined
+        ? siteCertificate(name, site.domain, args.certificateAuthority, new Date(), { parent: this })
+        : {};
     const files = siteFiles(site, {
       tenantId: args.tenantId,
       allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
@@ -80,7 +90,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
       const secrets = siteCredentials(
         `${name}-${host.name}-credentials`,
-        { login, ...credentials },
+        { login, ...credentials, ...certificate },
         after(canary),
       );
       const push = sitePush(

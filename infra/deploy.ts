@@ -3,6 +3,7 @@ import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
+import { InternalCa } from "../components/internal-ca.ts";
 import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
 import { ConfigError } from "../components/site/errors.ts";
@@ -17,6 +18,8 @@ export interface Outputs {
   readonly urls: Record<string, pulumi.Output<string>>;
   /** Every site's client ID in Entra, by its name. */
   readonly clientIds: Record<string, pulumi.Output<string>>;
+  /** The certificates of the stack's own CAs, in PEM, where a site has one of them: what clients have to trust. */
+  readonly internalCa?: pulumi.Output<string>;
 }
 
 /**
@@ -49,6 +52,15 @@ export async function deploy(): Promise<Outputs> {
         allowVulnerableOauth2Proxy,
       }),
   );
+  const { generations, signingGeneration, certificateDays, renewalDays, expiryWarningDays } =
+    environment.internalCa;
+  const ca = environment.sites.some(({ certificateFrom }) => certificateFrom === "internalCa")
+    ? new InternalCa("internal-ca", {
+        generations,
+        ...(signingGeneration === undefined ? {} : { signingGeneration }),
+        expiryWarningDays,
+      })
+    : undefined;
   const sites = environment.sites.map((site) => ({
     name: site.name,
     site: new ProtectedSite(
@@ -57,6 +69,16 @@ export async function deploy(): Promise<Outputs> {
         site: argsOf(site),
         tenantId,
         hosts,
+        ...(ca === undefined
+          ? {}
+          : {
+              certificateAuthority: {
+                caCertPem: ca.caCertPem,
+                caPrivateKeyPem: ca.caPrivateKeyPem,
+                certificateDays,
+                renewalDays,
+              },
+            }),
         ...(redisPassword === undefined ? {} : { redisPassword }),
         deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
         allowVulnerableOauth2Proxy,
@@ -65,6 +87,7 @@ export async function deploy(): Promise<Outputs> {
     ),
   }));
   return {
+    ...(ca === undefined ? {} : { internalCa: ca.bundle }),
     urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
     clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
   };

@@ -54,8 +54,24 @@ export interface EnvironmentArgs {
   deployerKeyGenerations?: number[];
   /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
   expiryWarningDays?: number;
+  /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
+  internalCa?: StackCaArgs;
   /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
   allowVulnerableOauth2Proxy?: boolean;
+}
+
+/** The stack's own CA, and the certificates that it signs. */
+export interface StackCaArgs {
+  /** The numbers of the CAs that there are. Clients trust all of them; one of them signs. @default `[1]` */
+  generations?: number[];
+  /** The CA that signs. @default the first of `generations` */
+  signingGeneration?: number;
+  /** For how many days a site's certificate is valid. @default `90` */
+  certificateDays?: number;
+  /** How many days before its end a certificate is renewed at the latest, by the next update. @default `30` */
+  renewalDays?: number;
+  /** A preview warns when a CA ends in fewer days. @default `365` */
+  expiryWarningDays?: number;
 }
 
 /** A proxy host: where it is, and how it proves that it is the one. */
@@ -81,6 +97,22 @@ const oauth2ProxyDefault = {
   url: "https://github.com/oauth2-proxy/oauth2-proxy/releases/download/v7.15.5/oauth2-proxy-v7.15.5.linux-amd64.tar.gz",
   sha256: "f63f94bf72c5f46ab002a0a275aa8b3cf19b4d828aed08a13978cb9a62c3a1fd",
 };
+
+const day = checks.wholeNumber(1, 3650);
+/** The CAs of the stack's own, which sign the certificates of sites with `certificateFrom: internalCa`. */
+export const internalCaSchema = z.strictObject(
+  {
+    generations: checks
+      .listOf(checks.wholeNumber(1, 100_000), "the numbers of the CAs that clients trust")
+      .min(1, { error: checks.expected("a list with the number of at least one CA") })
+      .default([1]),
+    signingGeneration: checks.wholeNumber(1, 100_000).optional(),
+    certificateDays: day.default(90),
+    renewalDays: day.default(30),
+    expiryWarningDays: checks.wholeNumber(0, 3650).default(365),
+  },
+  { error: checks.expected("the stack's own CA (generations, …)") },
+);
 
 /** What each site says for itself: what is its own on every host, its secrets, and what anybody may reach. */
 const ownOfEachSite = [
@@ -116,6 +148,7 @@ export const environmentSchema = z.strictObject({
     .listOf(checks.wholeNumber(1, 100_000), "generations of the deployer's key")
     .min(1, { error: checks.expected("a list with at least one generation; the last one is in use") })
     .default([1]),
+  internalCa: internalCaSchema.prefault({}),
   allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
@@ -155,6 +188,7 @@ export function environmentFrom(given: unknown, source: string): Environment {
     ...siteProblems(entriesOf(settings, "sites")),
     ...hostProblems(settings),
     ...deployerKeyProblems(at(settings, "deployerKeyGenerations")),
+    ...internalCaProblems(at(settings, "internalCa")),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(source, problems);
   const { siteDefaults: _, sites, ...environment } = parsed.data;
@@ -268,6 +302,22 @@ function hostProblems(settings: unknown): Problem[] {
     }
   }
   return problems;
+}
+
+function internalCaProblems(given: unknown): Problem[] {
+  const { data } = internalCaSchema.safeParse(given ?? {});
+  if (data === undefined) return [];
+  const { generations, signingGeneration, certificateDays, renewalDays } = data;
+  const found: string[] = [];
+  if (new Set(generations).size < generations.length)
+    found.push(`generations must name each CA once, got ${generations.join(", ")}`);
+  if (signingGeneration !== undefined && !generations.includes(signingGeneration))
+    found.push(
+      `signingGeneration must be one of generations (${generations.join(", ")}), got ${signingGeneration}`,
+    );
+  if (renewalDays >= certificateDays)
+    found.push(`renewalDays must be less than certificateDays (${certificateDays}), got ${renewalDays}`);
+  return found.map((what) => ({ where: "internalCa", what }));
 }
 
 function entriesOf(settings: unknown, section: string): [string, object][] {

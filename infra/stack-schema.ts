@@ -30,6 +30,7 @@ export const typesOf: Readonly<Record<string, string>> = {
   siteDefaults: "SiteArgs",
   hosts: "HostArgs",
   oauth2Proxy: "Oauth2ProxyArgs",
+  internalCa: "StackCaArgs",
   roles: "RoleArgs",
   paths: "PathRuleArgs",
   open: "OpenPathArgs",

@@ -39,6 +39,10 @@ export interface SiteCredentialsArgs {
   readonly clientId: pulumi.Input<string>;
   readonly clientSecret: pulumi.Input<string>;
   readonly cookieSecret: pulumi.Input<string>;
+  /** In PEM, where the stack makes the site's certificate. */
+  readonly certificate?: pulumi.Input<string>;
+  /** The certificate's private key, in PEM. */
+  readonly certificateKey?: pulumi.Input<string>;
   /** More variables of oauth2-proxy that are secret, by their names. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
 }

@@ -27,6 +27,7 @@ import {
   type SessionStore,
   sessionStoreSchema,
 } from "./session-store.ts";
+import { paths } from "./names.ts";
 import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./roles.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
@@ -148,7 +149,12 @@ export interface SiteArgs {
   clientSecrets?: ClientSecretArgs[];
   /** Another number makes a new cookie secret, and signs everybody of the site out once. @default `1` */
   cookieSecretGeneration?: number;
-  /** Folder on the hosts with `fullchain.pem` and `privkey.pem`. @default `/data/certs/<domain>` */
+  /**
+   * Where the site's certificate is from. `files`: of others, in the folder `certificates`. `internalCa`: signed by the
+   * stack's own CA, renewed by its updates. @default `files`
+   */
+  certificateFrom?: string;
+  /** With `certificateFrom: files`, the folder on the host with `fullchain.pem` and `privkey.pem`. @default `/data/certs/<domain>` */
   certificates?: string;
 }
 
@@ -203,6 +209,8 @@ export interface Site {
   readonly proxySendTimeout: string;
   readonly clientSecrets: readonly ClientSecret[];
   readonly cookieSecretGeneration: number;
+  readonly certificateFrom: "files" | "internalCa";
+  /** Folder on the host with `fullchain.pem` and `privkey.pem`. */
   readonly certificates: string;
 }
 
@@ -282,6 +290,9 @@ export const siteSchema = z.strictObject(
       .min(1, { error: checks.expected("a list with at least one client secret; the last one is in use") })
       .default([{ generation: 1 }]),
     cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
+    certificateFrom: z
+      .enum(["files", "internalCa"], { error: checks.expected("files or internalCa") })
+      .default("files"),
     certificates: checks.absolutePath.optional(),
   },
   { error: checks.expected("a site's settings (domain, port, upstream, emailDomains, …)") },
@@ -312,8 +323,18 @@ export function withDefaults(name: string, checked: z.output<typeof siteSchema>)
       checked.roles.length > 0 ? "roles" : "groups",
     ],
     metricsPort: checked.metricsPort ?? checked.port + 10_000,
-    certificates: checked.certificates ?? `/data/certs/${checked.domain}`,
+    certificates: checked.certificates ?? certificateFolder(checked),
   };
+}
+
+function certificateFolder({
+  certificateFrom,
+  domain,
+}: {
+  certificateFrom: unknown;
+  domain: string;
+}): string {
+  return certificateFrom === "internalCa" ? `${paths(domain).credentials}/current` : `/data/certs/${domain}`;
 }
 
 /** The arguments that make a site again, all defaults filled in. */
@@ -365,6 +386,15 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   if (typeof args.authCache === "string" && seconds(args.authCache) > 60)
     found.push(
       `authCache must be at most 60s, for which a session that has ended still works, got "${args.authCache}"`,
+    );
+  const { certificateFrom = "files", certificates, domain } = args;
+  if (
+    certificateFrom !== "files" &&
+    certificates !== undefined &&
+    !(typeof domain === "string" && certificates === certificateFolder({ certificateFrom, domain }))
+  )
+    found.push(
+      "certificates is a folder of others' files, for certificateFrom: files; leave one of the two out",
     );
   found.push(...sessionContradictions(args));
   const defaults = sessionDefaults(args.sessionStore === "minimal" ? "minimal" : "cookie");

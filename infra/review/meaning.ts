@@ -277,6 +277,10 @@ export const siteMeaning: Entries<Site> = {
       `a new cookie secret (${after}; before ${before}) signs everybody of the site out, once`,
     ),
   ],
+  certificateFrom: (before, after) => {
+    const from = { files: "files on the hosts", internalCa: "the stack's own CA" };
+    return [plain(`its certificate is from ${from[after]}; before from ${from[before]}`)];
+  },
   certificates: (before, after) => [plain(`its certificate is in ${after}; before ${before}`)],
 };
 
@@ -312,6 +316,28 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   expiryWarningDays: (before, after) => [
     plain(`a client secret's end is told ${after} days before; before this change ${before}`),
   ],
+  internalCa: (before, after) => [
+    ...without(after.generations, before.generations).map((it) =>
+      plain(`CA ${it} is made; clients have to trust it before it signs`),
+    ),
+    ...without(before.generations, after.generations).map((it) =>
+      says("rotates", `CA ${it} is no longer trusted`),
+    ),
+    ...(signing(before) === signing(after)
+      ? []
+      : [says("rotates", `CA ${signing(after)} signs every certificate anew; before ${signing(before)}`)]),
+    ...(before.certificateDays === after.certificateDays && before.renewalDays === after.renewalDays
+      ? []
+      : [
+          says(
+            "rotates",
+            `certificates are valid for ${after.certificateDays} days and renewed ${after.renewalDays} days before their end`,
+          ),
+        ]),
+    ...(before.expiryWarningDays === after.expiryWarningDays
+      ? []
+      : [plain(`a CA's end is told ${after.expiryWarningDays} days before`)]),
+  ],
   allowVulnerableOauth2Proxy: (_, after) => [
     after
       ? says("weakens", "an oauth2-proxy with known vulnerabilities is accepted")
@@ -319,6 +345,10 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   ],
   hosts: (before, after) => hostStatements(before, after),
 };
+
+function signing({ generations, signingGeneration }: Environment["internalCa"]): number | undefined {
+  return signingGeneration ?? generations[0];
+}
 
 function hostStatements(before: readonly Host[], after: readonly Host[]): Statement[] {
   const named = (list: readonly Host[], name: string) => list.find((it) => it.name === name);

@@ -1,4 +1,6 @@
 /** What the program relies on in @pulumi/random and @pulumi/tls. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+
 import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import ssh2 from "ssh2";
@@ -60,6 +62,58 @@ test.concurrent(
     expect(value.replaceAll(/[^A-Z]/g, "")).toHaveLength(5);
     expect(value.replaceAll(/[^0-9]/g, "")).toHaveLength(5);
     expect(value.replaceAll(/[^-_]/g, "")).toHaveLength(5);
+  },
+);
+
+test.concurrent(
+  "a CA signs a server's certificate, which stays until another CA signs or a trigger changes",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const program = (ca: string, period: string) => () => {
+      const key = (name: string) => new tls.PrivateKey(name, { algorithm: "ECDSA", ecdsaCurve: "P256" });
+      const authorityKey = key(`${ca}-key`);
+      const authority = new tls.SelfSignedCert(ca, {
+        privateKeyPem: authorityKey.privateKeyPem,
+        subject: { commonName: ca },
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        allowedUses: ["cert_signing", "crl_signing"],
+        validityPeriodHours: 48,
+      });
+      const server = key("server");
+      const certificate = new tls.LocallySignedCert(
+        "server",
+        {
+          certRequestPem: new tls.CertRequest("server", {
+            privateKeyPem: server.privateKeyPem,
+            dnsNames: ["a.example.com"],
+          }).certRequestPem,
+          caCertPem: authority.certPem,
+          caPrivateKeyPem: authorityKey.privateKeyPem,
+          setSubjectKeyId: true,
+          allowedUses: ["digital_signature", "server_auth"],
+          validityPeriodHours: 24,
+        },
+        { replacementTrigger: period },
+      );
+      const { certPem, validityEndTime } = certificate;
+      return Promise.resolve({ ca: authority.certPem, certPem, validityEndTime, key: server.privateKeyPem });
+    };
+    const first = await stack.up(program("one", "1"));
+    const issued = new X509Certificate(String(first.outputs["certPem"]?.value));
+    const issuer = new X509Certificate(String(first.outputs["ca"]?.value));
+    expect(issuer.ca).toBe(true);
+    expect(issued.checkIssued(issuer) && issued.verify(issuer.publicKey)).toBe(true);
+    expect(issued.checkHost("a.example.com")).toBe("a.example.com");
+    expect(issued.checkPrivateKey(createPrivateKey(String(first.outputs["key"]?.value)))).toBe(true);
+    expect(issued.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
+    expect(Date.parse(String(first.outputs["validityEndTime"]?.value))).toBe(Date.parse(issued.validTo));
+
+    expect((await stack.up(program("one", "1"))).changes).toMatchObject({ same: 5 });
+    expect((await stack.up(program("one", "2"))).changes).toMatchObject({ replace: 1 });
+    const other = await stack.up(program("two", "2"));
+    expect(other.changes).toMatchObject({ replace: 1, create: 2 });
+    expect(new X509Certificate(String(other.outputs["certPem"]?.value)).issuer).toContain("two");
   },
 );
 

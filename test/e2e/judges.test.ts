@@ -41,6 +41,8 @@ function asIfLive(domain: string, command: string): string {
     `mkdir -p /data/certs/${domain}`,
     `cp ${folder}/certificate.pem /data/certs/${domain}/fullchain.pem`,
     `cp ${folder}/key.pem /data/certs/${domain}/privkey.pem`,
+    `cp ${folder}/certificate.pem ${at.credentials}/current/fullchain.pem`,
+    `cp ${folder}/key.pem ${at.credentials}/current/privkey.pem`,
     "mount -t tmpfs none /etc/nginx/sites-enabled",
     `ln -s ${at.current}/nginx.conf ${at.nginx}`,
     `cp ${folder}/protected-sites.conf ${folder}/shared && mount --bind ${folder}/shared /etc/nginx/conf.d/protected-sites.conf`,

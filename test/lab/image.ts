@@ -32,6 +32,7 @@ const packages = [
   "iproute2",
   "procps",
   "curl",
+  "certbot",
 ];
 
 /** Users of a host read manual pages elsewhere: a third of the image, and of the time to unpack it. */

@@ -8,13 +8,17 @@ import http.client
 import json
 import os
 import re
+import ssl
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from .bundle import read_input
+from .commands import run
 from .failure import Failure
 from .files import (
     flush_folder,
@@ -27,10 +31,14 @@ from .files import (
 )
 from .host import host_name
 from .instances import port_of, start_instance
+from .nginx import check_nginx, reload_nginx, served_certificate
 from .places import CREDENTIALS, SERVICE_USER
 from .requests import Request, submit
 from .sites import Site
 from .undo import end_journal, write_journal
+
+# A site's certificate, where the stack makes it: the file, and what it is called in the input.
+CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
 
 
 def credentials(patience: float) -> int:
@@ -39,6 +47,7 @@ def credentials(patience: float) -> int:
         given = json.loads(read_input())
         values = {key: given[key] for key in ("domain", "tokenEndpoint", "clientId", "clientSecret", "cookieSecret")}
         environment = dict(given.get("environment", {}))
+        certificate = {name: str(given[key]) for name, key in CERTIFICATE_FILES.items() if key in given}
     except (ValueError, KeyError, TypeError):
         raise Failure("input", "it must be a JSON object with domain, tokenEndpoint, clientId, …") from None
     for key, value in values.items():
@@ -51,16 +60,23 @@ def credentials(patience: float) -> int:
             raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value {allowed}")
     site = Site(values["domain"])
     variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
+    if certificate:
+        check_certificate(site, certificate)
     files = {
         "client.env": "".join(f"{key}={value}\n" for key, value in variables.items()),
         "client-secret": values["clientSecret"],
         "cookie-secret": values["cookieSecret"],
+        **certificate,
     }
     current = site.credentials / "current"
     if all(read_text(current / name) == text for name, text in files.items()):
         print(f"{site.domain} on {host_name()}: unchanged credentials")
         return 0
-    prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience)
+    if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
+        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience)
+    if not certificate and served_from(site):
+        # The live Nginx file reads it until the push that comes next.
+        files |= {name: read_text(current / name) or "" for name in CERTIFICATE_FILES}
     group = grp.getgrnam(SERVICE_USER).gr_gid
     make_folder(site.credentials, 0o750, group)
     numbers = [int(entry.name) for entry in site.credentials.iterdir() if entry.name.isdigit()]
@@ -68,10 +84,45 @@ def credentials(patience: float) -> int:
     folder = site.credentials / str(new)
     make_folder(folder, 0o750, group)
     for name, text in files.items():
-        write_new(folder / name, text, 0o640, group)
+        private = name == "privkey.pem"  # for Nginx, which reads it as root; the instance has no use for it
+        write_new(folder / name, text, 0o600 if private else 0o640, 0 if private else group)
     for flushed in (folder, site.credentials, CREDENTIALS):
         flush_folder(flushed)
     return submit("credentials", site.domain, number=new)
+
+
+def check_certificate(site: Site, files: dict[str, str]) -> None:
+    """Refuses a certificate that is not of the site, or not of its key."""
+    with tempfile.TemporaryDirectory(dir="/run") as aside:
+        for name, text in files.items():
+            write_new(Path(aside, name), text, 0o600)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(Path(aside, "fullchain.pem"), Path(aside, "privkey.pem"))
+        except (OSError, ssl.SSLError) as error:
+            raise Failure("certificate", f"of {site.domain}: {error}") from None
+        read = run("certificate", "openssl", "x509", "-noout", "-checkhost", site.domain, "-in", f"{aside}/fullchain.pem")
+        if "does match" not in read:
+            raise Failure("certificate", f"it is not for {site.domain}")
+
+
+def served_from(site: Site) -> bool:
+    """Whether the live Nginx file reads the certificate that came with the credentials."""
+    return f"{site.credentials}/current/fullchain.pem" in (read_text(site.current / "nginx.conf") or "")
+
+
+def take_certificate(site: Site, live: int) -> None:
+    """Has Nginx read the certificate anew, and sees that it is the one that clients get."""
+    check_nginx({}, {})
+    reload_nginx({site: live})
+    wanted = ssl.PEM_cert_to_DER_cert(leaf((site.credentials / "current" / "fullchain.pem").read_text()))
+    if served_certificate(site.domain) != wanted:
+        raise Failure("certificate", f"Nginx serves another certificate for {site.domain} than the new one")
+
+
+def leaf(chain: str) -> str:
+    end = "-----END CERTIFICATE-----"
+    return chain.partition(end)[0] + end
 
 
 def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
@@ -131,11 +182,14 @@ def switch_credentials(request: Request) -> None:
         read_text(current / name) != read_text(site.credentials / new / name)
         for name in ("client.env", "cookie-secret")
     )
+    renewed = live is not None and served_from(site) and is_other_certificate(site, new)
     write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
     try:
         replace_link(current, new)
         if restart and live is not None:
             start_instance(site, port_of(site.bundle(live)), restart=True)
+        if renewed and live is not None:
+            take_certificate(site, live)
     except Exception as error:
         failure = Failure.of(error)
         what = site.redacted(failure.what)
@@ -145,7 +199,15 @@ def switch_credentials(request: Request) -> None:
     for entry in site.credentials.iterdir():
         if entry.name not in {new, "current"}:
             remove_folder(entry)
-    request.settle(True, f"credentials live ({'instance restarted' if restart else 'no restart needed'})")
+    how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if restart else "no restart needed"])
+    request.settle(True, f"credentials live ({how})")
+
+
+def is_other_certificate(site: Site, number: str) -> bool:
+    return any(
+        read_text(site.credentials / "current" / name) != read_text(site.credentials / number / name)
+        for name in CERTIFICATE_FILES
+    )
 
 
 def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: bool = False) -> list[str]:
@@ -160,6 +222,8 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
         remove_folder(site.credentials / new)
         if live is not None and not booting:
             start_instance(site, port_of(site.bundle(live)), restart=True)
+            if served_from(site):
+                reload_nginx({site: live})
     except (Failure, OSError) as error:
         problems.append(f"while going back: {error}")
     end_journal()

@@ -44,6 +44,18 @@ def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext
         return Answer(response.status, response.getheader("Location", ""), body)
 
 
+def served_certificate(domain: str) -> bytes:
+    """The certificate that this host's Nginx serves for a name, in DER."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
+        context.wrap_socket(plain, server_hostname=domain) as encrypted,
+    ):
+        return encrypted.getpeercert(binary_form=True) or b""
+
+
 def answers_as(site: Site) -> str:
     """As what Nginx answers for a site: "generation 3", or what it said instead."""
     try:

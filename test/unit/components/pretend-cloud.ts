@@ -16,7 +16,14 @@ const generated: Record<string, (name: string) => Record<string, unknown>> = {
   "azuread:index/servicePrincipal:ServicePrincipal": () => ({ objectId: "principal-1" }),
   "azuread:index/applicationPassword:ApplicationPassword": () => ({ value: "SECRET-client" }),
   "random:index/randomPassword:RandomPassword": (name) => ({ result: `SECRET-cookie-${name}` }),
-  "tls:index/privateKey:PrivateKey": () => ({
+  "tls:index/certRequest:CertRequest": () => ({ certRequestPem: "request" }),
+  "tls:index/selfSignedCert:SelfSignedCert": (name) => ({
+    certPem: `certificate of ${name}\n`,
+    validityEndTime: "2036-01-01T00:00:00Z",
+  }),
+  "tls:index/locallySignedCert:LocallySignedCert": (name) => ({ certPem: `certificate of ${name}\n` }),
+  "tls:index/privateKey:PrivateKey": (name) => ({
+    privateKeyPem: `SECRET-key of ${name}`,
     privateKeyOpenssh: "SECRET-private-key",
     publicKeyOpenssh: "ssh-ed25519 AAAA deployer",
   }),

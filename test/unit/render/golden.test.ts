@@ -38,6 +38,7 @@ const sites = {
       sessionStore: "redis",
       redis: { host: "redis.example.com" },
       authCache: "10s",
+      certificateFrom: "internalCa",
       contact: "the intranet team <intranet@example.com>",
     },
     "intranet",

@@ -65,7 +65,7 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
     contact: fc.constantFrom("it@example.com", '"; return 200; #'),
     clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
     proxyReadTimeout: duration,
-    certificates: fc.constantFrom("/data/certs/a", "/etc/letsencrypt/live/x.y"),
+    certificateFrom: fc.constantFrom("files", "internalCa"),
   },
   { requiredKeys: ["domain", "port", "upstream", "emailDomains"] },
 );

@@ -1,0 +1,150 @@
+/** A site whose certificate the stack itself makes: who trusts it, how it is renewed, and how its CA is replaced. */
+import type { X509Certificate } from "node:crypto";
+import { get } from "node:https";
+import { connect } from "node:tls";
+
+import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { onHost } from "../lab/lab.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+
+const domain = "code.lab.test";
+let stack: Stack;
+/** The CAs that clients trust so far. */
+let bundle: string;
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+  await set("sites.code.certificateFrom", "internalCa");
+  bundle = bundleOf(await stack.up());
+});
+
+afterAll(async () => {
+  stack = await openStack(lab.name);
+  await stack.up();
+  for (const { address } of lab.hosts) expect((await served(address, undefined)).issuer).toContain("lab");
+});
+
+const set = (path: string, value: string) => stack.setConfig(`protected-sites:${path}`, { value }, true);
+
+const bundleOf = ({ outputs }: UpResult) => String(outputs["internalCa"]?.value);
+
+const count = (pem: string) => pem.match(/BEGIN CERTIFICATE/g)?.length;
+
+/** The certificate that a client gets which trusts these CAs. @throws where it does not trust it */
+async function served(address: string, ca: string | undefined, name = domain): Promise<X509Certificate> {
+  const options = { host: address, port: 443, servername: name, ...(ca === undefined ? {} : { ca }) };
+  return new Promise((resolve, reject) => {
+    const socket = connect(options, () => {
+      const certificate = socket.getPeerX509Certificate();
+      socket.destroy();
+      if (certificate === undefined) reject(new Error("no certificate"));
+      else resolve(certificate);
+    }).on("error", reject);
+  });
+}
+
+/** Asks all hosts, each time over a new connection, until the work is done. @returns what went wrong, and how many were asked */
+async function whileAsking(ca: string, work: () => Promise<unknown>) {
+  const failures: string[] = [];
+  let asked = 0;
+  let done = false;
+  const ask = (address: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const options = { host: address, servername: domain, path: "/", agent: false, ca };
+      get({ ...options, headers: { host: domain, accept: "application/json" } }, (answer) => {
+        answer.resume().on("end", () => {
+          resolve(answer.statusCode);
+        });
+      }).on("error", reject);
+    });
+  const asking = lab.hosts.map(async ({ name, address }) => {
+    while (!done) {
+      const status = await ask(address).catch(String);
+      asked += 1;
+      if (status !== 401) failures.push(`${name}: ${status ?? ""}`);
+    }
+  });
+  await work();
+  done = true;
+  await Promise.all(asking);
+  return { asked, failures };
+}
+
+async function shell(host: string, script: string): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-c", script]);
+  const { all } = await execa(file, args, { all: true, reject: false });
+  return all;
+}
+
+test("who trusts the stack's CA trusts the site, and nobody else does", async () => {
+  expect(count(bundle)).toBe(1);
+  for (const { address } of lab.hosts) {
+    const certificate = await served(address, bundle);
+    expect(certificate.subjectAltName).toBe(`DNS:${domain}`);
+    await expect(served(address, undefined)).rejects.toThrow();
+    await expect(served(address, bundle, "wiki.lab.test")).rejects.toThrow();
+  }
+});
+
+test("the private key is root's alone on a host, and in no file that a reviewer reads", async () => {
+  const key = `/etc/protected-sites/credentials/${domain}/current/privkey.pem`;
+  for (const { name } of lab.hosts) {
+    expect(await shell(name, `stat -Lc '%a %U:%G' ${key}`)).toBe("600 root:root");
+    expect(await shell(name, `setpriv --reuid=oauth2-proxy --clear-groups cat ${key}`)).toContain("denied");
+    expect(await shell(name, `grep -rl "PRIVATE KEY" /etc/protected-sites/sites /var/log; true`)).toBe("");
+  }
+});
+
+test("an update renews the certificate, and prepares the next CA, without a failed request", async () => {
+  const before = await served(lab.hosts[0]?.address ?? "", bundle);
+  await set("internalCa.renewalDays", "31");
+  await set("internalCa.generations[0]", "1");
+  await set("internalCa.generations[1]", "2");
+  let both = "";
+  const { asked, failures } = await whileAsking(bundle, async () => (both = bundleOf(await stack.up())));
+
+  expect(failures).toEqual([]);
+  expect(asked).toBeGreaterThan(20);
+  console.log(`${asked} requests over new connections while the certificate was renewed, 0 failed`);
+  expect(count(both)).toBe(2);
+  for (const { address } of lab.hosts) {
+    // Who has only the old CA loses nothing yet.
+    const after = await served(address, bundle);
+    expect(after.serialNumber).not.toBe(before.serialNumber);
+    expect(after.issuer).toBe(before.issuer);
+  }
+  bundle = both;
+});
+
+test("another CA takes over for who trusts both, without a failed request", async () => {
+  const old = bundle.slice(0, bundle.indexOf("-----BEGIN", 10));
+  await set("internalCa.signingGeneration", "2");
+  const { asked, failures } = await whileAsking(bundle, () => stack.up());
+
+  expect(failures).toEqual([]);
+  console.log(`${asked} requests over new connections while another CA took over, 0 failed`);
+  for (const { address } of lab.hosts) {
+    expect((await served(address, bundle)).issuer).toContain("CA 2");
+    await expect(served(address, old)).rejects.toThrow();
+  }
+});
+
+test("a host refuses a certificate that is of another name or of another key, and keeps what it has", async () => {
+  const [{ name, address } = { name: "", address: "" }] = lab.hosts;
+  const before = await served(address, bundle);
+  const current = `/etc/protected-sites/credentials/${domain}/current`;
+  const push = (cn: string, key: string) =>
+    shell(
+      name,
+      `cd /run && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x -addext subjectAltName=DNS:${cn} -keyout wrong.key -out wrong.pem 2>/dev/null
+      python3 -c 'import json,sys; from pathlib import Path; c = Path("${current}"); r = lambda f: Path(f).read_text()
+print(json.dumps(dict(domain="${domain}", tokenEndpoint="https://login.microsoftonline.com/x", clientId=r(c/"client.env").split("=")[1].split()[0], clientSecret=r(c/"client-secret"), cookieSecret=r(c/"cookie-secret"), certificate=r("wrong.pem"), certificateKey=r("${key}"))))' | protected-sites credentials; rm -f wrong.*`,
+    );
+  expect(await push("other.lab.test", "wrong.key")).toContain("it is not for code.lab.test");
+  expect(await push(domain, `${current}/privkey.pem`)).toMatch(/failed in step 'certificate'[^]*mismatch/i);
+  expect((await served(address, bundle)).serialNumber).toBe(before.serialNumber);
+});
