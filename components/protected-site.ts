@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 
+import { childOptions } from "./child-options.ts";
 import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostArgs } from "./host/connection.ts";
 import { siteCredentials, sitePush } from "./host/site-push.ts";
@@ -19,10 +20,20 @@ export interface ProtectedSiteArgs {
   hosts: HostArgs[];
   /** Private SSH key of the hosts' deployer, in OpenSSH's format (see ProxyHost). */
   deployerPrivateKey: pulumi.Input<string>;
+  /** Private SSH key of the jump hosts' users. @default the SSH agent of whoever runs the engine is asked */
+  jumpPrivateKey?: pulumi.Input<string>;
   /** Password of the Redis that holds the site's sessions; used with `sessionStore: redis` only. @default none */
   redisPassword?: pulumi.Input<string>;
   /** Signs the site's certificate; needed with `certificateFrom: internalCa`. See InternalCa. */
   certificateAuthority?: CertificateAuthorityArgs;
+  /**
+   * By host, the mark of the last push that put drift right, as the host remembers it; another one pushes the site's
+   * files anew, also where they have not changed.
+   * @default whatever the state holds, also for hosts that are left out
+   */
+  repairs?: Record<string, string>;
+  /** As `repairs`, for the site's credentials. */
+  credentialsRepairs?: Record<string, string>;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -86,16 +97,27 @@ export class ProtectedSite extends pulumi.ComponentResource {
 
     let canary: pulumi.Resource[] = [];
     for (const host of args.hosts) {
-      const login = { host, user: deployerUser, privateKey: args.deployerPrivateKey };
+      const login = {
+        host,
+        user: deployerUser,
+        privateKey: args.deployerPrivateKey,
+        jumpPrivateKey: args.jumpPrivateKey,
+      };
       const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
       const secrets = siteCredentials(
         `${name}-${host.name}-credentials`,
-        { login, ...credentials, ...certificate },
+        {
+          login,
+          site: site.name,
+          ...credentials,
+          ...certificate,
+          repair: args.credentialsRepairs?.[host.name],
+        },
         after(canary),
       );
       const push = sitePush(
         `${name}-${host.name}`,
-        { login, domain: site.domain, files },
+        { login, site: site.name, domain: site.domain, files, repair: args.repairs?.[host.name] },
         after([...canary, secrets]),
       );
       if (canary.length === 0) canary = [secrets, push];
@@ -105,13 +127,4 @@ export class ProtectedSite extends pulumi.ComponentResource {
     this.clientId = registration.clientId;
     this.registerOutputs({ url: this.url, clientId: this.clientId });
   }
-}
-
-/** A component's `dependsOn` does not reach its children by itself. */
-function childOptions(
-  parent: pulumi.Resource,
-  { dependsOn }: pulumi.ComponentResourceOptions = {},
-  after: pulumi.Resource[],
-): pulumi.ComponentResourceOptions {
-  return pulumi.mergeOptions(dependsOn === undefined ? {} : { dependsOn }, { parent, dependsOn: after });
 }

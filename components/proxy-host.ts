@@ -1,8 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { childOptions } from "./child-options.ts";
 import type { HostArgs } from "./host/connection.ts";
 import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
 import { sharedNginx } from "./render/shared-nginx.ts";
+
+/** An archive of a release of oauth2-proxy. */
+export interface Oauth2ProxyArchiveArgs {
+  /** Where hosts get the `.tar.gz` from. */
+  url: string;
+  /** The archive's SHA-256 in lower-case hexadecimal. */
+  sha256: string;
+}
 
 /** A release of oauth2-proxy. */
 export interface Oauth2ProxyArgs {
@@ -12,6 +21,8 @@ export interface Oauth2ProxyArgs {
   url: string;
   /** The archive's SHA-256 in lower-case hexadecimal. */
   sha256: string;
+  /** The same for hosts with ARM processors; `url` is then for the others. @default they are refused */
+  arm64?: Oauth2ProxyArchiveArgs;
 }
 
 /** What a {@link ProxyHost} needs. */
@@ -20,12 +31,17 @@ export interface ProxyHostArgs {
   host: HostArgs;
   /** Who sets it up, with sudo. @default "admin" */
   adminUser?: string;
-  /** That user's private SSH key in OpenSSH's format. @default the SSH agent of whoever runs the engine is asked */
+  /** That user's private SSH key in OpenSSH's format, and the jump host's user's. @default the SSH agent of whoever runs the engine is asked */
   adminPrivateKey?: pulumi.Input<string>;
   /** Public SSH keys of the deployer, one a line, who may run the push program on the host and nothing else. */
   deployerPublicKey: pulumi.Input<string>;
   /** The oauth2-proxy that the host runs. */
   oauth2Proxy: Oauth2ProxyArgs;
+  /**
+   * Mark of the last set-up that put drift right, as the host remembers it; another one sets the host up anew.
+   * @default whatever the state holds
+   */
+  repair?: string;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -34,7 +50,6 @@ export interface ProxyHostArgs {
 export class ProxyHost extends pulumi.ComponentResource {
   constructor(name: string, args: ProxyHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("protected-sites:index:ProxyHost", name, { address: args.host.address }, opts);
-    const child = { parent: this };
     const {
       host,
       adminUser: user = "admin",
@@ -42,9 +57,14 @@ export class ProxyHost extends pulumi.ComponentResource {
       deployerPublicKey,
       oauth2Proxy,
     } = args;
-    const login = { host, user, ...(privateKey === undefined ? {} : { privateKey }) };
+    const login = {
+      host,
+      user,
+      ...(privateKey === undefined ? {} : { privateKey, jumpPrivateKey: privateKey }),
+    };
 
-    const program = hostProgram(`${name}-program`, { login }, child);
+    const { repair } = args;
+    const program = hostProgram(`${name}-program`, { login, repair }, childOptions(this, opts));
     const setup = hostSetup(
       `${name}-setup`,
       {
@@ -58,13 +78,14 @@ export class ProxyHost extends pulumi.ComponentResource {
             text: sharedNginx(),
           },
         ],
+        repair,
       },
-      { ...child, dependsOn: [program] },
+      childOptions(this, opts, [program]),
     );
     hostDeployer(
       `${name}-deployer`,
-      { login, publicKey: deployerPublicKey },
-      { ...child, dependsOn: [setup] },
+      { login, publicKey: deployerPublicKey, repair },
+      childOptions(this, opts, [setup]),
     );
     this.registerOutputs({});
   }

@@ -10,6 +10,9 @@ import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
 import type { Environment } from "./environment.ts";
 import { expiryMessage } from "./expiry.ts";
+import { onHostFailure } from "./fleet.ts";
+import { type Observation, observe } from "./observe.ts";
+import { operator } from "./operator.ts";
 import { readSettings, stackSource } from "./settings.ts";
 
 /** What a stack tells after an update. */
@@ -29,10 +32,15 @@ export interface Outputs {
  */
 export async function deploy(): Promise<Outputs> {
   const { environment, adminPrivateKey, redisPassword } = readSettings();
-  const { tenantId, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
+  const { tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
 
   await refuseOtherTenant(tenantId);
   warnOfExpiry(environment, new Date());
+  const asker = { user: adminUser, privateKey: await known(adminPrivateKey) };
+  const who = await operator();
+  const { live, marks }: Observation = environment.repairDrift
+    ? await observe(environment, asker, who)
+    : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
 
   // Hosts take commands from each of them; the last one is in use.
   const deployerKeys = environment.deployerKeyGenerations.map(
@@ -41,17 +49,24 @@ export async function deploy(): Promise<Outputs> {
   );
   const publicKeys = pulumi.all(deployerKeys.map((key) => key.publicKeyOpenssh));
   const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
-  const proxyHosts = hosts.map(
-    (host) =>
-      new ProxyHost(host.name, {
-        host,
-        adminUser,
-        ...(adminPrivateKey === undefined ? {} : { adminPrivateKey }),
-        deployerPublicKey: publicKeys.apply((keys) => keys.join("")),
-        oauth2Proxy,
-        allowVulnerableOauth2Proxy,
-      }),
-  );
+  const proxyHosts: ProxyHost[] = [];
+  for (const host of hosts)
+    proxyHosts.push(
+      new ProxyHost(
+        host.name,
+        {
+          host,
+          adminUser,
+          ...(adminPrivateKey === undefined ? {} : { adminPrivateKey }),
+          deployerPublicKey: publicKeys.apply((keys) => keys.join("")),
+          ...(marks.hosts[host.name] === undefined ? {} : { repair: marks.hosts[host.name] }),
+          oauth2Proxy,
+          allowVulnerableOauth2Proxy,
+        },
+        // The first host is the canary here, too: of another oauth2-proxy, of another push program.
+        { dependsOn: proxyHosts.slice(0, 1) },
+      ),
+    );
   const { generations, signingGeneration, certificateDays, renewalDays, expiryWarningDays } =
     environment.internalCa;
   const ca = environment.sites.some(({ certificateFrom }) => certificateFrom === "internalCa")
@@ -81,9 +96,18 @@ export async function deploy(): Promise<Outputs> {
             }),
         ...(redisPassword === undefined ? {} : { redisPassword }),
         deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
+        ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
+        repairs: marks.sites[site.name] ?? {},
+        credentialsRepairs: marks.credentials[site.name] ?? {},
         allowVulnerableOauth2Proxy,
       },
-      { dependsOn: proxyHosts },
+      {
+        dependsOn: proxyHosts,
+        aliases: renamedSites[site.name] === undefined ? [] : [{ name: renamedSites[site.name] as string }],
+        transforms: [
+          onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} }),
+        ],
+      },
     ),
   }));
   return {
@@ -91,6 +115,11 @@ export async function deploy(): Promise<Outputs> {
     urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
     clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
   };
+}
+
+/** A setting's value, which the program knows before it declares anything. */
+function known(setting: pulumi.Output<string> | undefined): Promise<string> | undefined {
+  return setting && new Promise((resolve) => void setting.apply(resolve));
 }
 
 /** @throws ConfigError where the credentials are of another tenant: the registrations would be made there */

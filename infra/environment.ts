@@ -52,6 +52,21 @@ export interface EnvironmentArgs {
    * changes it. @default `[1]`
    */
   deployerKeyGenerations?: number[];
+  /**
+   * By a site's name, the one that it had before: its registration and its secrets stay, and nobody is signed out. To be
+   * taken out after the update. @default none
+   */
+  renamedSites?: Record<string, string>;
+  /**
+   * Every preview and update asks the hosts what they run, tells what has drifted, and has the update put it right.
+   * `false` asks nobody. @default `true`
+   */
+  repairDrift?: boolean;
+  /**
+   * Where a later host does not take a site's change: `stop` leaves the earlier hosts with it and says so; `rollback`
+   * takes them back to what they had, which needs `repairDrift`. @default `stop`
+   */
+  onHostFailure?: "stop" | "rollback";
   /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
   expiryWarningDays?: number;
   /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
@@ -74,6 +89,17 @@ export interface StackCaArgs {
   expiryWarningDays?: number;
 }
 
+/** The host by which a proxy host can be reached; it only passes connections on. */
+const jumpHostSchema = z.strictObject(
+  {
+    address: checks.address,
+    port: checks.wholeNumber(1, 65535).default(22),
+    user: checks.userName,
+    hostKey: checks.sshHostKey,
+  },
+  { error: checks.expected("a jump host's settings (address, user, hostKey)") },
+);
+
 /** A proxy host: where it is, and how it proves that it is the one. */
 export const hostSchema = z.strictObject(
   {
@@ -81,13 +107,24 @@ export const hostSchema = z.strictObject(
     address: checks.address,
     port: checks.wholeNumber(1, 65535).default(22),
     hostKey: checks.sshHostKey,
+    jumpHost: jumpHostSchema.exactOptional(),
   },
   { error: checks.expected("a host's settings (name, address, hostKey)") },
 );
 
 /** The oauth2-proxy that hosts run: a release's archive, and its checksum. */
 export const oauth2ProxySchema = z.strictObject(
-  { version: checks.version, url: checks.httpsUrl, sha256: checks.sha256 },
+  {
+    version: checks.version,
+    url: checks.httpsUrl,
+    sha256: checks.sha256,
+    arm64: z
+      .strictObject(
+        { url: checks.httpsUrl, sha256: checks.sha256 },
+        { error: checks.expected("an archive (url, sha256)") },
+      )
+      .exactOptional(),
+  },
   { error: checks.expected("an oauth2-proxy release (version, url, sha256)") },
 );
 
@@ -143,6 +180,10 @@ export const environmentSchema = z.strictObject({
   tenantId: checks.guid,
   adminUser: checks.userName.default("admin"),
   oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
+  repairDrift: z.boolean({ error: checks.expected("true or false") }).default(true),
+  onHostFailure: z
+    .enum(["stop", "rollback"], { error: checks.expected('"stop" or "rollback"') })
+    .default("stop"),
   expiryWarningDays: checks.wholeNumber(0, 365).default(30),
   deployerKeyGenerations: checks
     .listOf(checks.wholeNumber(1, 100_000), "generations of the deployer's key")
@@ -154,6 +195,11 @@ export const environmentSchema = z.strictObject({
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),
   siteDefaults: siteDefaultsSchema.optional(),
+  renamedSites: z
+    .record(z.string(), z.string(), {
+      error: checks.expected("a map from a site's name to the one it had before"),
+    })
+    .default({}),
   sites: z.record(z.string(), siteSchema, {
     error: checks.expected("a map from a site's name to its settings"),
   }),

@@ -9,7 +9,6 @@ import { Command } from "commander";
 import { applyPatch, createTwoFilesPatch, structuredPatch } from "diff";
 import { type Document, isMap, isSeq, Scalar } from "yaml";
 
-import { ConfigError } from "../components/site/errors.ts";
 import { activeClientSecret, type Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { standing } from "./expiry.ts";
@@ -17,6 +16,7 @@ import {
   environmentOf,
   parseStackFile,
   readStackFile,
+  siteCalled,
   sitePath,
   type StackFile,
   stacksFolder,
@@ -44,14 +44,7 @@ export interface Rotation {
  */
 export function rotate(file: StackFile, rotation: Rotation): string[] {
   const { sites } = environmentOf(file);
-  const chosen = (rotation.sites ?? sites.map(({ name }) => name)).map((wanted) => {
-    const site = sites.find(({ name, domain }) => name === wanted || domain === wanted);
-    if (site !== undefined) return site;
-    const known = sites.map(({ name, domain }) => `${name} (${domain})`).join(", ");
-    throw new ConfigError(file.source, [
-      { where: `site "${wanted}"`, what: `there is no such site; there are ${known}` },
-    ]);
-  });
+  const chosen = rotation.sites?.map((wanted) => siteCalled(wanted, sites, file)) ?? sites;
   return chosen.flatMap((site) =>
     rotation.cookie === true ? rotateCookie(file, site) : rotateClientSecret(file, site, rotation),
   );

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Document, isMap, parseDocument, visit } from "yaml";
 
 import { ConfigError, type Problem } from "../components/site/errors.ts";
+import type { Site } from "../components/site/site.ts";
 import { type Environment, environmentFrom, secretNames } from "./environment.ts";
 
 const prefix = "protected-sites:";
@@ -94,4 +95,17 @@ export function sitePath(site: string, ...rest: readonly (string | number)[]): (
 export function settingPath({ document }: StackFile, site: string, key: string): (string | number)[] {
   const shared = ["config", `${prefix}siteDefaults`, key];
   return document.hasIn(sitePath(site, key)) || !document.hasIn(shared) ? sitePath(site, key) : shared;
+}
+
+/**
+ * A site by its name or its domain.
+ * @throws ConfigError where there is none
+ */
+export function siteCalled(wanted: string, sites: readonly Site[], { source }: StackFile): Site {
+  const site = sites.find(({ name, domain }) => name === wanted || domain === wanted);
+  if (site !== undefined) return site;
+  const known = sites.map(({ name, domain }) => `${name} (${domain})`).join(", ");
+  throw new ConfigError(source, [
+    { where: `site "${wanted}"`, what: `there is no such site; there are ${known}` },
+  ]);
 }

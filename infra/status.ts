@@ -3,43 +3,19 @@
  * Changes nothing. Exit code 0: all as it should be; 1: something is not; 2: a host or the file could not be read.
  */
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import Table from "cli-table3";
 import { Command } from "commander";
-import { execa } from "execa";
-import { z } from "zod";
 
 import { program, programText } from "../components/host/program.ts";
 import { sharedNginx } from "../components/render/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
-import type { Environment, Host } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { expiryMessage, standing } from "./expiry.ts";
+import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import { environmentOf, readStackFile, stacksFolder } from "./stack-file.ts";
-
-/** What `protected-sites status --json` says on a host; certificates' ends in seconds since 1970. */
-const reportSchema = z.object({
-  program: z.string(),
-  sharedNginx: z.string(),
-  oauth2Proxy: z.string(),
-  nginx: z.string(),
-  drift: z.array(z.string()),
-  sites: z.array(
-    z.object({
-      domain: z.string(),
-      generation: z.number().nullable(),
-      drift: z.array(z.string()),
-      files: z.record(z.string(), z.string()),
-      certificateEnds: z.number().nullable(),
-    }),
-  ),
-});
-/** A host's own words on what it runs. */
-export type Report = z.output<typeof reportSchema>;
 
 /** One line of the result: a host as a whole, where `site` is left out, or a site on a host. */
 export interface Row {
@@ -69,6 +45,7 @@ export function compare(environment: Environment, host: string, report: Report, 
   const version = /\bv(\d[\w.-]*)/.exec(report.oauth2Proxy)?.[1] ?? "none";
   const drift = [
     ...report.drift,
+    ...report.extra,
     ...(report.program === sha256(programText())
       ? []
       : [`${program} is another version than this checkout's`]),
@@ -90,12 +67,10 @@ export function compare(environment: Environment, host: string, report: Report, 
     .filter(({ domain }) => !domains.has(domain))
     .map((found): Row => ({
       ...siteRow(host, found),
-      drift: ["is not in the configuration", ...found.drift],
+      drift: ["is not in the configuration", ...found.drift, ...found.extra],
     }));
   return [{ host, oauth2Proxy: version, drift }, ...wanted, ...others];
 }
-
-type SiteReport = Report["sites"][number];
 
 function siteRow(host: string, { domain, generation, certificateEnds }: SiteReport): Row {
   return {
@@ -108,11 +83,8 @@ function siteRow(host: string, { domain, generation, certificateEnds }: SiteRepo
 }
 
 function siteDrift(environment: Environment, site: Site, found: SiteReport, { now, certificateDays }: Clock) {
-  const rendered = new Map(
-    siteFiles(site, environment).map(({ name, link, text }) => [name, sha256(`${link ?? ""}\n${text}`)]),
-  );
-  const names = [...new Set([...rendered.keys(), ...Object.keys(found.files)])];
-  const differing = names.filter((name) => rendered.get(name) !== found.files[name]);
+  const differing = siteDifferences(environment, site, found);
+  const rollback = rollbackOf(found);
   const ends = found.certificateEnds;
   const days = ends === null ? undefined : Math.floor((ends * 1000 - now.getTime()) / 86_400_000);
   const secret = ["ended", "ends soon"].includes(standing(site, now, environment.expiryWarningDays))
@@ -120,12 +92,24 @@ function siteDrift(environment: Environment, site: Site, found: SiteReport, { no
     : undefined;
   return [
     ...found.drift,
+    ...found.credentialsDrift,
+    ...found.extra,
+    ...(differing.length > 0 && rollback !== undefined ? [rollback] : []),
     ...(differing.length === 0 ? [] : [`differs from the configuration: ${differing.join(", ")}`]),
     ...(ends !== null && days !== undefined && days < certificateDays
       ? [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(ends)}`]
       : []),
     ...(secret === undefined ? [] : [secret]),
   ];
+}
+
+/** The names of the files that the host has otherwise than the configuration says. */
+export function siteDifferences(environment: Environment, site: Site, { files }: SiteReport): string[] {
+  const rendered = new Map(
+    siteFiles(site, environment).map(({ name, link, text }) => [name, sha256(`${link ?? ""}\n${text}`)]),
+  );
+  const names = [...new Set([...rendered.keys(), ...Object.keys(files)])];
+  return names.filter((name) => rendered.get(name) !== files[name]);
 }
 
 function dayOf(seconds: number): string {
@@ -138,64 +122,21 @@ export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
   return rows.some(({ drift }) => drift.length > 0) ? 1 : 0;
 }
 
-/**
- * Asks a host with the system's `ssh`, so that jump hosts and agents of the user's own configuration work.
- * @param folder where the file with the pinned key may lie
- * @throws Error with the reason in one line
- */
-async function ask(host: Host, user: string, folder: string, identity?: string): Promise<Report> {
-  const known = join(folder, host.name);
-  await writeFile(known, `${host.name} ${host.hostKey.split(" ").slice(0, 2).join(" ")}\n`);
-  const options = {
-    BatchMode: "yes",
-    ConnectTimeout: "15",
-    GlobalKnownHostsFile: "/dev/null",
-    HostKeyAlias: host.name,
-    StrictHostKeyChecking: "yes",
-    UserKnownHostsFile: known,
-    ...(identity === undefined ? {} : { IdentitiesOnly: "yes", IdentityFile: identity }),
-  };
-  const { stdout, stderr, timedOut } = await execa(
-    "ssh",
-    [
-      ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
-      ...["-T", "-p", String(host.port), `${user}@${host.address}`, `sudo -n ${program} status --json`],
-    ],
-    { reject: false, stdin: "ignore", timeout: 120_000 },
-  );
-  // A shell's start-up file may say something first. The exit code says only whether there is drift.
-  const start = stdout.search(/^\{$/m);
-  if (start < 0) {
-    const said = stderr.split("\n").filter((line) => line !== "" && !/^[@ ]/.test(line));
-    const reason =
-      said.find((line) => /verification failed|denied|refused|timed out|not/i.test(line)) ?? said.at(-1);
-    throw new Error(timedOut ? "no answer within 120 s" : (reason ?? "it said nothing"));
-  }
-  const parsed = reportSchema.safeParse(JSON.parse(stdout.slice(start)));
-  if (!parsed.success)
-    throw new Error("its push program is of another version, which this command does not understand");
-  return parsed.data;
-}
-
 /** Asks all hosts at the same time; one that does not answer is a row of its own. */
 export async function status(environment: Environment, clock: Clock, identity?: string): Promise<Row[]> {
-  const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
-  try {
-    const rows = await Promise.all(
-      environment.hosts.map(async (host): Promise<Row[]> => {
-        try {
-          const report = await ask(host, environment.adminUser, folder, identity);
-          return compare(environment, host.name, report, clock);
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          return [{ host: host.name, drift: [`could not be asked: ${reason}`], unknown: true }];
-        }
-      }),
-    );
-    return rows.flat();
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const rows = await Promise.all(
+    environment.hosts.map(async (host): Promise<Row[]> => {
+      try {
+        const report = await ask(host, { user: environment.adminUser, identity });
+        if (report === undefined) return [{ host: host.name, drift: ["has not been set up"], unknown: true }];
+        return compare(environment, host.name, report, clock);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return [{ host: host.name, drift: [`could not be asked: ${reason}`], unknown: true }];
+      }
+    }),
+  );
+  return rows.flat();
 }
 
 interface Options {

@@ -2,6 +2,18 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
+/** A host on the way to others. It only passes connections on. */
+export interface JumpHostArgs {
+  /** IP address or host name. */
+  address: string;
+  /** Port of SSH. @default `22` */
+  port?: number;
+  /** Who signs in there. */
+  user: string;
+  /** The jump host's own public key. Ed25519 or ECDSA. */
+  hostKey: string;
+}
+
 /** A proxy host: where it is, and how it proves that it is the one. */
 export interface HostArgs {
   /** In resource names and messages, for example `edge-1`. */
@@ -12,6 +24,11 @@ export interface HostArgs {
   port?: number;
   /** The line in the host's `/etc/ssh/ssh_host_ed25519_key.pub`. Ed25519 or ECDSA. */
   hostKey: string;
+  /**
+   * The host by which it can be reached. Its user signs in with `adminPrivateKey`, or by the SSH agent, and needs no
+   * rights there but to pass connections on. @default none
+   */
+  jumpHost?: JumpHostArgs;
 }
 
 /** Who speaks to a host. */
@@ -20,19 +37,30 @@ export interface Login {
   readonly user: string;
   /** In OpenSSH's format. Without it, the SSH agent of whoever runs the engine is asked. */
   readonly privateKey?: pulumi.Input<string>;
+  /** Of the jump host's user; as `privateKey`. */
+  readonly jumpPrivateKey?: pulumi.Input<string> | undefined;
 }
 
 /** The user on every host who may run the push program, and nothing else. */
 export const deployerUser = "protected-sites";
 
-/** The connection; its host key is always pinned, and a dead host is given up after three further attempts. */
-export function connectionTo({ host, user, privateKey }: Login): command.types.input.remote.ConnectionArgs {
+/** The connection; its host keys are always pinned, and a dead host is given up after three further attempts. */
+export function connectionTo(login: Login): command.types.input.remote.ConnectionArgs {
+  const { host, user, privateKey, jumpPrivateKey } = login;
+  const { jumpHost } = host;
   return {
-    host: host.address,
-    port: host.port ?? 22,
+    ...hop(host, user, privateKey),
+    ...(jumpHost === undefined ? {} : { proxy: hop(jumpHost, jumpHost.user, jumpPrivateKey) }),
+  };
+}
+
+function hop(to: HostArgs | JumpHostArgs, user: string, privateKey: pulumi.Input<string> | undefined) {
+  return {
+    host: to.address,
+    port: to.port ?? 22,
     user,
     // One key per line, the comment left out: the pinned key is compared as a whole.
-    hostKey: host.hostKey.split(" ").slice(0, 2).join(" "),
+    hostKey: to.hostKey.split(" ").slice(0, 2).join(" "),
     dialErrorLimit: 3,
     perDialTimeout: 15,
     ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),

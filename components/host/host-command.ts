@@ -9,6 +9,8 @@ export interface HostCommandArgs {
   readonly login: Login;
   /** Runs when the resource is created and whenever `stdin` changes. Errors print it, so it holds no secret. */
   readonly create: string;
+  /** Runs on an update instead of `create`. Empty: `create` does. Left out: what the state says, whatever that is. */
+  readonly update?: string | undefined;
   /** Runs when the resource is deleted. */
   readonly delete?: string;
   readonly stdin: pulumi.Input<string>;
@@ -23,7 +25,7 @@ export interface HostCommandArgs {
  */
 export function hostCommand(
   name: string,
-  { login, create, delete: remove, stdin, secret = false }: HostCommandArgs,
+  { login, create, update, delete: remove, stdin, secret = false }: HostCommandArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
   return new command.remote.Command(
@@ -31,11 +33,16 @@ export function hostCommand(
     {
       connection: connectionTo(login),
       create,
+      ...(update ? { update } : {}),
       ...(remove === undefined ? {} : { delete: remove }),
       stdin,
       logging: command.remote.Logging.None,
       addPreviousOutputInEnv: false,
     },
-    secret ? { ...opts, additionalSecretOutputs: ["stdin", "stdout", "stderr"] } : opts,
+    {
+      ...opts,
+      ...(secret ? { additionalSecretOutputs: ["stdin", "stdout", "stderr"] } : {}),
+      ...(update === undefined ? { ignoreChanges: ["update"] } : {}),
+    },
   );
 }

@@ -11,7 +11,7 @@ import { installProgram, program, programText, programVersions } from "./program
 /** The push program itself. */
 export function hostProgram(
   name: string,
-  { login }: { readonly login: Login },
+  { login, repair }: { readonly login: Login; readonly repair: string | undefined },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return hostCommand(
@@ -19,6 +19,7 @@ export function hostProgram(
     {
       login,
       create: installProgram,
+      update: repair && `${installProgram} # ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
       stdin: programText(),
     },
@@ -26,27 +27,38 @@ export function hostProgram(
   );
 }
 
+interface Archive {
+  readonly url: string;
+  readonly sha256: string;
+}
+
 /** What {@link hostSetup} sends. */
 export interface HostSetupArgs {
   readonly login: Login;
-  readonly oauth2Proxy: { readonly version: string; readonly url: string; readonly sha256: string };
+  readonly oauth2Proxy: Archive & { readonly version: string; readonly arm64?: Archive | undefined };
   readonly allowVulnerableOauth2Proxy: boolean;
   readonly files: readonly BundleFile[];
+  /** See ProxyHostArgs. */
+  readonly repair: string | undefined;
 }
 
 /** Packages, users, folders, oauth2-proxy and what all sites share in Nginx. */
 export function hostSetup(
   name: string,
-  { login, oauth2Proxy, allowVulnerableOauth2Proxy, files }: HostSetupArgs,
+  { login, oauth2Proxy, allowVulnerableOauth2Proxy, files, repair }: HostSetupArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  const { version, url, sha256 } = oauth2Proxy;
+  const { version, url, sha256, arm64 } = oauth2Proxy;
   const facts = {
     name: login.host.name,
     deployer: deployerUser,
     // A new program sets the host up anew: it brings its own units and rules.
     program: createHash("sha256").update(programText()).digest("hex"),
-    oauth2Proxy: { version, url, sha256 },
+    oauth2Proxy: {
+      version,
+      ...{ url, sha256 },
+      ...(arm64 === undefined ? {} : { arm64: { url: arm64.url, sha256: arm64.sha256 } }),
+    },
     allowVulnerableOauth2Proxy,
   };
   return hostCommand(
@@ -54,6 +66,7 @@ export function hostSetup(
     {
       login,
       create: `sudo -n ${program} setup`,
+      update: repair && `sudo -n ${program} setup --repair ${repair}`,
       delete: `sudo -n ${program} teardown`,
       stdin: bundle([{ name: "host.json", text: `${JSON.stringify(facts, null, 2)}\n` }, ...files]),
     },
@@ -64,8 +77,21 @@ export function hostSetup(
 /** Who may push: the deployer's public key. */
 export function hostDeployer(
   name: string,
-  { login, publicKey }: { readonly login: Login; readonly publicKey: pulumi.Input<string> },
+  {
+    login,
+    publicKey,
+    repair,
+  }: {
+    readonly login: Login;
+    readonly publicKey: pulumi.Input<string>;
+    readonly repair: string | undefined;
+  },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  return hostCommand(name, { login, create: `sudo -n ${program} authorize`, stdin: publicKey }, opts);
+  const create = `sudo -n ${program} authorize`;
+  return hostCommand(
+    name,
+    { login, create, update: repair && `${create} # ${repair}`, stdin: publicKey },
+    opts,
+  );
 }

@@ -11,9 +11,19 @@ export function sitePush(
   name: string,
   {
     login,
+    site,
     domain,
     files,
-  }: { readonly login: Login; readonly domain: string; readonly files: readonly BundleFile[] },
+    repair,
+  }: {
+    readonly login: Login;
+    /** Name of the site. */
+    readonly site: string;
+    readonly domain: string;
+    readonly files: readonly BundleFile[];
+    /** See ProtectedSiteArgs. */
+    readonly repair: string | undefined;
+  },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return hostCommand(
@@ -21,7 +31,8 @@ export function sitePush(
     {
       login,
       create: `sudo -n ${program} push`,
-      delete: `sudo -n ${program} remove ${domain}`,
+      update: repair && `sudo -n ${program} push --repair ${repair}`,
+      delete: `sudo -n ${program} remove ${domain} --of ${site}`,
       stdin: bundle(files),
     },
     // Another domain is another site. An update in place would leave the old one's files on the host, since it does not
@@ -33,6 +44,8 @@ export function sitePush(
 /** What {@link siteCredentials} sends. */
 export interface SiteCredentialsArgs {
   readonly login: Login;
+  /** Name of the site. */
+  readonly site: string;
   readonly domain: string;
   /** Where the host proves that the client secret works before it uses it. */
   readonly tokenEndpoint: string;
@@ -45,12 +58,14 @@ export interface SiteCredentialsArgs {
   readonly certificateKey?: pulumi.Input<string>;
   /** More variables of oauth2-proxy that are secret, by their names. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** See ProtectedSiteArgs. */
+  readonly repair: string | undefined;
 }
 
 /** A site's secrets on one host. Secret in the state, in diffs and in what the command prints. */
 export function siteCredentials(
   name: string,
-  { login, ...credentials }: SiteCredentialsArgs,
+  { login, site, repair, ...credentials }: SiteCredentialsArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return hostCommand(
@@ -58,7 +73,8 @@ export function siteCredentials(
     {
       login,
       create: `sudo -n ${program} credentials`,
-      delete: `sudo -n ${program} remove-credentials ${credentials.domain}`,
+      update: repair && `sudo -n ${program} credentials --repair ${repair}`,
+      delete: `sudo -n ${program} remove-credentials ${credentials.domain} --of ${site}`,
       stdin: pulumi.secret(pulumi.jsonStringify(credentials)),
       secret: true,
     },

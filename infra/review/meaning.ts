@@ -301,6 +301,9 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
             `hosts run oauth2-proxy ${after.version}; before ${before.version}`,
           ),
         ]),
+    ...(before.arm64?.sha256 === after.arm64?.sha256 && before.arm64?.url === after.arm64?.url
+      ? []
+      : [plain(`its archive for ARM is ${after.arm64?.url ?? "not given: such hosts are refused"}`)]),
     ...(before.sha256 === after.sha256 && before.url === after.url
       ? []
       : [plain(`its archive is ${after.url} with SHA-256 ${after.sha256.slice(0, 12)}…`)]),
@@ -311,6 +314,22 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
     ),
     ...without(before.map(String), after.map(String)).map((it) =>
       says("rotates", `deployer key ${it} may no longer push to any host`),
+    ),
+  ],
+  repairDrift: (_, after) => [
+    after
+      ? plain("what has drifted on a host is told, and put right by the next update")
+      : says("weakens", "what has drifted on a host is neither told nor put right by an update"),
+  ],
+  renamedSites: (_, after) =>
+    Object.entries(after).map(([name, before]) =>
+      plain(`site "${name}" is the one that was called "${before}"; its registration and secrets stay`),
+    ),
+  onHostFailure: (_, after) => [
+    plain(
+      after === "rollback"
+        ? "where a host does not take a site's change, those that have it go back"
+        : "where a host does not take a site's change, those that have it keep it",
     ),
   ],
   expiryWarningDays: (before, after) => [
@@ -367,6 +386,9 @@ function hostStatements(before: readonly Host[], after: readonly Host[]): Statem
         ...(was.address === now.address && was.port === now.port
           ? []
           : [plain(`host ${now.name} is at ${now.address}:${now.port}; before ${was.address}:${was.port}`)]),
+        ...(jumpOf(was) === jumpOf(now)
+          ? []
+          : [plain(`host ${now.name} is reached by way of ${jumpOf(now)}; before ${jumpOf(was)}`)]),
         ...(was.hostKey === now.hostKey
           ? []
           : [says("weakens", `host ${now.name} has ANOTHER KEY: be sure that it is the same machine`)]),
@@ -376,6 +398,12 @@ function hostStatements(before: readonly Host[], after: readonly Host[]): Statem
       ? []
       : [plain(`${canary(after)} takes every change first; before ${canary(before)}`)]),
   ];
+}
+
+function jumpOf({ jumpHost }: Host): string {
+  if (jumpHost === undefined) return "no other host";
+  const { user, address, port, hostKey } = jumpHost;
+  return `${user}@${address}:${port} (${hostKey.split(" ")[1]?.slice(-12)})`;
 }
 
 /**

@@ -1,8 +1,12 @@
 /** A site that comes, takes another name, and goes: nothing of it stays behind. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { withoutHost } from "../../infra/forget-host.ts";
 import { EntraControl } from "../lab/entra/control.ts";
 import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
@@ -20,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   stack = await openStack(lab.name);
   await stack.up();
-  await everywhere(`rm -rf ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
+  await everywhere(`rm -rf /run/asking ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
 });
 
 async function everywhere(script: string): Promise<string[]> {
@@ -94,3 +98,54 @@ test("removed from the file, it is gone from every host and from Entra, and the 
   expect((await registered()).join()).not.toContain("manual.lab.test");
   expect(await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering))).toEqual(before);
 });
+
+test("a site that is given another name stays up all the time, with its registration and its secrets", async () => {
+  const rename = async (from: string, to: string, settings: Readonly<Record<string, string>>) => {
+    const file = join(lab.state, "stack/Pulumi.local.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(`    ${from}:\n`, `    ${to}:\n`));
+    for (const [key, value] of Object.entries(settings))
+      await stack.setConfig(`protected-sites:${key}`, { value }, true);
+  };
+  const ask =
+    "curl -sko /dev/null -w '%{http_code}\\n' --resolve wiki.lab.test:443:127.0.0.1 https://wiki.lab.test/";
+  await everywhere(
+    `touch /run/asking; (while [ -e /run/asking ]; do ${ask}; sleep 0.05; done) >/run/asked 2>&1 &`,
+  );
+  const before = await registered();
+
+  await rename("wiki", "intranet", { "renamedSites.intranet": "wiki" });
+  const { summary } = await stack.up();
+  expect(Object.keys(summary.resourceChanges ?? {}).sort()).toEqual(["same", "update"]);
+  expect(await registered()).toEqual(before);
+
+  // Without a word of the old name it is another site to the engine, but not to the hosts.
+  stack = await openStack(lab.name);
+  await stack.up();
+  expect(await registered()).toEqual(before);
+
+  const asked = await everywhere("rm /run/asking; sleep 1; sort /run/asked | uniq -c");
+  for (const answers of asked) expect(answers).toMatch(/^ *\d+ 401$/);
+}, 240_000);
+
+test("a host that no longer exists is forgotten without a visit, and the others are as they were", async () => {
+  const [first, second] = lab.hosts;
+  const [file = "", ...args] = await onHost(lab.name, second?.name ?? "", ["systemctl", "stop", "ssh"]);
+  await execa(file, args);
+  try {
+    const { state, gone } = withoutHost((await stack.exportStack()) as Exported, second?.name ?? "");
+    expect(gone.length).toBe(1 + 3 + 2 * 2);
+    await stack.importStack(state);
+    const { name = "", address = "", hostKey = "" } = first ?? {};
+    const hosts = JSON.stringify([{ name, address, hostKey }]);
+    await stack.setConfig("protected-sites:hosts", { value: hosts });
+
+    const { summary } = await stack.up();
+    expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
+  } finally {
+    const [start = "", ...rest] = await onHost(lab.name, second?.name ?? "", ["systemctl", "start", "ssh"]);
+    await execa(start, rest);
+  }
+});
+
+type Exported = Awaited<ReturnType<Stack["exportStack"]>> & Parameters<typeof withoutHost>[0];

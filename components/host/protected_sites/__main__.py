@@ -24,34 +24,47 @@ def out_of_time(*_: Any) -> None:
     raise Failure("waiting", "no verdict in time; see pushes.jsonl on the host for how it ends")
 
 
+def remove(site: Site, of: str | None, kind: str) -> int:
+    return submit(kind, site.domain, **({} if of is None else {"of": of}))
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="protected-sites", description="Changes a proxy host of Protected Sites.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="makes this machine a proxy host (bundle on standard input)")
+    repairs: list[argparse.ArgumentParser] = []
+    repairs.append(commands.add_parser("setup", help="makes this machine a proxy host (bundle on standard input)"))
     commands.add_parser("teardown", help="puts back what was there before")
     commands.add_parser("authorize", help="sets who may push (public keys on standard input)")
-    commands.add_parser("push", help="takes a site live (bundle on standard input)")
-    commands.add_parser("remove", help="removes a site").add_argument("domain")
-    commands.add_parser("rollback", help="pushes a site's previous generation again").add_argument("domain")
+    repairs.append(commands.add_parser("push", help="takes a site live (bundle on standard input)"))
+    removals = [commands.add_parser("remove", help="removes a site")]
+    back = commands.add_parser("rollback", help="pushes an earlier generation of a site again")
+    back.add_argument("domain")
+    back.add_argument("--to", type=int, help="its number; else the one before the live one")
     proved = commands.add_parser("credentials", help="proves a site's credentials, then switches (standard input)")
+    repairs.append(proved)
     proved.add_argument("--patience", type=float, default=120, help="seconds to wait for Entra to know them")
-    commands.add_parser("remove-credentials", help="removes a site's credentials").add_argument("domain")
+    removals.append(commands.add_parser("remove-credentials", help="removes a site's credentials"))
+    for removal in removals:
+        removal.add_argument("domain")
+        removal.add_argument("--of", metavar="NAME", help="only if the site still has this name in the configuration")
     commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
     rehearsal = commands.add_parser("rehearse", help="started by the worker")
     rehearsal.add_argument("--names", default="")
     rehearsal.add_argument("domains", nargs="+")
+    for repairing in repairs:
+        repairing.add_argument("--repair", metavar="MARK", help="that drift was seen, which this puts right")
     given = parser.parse_args(arguments)
     actions: dict[str, Callable[[], int]] = {
-        "setup": setup,
+        "setup": lambda: setup(given.repair),
         "teardown": teardown,
         "authorize": authorize,
-        "push": push,
-        "remove": lambda: submit("remove", Site(given.domain).domain),
-        "rollback": lambda: rollback(given.domain),
-        "credentials": lambda: credentials(given.patience),
-        "remove-credentials": lambda: submit("remove-credentials", Site(given.domain).domain),
+        "push": lambda: push(given.repair),
+        "remove": lambda: remove(Site(given.domain), given.of, "remove"),
+        "rollback": lambda: rollback(given.domain, given.to),
+        "credentials": lambda: credentials(given.patience, given.repair),
+        "remove-credentials": lambda: remove(Site(given.domain), given.of, "remove-credentials"),
         "status": lambda: status(given.json),
         "worker": work_and_return,
         "recover": lambda: recover(given.boot),

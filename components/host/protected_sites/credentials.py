@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from .announcement import forget_mark, keep_mark
 from .bundle import read_input
 from .commands import run
 from .failure import Failure
@@ -33,6 +34,7 @@ from .host import host_name
 from .instances import port_of, start_instance
 from .nginx import check_nginx, reload_nginx, served_certificate
 from .places import CREDENTIALS, SERVICE_USER
+from .removal import other_owner
 from .requests import Request, submit
 from .sites import Site
 from .undo import end_journal, write_journal
@@ -41,7 +43,7 @@ from .undo import end_journal, write_journal
 CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
 
 
-def credentials(patience: float) -> int:
+def credentials(patience: float, repair: str | None) -> int:
     """Proves a client secret at Entra, then has the worker switch to it."""
     try:
         given = json.loads(read_input())
@@ -71,6 +73,7 @@ def credentials(patience: float) -> int:
     current = site.credentials / "current"
     if all(read_text(current / name) == text for name, text in files.items()):
         print(f"{site.domain} on {host_name()}: unchanged credentials")
+        keep_mark(f"credentials-{site.domain}", repair, first=False)
         return 0
     if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
         prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience)
@@ -88,7 +91,11 @@ def credentials(patience: float) -> int:
         write_new(folder / name, text, 0o600 if private else 0o640, 0 if private else group)
     for flushed in (folder, site.credentials, CREDENTIALS):
         flush_folder(flushed)
-    return submit("credentials", site.domain, number=new)
+    first = not current.is_symlink()
+    failed = submit("credentials", site.domain, number=new)
+    if not failed:
+        keep_mark(f"credentials-{site.domain}", repair, first=first)
+    return failed
 
 
 def check_certificate(site: Site, files: dict[str, str]) -> None:
@@ -232,7 +239,11 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
 
 def remove_credentials(request: Request) -> None:
     site = request.site
+    if other := other_owner(request):
+        request.settle(True, f"credentials kept: they are site {other}'s now")
+        return
     if site.live() is not None:
         raise Failure("credentials", f"{site.domain} is still live on this host; remove it first")
     remove_folder(site.credentials)
+    forget_mark(f"credentials-{site.domain}")
     request.settle(True, "credentials removed")

@@ -32,12 +32,21 @@ def drift_of(site: Site) -> list[str]:
     return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
 
 
+def credentials_drift(site: Site) -> list[str]:
+    missing = [
+        name
+        for name in ("client.env", "client-secret", "cookie-secret")
+        if not (site.credentials / "current" / name).exists()
+    ]
+    return [f"its credentials' {name} is missing" for name in missing]
+
+
 def extra_of(site: Site) -> list[str]:
     """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
     live = site.live()
     if live is None:
         return []
-    known = {"bundle", "generation.conf", *(file.name for file in site.bundle(live).files)}
+    known = {"bundle", "generation.conf", "origin.json", *(file.name for file in site.bundle(live).files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
     for unit in (site.socket, site.service):
         state = unit_state(unit)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from pathlib import Path
 
 from .bundle import Bundle
 from .commands import run, run_quietly, still_alive, unit_log, unit_state
 from .failure import Failure
-from .places import OAUTH2_PROXY
+from .places import OAUTH2_PROXY, SERVICE_USER
 from .sites import Site
 
 # First version that is safe from each; see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories
@@ -81,3 +82,14 @@ def check_version(allow_vulnerable: bool) -> None:
             "oauth2-proxy version",
             f"{found} is known to be vulnerable ({', '.join(open_advisories)}); {safe} or newer is right",
         )
+
+
+def config_test(site: Site, binary: Path, *before: str) -> None:
+    """What an oauth2-proxy says of a site's configuration; `before` are words to put before the command."""
+    run(
+        "oauth2-proxy --config-test",
+        *before,
+        *("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups"),
+        *(str(binary), f"--config={site.configuration}", "--config-test"),
+        env=site.environment(),
+    )

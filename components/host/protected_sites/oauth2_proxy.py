@@ -9,18 +9,20 @@ import os
 import tarfile
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from .commands import run
 from .failure import Failure
 from .files import make_folder, remove_link, replace_file, replace_link
-from .instances import check_version, port_of, start_instance
+from .instances import check_version, config_test, port_of, start_instance
 from .places import OAUTH2_PROXY, OAUTH2_PROXY_VERSIONS
 from .sites import all_sites
 
 
-def install_oauth2_proxy(release: dict[str, str], allow_vulnerable: bool) -> list[str]:
+def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool) -> list[str]:
     """Gets the release if it is not there; restarts the instances one by one, and goes back if one stays down."""
-    version, url, digest = release["version"], release["url"], release["sha256"]
+    version, archive_of_host = release["version"], archive_for(release, os.uname().machine)
+    url, digest = archive_of_host["url"], archive_of_host["sha256"]
     binary = OAUTH2_PROXY_VERSIONS / version / "oauth2-proxy"
     done: list[str] = []
     if not binary.exists():
@@ -46,6 +48,9 @@ def install_oauth2_proxy(release: dict[str, str], allow_vulnerable: bool) -> lis
     said = run("oauth2-proxy", str(binary), "--version")
     if f"v{version}" not in said.split():
         raise Failure("oauth2-proxy", f"{binary} says it is {said.strip()[:80]!r}; right is v{version}")
+    for site in all_sites():
+        if site.live() is not None:
+            config_test(site, binary)  # before anything changes: another version may know other options
     old = os.readlink(OAUTH2_PROXY) if OAUTH2_PROXY.is_symlink() else None
     if old != str(binary):
         replace_link(OAUTH2_PROXY, str(binary))
@@ -61,6 +66,14 @@ def install_oauth2_proxy(release: dict[str, str], allow_vulnerable: bool) -> lis
             run_everywhere(Path(old))
         raise Failure(failure.step, f"{failure.what}\nlive now: {old or 'no oauth2-proxy'}") from None
     return done
+
+
+def archive_for(release: dict[str, Any], machine: str) -> dict[str, str]:
+    if machine == "x86_64":
+        return release
+    if machine == "aarch64" and "arm64" in release:
+        return release["arm64"]
+    raise Failure("oauth2-proxy", f"no archive is given for this host's processor ({machine}); see oauth2Proxy.arm64")
 
 
 def run_everywhere(binary: Path) -> None:

@@ -14,7 +14,10 @@ STATE = Path("/var/lib/protected-sites")
 QUEUE = STATE / "queue"
 VERDICTS = STATE / "verdicts"
 JOURNAL = STATE / "journal.json"
+REPAIRS = STATE / "repairs"
+SET_UP = STATE / "setup"  # the bundle of the last set-up
 MADE = STATE / "made.json"  # what the set-up made, and the tear-down takes away
+ANNOUNCEMENT = Path("/run/protected-sites-announcement.json")
 LOCK = Path("/run/protected-sites.lock")
 LOG = Path("/var/log/protected-sites/pushes.jsonl")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
+from typing import Any
 
+from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import run
 from .drift import drift_of
@@ -19,12 +22,13 @@ from .files import (
     replace_link,
     write_new,
 )
-from .instances import check_version, port_of, start_instance
+from .host import host_name
+from .instances import check_version, config_test, port_of, start_instance
 from .nginx import check_nginx, reload_nginx
-from .places import NGINX_SITES, OAUTH2_PROXY, SERVICE_USER, SITES, UNITS
+from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
-from .requests import Request, settled, submit
+from .requests import Request, now, settled, submit
 from .sites import Site, as_if_live
 from .undo import NOT_FOR_INSTANCE, end_journal, go_back, write_journal
 
@@ -111,6 +115,7 @@ def stage(request: Request) -> Push | None:
                 before = (site.current / file.name).stat()
                 os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
         write_new(aside / "bundle", bundle.text)
+        write_new(aside / "origin.json", json.dumps(origin_of(request)))
         write_new(aside / "generation.conf", f'set $protected_sites_generation "{new}";\n')
         flush_folder(aside)
         os.rename(aside, site.generation(new))
@@ -121,6 +126,12 @@ def stage(request: Request) -> Push | None:
         discard(site, new)
         raise
     return push
+
+
+def origin_of(request: Request) -> dict[str, Any]:
+    rollback_to = request.content.get("rollbackTo")
+    origin = {"when": now(), "by": request.by, **request.content.get("operator", {})}
+    return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
 
 
 def is_well(site: Site, bundle: Bundle, live: int) -> bool:
@@ -138,15 +149,8 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
 def check_alone(push: Push) -> None:
     """What oauth2-proxy and systemd say of a site's files."""
     site = push.site
-    environment = site.environment()
     with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
-        run(
-            "oauth2-proxy --config-test",
-            *as_candidate,
-            *("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups"),
-            *(str(OAUTH2_PROXY), f"--config={site.configuration}", "--config-test"),
-            env=environment,
-        )
+        config_test(site, OAUTH2_PROXY, *as_candidate)
         units = [str(UNITS / site.socket), str(UNITS / site.service)]
         verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
         said = run("systemd-analyze verify", *as_candidate, *verify)
@@ -213,18 +217,31 @@ def prune(site: Site) -> None:
                 remove_folder(site.generation(number))
 
 
-def push() -> int:
+def push(repair: str | None) -> int:
+    """Takes the bundle on standard input live. With `repair`, a mark, it puts drift right (announcement.py)."""
     bundle = Bundle.parse(read_input())
     site = Site(str(bundle.facts("site.json").get("domain")))
     port_of(bundle)
     site.check_places(bundle)
-    return submit("push", site.domain, bundle=bundle.text)
+    first = site.live() is None
+    failed = submit("push", site.domain, bundle=bundle.text)
+    if not failed:
+        keep_mark(f"site-{site.domain}", repair, first=first)
+    return failed
 
 
-def rollback(domain: str) -> int:
-    """Pushes the generation before the live one again."""
+def rollback(domain: str, to: int | None) -> int:
+    """Pushes an earlier generation again, the one before the live one unless told otherwise."""
     site = Site(domain)
-    earlier = [number for number in site.numbers() if number < (site.live() or 0)]
-    if not earlier:
+    live = site.live() or 0
+    earlier = [number for number in site.numbers() if number < live]
+    if to is None and not earlier:
         raise Failure("rollback", f"{domain} has no earlier generation on this host")
-    return submit("push", domain, bundle=site.bundle(earlier[-1]).text)
+    number = earlier[-1] if to is None else to
+    if number == live:
+        print(f"{domain} on {host_name()}: generation {live} is live")
+        return 0
+    if number not in earlier:
+        kept = ", ".join(map(str, earlier)) or "none"
+        raise Failure("rollback", f"{domain}: generation {number} is not one of the earlier ones here ({kept})")
+    return submit("push", domain, bundle=site.bundle(number).text, rollbackTo=number)

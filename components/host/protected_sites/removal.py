@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .announcement import forget_mark
 from .commands import run, run_quietly
 from .files import remove_folder, remove_link
 from .nginx import check_nginx, nginx_runs, reload_nginx
@@ -15,6 +16,9 @@ from .sites import Site
 def remove(request: Request) -> None:
     """Takes a site off the host: first out of Nginx, then the rest. What is not there is no failure."""
     site = request.site
+    if other := other_owner(request):
+        request.settle(True, f"kept: it is site {other}'s now")
+        return
     links = [*site.places, site.start_link]
     ours = [link for link in links if link.is_symlink() and is_ours(site, link)]
     if not ours and not site.folder.exists():
@@ -32,7 +36,16 @@ def remove(request: Request) -> None:
     run_quietly("systemctl", "reset-failed", site.socket, site.service)
     remove_folder(site.auth_cache)
     remove_folder(site.folder)
+    forget_mark(f"site-{site.domain}")
     request.settle(True, "removed")
+
+
+def other_owner(request: Request) -> str | None:
+    """The site's name in the configuration, where that is not the one that is to be removed: where a site gets another
+    name, the engine pushes the new one and then removes the old one, with the same domain."""
+    live = request.site.live()
+    owner = None if live is None else request.site.bundle(live).facts("site.json").get("name")
+    return owner if owner != request.content.get("of", owner) else None
 
 
 def is_ours(site: Site, link: Path) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .announcement import operator
 from .commands import run
 from .failure import Failure
 from .files import replace_file
@@ -52,8 +53,9 @@ class Request:
         for line in self.site.redacted(details).splitlines():
             text += f"\n  {line}"
         entry = {
-            "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "when": now(),
             "by": self.by,
+            **self.content.get("operator", {}),
             "action": self.kind,
             "site": self.domain,
             "generation": self.site.live(),
@@ -80,6 +82,10 @@ class Request:
             f"{failure.what}\nlive now: {self.site.live_text()}",
             step=failure.step,
         )
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def take_requests() -> list[Request]:
@@ -117,7 +123,7 @@ def submit(kind: str, domain: str, **content: Any) -> int:
     name = f"{time.time_ns()}-{os.getpid()}"
     path, verdict = QUEUE / f"{name}.json", VERDICTS / f"{name}.json"
     by = os.environ.get("SUDO_USER", "root")
-    request = {"kind": kind, "domain": domain, "by": by, "boot": boot_id(), **content}
+    request = {"kind": kind, "domain": domain, "by": by, "operator": operator(), "boot": boot_id(), **content}
     replace_file(path, json.dumps(request), 0o600)
     asked = 0.0
     try:

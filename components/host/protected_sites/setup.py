@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import holds, run, run_quietly
 from .failure import Failure
@@ -45,6 +46,7 @@ from .places import (
     RECOVER,
     ROOT,
     SERVICE_USER,
+    SET_UP,
     SITES,
     STATE,
     SUDO_RULE,
@@ -56,8 +58,9 @@ from .sites import all_sites
 from .units import RECOVER_UNIT, WORKER_UNIT, sudo_rule
 
 
-def setup() -> int:
-    """Makes a machine a proxy host; a second time it changes nothing."""
+def setup(repair: str | None) -> int:
+    """Makes a machine a proxy host; a second time it changes nothing. For `repair` see announcement.py."""
+    first = not HOST.exists()
     bundle = Bundle.parse(read_input())
     facts = bundle.facts("host.json")
     wanted = {file.place: file.text for file in bundle.files if file.place}
@@ -107,6 +110,9 @@ def setup() -> int:
     host = json.dumps(facts, indent=2) + "\n"
     if read_text(HOST) != host:
         replace_file(HOST, host)
+    if read_text(SET_UP) != bundle.text:
+        replace_file(SET_UP, bundle.text)
+    keep_mark("host", repair, first=first)
     print(f"{host_name()}: {'; '.join(done) or 'unchanged'}")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .bundle import Bundle
 from .failure import Failure
@@ -56,6 +58,13 @@ class Site:
 
     def bundle(self, number: int) -> Bundle:
         return Bundle.parse((self.generation(number) / "bundle").read_text())
+
+    def origin(self, number: int) -> dict[str, Any]:
+        """Where a generation comes from: `when`, `by`, the operator's facts, and `rollbackTo` where it is one."""
+        try:
+            return json.loads(read_text(self.generation(number) / "origin.json") or "{}")
+        except ValueError:
+            return {}
 
     def links(self, bundle: Bundle) -> dict[Path, str]:
         """The links of a bundle, each with what it points to."""

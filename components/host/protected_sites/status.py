@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .announcement import mark_of
+from .bundle import Bundle
 from .commands import run_quietly
-from .drift import drift_of, extra_of
+from .drift import credentials_drift, drift_of, extra_of
 from .files import read_text
 from .host import host_name
 from .nginx import nginx_runs
@@ -21,6 +23,7 @@ from .places import (
     OAUTH2_PROXY,
     OAUTH2_PROXY_FILES,
     RECOVER,
+    SET_UP,
     SITES,
     SUDO_RULE,
     UNITS,
@@ -32,18 +35,33 @@ from .units import RECOVER_UNIT, WORKER_UNIT, sudo_rule
 
 
 def site_status(site: Site) -> dict[str, Any]:
-    """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration."""
+    """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
+    puts right what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
-    found: dict[str, Any] = {"domain": site.domain, "generation": live, "generations": site.numbers()}
-    drift, files, end = [*drift_of(site), *extra_of(site)], {}, None
+    drift, extra, files, end = drift_of(site), extra_of(site), {}, None
     if live is not None:
         bundle = site.bundle(live)
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
         try:
             end = certificate_end(site, bundle)
         except (OSError, ValueError) as error:
-            drift.append(f"the certificate: {error}")
-    return found | {"drift": drift, "files": files, "certificateEnds": end}
+            extra.append(f"the certificate: {error}")
+    return {
+        "domain": site.domain,
+        "generation": live,
+        "generations": [generation_status(site, number) for number in site.numbers() if number <= (live or 0)],
+        "drift": drift,
+        "credentialsDrift": credentials_drift(site),
+        "extra": extra,
+        "repair": mark_of(f"site-{site.domain}"),
+        "credentialsRepair": mark_of(f"credentials-{site.domain}"),
+        "files": files,
+        "certificateEnds": end,
+    }
+
+
+def generation_status(site: Site, number: int) -> dict[str, Any]:
+    return {"number": number, "sha256": sha256_of(site.bundle(number).text), **site.origin(number)}
 
 
 def sha256_of(text: str) -> str:
@@ -58,22 +76,34 @@ def program_digest() -> str:
     return sha256_of(f"protected-sites bundle 1\n{sections}==> end\n")
 
 
-def host_drift(sites: list[Site]) -> list[str]:
-    """What of the host, apart from its sites, is not as it was set up; and links of sites that are gone."""
-    deployer = str(json.loads(read_text(HOST) or "{}").get("deployer", "protected-sites"))
-    own = {UNITS / WORKER: WORKER_UNIT, UNITS / RECOVER: RECOVER_UNIT, SUDO_RULE: sudo_rule(deployer)}
+def host_drift() -> list[str]:
+    """What of the host, apart from its sites, is not as it was set up."""
+    facts = json.loads(read_text(HOST) or "{}")
+    own = {
+        UNITS / WORKER: WORKER_UNIT,
+        UNITS / RECOVER: RECOVER_UNIT,
+        SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites"))),
+    }
+    set_up = read_text(SET_UP)
+    own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
-    if JOURNAL.exists():
-        drift.append("a push is under way, or was cut off")
+    if Path(__file__).parents[1].name != program_digest():
+        drift.append(f"{Path(__file__).parent} differs")
     if not nginx_runs():
         drift.append("nginx.service is not active")
+    return drift
+
+
+def host_extra(sites: list[Site]) -> list[str]:
+    """What a set-up does not put right: a push that was cut off, links of sites that are gone."""
+    extra = ["a push is under way, or was cut off"] if JOURNAL.exists() else []
     known = {str(site.folder) for site in sites}
     for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, UNITS):
         for link in sorted(folder.iterdir()) if folder.is_dir() else []:
             target = os.readlink(link) if link.is_symlink() else ""
             if target.startswith(f"{SITES}/") and not any(target.startswith(f"{site}/") for site in known):
-                drift.append(f"{link} is left of a site that is gone")
-    return drift
+                extra.append(f"{link} is left of a site that is gone")
+    return extra
 
 
 def status(as_json: bool) -> int:
@@ -85,15 +115,16 @@ def status(as_json: bool) -> int:
         "sharedNginx": sha256_of(read_text(NGINX_SHARED) or ""),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
-        "unfinished": JOURNAL.exists(),
-        "drift": host_drift(sites),
+        "drift": host_drift(),
+        "extra": host_extra(sites),
+        "repair": mark_of("host"),
         "sites": [site_status(site) for site in sites],
     }
-    if as_json:
-        print(json.dumps(found, indent=2))
-    else:
-        for line in found["drift"]:
-            print(f"this host  {line}")
-        for site, shown in zip(sites, found["sites"], strict=True):
-            print(f"{site.domain}  {site.live_text()}  {'; '.join(shown['drift']) or 'as pushed'}")
-    return 1 if found["drift"] or any(shown["drift"] for shown in found["sites"]) else 0
+    lines = [f"this host  {line}" for line in (*found["drift"], *found["extra"])]
+    well = not lines
+    for site, shown in zip(sites, found["sites"], strict=True):
+        wrong = [*shown["drift"], *shown["credentialsDrift"], *shown["extra"]]
+        well = well and not wrong
+        lines.append(f"{site.domain}  {site.live_text()}  {'; '.join(wrong) or 'as pushed'}")
+    print(json.dumps(found, indent=2) if as_json else "\n".join(lines))
+    return 0 if well else 1

@@ -1,0 +1,91 @@
+/**
+ * `npm run forget-host`: takes a host that no longer exists out of a stack's state, so that its resources need no visit
+ * to be deleted. Reads an export of the stack on standard input, and writes one for `pulumi stack import`:
+ *
+ *     pulumi stack export --stack prod | npm run --silent forget-host -- edge-2 | pulumi stack import --stack prod
+ */
+import { text } from "node:stream/consumers";
+
+import { Command } from "commander";
+
+import { runCommand } from "./command.ts";
+
+/** What is used of `pulumi stack export`; the rest passes through. */
+export interface Deployment {
+  readonly deployment: { readonly resources?: readonly StateResource[] };
+}
+
+interface StateResource {
+  readonly urn: string;
+  readonly parent?: string;
+  readonly dependencies?: readonly string[];
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
+}
+
+/** Why the state was left alone. */
+class Refused extends Error {}
+
+/**
+ * The state without the host's own resources and every site's on it. Whatever waited for them no longer does.
+ * @throws Refused where the state knows no such host
+ */
+export function withoutHost<T extends Deployment>(state: T, host: string): { state: T; gone: string[] } {
+  const { resources = [] } = state.deployment;
+  const proxyHost = resources.find(
+    ({ urn }) => nameOf(urn) === host && typeOf(urn).endsWith("protected-sites:index:ProxyHost"),
+  );
+  if (proxyHost === undefined) {
+    const known = resources
+      .filter(({ urn }) => typeOf(urn).endsWith(":ProxyHost"))
+      .map(({ urn }) => nameOf(urn));
+    throw new Refused(`the state knows no host "${host}"; it knows ${known.join(", ") || "none"}`);
+  }
+  const gone = new Set(
+    resources
+      .filter(
+        ({ urn, parent }) =>
+          urn === proxyHost.urn ||
+          parent === proxyHost.urn ||
+          (parent !== undefined &&
+            typeOf(urn).endsWith("$command:remote:Command") &&
+            [`${nameOf(parent)}-${host}`, `${nameOf(parent)}-${host}-credentials`].includes(nameOf(urn))),
+      )
+      .map(({ urn }) => urn),
+  );
+  const stays = (urn: string) => !gone.has(urn);
+  const kept = resources
+    .filter(({ urn }) => stays(urn))
+    .map((resource) => ({
+      ...resource,
+      ...(resource.dependencies && { dependencies: resource.dependencies.filter(stays) }),
+      ...(resource.propertyDependencies && {
+        propertyDependencies: Object.fromEntries(
+          Object.entries(resource.propertyDependencies).map(([key, urns]) => [
+            key,
+            urns?.filter(stays) ?? null,
+          ]),
+        ),
+      }),
+    }));
+  return { state: { ...state, deployment: { ...state.deployment, resources: kept } }, gone: [...gone] };
+}
+
+const nameOf = (urn: string) => urn.split("::").at(-1) ?? "";
+const typeOf = (urn: string) => urn.split("::").at(-2) ?? "";
+
+async function main(): Promise<void> {
+  const command = new Command("forget-host")
+    .description("Takes a host that no longer exists out of an export of a stack (standard input).")
+    .argument("<name>", "the host")
+    .parse();
+  const { state, gone } = withoutHost(
+    JSON.parse(await text(process.stdin)) as Deployment,
+    command.args[0] ?? "",
+  );
+  console.log(JSON.stringify(state, null, 2));
+  console.error(
+    [...gone.map(nameOf), "Now take the host out of the environment's file, then: pulumi up"].join("\n"),
+  );
+}
+
+if (import.meta.main) await runCommand(main, Refused);

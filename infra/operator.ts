@@ -1,0 +1,33 @@
+/** Who changes an environment, and from which commit. */
+import { hostname, userInfo } from "node:os";
+
+import { execa } from "execa";
+
+/** As hosts write it into their log of pushes. */
+export interface Operator {
+  /** For example `ada@laptop`; in a workflow of GitHub's whoever started it. */
+  readonly who: string;
+  /** Of the configuration; left out where it is in no repository of Git's. */
+  readonly commit?: string;
+  /** Whether files differ from that commit, or are not in it. */
+  readonly dirty?: boolean;
+}
+
+export async function operator(): Promise<Operator> {
+  const who = process.env["GITHUB_ACTOR"] ?? `${userInfo().username}@${hostname()}`;
+  const commit = await git("rev-parse", "HEAD");
+  if (commit === undefined) return { who };
+  return { who, commit, dirty: (await git("status", "--porcelain")) !== "" };
+}
+
+async function git(...args: string[]): Promise<string | undefined> {
+  const { stdout, failed } = await execa("git", args, { cwd: import.meta.dirname, reject: false });
+  return failed ? undefined : stdout;
+}
+
+/** A command for a host's shell that has the host remember the operator for the update that follows. */
+export function announcement(facts: Operator & { readonly stack: string; readonly repair?: string }): string {
+  const text = JSON.stringify(facts).replaceAll(/[^\x20-\x7e]/g, "?");
+  const quoted = `'${text.replaceAll("'", `'\\''`)}'`;
+  return `printf %s ${quoted} | sudo -n tee /run/protected-sites-announcement.json >/dev/null; `;
+}

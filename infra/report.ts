@@ -1,0 +1,81 @@
+/** What a host says of itself: `protected-sites status --json`. */
+import { z } from "zod";
+
+import { program } from "../components/host/program.ts";
+import type { Host } from "./environment.ts";
+import { type Asker, reasonIn, runOnHost } from "./ssh.ts";
+
+const generationSchema = z.object({
+  number: z.number(),
+  /** Of the bundle that was pushed. */
+  sha256: z.string(),
+  when: z.string().optional(),
+  /** Who pushed: a user on the host, or a person as the stack's program announced. */
+  by: z.string().optional(),
+  who: z.string().optional(),
+  commit: z.string().optional(),
+  dirty: z.boolean().optional(),
+  /** Of a rollback: the generation that was pushed again. */
+  rollbackTo: z.number().optional(),
+});
+
+const siteSchema = z.object({
+  domain: z.string(),
+  generation: z.number().nullable(),
+  /** The live one is the last. */
+  generations: z.array(generationSchema),
+  /** What a push puts right. */
+  drift: z.array(z.string()),
+  credentialsDrift: z.array(z.string()),
+  /** What it leaves. */
+  extra: z.array(z.string()),
+  /** The mark of the last push that put drift right (components/host/protected_sites/announcement.py). */
+  repair: z.string(),
+  credentialsRepair: z.string(),
+  /** The SHA-256 of every file with its place. */
+  files: z.record(z.string(), z.string()),
+  /** Seconds since 1970. */
+  certificateEnds: z.number().nullable(),
+});
+
+const reportSchema = z.object({
+  program: z.string(),
+  sharedNginx: z.string(),
+  oauth2Proxy: z.string(),
+  nginx: z.string(),
+  drift: z.array(z.string()),
+  extra: z.array(z.string()),
+  repair: z.string(),
+  sites: z.array(siteSchema),
+});
+
+/** A host's own words on what it runs. */
+export type Report = z.output<typeof reportSchema>;
+export type SiteReport = z.output<typeof siteSchema>;
+export type GenerationReport = z.output<typeof generationSchema>;
+
+/**
+ * Asks a host. Undefined: it has not been set up.
+ * @param before what to run on the host before that
+ * @throws Error with the reason in one line
+ */
+export async function ask(host: Host, asker: Asker, before = ""): Promise<Report | undefined> {
+  const command = `${before}if [ -e ${program} ]; then sudo -n ${program} status --json; else echo not set up; fi`;
+  const { stdout, stderr } = await runOnHost(host, asker, command);
+  if (stdout.trimEnd().endsWith("not set up")) return undefined;
+  // A shell's start-up file may say something first. The exit code says only whether there is drift.
+  const start = stdout.search(/^\{$/m);
+  if (start < 0) throw new Error(reasonIn(stderr));
+  const parsed = reportSchema.safeParse(JSON.parse(stdout.slice(start)));
+  if (!parsed.success)
+    throw new Error("its push program is of another version, which this command does not understand");
+  return parsed.data;
+}
+
+/** In words, of a site that was rolled back and has not been pushed since. */
+export function rollbackOf({ generations }: SiteReport): string | undefined {
+  const live = generations.at(-1);
+  if (live?.rollbackTo === undefined) return undefined;
+  const who = live.who ?? live.by;
+  return `rolled back to generation ${live.rollbackTo}${who === undefined ? "" : ` by ${who}`}${live.when === undefined ? "" : ` at ${live.when}`}`;
+}

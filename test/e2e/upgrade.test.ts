@@ -1,0 +1,100 @@
+/** Another oauth2-proxy on a host that serves. */
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { onHost, thisLab } from "../lab/lab.ts";
+
+const lab = await thisLab();
+const host = lab.hosts.at(-1)?.name ?? "";
+const current = lab.oauth2Proxy.version;
+const program = "/usr/local/sbin/protected-sites";
+const domains = ["code.lab.test", "wiki.lab.test"];
+
+async function run(script: string) {
+  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
+  const { exitCode, all } = await execa(file, args, { reject: false, all: true });
+  return { ok: exitCode === 0, text: all };
+}
+const lines = async (script: string) => (await run(script)).text.split("\n").filter(Boolean);
+
+/** The host's own set-up once more, with another version; its program lies there already. */
+function setUp(version: string) {
+  return run(`sed 's/"version": "[^"]*"/"version": "${version}"/' /run/set-up | ${program} setup`);
+}
+
+/** What the instances run, by what the kernel says. */
+const running = () =>
+  lines(
+    `for domain in ${domains.join(" ")}; do readlink /proc/$(systemctl show --property=MainPID --value oauth2-proxy_$domain.service)/exe; done`,
+  );
+
+/** Asks every site all the time while something happens; the kinds of answers. */
+async function whileAsking(happens: () => Promise<void>): Promise<string[]> {
+  const ask = domains.map(
+    (domain) =>
+      `curl -sko /dev/null -w '%{http_code}\\n' --max-time 20 --resolve ${domain}:443:127.0.0.1 https://${domain}/`,
+  );
+  await run(
+    `touch /run/asking; (while [ -e /run/asking ]; do ${ask.join("; ")}; sleep 0.05; done) >/run/asked 2>&1 &`,
+  );
+  await happens();
+  await run("rm /run/asking; sleep 1");
+  return lines("sort -u /run/asked");
+}
+
+beforeAll(async () => {
+  await run("cp /var/lib/protected-sites/setup /run/set-up");
+  const [next, broken] = ["7.15.8", "7.15.9"];
+  await run(`cd /opt/oauth2-proxy && mkdir -p ${next} ${broken}
+    sed 's/v${current}/v${next}/g' ${current}/oauth2-proxy >${next}/oauth2-proxy
+    printf '#!/bin/sh\\ncase "$*" in *--version*) echo oauth2-proxy v${broken};; *--config-test*) ;; *) exit 1;; esac\\n' >${broken}/oauth2-proxy
+    chmod 755 ${next}/oauth2-proxy ${broken}/oauth2-proxy`);
+  for (const domain of domains) await run(`systemctl start oauth2-proxy_${domain}.service`);
+});
+
+afterAll(async () => {
+  await run(`${program} setup </run/set-up; rm -rf /run/asking /run/set-up /opt/oauth2-proxy/7.15.[789]`);
+});
+
+test("an upgrade restarts the instances one after the other, and no request fails", async () => {
+  const answers = await whileAsking(async () => {
+    expect(await setUp("7.15.8")).toMatchObject({ ok: true });
+  });
+  expect(await running()).toEqual(domains.map(() => "/opt/oauth2-proxy/7.15.8/oauth2-proxy"));
+  expect(answers).toEqual(["401"]);
+});
+
+test("an upgrade whose instances do not come up goes back to what was live, and no request fails", async () => {
+  const answers = await whileAsking(async () => {
+    const { ok, text } = await setUp("7.15.9");
+    expect({ ok, text }).toEqual({
+      ok: false,
+      text: expect.stringMatching(
+        /does not come up[^]*live now: \/opt\/oauth2-proxy\/7\.15\.8\/oauth2-proxy/,
+      ) as string,
+    });
+  });
+  expect(await running()).toEqual(domains.map(() => "/opt/oauth2-proxy/7.15.8/oauth2-proxy"));
+  expect(answers).toEqual(["401"]);
+});
+
+test("one that refuses a site's configuration is refused before anything changes", async () => {
+  await run(`mkdir -p /opt/oauth2-proxy/7.15.7 && cd /opt/oauth2-proxy/7.15.7 && printf '#!/bin/sh
+case "$*" in *--version*) echo oauth2-proxy v7.15.7;; *) echo "unknown option cookie_httponly"; exit 1;; esac\\n' >oauth2-proxy && chmod 755 oauth2-proxy`);
+  expect(await setUp("7.15.7")).toEqual({
+    ok: false,
+    text: "protected-sites setup: failed in step 'oauth2-proxy --config-test'\n  unknown option cookie_httponly",
+  });
+  expect((await lines("readlink /usr/local/bin/oauth2-proxy"))[0]).toBe(
+    "/opt/oauth2-proxy/7.15.8/oauth2-proxy",
+  );
+});
+
+test("one with known vulnerabilities is refused by the advisory's name", async () => {
+  const refused = await run(
+    `sed 's/"allowVulnerableOauth2Proxy": true/"allowVulnerableOauth2Proxy": false/' /run/set-up | ${program} setup`,
+  );
+  if (current.localeCompare("7.15.5", "en", { numeric: true }) < 0)
+    expect(refused).toEqual({ ok: false, text: expect.stringContaining("GHSA-63jm-59jj-478j") as string });
+  else expect(refused.ok).toBe(true);
+});
