@@ -81,6 +81,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       tokenEndpoint: tenantEndpoints(args.tenantId).token,
       clientId: registration.clientId,
       clientSecret: registration.clientSecret,
+      clientSecretEnds: registration.clientSecretEnds,
       cookieSecret: pulumi.secret(cookieSecret.result),
       ...(site.sessionStore === "redis" && args.redisPassword !== undefined
         ? { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(args.redisPassword) } }

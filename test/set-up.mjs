@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [command = "local", ...args] = process.argv.slice(2);
-const scripts = { local: "test/lab/cli.ts", test: "test/run.ts" };
+const scripts = { local: "test/lab/cli.ts", test: "test/run.ts", bench: "test/bench/bench.ts" };
 
 /** Debian packages that the lab needs, by a program of each. */
 const debianPackages = {
@@ -164,7 +164,7 @@ async function main() {
   const missing = [...anything, ...(mayLeaveOut ? [] : lab)];
   if (missing.length > 0)
     throw new Error(
-      `\`npm ${command === "test" ? "test" : "run local"}\` needs what this machine lacks:\n` +
+      `\`npm ${command === "test" ? "test" : `run ${command}`}\` needs what this machine lacks:\n` +
         `${missing.map((line) => `  - ${line}\n`).join("")}Nothing has been changed.`,
     );
 

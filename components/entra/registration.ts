@@ -31,6 +31,8 @@ export class Registration extends pulumi.ComponentResource {
   readonly clientId: pulumi.Output<string>;
   /** The client secret, marked secret. */
   readonly clientSecret: pulumi.Output<string>;
+  /** When Entra ends that secret, as in `2027-11-01T00:00:00Z`. */
+  readonly clientSecretEnds: pulumi.Output<string>;
 
   constructor(name: string, { site }: { readonly site: Site }, opts?: pulumi.ComponentResourceOptions) {
     super("protected-sites:index:Registration", name, { domain: site.domain }, opts);
@@ -157,6 +159,9 @@ export class Registration extends pulumi.ComponentResource {
     this.clientSecret = pulumi.secret(
       pulumi.all(secrets.map(({ value }) => value)).apply((values) => values.at(-1) ?? ""),
     );
+    this.clientSecretEnds = pulumi
+      .all(secrets.map(({ endDate }) => endDate))
+      .apply((ends) => ends.at(-1) ?? "");
     this.registerOutputs({ clientId: this.clientId });
   }
 }

@@ -56,6 +56,8 @@ export interface SiteCredentialsArgs {
   readonly certificate?: pulumi.Input<string>;
   /** The certificate's private key, in PEM. */
   readonly certificateKey?: pulumi.Input<string>;
+  /** When the client secret ends, as in `2027-11-01T00:00:00Z`: the host tells Prometheus. */
+  readonly clientSecretEnds: pulumi.Input<string>;
   /** More variables of oauth2-proxy that are secret, by their names. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
   /** See ProtectedSiteArgs. */

@@ -47,6 +47,7 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },
+    { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     { name: "error.html", text: errorPage(site, tenantId) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
@@ -56,6 +57,12 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
       ? []
       : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance) }]),
   ];
+}
+
+/** Where Prometheus finds the instance's metrics (file_sd): on the host itself, which alone reaches them. */
+function prometheusTargets({ domain, metricsPort }: Site): string {
+  const targets = [{ targets: [`127.0.0.1:${metricsPort}`], labels: { site: domain } }];
+  return `${JSON.stringify(targets, null, 2)}\n`;
 }
 
 /** A path that nobody may open without signing in; the push asks for it before it calls the site closed. */

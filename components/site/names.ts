@@ -22,6 +22,7 @@ export function paths(domain: string) {
     oauth2Proxy: `/etc/oauth2-proxy/${instanceName(domain)}.cfg`,
     socket: `/etc/systemd/system/${instanceName(domain)}.socket`,
     service: `/etc/systemd/system/${instanceName(domain)}.service`,
+    prometheus: `/etc/protected-sites/prometheus/${domain}.json`,
   };
 }
 

@@ -10,12 +10,10 @@ import { execa } from "execa";
 import { sharedNginx } from "../../components/render/shared-nginx.ts";
 import { paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
+import { scratchRoot } from "../lab/scratch-root.ts";
 
 /** Where the sites' certificate lies, for their setting `certificates`. */
 export const certificates = "/data/certs/judge";
-
-/** A folder that every Debian has, under which this mount namespace has files of its own. */
-const folder = "/mnt";
 
 /**
  * Starts Nginx with these sites, as a host has them.
@@ -24,14 +22,8 @@ const folder = "/mnt";
  * @throws Error with what `nginx -t` says
  */
 export async function startNginx(sites: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
-  const image = await ensureImage();
   await execa("ip", ["link", "set", "lo", "up"]);
-  await execa("mount", ["-t", "tmpfs", "none", folder]);
-  const root = join(folder, "root");
-  for (const name of ["files", "work", "root"]) await mkdir(join(folder, name));
-  const layers = `lowerdir=${image.directory},upperdir=${folder}/files,workdir=${folder}/work`;
-  await execa("mount", ["-t", "overlay", "overlay", "-o", layers, root]);
-  await execa("mount", ["-t", "devtmpfs", "none", join(root, "dev")]);
+  const { root, close } = await scratchRoot(await ensureImage());
 
   const put = async (path: string, text: string) => {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -61,7 +53,7 @@ export async function startNginx(sites: ReadonlyMap<string, string>): Promise<()
   return async () => {
     nginx.kill("SIGTERM");
     await ended;
-    for (const path of ["root/dev", "root", ""]) await execa("umount", [join(folder, path)]);
+    await close();
   };
 }
 

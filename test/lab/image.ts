@@ -63,10 +63,15 @@ systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.ti
  * The image, made on first use (under a minute) and kept in the cache.
  *
  * @param onProgress - Gets a line for each thing that takes long.
+ * @param more - Further packages; with them it is another image.
  */
-export async function ensureImage(onProgress: (line: string) => void = () => undefined): Promise<Image> {
+export async function ensureImage(
+  onProgress: (line: string) => void = () => undefined,
+  more: readonly string[] = [],
+): Promise<Image> {
   const distribution = await thisDistribution();
-  const recipe = JSON.stringify([distribution, process.arch, packages, excluded, finish]);
+  const included = [...packages, ...more];
+  const recipe = JSON.stringify([distribution, process.arch, included, excluded, finish]);
   const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "images", hash);
   const root = join(directory, "root");
@@ -75,7 +80,7 @@ export async function ensureImage(onProgress: (line: string) => void = () => und
       directory,
       async (aside) => {
         onProgress(`making a host's file system from ${distribution.name}'s packages: under a minute, once`);
-        await build(distribution, aside);
+        await build(distribution, included, aside);
       },
       () => {
         onProgress("another run makes the image; waiting for it");
@@ -103,7 +108,7 @@ async function thisDistribution(): Promise<Distribution> {
   return { name, codename };
 }
 
-async function build({ codename }: Distribution, aside: string): Promise<void> {
+async function build({ codename }: Distribution, included: readonly string[], aside: string): Promise<void> {
   const log = join(aside, "build.log");
   const root = join(aside, "root");
   await mkdir(root);
@@ -116,7 +121,7 @@ async function build({ codename }: Distribution, aside: string): Promise<void> {
       ...["--pdeathsig=KILL", "unshare", "--mount", "--propagation=slave"],
       ...["--pid", "--fork", "--kill-child", "--mount-proc"],
       ...["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory"],
-      `--include=${packages.join(",")}`,
+      `--include=${included.join(",")}`,
       "--dpkgopt=force-unsafe-io",
       ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
       `--aptopt=${configuration}`,

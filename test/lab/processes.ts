@@ -41,6 +41,12 @@ export async function isRunning(cgroup: Cgroup): Promise<boolean> {
   return (await readFile(events, "utf8").catch(() => "")).includes("populated 1");
 }
 
+/** Processor time that the cgroup and those below it have taken, in microseconds. */
+export async function usageOf(cgroup: Cgroup): Promise<number> {
+  const stat = await readFile(join(hierarchies().unified, cgroup, "cpu.stat"), "utf8");
+  return Number(/^usage_usec (\d+)/m.exec(stat)?.[1]);
+}
+
 /** What to start. */
 export interface ProcessArgs {
   readonly cgroup: Cgroup;

@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .credentials import credentials
 from .failure import Failure
+from .metrics import metrics
 from .push import push, rollback
 from .rehearsal import rehearse
 from .requests import submit
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
         removal.add_argument("domain")
         removal.add_argument("--of", metavar="NAME", help="only if the site still has this name in the configuration")
     commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
+    told = commands.add_parser("metrics", help="what Prometheus is told of this host")
+    told.add_argument("--textfile", type=Path, help="a file for the node exporter, in place of standard output")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
     rehearsal = commands.add_parser("rehearse", help="started by the worker")
@@ -66,6 +70,7 @@ def main(arguments: list[str]) -> int:
         "credentials": lambda: credentials(given.patience, given.repair),
         "remove-credentials": lambda: remove(Site(given.domain), given.of, "remove-credentials"),
         "status": lambda: status(given.json),
+        "metrics": lambda: metrics(given.textfile),
         "worker": work_and_return,
         "recover": lambda: recover(given.boot),
         "rehearse": lambda: rehearse([Site(domain) for domain in given.domains], given.names.split(",")),

@@ -50,6 +50,7 @@ def credentials(patience: float, repair: str | None) -> int:
         values = {key: given[key] for key in ("domain", "tokenEndpoint", "clientId", "clientSecret", "cookieSecret")}
         environment = dict(given.get("environment", {}))
         certificate = {name: str(given[key]) for name, key in CERTIFICATE_FILES.items() if key in given}
+        ends = given.get("clientSecretEnds")
     except (ValueError, KeyError, TypeError):
         raise Failure("input", "it must be a JSON object with domain, tokenEndpoint, clientId, …") from None
     for key, value in values.items():
@@ -69,6 +70,8 @@ def credentials(patience: float, repair: str | None) -> int:
         "client-secret": values["clientSecret"],
         "cookie-secret": values["cookieSecret"],
         **certificate,
+        # For the metrics; the instance does not read it.
+        **({"client-secret-ends": ends} if isinstance(ends, str) else {}),
     }
     current = site.credentials / "current"
     if all(read_text(current / name) == text for name, text in files.items()):

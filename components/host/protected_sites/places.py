@@ -10,6 +10,7 @@ ROOT = Path("/etc/protected-sites")
 SITES = ROOT / "sites"
 CREDENTIALS = ROOT / "credentials"
 HOST = ROOT / "host.json"
+PROMETHEUS = ROOT / "prometheus"  # what to ask for metrics, for Prometheus' file_sd: one file for each site
 STATE = Path("/var/lib/protected-sites")
 QUEUE = STATE / "queue"
 VERDICTS = STATE / "verdicts"
@@ -34,5 +35,8 @@ PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
 
 WORKER = "protected-sites-worker.service"
 RECOVER = "protected-sites-recover.service"
+METRICS = "protected-sites-metrics.service"
+METRICS_TIMER = "protected-sites-metrics.timer"
+TEXTFILES = Path("/var/lib/prometheus/node-exporter")  # where Debian's node exporter looks
 SERVICE_USER = "oauth2-proxy"
 OURS = "Written by Protected Sites"  # in the first line of every file of ours that is not a link

@@ -36,12 +36,15 @@ from .places import (
     LOCK,
     LOG,
     MADE,
+    METRICS,
+    METRICS_TIMER,
     NGINX_SHARED,
     OAUTH2_PROXY,
     OAUTH2_PROXY_FILES,
     OAUTH2_PROXY_VERSIONS,
     OURS,
     PACKAGED_DEFAULT_SITE,
+    PROMETHEUS,
     QUEUE,
     RECOVER,
     ROOT,
@@ -50,12 +53,12 @@ from .places import (
     SITES,
     STATE,
     SUDO_RULE,
-    UNITS,
+    TEXTFILES,
     VERDICTS,
     WORKER,
 )
 from .sites import all_sites
-from .units import RECOVER_UNIT, WORKER_UNIT, sudo_rule
+from .units import OUR_UNITS, sudo_rule
 
 
 def setup(repair: str | None) -> int:
@@ -69,8 +72,7 @@ def setup(repair: str | None) -> int:
     deployer = str(facts.get("deployer", "protected-sites"))
     release = facts["oauth2Proxy"]
     own = {
-        UNITS / WORKER: (WORKER_UNIT, 0o644),
-        UNITS / RECOVER: (RECOVER_UNIT, 0o644),
+        **{place: (text, 0o644) for place, text in OUR_UNITS.items()},
         SUDO_RULE: (sudo_rule(deployer), 0o440),
     }
     for place in [*wanted, *own]:
@@ -101,6 +103,7 @@ def setup(repair: str | None) -> int:
             done.append(f"user {user}")
     make_folder(CREDENTIALS, 0o750, grp.getgrnam(SERVICE_USER).gr_gid)
     make_folder(OAUTH2_PROXY_FILES, 0o755)
+    make_folder(PROMETHEUS, 0o755)
     make_folder(LOG.parent, 0o750)
     replace_file(MADE, json.dumps(made))
     with lock():
@@ -130,6 +133,8 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
         run("daemon-reload", "systemctl", "daemon-reload")
     if not holds("systemctl", "--quiet", "is-enabled", RECOVER):
         run("units", "systemctl", "--quiet", "enable", RECOVER)
+    if not holds("systemctl", "--quiet", "is-enabled", METRICS_TIMER):
+        run("units", "systemctl", "--quiet", "enable", "--now", METRICS_TIMER)
     return [str(place) for place in changed]
 
 
@@ -172,11 +177,12 @@ def teardown() -> int:
         raise Failure("teardown", f"still on this host: {', '.join(site.domain for site in all_sites())}")
     made = json.loads(read_text(MADE) or "{}")
     with lock():
-        for unit in (WORKER, RECOVER):
+        for unit in (METRICS_TIMER, METRICS, WORKER, RECOVER):
             run_quietly("systemctl", "--quiet", "disable", "--now", unit)
-        for place in (NGINX_SHARED, UNITS / WORKER, UNITS / RECOVER, SUDO_RULE):
+        for place in (NGINX_SHARED, *OUR_UNITS, SUDO_RULE):
             if OURS in (read_text(place) or "").split("\n")[0]:
                 place.unlink()
+        (TEXTFILES / "protected-sites.prom").unlink(missing_ok=True)
         if "default_site" in made and not os.path.lexists(DEFAULT_SITE):
             replace_link(DEFAULT_SITE, made["default_site"])
         run("daemon-reload", "systemctl", "daemon-reload")

@@ -16,7 +16,7 @@ from typing import Any
 from .bundle import Bundle
 from .failure import Failure
 from .files import read_text
-from .places import CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, SITES, UNITS
+from .places import CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, SITES, UNITS
 
 
 class Site:
@@ -38,7 +38,10 @@ class Site:
         self.nginx_link = NGINX_SITES / f"{domain}.conf"
         self.configuration = OAUTH2_PROXY_FILES / f"oauth2-proxy_{domain}.cfg"
         # All places outside of its own folders that a site may take.
-        self.places = (self.nginx_link, self.configuration, UNITS / self.socket, UNITS / self.service)
+        self.places = (
+            *(self.nginx_link, self.configuration, UNITS / self.socket, UNITS / self.service),
+            PROMETHEUS / f"{domain}.json",
+        )
         self.start_link = UNITS / "sockets.target.wants" / self.socket  # has systemd open the socket at boot
 
     def live(self) -> int | None:

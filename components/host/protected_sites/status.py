@@ -22,16 +22,15 @@ from .places import (
     NGINX_SITES,
     OAUTH2_PROXY,
     OAUTH2_PROXY_FILES,
-    RECOVER,
+    PROMETHEUS,
     SET_UP,
     SITES,
     SUDO_RULE,
     UNITS,
-    WORKER,
 )
 from .probe import certificate_end
 from .sites import Site, all_sites
-from .units import RECOVER_UNIT, WORKER_UNIT, sudo_rule
+from .units import OUR_UNITS, sudo_rule
 
 
 def site_status(site: Site) -> dict[str, Any]:
@@ -79,11 +78,7 @@ def program_digest() -> str:
 def host_drift() -> list[str]:
     """What of the host, apart from its sites, is not as it was set up."""
     facts = json.loads(read_text(HOST) or "{}")
-    own = {
-        UNITS / WORKER: WORKER_UNIT,
-        UNITS / RECOVER: RECOVER_UNIT,
-        SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites"))),
-    }
+    own = OUR_UNITS | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     set_up = read_text(SET_UP)
     own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
@@ -98,7 +93,7 @@ def host_extra(sites: list[Site]) -> list[str]:
     """What a set-up does not put right: a push that was cut off, links of sites that are gone."""
     extra = ["a push is under way, or was cut off"] if JOURNAL.exists() else []
     known = {str(site.folder) for site in sites}
-    for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, UNITS):
+    for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, UNITS):
         for link in sorted(folder.iterdir()) if folder.is_dir() else []:
             target = os.readlink(link) if link.is_symlink() else ""
             if target.startswith(f"{SITES}/") and not any(target.startswith(f"{site}/") for site in known):

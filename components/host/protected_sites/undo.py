@@ -18,6 +18,7 @@ from .sites import Site
 NOT_FOR_INSTANCE = {
     "site.json",
     "nginx.conf",
+    "prometheus.json",
     "signed-out.html",
     "forbidden.html",
     "unavailable.html",

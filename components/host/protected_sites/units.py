@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .places import JOURNAL, OURS, PROGRAM, QUEUE, WORKER
+from .places import (
+    JOURNAL,
+    METRICS,
+    METRICS_TIMER,
+    OURS,
+    PROGRAM,
+    QUEUE,
+    RECOVER,
+    TEXTFILES,
+    UNITS,
+    WORKER,
+)
 
 WORKER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
@@ -38,6 +49,36 @@ LimitCORE=0
 [Install]
 WantedBy=sysinit.target
 """
+
+METRICS_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Unit]
+Description=Protected Sites: what Prometheus is told of this host
+ConditionPathIsDirectory={TEXTFILES}
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} metrics --textfile {TEXTFILES}/protected-sites.prom
+LimitCORE=0
+"""
+
+METRICS_TIMER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Unit]
+Description=Protected Sites: what Prometheus is told of this host, every five minutes
+
+[Timer]
+OnCalendar=*:0/5
+RandomizedDelaySec=60
+
+[Install]
+WantedBy=timers.target
+"""
+
+OUR_UNITS = {
+    UNITS / WORKER: WORKER_UNIT,
+    UNITS / RECOVER: RECOVER_UNIT,
+    UNITS / METRICS: METRICS_UNIT,
+    UNITS / METRICS_TIMER: METRICS_TIMER_UNIT,
+}
 
 
 def sudo_rule(user: str) -> str:

@@ -52,15 +52,15 @@ export class Trial {
     ({ users: this.users, deployer: this.deployer } = readCredentials(args.state));
   }
 
-  /** Starts one. */
-  static async start(): Promise<Trial> {
+  /** Starts one; without a port on any that is free. */
+  static async start({ listen = "127.0.0.1", port: wanted = 0 } = {}): Promise<Trial> {
     const authority = await makeAuthority("trial");
     const { certificate, key } = await certify(authority, [
       "login.microsoftonline.com",
       "graph.microsoft.com",
     ]);
     const state = await mkdtemp(join(tmpdir(), "protected-sites-entra-"));
-    const args = { state, listen: "127.0.0.1", port: 0, controlPort: 0, certificate, key };
+    const args = { state, listen, port: wanted, controlPort: 0, certificate, key };
     const emulator = await startEmulator(args);
     const { port, controlUrl } = emulator;
     // A restart finds the same ports again.
@@ -84,7 +84,7 @@ export class Trial {
   visitor(): Visitor {
     return new Visitor({
       ca: this.ca,
-      resolve: () => ({ address: "127.0.0.1", port: this.#emulator.port }),
+      resolve: () => ({ address: this.#args.listen, port: this.#emulator.port }),
       stopAt: ({ hostname }) => hostname === "app.lab.test",
     });
   }

@@ -128,6 +128,11 @@ export class Visitor {
     return [...(this.#cookies.get(host)?.values() ?? [])].map(({ name }) => name);
   }
 
+  /** The value of a `Cookie` header for this URL. */
+  cookieHeader(url: string): string {
+    return this.#cookiesFor(new URL(url));
+  }
+
   #cookiesFor({ hostname, pathname }: URL): string {
     const all = [...(this.#cookies.get(hostname)?.values() ?? [])];
     const sent = all.filter(

@@ -1,0 +1,65 @@
+"""What Prometheus is told of this host, beside what each instance tells of itself."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from datetime import datetime
+from pathlib import Path
+
+from .drift import drift_of
+from .failure import Failure
+from .files import read_text, replace_file
+from .instances import ping, port_of
+from .probe import certificate_end
+from .sites import Site, all_sites
+
+HELP = {
+    "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking wakes one that sleeps.",
+    "protected_sites_as_pushed": "Whether the site on this host is as it was pushed.",
+    "protected_sites_certificate_end_seconds": "When the certificate ends that Nginx serves, in seconds since 1970.",
+    "protected_sites_client_secret_end_seconds": "When the client secret in use ends, in seconds since 1970.",
+}
+
+
+def metrics(textfile: Path | None) -> int:
+    """Prints the metrics, or writes them to a file in one step, so that nobody reads half of them."""
+    values = {name: dict[str, float]() for name in HELP}
+    for site in all_sites():
+        for name, value in metrics_of(site).items():
+            values[name][site.domain] = value
+    lines: list[str] = []
+    for name, sites in values.items():
+        lines += [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{site="{domain}"}} {value:.0f}' for domain, value in sites.items()]
+    lines += [
+        "# HELP protected_sites_written_seconds When these metrics were written, in seconds since 1970.",
+        "# TYPE protected_sites_written_seconds gauge",
+        f"protected_sites_written_seconds {time.time():.0f}",
+    ]
+    text = "".join(f"{line}\n" for line in lines)
+    if textfile is None:
+        print(text, end="")
+    else:
+        replace_file(textfile, text)
+    return 0
+
+
+def metrics_of(site: Site) -> dict[str, float]:
+    """What cannot be found out is left out: an alert asks for what is missing."""
+    live = site.live()
+    if live is None:
+        return {"protected_sites_up": 0, "protected_sites_as_pushed": 0}
+    found: dict[str, float] = {}
+    try:
+        bundle = site.bundle(live)
+        found["protected_sites_up"] = ping(port_of(bundle))
+        found["protected_sites_as_pushed"] = not drift_of(site)
+        found["protected_sites_certificate_end_seconds"] = certificate_end(site, bundle)
+    except (Failure, OSError, ValueError, http.client.HTTPException):
+        found.setdefault("protected_sites_up", 0)
+        found.setdefault("protected_sites_as_pushed", 0)
+    ends = read_text(site.credentials / "current" / "client-secret-ends")
+    if ends:
+        found["protected_sites_client_secret_end_seconds"] = datetime.fromisoformat(ends).timestamp()
+    return found

@@ -1,0 +1,138 @@
+/** What people meet where a site is closed for work, its backend is down, or somebody begins too many sign-ins. */
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { openBrowser } from "../lab/browser.ts";
+import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
+import { onHost } from "../lab/lab.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab, people } from "./instance.ts";
+import { cookieHeader, openAs } from "./people.ts";
+
+const code = "https://code.lab.test";
+const wiki = "https://wiki.lab.test";
+const [first] = lab.hosts;
+const address = first?.address ?? "";
+const api = { accept: "application/json" };
+
+let stack: Stack;
+let browser: Browser;
+let ada: string;
+/** ada's session of wiki, from before its maintenance. */
+let reader: string;
+/** What ada's browser shows where code's backend is down. */
+let shown: { readonly status: number; readonly heading: string; readonly text: string };
+
+beforeAll(async () => {
+  stack = await openStack(lab.name);
+  browser = await openBrowser({ ca: lab.ca });
+  reader = await cookieHeader((await openAs(browser, people.ada, `${wiki}/`)).context(), wiki);
+  const settings = {
+    "code.upstream": "http://192.0.2.3:8009",
+    "code.contact": "the code team <code@lab.test>",
+    "code.signInRate": "5r/m",
+    "wiki.maintenance": "Back at 14:00 & <b>not</b> before.",
+  };
+  for (const [key, value] of Object.entries(settings))
+    await stack.setConfig(`protected-sites:sites.${key}`, { value }, true);
+  await stack.up();
+  const page = await openAs(browser, people.ada, `${code}/`);
+  ada = await cookieHeader(page.context(), code);
+  const again = await page.reload();
+  shown = {
+    status: again?.status() ?? 0,
+    heading: (await page.getByRole("heading").textContent()) ?? "",
+    text: await page.locator("body").innerText(),
+  };
+});
+
+afterAll(async () => {
+  await browser.close();
+  stack = await openStack(lab.name);
+  await stack.up();
+});
+
+async function shell(script: string): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, first?.name ?? "", ["sh", "-euc", script]);
+  return (await execa(file, args)).stdout;
+}
+
+test("a backend that is down gets a page that says whom to tell, with the ID that is in the log", async () => {
+  expect(shown.status).toBe(502);
+  expect(shown.heading).toBe("code.lab.test does not answer");
+  expect(shown.text).toContain("tell the code team <code@lab.test>, with the number below");
+  const id = /502 · ([0-9a-f]{32}) · 20/.exec(shown.text)?.[1] ?? "none";
+  const line = JSON.parse(await shell(`grep ${id} /var/log/nginx/code.lab.test.log`)) as object;
+  expect(line).toMatchObject({ request_id: id, user: "ada@lab.test", auth: "202", status: "502" });
+});
+
+test("an oauth2-proxy that is down opens nothing, and gets the page too", async () => {
+  const units = "oauth2-proxy_code.lab.test.socket oauth2-proxy_code.lab.test.service";
+  await shell(`systemctl stop ${units}`);
+  try {
+    for (const [path, headers, status] of [
+      ["/", { ...api, cookie: ada }, 500],
+      ["/", navigation, 500],
+      ["/oauth2/callback", navigation, 502],
+    ] as const) {
+      const answer = await request({ url: `${code}${path}`, address, headers });
+      expect([answer.status, answer.body.includes("code.lab.test does not answer")]).toEqual([status, true]);
+    }
+  } finally {
+    await shell(`systemctl start ${units.split(" ")[0] ?? ""}`);
+  }
+});
+
+test("who begins too many sign-ins waits; who is signed in or asks as a program is never counted", async () => {
+  const begin = () => request({ url: `${code}/`, address, headers: navigation });
+  const answers = [];
+  for (let count = 0; count < 8; count++) answers.push(await begin());
+  const statuses = answers.map(({ status }) => status);
+  expect(statuses).toContain(429);
+  expect(statuses.every((status) => status === 302 || status === 429)).toBe(true);
+  const refused = answers.find(({ status }) => status === 429);
+  expect(refused?.body).toContain("Too many sign-ins from your network");
+  expect(refused?.headers["strict-transport-security"]).toEqual(["max-age=63072000"]);
+  const callback = await request({ url: `${code}/oauth2/callback?code=x`, address, headers: navigation });
+  expect(callback.status).toBe(429);
+
+  for (let count = 0; count < 20; count++) {
+    expect((await request({ url: `${code}/`, address, headers: { ...api, cookie: ada } })).status).toBe(502);
+    expect((await request({ url: `${code}/`, address, headers: api })).status).toBe(401);
+  }
+});
+
+test.each(lab.hosts)(
+  "a site in maintenance shows its page to everybody and nothing else, $name",
+  async (host) => {
+    for (const cookie of ["", reader]) {
+      for (const [method, path] of [
+        ["GET", "/"],
+        ["POST", "/form"],
+        ["GET", "/oauth2/callback?code=x"],
+        ["GET", "/oauth2/sign_in"],
+        ["GET", "/oauth2/auth"],
+        ["GET", "/.htaccess"],
+        ["GET", "/.well-known/other"],
+        ["GET", "/.well-known/acme-challenge/../../x"],
+      ] as const) {
+        const headers = { ...navigation, cookie };
+        const answer = await request({ url: `${wiki}${path}`, address: host.address, method, headers });
+        expect([path, answer.status]).toEqual([path, 503]);
+        expect(answer.body).toContain("Back at 14:00 &amp; &lt;b&gt;not&lt;/b&gt; before.");
+      }
+      const socket = { url: "wss://wiki.lab.test/ws", address: host.address, headers: { cookie } };
+      expect(await echoOverWebSocket(socket, "hello")).toBe(503);
+    }
+  },
+);
+
+test("after its maintenance the site is as it was, and who was signed in still is", async () => {
+  await stack.removeConfig("protected-sites:sites.wiki.maintenance", true);
+  await stack.up();
+  const ask = (cookie: string) => request({ url: `${wiki}/`, address, headers: { ...api, cookie } });
+  expect((await ask("")).status).toBe(401);
+  expect((await ask(reader)).status).toBe(200);
+});
