@@ -6,9 +6,18 @@ import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostArgs } from "./host/connection.ts";
 import { siteCredentials, sitePush } from "./host/site-push.ts";
 import { type CertificateAuthorityArgs, siteCertificate } from "./internal-ca.ts";
+import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
 import { type SiteArgs, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
+
+/** A server that certifies by ACME (RFC 8555). */
+export interface AcmeArgs {
+  /** URL of its directory. @default Let's Encrypt's */
+  server?: string;
+  /** Where it can reach whoever looks after the hosts. Using it is agreeing to its terms. @default none */
+  email?: string;
+}
 
 /** What a {@link ProtectedSite} needs. */
 export interface ProtectedSiteArgs {
@@ -34,6 +43,8 @@ export interface ProtectedSiteArgs {
   repairs?: Record<string, string>;
   /** As `repairs`, for the site's credentials. */
   credentialsRepairs?: Record<string, string>;
+  /** Who certifies the site; needed with `certificateFrom: acme`. */
+  acme?: AcmeArgs;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -94,6 +105,8 @@ export class ProtectedSite extends pulumi.ComponentResource {
     const files = siteFiles(site, {
       tenantId: args.tenantId,
       allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
+      acme: { server: letsEncrypt, ...args.acme },
+      hosts: args.hosts,
     });
 
     let canary: pulumi.Resource[] = [];

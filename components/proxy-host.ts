@@ -42,6 +42,8 @@ export interface ProxyHostArgs {
    * @default whatever the state holds
    */
   repair?: string;
+  /** Addresses of all hosts of the environment, where one of its sites has its certificate by ACME. @default none */
+  acmeHosts?: string[];
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -70,12 +72,13 @@ export class ProxyHost extends pulumi.ComponentResource {
       {
         login,
         oauth2Proxy,
+        acme: args.acmeHosts !== undefined,
         allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
         files: [
           {
             name: "protected-sites.conf",
             link: "/etc/nginx/conf.d/protected-sites.conf",
-            text: sharedNginx(),
+            text: sharedNginx(args.acmeHosts),
           },
         ],
         repair,

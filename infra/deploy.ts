@@ -8,7 +8,7 @@ import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
 import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
-import type { Environment } from "./environment.ts";
+import { acmeHosts, type Environment } from "./environment.ts";
 import { expiryMessage } from "./expiry.ts";
 import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";
@@ -32,7 +32,8 @@ export interface Outputs {
  */
 export async function deploy(): Promise<Outputs> {
   const { environment, adminPrivateKey, redisPassword } = readSettings();
-  const { tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } = environment;
+  const { acme, tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } =
+    environment;
 
   await refuseOtherTenant(tenantId);
   warnOfExpiry(environment, new Date());
@@ -49,6 +50,7 @@ export async function deploy(): Promise<Outputs> {
   );
   const publicKeys = pulumi.all(deployerKeys.map((key) => key.publicKeyOpenssh));
   const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
+  const peers = acmeHosts(environment);
   const proxyHosts: ProxyHost[] = [];
   for (const host of hosts)
     proxyHosts.push(
@@ -61,6 +63,7 @@ export async function deploy(): Promise<Outputs> {
           deployerPublicKey: publicKeys.apply((keys) => keys.join("")),
           ...(marks.hosts[host.name] === undefined ? {} : { repair: marks.hosts[host.name] }),
           oauth2Proxy,
+          ...(peers === undefined ? {} : { acmeHosts: peers }),
           allowVulnerableOauth2Proxy,
         },
         // The first host is the canary here, too: of another oauth2-proxy, of another push program.
@@ -84,6 +87,10 @@ export async function deploy(): Promise<Outputs> {
         site: argsOf(site),
         tenantId,
         hosts,
+        acme: {
+          server: acme.server,
+          ...(acme.email === undefined ? {} : { email: acme.email }),
+        },
         ...(ca === undefined
           ? {}
           : {

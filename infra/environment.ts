@@ -4,7 +4,9 @@ import { z } from "zod";
 import type { HostArgs } from "../components/host/connection.ts";
 import type { Oauth2ProxyArgs } from "../components/proxy-host.ts";
 import * as checks from "../components/site/checks.ts";
+import { letsEncrypt } from "../components/site/names.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
+import type { AcmeArgs } from "../components/protected-site.ts";
 import {
   contradictions,
   metricsPortOf,
@@ -71,6 +73,8 @@ export interface EnvironmentArgs {
   expiryWarningDays?: number;
   /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
   internalCa?: StackCaArgs;
+  /** Who certifies sites with `certificateFrom: acme`. @default Let's Encrypt */
+  acme?: AcmeArgs;
   /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -135,6 +139,11 @@ const oauth2ProxyDefault = {
   sha256: "f63f94bf72c5f46ab002a0a275aa8b3cf19b4d828aed08a13978cb9a62c3a1fd",
 };
 
+const acmeSchema = z.strictObject(
+  { server: checks.httpsUrl.default(letsEncrypt), email: checks.emailAddress.optional() },
+  { error: checks.expected("an ACME server (server, email)") },
+);
+
 const day = checks.wholeNumber(1, 3650);
 /** The CAs of the stack's own, which sign the certificates of sites with `certificateFrom: internalCa`. */
 export const internalCaSchema = z.strictObject(
@@ -190,6 +199,7 @@ export const environmentSchema = z.strictObject({
     .min(1, { error: checks.expected("a list with at least one generation; the last one is in use") })
     .default([1]),
   internalCa: internalCaSchema.prefault({}),
+  acme: acmeSchema.prefault({}),
   allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
@@ -211,6 +221,13 @@ export type Host = z.output<typeof hostSchema>;
 export type Environment = Omit<z.output<typeof environmentSchema>, "sites" | "siteDefaults"> & {
   readonly sites: readonly Site[];
 };
+
+/** The addresses of all hosts, where one of the sites has its certificate by ACME. */
+export function acmeHosts({ hosts, sites }: Pick<Environment, "hosts" | "sites">): string[] | undefined {
+  return sites.some(({ certificateFrom }) => certificateFrom === "acme")
+    ? hosts.map(({ address }) => address)
+    : undefined;
+}
 
 /** Settings that the stack's configuration holds encrypted. */
 export const secretNames = ["adminPrivateKey", "redisPassword"] as const;

@@ -33,10 +33,12 @@ export const typesOf: Readonly<Record<string, string>> = {
   oauth2Proxy: "Oauth2ProxyArgs",
   internalCa: "StackCaArgs",
   arm64: "Oauth2ProxyArchiveArgs",
+  acme: "AcmeArgs",
   roles: "RoleArgs",
   paths: "PathRuleArgs",
   open: "OpenPathArgs",
   redis: "RedisArgs",
+  securityHeaders: "SecurityHeadersArgs",
   conditionalAccess: "ConditionalAccessArgs",
   clientSecrets: "ClientSecretArgs",
 };

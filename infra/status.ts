@@ -12,7 +12,7 @@ import { sharedNginx } from "../components/render/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
-import type { Environment } from "./environment.ts";
+import { acmeHosts, type Environment } from "./environment.ts";
 import { expiryMessage, standing } from "./expiry.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import { environmentOf, readStackFile, stacksFolder } from "./stack-file.ts";
@@ -49,7 +49,7 @@ export function compare(environment: Environment, host: string, report: Report, 
     ...(report.program === sha256(programText())
       ? []
       : [`${program} is another version than this checkout's`]),
-    ...(report.sharedNginx === sha256(sharedNginx())
+    ...(report.sharedNginx === sha256(sharedNginx(acmeHosts(environment)))
       ? []
       : ["/etc/nginx/conf.d/protected-sites.conf differs from the configuration"]),
     ...(version === environment.oauth2Proxy.version

@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
 import { enterCommand, remove } from "./lab/lab.ts";
 import { lock } from "./lab/lock.ts";
+import { pebblePhase } from "./lab/pebble.ts";
 import { runPhases } from "./lab/phases.ts";
 
 const ownInstance = "test";
@@ -72,7 +73,7 @@ async function onLab(
     console.log(`waiting for process ${holder}, which works on the lab "${instance}"`);
   });
   const work = async () => {
-    await step("lab", () => runPhases(bringUpPhases(instance, { fresh })));
+    await step("lab", () => runPhases([pebblePhase, ...bringUpPhases(instance, { fresh })]));
     await step(project, () =>
       vitest(project, reports, filters, (command) => enterCommand(instance, command)),
     );

@@ -36,6 +36,8 @@ interface Archive {
 export interface HostSetupArgs {
   readonly login: Login;
   readonly oauth2Proxy: Archive & { readonly version: string; readonly arm64?: Archive | undefined };
+  /** Whether it gets an ACME client. */
+  readonly acme: boolean;
   readonly allowVulnerableOauth2Proxy: boolean;
   readonly files: readonly BundleFile[];
   /** See ProxyHostArgs. */
@@ -45,7 +47,7 @@ export interface HostSetupArgs {
 /** Packages, users, folders, oauth2-proxy and what all sites share in Nginx. */
 export function hostSetup(
   name: string,
-  { login, oauth2Proxy, allowVulnerableOauth2Proxy, files, repair }: HostSetupArgs,
+  { login, oauth2Proxy, acme, allowVulnerableOauth2Proxy, files, repair }: HostSetupArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   const { version, url, sha256, arm64 } = oauth2Proxy;
@@ -59,6 +61,7 @@ export function hostSetup(
       ...{ url, sha256 },
       ...(arm64 === undefined ? {} : { arm64: { url: arm64.url, sha256: arm64.sha256 } }),
     },
+    ...(acme ? { acme } : {}),
     allowVulnerableOauth2Proxy,
   };
   return hostCommand(

@@ -2,12 +2,14 @@
  * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
  * location is one of the three functions below, each of which says who may reach it.
  */
-import { cookieName, identifier, instanceName, paths } from "../site/names.ts";
+import { acmeFolder, acmePath, cookieName, identifier, instanceName, paths } from "../site/names.ts";
 import type { OpenPath, PathRule } from "../site/path-access.ts";
 import { type Identity, seconds, type Site, upstreamPath } from "../site/site.ts";
 import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
 import { authCache, authCacheAnswer, authCacheDefinitions, authStatus } from "./auth-cache.ts";
+import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "./header.ts";
+import { onEveryAnswer, securityHeaderMaps } from "./security-headers.ts";
 import {
   type Arg,
   block,
@@ -22,18 +24,24 @@ import {
 } from "./nginx-conf.ts";
 import { intermediateTls } from "./tls.ts";
 
-/** The text of `/etc/nginx/sites-enabled/<domain>.conf`. */
-export function nginxSite(site: Site): string {
+/**
+ * The text of `/etc/nginx/sites-enabled/<domain>.conf`.
+ * @param hosts addresses of all hosts of the environment, which answer an ACME server's questions for each other
+ */
+export function nginxSite(site: Site, hosts: readonly string[] = []): string {
+  const peers = site.certificateFrom === "acme" ? hosts : [];
   return printNginx([
     comment(header("nginx.ts", `site "${site.name}"`)),
     ...upstreams(site),
+    ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),
     ...sessionCookies(site).maps,
     ...authCacheDefinitions(site),
     ...signInZone(site),
+    ...securityHeaderMaps(site),
     accessLogFormat(site),
     ...misspeltPaths(site),
     ...returnTo(site),
-    httpServer(site),
+    httpServer(site, peers.length > 0),
     httpsServer(site),
   ]);
 }
@@ -321,7 +329,11 @@ function anyOf(values: readonly string[], variable: string): Directive {
   );
 }
 
-function httpServer(site: Site): Directive {
+function acmeUpstreamName({ domain }: Site): string {
+  return `acme_${domain}`;
+}
+
+function httpServer(site: Site, withPeers: boolean): Directive {
   return block(
     ["server"],
     [
@@ -330,7 +342,7 @@ function httpServer(site: Site): Directive {
       ["server_name", site.domain],
       ["server_tokens", "off"],
       openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
-      acmeChallenge(),
+      ...(withPeers ? acmeLocations(acmeUpstreamName(site)) : [acmeChallenge()]),
     ],
   );
 }
@@ -348,7 +360,7 @@ function httpsServer(site: Site): Directive {
       ["ssl_certificate", `${site.certificates}/fullchain.pem`],
       ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
       ...intermediateTls,
-      ...onEveryAnswer,
+      ...onEveryAnswer(site),
       ["client_max_body_size", site.clientMaxBodySize],
       ["include", at.generation],
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
@@ -383,7 +395,7 @@ function httpsServer(site: Site): Directive {
       openLocation(
         ["/oauth2/"],
         [
-          ...onEveryAnswer,
+          ...onEveryAnswer(site),
           ...sessionCookies(site).leftovers,
           ...signInLimit(site),
           ...toOauth2Proxy(site),
@@ -418,7 +430,7 @@ function httpsServer(site: Site): Directive {
         ["=", signInLocation],
         [
           ...(sessionCookies(site).voided.length > 0
-            ? [...onEveryAnswer, ...sessionCookies(site).voided]
+            ? [...onEveryAnswer(site), ...sessionCookies(site).voided]
             : []),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
           // The server's own would lead back here.
@@ -585,18 +597,13 @@ function internalLocation(match: Match, holds: readonly Item[]): Directive {
 
 function acmeChallenge(): Directive {
   return openLocation(
-    ["^~", "/.well-known/acme-challenge/"],
+    ["^~", acmePath],
     [
       ["default_type", "text/plain"],
-      ["root", "/var/www/certbot"],
+      ["root", acmeFolder],
     ],
   );
 }
-
-/** A location with an `add_header` of its own inherits none, so it repeats these. */
-const onEveryAnswer: readonly Directive[] = [
-  ["add_header", "Strict-Transport-Security", "max-age=63072000", "always"],
-];
 
 function answerVariables(): Directive[] {
   return [

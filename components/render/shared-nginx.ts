@@ -1,6 +1,7 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
 import { ambiguousPathMap } from "./ambiguous-paths.ts";
 import { cookiePrefix } from "../site/names.ts";
+import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "./header.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
 import { intermediateTls } from "./tls.ts";
@@ -8,8 +9,13 @@ import { intermediateTls } from "./tls.ts";
 /** Session and sign-in cookies that one request may carry; with more, the backend gets no cookie at all. */
 const cookiesRemoved = 16;
 
-/** The text of the file; the same for every environment. */
-export function sharedNginx(): string {
+const sharedUpstream = "acme_protected-sites";
+
+/**
+ * The text of the file.
+ * @param acmeHosts addresses of all hosts of the environment, where one of its sites has its certificate by ACME
+ */
+export function sharedNginx(acmeHosts: readonly string[] = []): string {
   return printNginx([
     comment(header("shared-nginx.ts", "every site of this host")),
     // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
@@ -57,13 +63,24 @@ export function sharedNginx(): string {
     comment("For sites with rules by path: paths that a backend may read differently."),
     ambiguousPathMap(),
 
+    ...(acmeHosts.length === 0
+      ? []
+      : [
+          comment(
+            "An ACME server asks any of a site's hosts, and not always the one that wants the certificate.",
+          ),
+          acmeUpstream(acmeHosts, sharedUpstream),
+        ]),
+
     comment("A name that is none of ours gets no certificate and no content."),
     block(
       ["server"],
       [
         ["listen", 80, "default_server"],
         ["listen", "[::]:80", "default_server"],
-        ["return", 444],
+        ...(acmeHosts.length === 0
+          ? [["return", 444] as const]
+          : [block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
       ],
     ),
     block(

@@ -25,11 +25,19 @@ export interface SiteContext {
   readonly tenantId: string;
   /** Whether an oauth2-proxy with known vulnerabilities is accepted; for closed laboratories only. */
   readonly allowVulnerableOauth2Proxy: boolean;
+  /** All hosts of the environment. @default none, where each answers ACME servers for itself only */
+  readonly hosts?: readonly { readonly address: string }[];
+  /** Who certifies sites with `certificateFrom: acme`. */
+  readonly acme?: { readonly server: string; readonly email?: string | undefined } | undefined;
 }
 
 /** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
-export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: SiteContext): SiteFile[] {
+export function siteFiles(
+  site: Site,
+  { tenantId, allowVulnerableOauth2Proxy, acme, hosts = [] }: SiteContext,
+): SiteFile[] {
   const at = paths(site.domain);
+  const addresses = hosts.map(({ address }) => address);
   const instance = instanceName(site.domain);
   const facts = {
     name: site.name,
@@ -37,13 +45,14 @@ export function siteFiles(site: Site, { tenantId, allowVulnerableOauth2Proxy }: 
     port: site.port,
     metricsPort: site.metricsPort,
     certificates: site.certificates,
+    ...(site.certificateFrom === "acme" ? { acme } : {}),
     probePath: probePath(site),
     ...(site.maintenance === undefined ? {} : { maintenance: true }),
     allowVulnerableOauth2Proxy,
   };
   return [
     { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },
-    { name: "nginx.conf", link: at.nginx, text: nginxSite(site) },
+    { name: "nginx.conf", link: at.nginx, text: nginxSite(site, addresses) },
     { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },

@@ -153,6 +153,24 @@ export const roleValue = text(/^[A-Za-z0-9][\w.-]{0,119}$/, 'the name of a role 
 /** A name that people gave, as of a group. */
 export const displayName = text(/^\S(?:[^\u0000-\u001f\u007f]{0,254}\S)?$/, 'a name like "Wiki readers"');
 
+/** Where a person can be written to. */
+export const emailAddress = text(
+  new RegExp(`^[\\w.+-]{1,64}@${hostName}$`),
+  'an e-mail address like "hosts@example.com"',
+);
+
+/** Who may show pages in a frame. */
+export const frameAncestor = text(
+  new RegExp(`^(?:self|\\*|https://(?:\\*\\.)?${hostName}(?::[1-9][0-9]{0,4})?)$`),
+  'self, "*" or an origin like "https://portal.example.com"',
+);
+
+/** The value of a Permissions-Policy header. */
+export const permissionsPolicy = text(
+  /^(?=.{1,500}$)[a-z-]+=(?:\*|\([a-z"*:/. -]*\))(?:, ?[a-z-]+=(?:\*|\([a-z"*:/. -]*\)))*$/,
+  'features like "camera=(), microphone=(self)"',
+);
+
 /** A user's sign-in name. */
 export const userPrincipalName = text(
   new RegExp(`^[\\w.!#^~'-]{1,64}@${hostName}$`, "i"),

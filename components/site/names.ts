@@ -31,6 +31,15 @@ export function authCacheFolder(domain: string): string {
   return `/run/protected-sites-auth_${domain}`;
 }
 
+/** Under which path ACME servers ask for proof, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
+export const acmePath = "/.well-known/acme-challenge/";
+
+/** The ACME directory of Let's Encrypt. */
+export const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory";
+
+/** The folder on a host in which that proof lies. */
+export const acmeFolder = "/var/www/certbot";
+
 /** The folder of all sites' credentials, of which an instance sees its own only. */
 export const credentialsRoot = "/etc/protected-sites/credentials";
 

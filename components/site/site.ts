@@ -28,6 +28,7 @@ import {
   sessionStoreSchema,
 } from "./session-store.ts";
 import { paths } from "./names.ts";
+import { type SecurityHeaders, type SecurityHeadersArgs, securityHeadersSchema } from "./security-headers.ts";
 import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./roles.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
@@ -134,6 +135,8 @@ export interface SiteArgs {
    * @default whoever looks after this site
    */
   contact?: string;
+  /** What browsers are asked for, unless the backend says something of the same itself. @default as in its table */
+  securityHeaders?: SecurityHeadersArgs;
   /** Largest request body. @default `10m` */
   clientMaxBodySize?: string;
   /** How long the application may be silent before the request fails. @default `60s` */
@@ -151,7 +154,8 @@ export interface SiteArgs {
   cookieSecretGeneration?: number;
   /**
    * Where the site's certificate is from. `files`: of others, in the folder `certificates`. `internalCa`: signed by the
-   * stack's own CA, renewed by its updates. @default `files`
+   * stack's own CA, renewed by its updates. `acme`: of an ACME server such as Let's Encrypt, asked for and renewed by
+   * each host. @default `files`
    */
   certificateFrom?: string;
   /** With `certificateFrom: files`, the folder on the host with `fullchain.pem` and `privkey.pem`. @default `/data/certs/<domain>` */
@@ -203,13 +207,14 @@ export interface Site {
   readonly signInRate: string;
   readonly maintenance?: string | undefined;
   readonly contact: string;
+  readonly securityHeaders: SecurityHeaders;
   readonly clientMaxBodySize: string;
   readonly proxyReadTimeout: string;
   readonly proxyConnectTimeout: string;
   readonly proxySendTimeout: string;
   readonly clientSecrets: readonly ClientSecret[];
   readonly cookieSecretGeneration: number;
-  readonly certificateFrom: "files" | "internalCa";
+  readonly certificateFrom: "files" | "internalCa" | "acme";
   /** Folder on the host with `fullchain.pem` and `privkey.pem`. */
   readonly certificates: string;
 }
@@ -271,6 +276,7 @@ export const siteSchema = z.strictObject(
     signInRate: checks.rate.default("30r/s"),
     maintenance: checks.sentence.optional(),
     contact: checks.sentence.default("whoever looks after this site"),
+    securityHeaders: securityHeadersSchema.prefault({}),
     clientMaxBodySize: checks.size.default("10m"),
     proxyReadTimeout: checks.duration.default("60s"),
     proxyConnectTimeout: checks.duration.default("10s"),
@@ -291,7 +297,7 @@ export const siteSchema = z.strictObject(
       .default([{ generation: 1 }]),
     cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
     certificateFrom: z
-      .enum(["files", "internalCa"], { error: checks.expected("files or internalCa") })
+      .enum(["files", "internalCa", "acme"], { error: checks.expected("files, internalCa or acme") })
       .default("files"),
     certificates: checks.absolutePath.optional(),
   },
@@ -334,7 +340,8 @@ function certificateFolder({
   certificateFrom: unknown;
   domain: string;
 }): string {
-  return certificateFrom === "internalCa" ? `${paths(domain).credentials}/current` : `/data/certs/${domain}`;
+  if (certificateFrom === "internalCa") return `${paths(domain).credentials}/current`;
+  return certificateFrom === "acme" ? `/etc/letsencrypt/live/${domain}` : `/data/certs/${domain}`;
 }
 
 /** The arguments that make a site again, all defaults filled in. */

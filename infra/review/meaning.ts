@@ -213,6 +213,27 @@ export const siteMeaning: Entries<Site> = {
     ];
   },
   contact: (_, after) => [plain(`pages send people with questions to ${after}`)],
+  securityHeaders: (before, after) => [
+    ...without(after.frameAncestors, before.frameAncestors).map((it) =>
+      says("weakens", `${it === "*" ? "anybody" : it} may show the site in a frame`),
+    ),
+    ...without(before.frameAncestors, after.frameAncestors).map((it) =>
+      plain(`${it === "*" ? "not everybody" : `${it} no longer`} may show the site in a frame`),
+    ),
+    ...(before.referrerPolicy === after.referrerPolicy
+      ? []
+      : [plain(`other sites learn of links by ${after.referrerPolicy}; before ${before.referrerPolicy}`)]),
+    ...(before.contentTypeOptions === after.contentTypeOptions
+      ? []
+      : [
+          after.contentTypeOptions
+            ? plain("browsers must not guess what kind a file is")
+            : says("weakens", "browsers may guess what kind a file is"),
+        ]),
+    ...(before.permissionsPolicy === after.permissionsPolicy
+      ? []
+      : [plain(`features of browsers: ${after.permissionsPolicy ?? "as they are"}`)]),
+  ],
   clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
   backupUpstreams: (before, after) => [
     ...without(after, before).map((it) => plain(`while the backend does not answer, ${it} is asked`)),
@@ -278,7 +299,7 @@ export const siteMeaning: Entries<Site> = {
     ),
   ],
   certificateFrom: (before, after) => {
-    const from = { files: "files on the hosts", internalCa: "the stack's own CA" };
+    const from = { files: "files on the hosts", internalCa: "the stack's own CA", acme: "an ACME server" };
     return [plain(`its certificate is from ${from[after]}; before from ${from[before]}`)];
   },
   certificates: (before, after) => [plain(`its certificate is in ${after}; before ${before}`)],
@@ -334,6 +355,18 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   ],
   expiryWarningDays: (before, after) => [
     plain(`a client secret's end is told ${after} days before; before this change ${before}`),
+  ],
+  acme: (before, after) => [
+    ...(before.server === after.server
+      ? []
+      : [plain(`certificates by ACME are from ${after.server}; before from ${before.server}`)]),
+    ...(before.email === after.email
+      ? []
+      : [
+          plain(
+            `the ACME server writes to ${after.email ?? "nobody"}; before to ${before.email ?? "nobody"}`,
+          ),
+        ]),
   ],
   internalCa: (before, after) => [
     ...without(after.generations, before.generations).map((it) =>

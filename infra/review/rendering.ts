@@ -8,7 +8,7 @@ import { programFiles, programVersions } from "../../components/host/program.ts"
 import { sharedNginx } from "../../components/render/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { ConfigError } from "../../components/site/errors.ts";
-import type { Environment } from "../environment.ts";
+import { acmeHosts, type Environment } from "../environment.ts";
 import { environmentOf, readStackFile, type StackFile, stacks, stacksFolder } from "../stack-file.ts";
 import { lineOf } from "./problem-lines.ts";
 
@@ -68,14 +68,13 @@ function renderedStack(name: string, folder: string): RenderedStack {
 
 /** Everything that hosts get in the clear. */
 export function renderedEnvironment(environment: Environment): Omit<RenderedStack, "text" | "problems"> {
-  const { tenantId, allowVulnerableOauth2Proxy } = environment;
   return {
     environment,
     hostFiles: [
       {
         name: "protected-sites.conf",
         link: "/etc/nginx/conf.d/protected-sites.conf",
-        text: sharedNginx(),
+        text: sharedNginx(acmeHosts(environment)),
       },
       ...programFiles().map(({ name, text }) => ({
         name: `protected-sites ${name}`,
@@ -83,9 +82,7 @@ export function renderedEnvironment(environment: Environment): Omit<RenderedStac
         text,
       })),
     ],
-    siteFiles: Object.fromEntries(
-      environment.sites.map((site) => [site.name, siteFiles(site, { tenantId, allowVulnerableOauth2Proxy })]),
-    ),
+    siteFiles: Object.fromEntries(environment.sites.map((site) => [site.name, siteFiles(site, environment)])),
   };
 }
 

@@ -296,3 +296,65 @@ const spooled = () =>
       bytes=$((bytes + $(stat -Lc %s $file)))
     done
     echo $bytes`);
+
+test("every answer asks browsers for care, where the backend says nothing of the same itself", async () => {
+  const own: Record<string, string> = {};
+  const upstream = `http://${await backend((_, response) => {
+    response.writeHead(200, own).end("page");
+  })}`;
+  const names = [
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "permissions-policy",
+    "x-frame-options",
+  ];
+  const said = async (path = "/", signedIn = true) => {
+    const { headers } = await request({
+      url: `${code}${path}`,
+      address: host.address,
+      headers: { accept: "*/*", ...(signedIn ? { cookie } : {}) },
+    });
+    expect(headers["strict-transport-security"]).toEqual(["max-age=63072000"]);
+    return Object.fromEntries(names.flatMap((name) => (name in headers ? [[name, headers[name]]] : [])));
+  };
+
+  await serve({ upstream });
+  const usual = {
+    "content-security-policy": ["frame-ancestors 'self'"],
+    "referrer-policy": ["strict-origin-when-cross-origin"],
+    "x-content-type-options": ["nosniff"],
+  };
+  expect(await said()).toEqual(usual);
+  expect(await said("/", false), "a refusal").toEqual(usual);
+  expect(await said("/oauth2/callback"), "the sign-in's pages").toEqual(usual);
+  expect(await said("/.htaccess"), "what Nginx answers itself").toEqual(usual);
+
+  own["Content-Security-Policy"] = "default-src 'self'";
+  own["Referrer-Policy"] = "no-referrer";
+  expect(await said()).toEqual({
+    ...usual,
+    "content-security-policy": ["default-src 'self'", "frame-ancestors 'self'"],
+    "referrer-policy": ["no-referrer"],
+  });
+  own["Content-Security-Policy"] = "default-src 'self'; frame-ancestors https://portal.test";
+  expect(await said()).toMatchObject({ "content-security-policy": [own["Content-Security-Policy"]] });
+  delete own["Content-Security-Policy"];
+  own["X-Frame-Options"] = "DENY";
+  expect(await said()).not.toHaveProperty("content-security-policy");
+
+  await serve({
+    upstream,
+    securityHeaders: {
+      frameAncestors: ["https://portal.test"],
+      referrerPolicy: "same-origin",
+      contentTypeOptions: false,
+      permissionsPolicy: "camera=()",
+    },
+  });
+  expect(await said("/", false)).toEqual({
+    "content-security-policy": ["frame-ancestors https://portal.test"],
+    "referrer-policy": ["same-origin"],
+    "permissions-policy": ["camera=()"],
+  });
+});

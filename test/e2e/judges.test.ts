@@ -41,8 +41,11 @@ function asIfLive(domain: string, command: string): string {
     `mkdir -p /data/certs/${domain}`,
     `cp ${folder}/certificate.pem /data/certs/${domain}/fullchain.pem`,
     `cp ${folder}/key.pem /data/certs/${domain}/privkey.pem`,
-    `cp ${folder}/certificate.pem ${at.credentials}/current/fullchain.pem`,
-    `cp ${folder}/key.pem ${at.credentials}/current/privkey.pem`,
+    `mkdir -p /etc/letsencrypt && mount -t tmpfs none /etc/letsencrypt && mkdir -p /etc/letsencrypt/live/${domain}`,
+    ...[`${at.credentials}/current`, `/etc/letsencrypt/live/${domain}`].flatMap((to) => [
+      `cp ${folder}/certificate.pem ${to}/fullchain.pem`,
+      `cp ${folder}/key.pem ${to}/privkey.pem`,
+    ]),
     "mount -t tmpfs none /etc/nginx/sites-enabled",
     `ln -s ${at.current}/nginx.conf ${at.nginx}`,
     `cp ${folder}/protected-sites.conf ${folder}/shared && mount --bind ${folder}/shared /etc/nginx/conf.d/protected-sites.conf`,
@@ -63,7 +66,7 @@ beforeAll(async () => {
   );
   const put = (file: string, text: string) =>
     onFirstHost(`mkdir -p "$(dirname ${folder}/${file})"; cat > ${folder}/${file}`, text);
-  await put("protected-sites.conf", readFileSync(join(golden, "protected-sites.conf"), "utf8"));
+  await put("protected-sites.conf", readFileSync(join(golden, "protected-sites-acme.conf"), "utf8"));
   for (const domain of domains) {
     for (const name of readdirSync(join(golden, domain))) {
       await put(`${domain}/${name}`, readFileSync(join(golden, domain, name), "utf8"));

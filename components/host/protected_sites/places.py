@@ -33,6 +33,11 @@ SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
 
+CERTBOT = Path("/usr/bin/certbot")
+LETSENCRYPT = Path("/etc/letsencrypt")
+ACME_FOLDER = Path("/var/www/certbot")  # where Nginx answers an ACME server's questions from
+ACME_LOCK = Path("/run/protected-sites-acme.lock")
+
 WORKER = "protected-sites-worker.service"
 RECOVER = "protected-sites-recover.service"
 METRICS = "protected-sites-metrics.service"

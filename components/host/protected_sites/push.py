@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from .acme import ensure_certificate, facts_of, forget_certificate
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import run
@@ -194,6 +195,8 @@ def commit(group: list[Push]) -> None:
     end_journal()
     for push in group:
         remove_link(push.site.previous)
+        if push.old is not None and facts_of(push.site.bundle(push.old)) and not facts_of(push.bundle):
+            forget_certificate(push.site)
         if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
             remove_folder(push.site.auth_cache)
 
@@ -223,6 +226,7 @@ def push(repair: str | None) -> int:
     site = Site(str(bundle.facts("site.json").get("domain")))
     port_of(bundle)
     site.check_places(bundle)
+    ensure_certificate(site, bundle)
     first = site.live() is None
     failed = submit("push", site.domain, bundle=bundle.text)
     if not failed:
@@ -244,4 +248,5 @@ def rollback(domain: str, to: int | None) -> int:
     if number not in earlier:
         kept = ", ".join(map(str, earlier)) or "none"
         raise Failure("rollback", f"{domain}: generation {number} is not one of the earlier ones here ({kept})")
+    ensure_certificate(site, site.bundle(number))
     return submit("push", domain, bundle=site.bundle(number).text, rollbackTo=number)

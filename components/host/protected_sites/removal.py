@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .acme import facts_of, forget_certificate
 from .announcement import forget_mark
 from .commands import run, run_quietly
 from .files import remove_folder, remove_link
@@ -24,6 +25,8 @@ def remove(request: Request) -> None:
     if not ours and not site.folder.exists():
         request.settle(True, "was not on this host")
         return
+    live = site.live()
+    by_acme = live is not None and facts_of(site.bundle(live)) is not None
     check_nginx({}, {site.nginx_link: None} if site.nginx_link in ours else {})
     if site.nginx_link in ours:
         remove_link(site.nginx_link)
@@ -37,6 +40,8 @@ def remove(request: Request) -> None:
     remove_folder(site.auth_cache)
     remove_folder(site.folder)
     forget_mark(f"site-{site.domain}")
+    if by_acme:
+        forget_certificate(site)
     request.settle(True, "removed")
 
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .acme import install_certbot
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import holds, run, run_quietly
@@ -89,6 +90,8 @@ def setup(repair: str | None) -> int:
         apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages)
         run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
         done.append(f"installed {', '.join(packages)}")
+    if facts.get("acme") is True:
+        done += install_certbot()
     for folder, mode in ((STATE, 0o755), (QUEUE, 0o700), (VERDICTS, 0o700), (ROOT, 0o755), (SITES, 0o755)):
         make_folder(folder, mode)
     made = json.loads(read_text(MADE) or "{}")

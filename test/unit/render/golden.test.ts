@@ -54,6 +54,12 @@ const sites = {
       upstreamServerName: "backend.internal.example.com",
       buffering: false,
       proxyConnectTimeout: "3s",
+      securityHeaders: {
+        frameAncestors: ["self", "https://*.portal.example.com"],
+        referrerPolicy: "no-referrer",
+        contentTypeOptions: false,
+        permissionsPolicy: "camera=(), microphone=(self)",
+      },
     },
     "backends",
   ),
@@ -65,13 +71,19 @@ const sites = {
       backupUpstreams: ["http://10.0.0.6"],
       signInRate: "90r/m",
       maintenance: "The database moves until 14:00.",
+      certificateFrom: "acme",
     },
     "socket",
   ),
 };
 
 describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden) => {
-  for (const { name, text } of siteFiles(golden, { tenantId, allowVulnerableOauth2Proxy: false })) {
+  for (const { name, text } of siteFiles(golden, {
+    tenantId,
+    allowVulnerableOauth2Proxy: false,
+    hosts: [{ address: "192.0.2.11" }, { address: "2001:db8::12" }],
+    acme: { server: "https://acme.example.com/directory", email: "hosts@example.com" },
+  })) {
     test(name, async () => {
       await expect(text).toMatchFileSnapshot(`../../golden/${domain}/${name}`);
     });
@@ -80,4 +92,7 @@ describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden)
 
 test("what all sites of a host share in Nginx", async () => {
   await expect(sharedNginx()).toMatchFileSnapshot("../../golden/protected-sites.conf");
+  await expect(sharedNginx(["192.0.2.11", "2001:db8::12"])).toMatchFileSnapshot(
+    "../../golden/protected-sites-acme.conf",
+  );
 });

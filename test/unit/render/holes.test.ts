@@ -63,14 +63,25 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
     signInRate: fc.constantFrom("off", "1r/m", "30r/s", "9999r/s"),
     maintenance: fc.constantFrom("Back at 14:00.", "<b>$uri</b> {{.}}"),
     contact: fc.constantFrom("it@example.com", '"; return 200; #'),
+    securityHeaders: fc.record(
+      {
+        frameAncestors: fc.subarray(["self", "*", "https://portal.example.com"]),
+        contentTypeOptions: fc.boolean(),
+        permissionsPolicy: fc.constant("camera=()"),
+      },
+      { requiredKeys: [] },
+    ),
     clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
     proxyReadTimeout: duration,
-    certificateFrom: fc.constantFrom("files", "internalCa"),
+    certificateFrom: fc.constantFrom("files", "internalCa", "acme"),
   },
   { requiredKeys: ["domain", "port", "upstream", "emailDomains"] },
 );
 
 const runs = 300;
+
+/** Of the environment; they answer ACME servers for each other. */
+const hosts = ["192.0.2.11", "2001:db8::12"];
 
 /** The site, unless its settings contradict each other, as two rules for one path do. */
 function allowed(args: SiteArgs): Site | undefined {
@@ -93,7 +104,7 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
     fc.property(settings, (args) => {
       const any = allowed(args);
       fc.pre(any !== undefined);
-      const { locations: here, holes } = holesIn(nginxSite(any), any.domain, declaredOpen(any));
+      const { locations: here, holes } = holesIn(nginxSite(any, hosts), any.domain, declaredOpen(any));
       locations += here;
       expect(holes).toEqual([]);
     }),
@@ -205,6 +216,24 @@ describe("a hole is seen:", () => {
     const broken = text.replace(what, instead);
     expect(broken).not.toBe(text);
     expect(holes(broken)).not.toEqual([]);
+  });
+
+  test("more than proof for an ACME server, on port 80 or beyond it", () => {
+    const { certificates: _, ...args } = argsOf(codeRefolUs);
+    const acme = siteFrom("code", { ...args, certificateFrom: "acme" });
+    const whole = nginxSite(acme, hosts);
+    const found = (broken: string) => holesIn(broken, acme.domain).holes;
+    const location = /    location @acme \{[^]*?\n    \}\n/.exec(whole)?.[0] ?? "";
+    expect(found(whole)).toEqual([]);
+    for (const broken of [
+      whole.replace("http://acme_code.refol.us", backend),
+      whole.replace(location, location + location.replace("@acme", "/x")),
+      whole.replace("^~ /.well-known/acme-challenge/", "^~ /"),
+      whole.replace(/\n}\n$/, `\n${location}}\n`),
+    ]) {
+      expect(broken).not.toBe(whole);
+      expect(found(broken)).not.toEqual([]);
+    }
   });
 
   test("any header that some location no longer overwrites", () => {

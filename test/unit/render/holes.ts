@@ -65,13 +65,15 @@ const overwritten = [
 const trusted =
   /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to_\w+|oauth2_[a-z_]+)$/;
 
+const acmeChallenge = "^~ /.well-known/acme-challenge/";
+
 /** What a location outside the sign-in may be open for, by what stands behind `location`. */
 const openByDesign: Readonly<Record<string, readonly string[]>> = {
   "~ /\\.ht": ["return"],
   "/oauth2/": ["proxy_pass"],
   "= /oauth2/auth": ["return"],
   "= /oauth2/signed-out": ["alias"],
-  "^~ /.well-known/acme-challenge/": ["root"],
+  [acmeChallenge]: ["root"],
   "= /.well-known/protected-sites/generation": ["return"],
 };
 
@@ -95,7 +97,9 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
   const holes: string[] = [];
   const servers = top.filter(({ name }) => name === "server");
   const upstreams = top.filter(({ name }) => name === "upstream").map(({ args }) => args[0]);
-  if (upstreams.join() !== `oauth2-proxy_${domain},backend_${domain}`)
+  // The third is asked on port 80 only, for ACME: the rule for targets sees to that.
+  const known = [`oauth2-proxy_${domain}`, `backend_${domain}`, `acme_${domain}`];
+  if (upstreams.join() !== known.slice(0, 2).join() && upstreams.join() !== known.join())
     holes.push(`upstreams are ${upstreams.join(", ")}`);
   let locations = 0;
   for (const statement of everything(top)) {
@@ -133,6 +137,14 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
           ? "open"
           : "protected";
 
+      // Answers to ACME challenges that another of the environment's hosts has. It has no backend on port 80.
+      if (!secure && match === "@acme") {
+        if (values(own, "proxy_pass").join() !== `http://acme_${domain}` || does.length !== 1)
+          say("asks others than the environment's hosts");
+        if (!here.some(({ args }) => args.join(" ") === acmeChallenge))
+          say("is for more than ACME challenges");
+        continue;
+      }
       if (kind === "open" && !open.includes(match)) {
         const allowed = secure || match !== "/" ? openByDesign[match] : ["return"];
         if (allowed === undefined) say("is open, and nobody declared it so");

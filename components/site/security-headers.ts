@@ -1,0 +1,54 @@
+/** Headers that ask browsers for more care. A backend's own always win: it knows what its pages need. */
+import { z } from "zod";
+
+import * as checks from "./checks.ts";
+
+/** What browsers are asked for, unless the backend itself says something of the same. */
+export interface SecurityHeadersArgs {
+  /**
+   * Who may show the site in a frame (`Content-Security-Policy: frame-ancestors`): `self`, origins like
+   * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. @default `[self]`
+   */
+  frameAncestors?: string[];
+  /** What other sites learn of the page that a link is on. @default `strict-origin-when-cross-origin` */
+  referrerPolicy?: string;
+  /** Whether browsers must not guess what kind a file is (`X-Content-Type-Options: nosniff`). @default `true` */
+  contentTypeOptions?: boolean;
+  /** Features that pages may use, as in `camera=(), microphone=(self)`. @default no such header */
+  permissionsPolicy?: string;
+}
+
+/** A checked {@link SecurityHeadersArgs}. */
+export interface SecurityHeaders {
+  readonly frameAncestors: readonly string[];
+  readonly referrerPolicy: string;
+  readonly contentTypeOptions: boolean;
+  readonly permissionsPolicy?: string | undefined;
+}
+
+/** https://www.w3.org/TR/referrer-policy/#referrer-policies */
+const referrerPolicies = [
+  "no-referrer",
+  "no-referrer-when-downgrade",
+  "origin",
+  "origin-when-cross-origin",
+  "same-origin",
+  "strict-origin",
+  "strict-origin-when-cross-origin",
+  "unsafe-url",
+] as const;
+
+/** The shape of {@link SecurityHeadersArgs}. */
+export const securityHeadersSchema = z.strictObject(
+  {
+    frameAncestors: checks
+      .listOf(checks.frameAncestor, 'self, "*" or origins like "https://portal.example.com"')
+      .default(["self"]),
+    referrerPolicy: z
+      .enum(referrerPolicies, { error: checks.expected(`one of ${referrerPolicies.join(", ")}`) })
+      .default("strict-origin-when-cross-origin"),
+    contentTypeOptions: checks.trueOrFalse.default(true),
+    permissionsPolicy: checks.permissionsPolicy.optional(),
+  },
+  { error: checks.expected("security headers (frameAncestors, referrerPolicy, …)") },
+);

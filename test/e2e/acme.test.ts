@@ -1,0 +1,179 @@
+/** A site whose hosts get its certificate from an ACME server: the first one, and the ones that follow. */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { get as getPlain } from "node:http";
+import { get } from "node:https";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { connect } from "node:tls";
+
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { addresses, downloadsName } from "../lab/addresses.ts";
+import { onHost } from "../lab/lab.ts";
+import { pebble } from "../lab/pebble.ts";
+import { waitForPort } from "../lab/ports.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+
+const domain = "code.lab.test";
+const at = `${addresses.downloads}:14000`;
+const management = `https://${downloadsName}:15000`;
+
+let folder: string;
+let server: ChildProcess;
+let stack: Stack;
+/** The ACME server's own root, which it makes anew at each start. */
+let root: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pebble-"));
+  const keys = dirname(lab.ca);
+  const settings = {
+    listenAddress: at,
+    managementListenAddress: `${addresses.downloads}:15000`,
+    certificate: join(keys, "downloads.pem"),
+    privateKey: join(keys, "downloads.key"),
+    httpPort: 80,
+    tlsPort: 443,
+    // So short that it is always time to renew.
+    profiles: { default: { description: "20 days", validityPeriod: 20 * 86_400 } },
+  };
+  await writeFile(join(folder, "pebble.json"), JSON.stringify({ pebble: settings }));
+  server = spawn(pebble, ["-config", join(folder, "pebble.json")], {
+    env: { ...process.env, PEBBLE_VA_NOSLEEP: "1" },
+    stdio: "ignore",
+  });
+  const alive = () => Promise.resolve(server.exitCode === null);
+  if (!(await waitForPort(lab.name, { address: addresses.downloads, port: 15000, patience: 20_000, alive })))
+    throw new Error("pebble does not answer");
+  root = await text(`${management}/roots/0`);
+
+  // Accounts of an earlier run are unknown to this server.
+  for (const { name } of lab.hosts) await shell(name, "rm -rf /etc/letsencrypt/accounts");
+  stack = await openStack(lab.name);
+  for (const [path, value] of [
+    ["acme.server", `https://${downloadsName}:14000/dir`],
+    ["acme.email", "hosts@lab.test"],
+    ["sites.code.certificateFrom", "acme"],
+  ] as const)
+    await stack.setConfig(`protected-sites:${path}`, { value }, true);
+  await stack.up();
+});
+
+afterAll(async () => {
+  try {
+    stack = await openStack(lab.name);
+    await stack.up();
+    for (const { name, address } of lab.hosts) {
+      expect((await served(address, undefined)).issuer).toContain("lab");
+      expect(await shell(name, "ls /etc/letsencrypt/renewal"), "nobody renews what nobody serves").toBe("");
+    }
+  } finally {
+    const ended = once(server, "exit");
+    server.kill();
+    await ended;
+    await rm(folder, { recursive: true });
+  }
+});
+
+async function text(url: string): Promise<string> {
+  const ca = await readFile(lab.ca);
+  return new Promise((resolve, reject) => {
+    get(url, { ca }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer
+        .on("data", (part: string) => (body += part))
+        .on("end", () => {
+          resolve(body);
+        });
+    }).on("error", reject);
+  });
+}
+
+/** What a client gets which trusts the ACME server's root, or the lab's CA. @throws where it does not trust it */
+async function served(address: string, ca: string | undefined): Promise<X509Certificate> {
+  const options = { host: address, port: 443, servername: domain, ...(ca === undefined ? {} : { ca }) };
+  return new Promise((resolve, reject) => {
+    const socket = connect(options, () => {
+      const certificate = socket.getPeerX509Certificate();
+      socket.destroy();
+      if (certificate === undefined) reject(new Error("no certificate"));
+      else resolve(certificate);
+    }).on("error", reject);
+  });
+}
+
+async function shell(host: string, script: string): Promise<string> {
+  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
+  const { all } = await execa(file, args, { all: true });
+  return all;
+}
+
+/** @returns the status and what came, or the code of a connection that was closed */
+async function plain(address: string, host: string, path: string): Promise<string> {
+  return new Promise((resolve) => {
+    getPlain({ host: address, path, headers: { host }, agent: false }, (answer) => {
+      let body = "";
+      answer
+        .on("data", (part: Buffer) => (body += part.toString()))
+        .on("end", () => {
+          resolve(`${answer.statusCode ?? ""} ${body.trim()}`);
+        });
+    }).on("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code ?? error.message);
+    });
+  });
+}
+
+test("every host has a certificate of its own from the ACME server, which clients trust", async () => {
+  const certificates = await Promise.all(lab.hosts.map(({ address }) => served(address, root)));
+  for (const certificate of certificates) expect(certificate.subjectAltName).toBe(`DNS:${domain}`);
+  expect(new Set(certificates.map(({ serialNumber }) => serialNumber)).size).toBe(lab.hosts.length);
+});
+
+test("a host answers for a challenge that another host has, for a name that it does not serve yet too", async () => {
+  const [first, second] = lab.hosts;
+  const file = "/var/www/certbot/.well-known/acme-challenge/of-the-second";
+  await shell(second?.name ?? "", `mkdir -p $(dirname ${file}); echo proof > ${file}`);
+  const path = "/.well-known/acme-challenge/of-the-second";
+  for (const name of [domain, "new.lab.test"]) {
+    expect(await plain(first?.address ?? "", name, path)).toBe("200 proof");
+    expect(await plain(first?.address ?? "", name, `${path}-not`)).toMatch(/^404/);
+  }
+  expect(await plain(first?.address ?? "", "new.lab.test", "/")).toBe("ECONNRESET");
+  await shell(second?.name ?? "", `rm ${file}`);
+});
+
+test("certbot's timer runs; what it starts renews in time, and clients get the new certificate", async () => {
+  const [{ name, address } = { name: "", address: "" }] = lab.hosts;
+  expect(await shell(name, "systemctl is-active certbot.timer")).toBe("active");
+  const before = await served(address, root);
+
+  const failures: string[] = [];
+  let asked = 0;
+  const done = new AbortController();
+  const asking = (async () => {
+    while (!done.signal.aborted) {
+      await served(address, root).catch((error: unknown) => failures.push(String(error)));
+      asked += 1;
+    }
+  })();
+  await shell(name, "systemctl start certbot.service");
+  const deadline = Date.now() + 20_000;
+  let after = before;
+  while (after.serialNumber === before.serialNumber && Date.now() < deadline)
+    after = await served(address, root);
+  done.abort();
+  await asking;
+
+  expect(after.serialNumber).not.toBe(before.serialNumber);
+  expect(Date.parse(after.validFrom)).toBeGreaterThanOrEqual(Date.parse(before.validFrom));
+  expect(failures).toEqual([]);
+  console.log(`${asked} TLS connections while certbot renewed, 0 failed`);
+});
