@@ -37,7 +37,7 @@ from .places import CREDENTIALS, SERVICE_USER
 from .removal import other_owner
 from .requests import Request, submit
 from .sites import Site
-from .undo import end_journal, write_journal
+from .undo import check_undone, end_journal, forget, keep, write_journal
 
 # A site's certificate, where the stack makes it: the file, and what it is called in the input.
 CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
@@ -182,6 +182,7 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
 
 def switch_credentials(request: Request) -> None:
     """Takes proved credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
+    check_undone()
     site, new = request.site, str(request.content["number"])
     if not (site.credentials / new).is_dir():
         raise Failure("credentials", "others came in between; push them again")
@@ -200,17 +201,19 @@ def switch_credentials(request: Request) -> None:
             start_instance(site, port_of(site.bundle(live)), restart=True)
         if renewed and live is not None:
             take_certificate(site, live)
+        keep()
     except Exception as error:
         failure = Failure.of(error)
         what = site.redacted(failure.what)
         problems = go_back_to_credentials(site.domain, old, new)
         raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
-    end_journal()
-    for entry in site.credentials.iterdir():
-        if entry.name not in {new, "current"}:
-            remove_folder(entry)
     how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if restart else "no restart needed"])
     request.settle(True, f"credentials live ({how})")
+    forget()
+    for entry in site.credentials.iterdir():
+        if entry.name not in {new, "current"}:
+            with contextlib.suppress(OSError):
+                remove_folder(entry)
 
 
 def is_other_certificate(site: Site, number: str) -> bool:
@@ -229,14 +232,14 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
             remove_link(current)
         elif os.readlink(current) != old:
             replace_link(current, old)
+        end_journal()
         remove_folder(site.credentials / new)
         if live is not None and not booting:
             start_instance(site, port_of(site.bundle(live)), restart=True)
             if served_from(site):
                 reload_nginx({site: live})
-    except (Failure, OSError) as error:
+    except (Failure, OSError) as error:  # before the journal has ended: the next worker or the next boot tries again
         problems.append(f"while going back: {error}")
-    end_journal()
     return problems
 
 

@@ -57,7 +57,9 @@ def remove_link(link: Path) -> bool:
 
 
 def remove_folder(folder: Path) -> None:
-    if folder.exists():
+    if folder.is_symlink():  # somebody else's, and so is what it points to
+        folder.unlink()
+    elif folder.exists():
         shutil.rmtree(folder)
         flush_folder(folder.parent)
 

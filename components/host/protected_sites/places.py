@@ -15,6 +15,7 @@ STATE = Path("/var/lib/protected-sites")
 QUEUE = STATE / "queue"
 VERDICTS = STATE / "verdicts"
 JOURNAL = STATE / "journal.json"
+COMMITTED = STATE / "committed.json"  # the journal of what has gone live, until everybody has heard of it
 REPAIRS = STATE / "repairs"
 SET_UP = STATE / "setup"  # the bundle of the last set-up
 MADE = STATE / "made.json"  # what the set-up made, and the tear-down takes away

@@ -31,7 +31,7 @@ from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, now, settled, submit
 from .sites import Site, as_if_live
-from .undo import NOT_FOR_INSTANCE, end_journal, go_back, write_journal
+from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
 
 KEPT_GENERATIONS = 5
 
@@ -84,6 +84,14 @@ def take_live(group: list[Push]) -> bool:
         push.request.settle(
             True, f"live, generation {push.new} ({before}); changed: {changed}", changed=push.changed, old=push.old
         )
+    forget()
+    for push in group:
+        with contextlib.suppress(OSError, Failure):
+            remove_link(push.site.previous)
+            if push.old is not None and facts_of(push.site.bundle(push.old)) and not facts_of(push.bundle):
+                forget_certificate(push.site)
+            if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
+                remove_folder(push.site.auth_cache)
     return True
 
 
@@ -162,6 +170,7 @@ def check_alone(push: Push) -> None:
 
 def commit(group: list[Push]) -> None:
     """Takes checked generations live, all of them or none."""
+    check_undone()
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
     generations = {push.site: push.new for push in group}
     check_nginx(generations, {link: target for link, target in links.items() if link.parent == NGINX_SITES})
@@ -187,22 +196,18 @@ def commit(group: list[Push]) -> None:
         reload_nginx(generations)
         for push in group:
             probe(push.site, push.bundle, push.new)
+        keep()
     except Exception as error:
         failure = Failure.of(error)
         problems = go_back(entries)
         what = "\n".join([failure.what, *problems])
         raise Failure(failure.step, what, switched=True) from error
-    end_journal()
-    for push in group:
-        remove_link(push.site.previous)
-        if push.old is not None and facts_of(push.site.bundle(push.old)) and not facts_of(push.bundle):
-            forget_certificate(push.site)
-        if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
-            remove_folder(push.site.auth_cache)
 
 
 def discard(site: Site, number: int) -> None:
     """Puts a generation that did not go live aside; the last one stays for whoever wants to look at it."""
+    if site.live() == number:
+        return  # the way back is still to be gone
     with contextlib.suppress(OSError):
         remove_folder(site.generations / f".{number}")
         if site.live() is None:

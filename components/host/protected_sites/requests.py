@@ -35,8 +35,9 @@ class Request:
         try:
             content = json.loads(path.read_text())
             return Request(path, content["kind"], Site(content["domain"]), content["by"], content)
-        except (ValueError, KeyError, TypeError, Failure):
-            path.unlink()
+        except (ValueError, KeyError, TypeError, Failure, OSError):
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
 
     @property

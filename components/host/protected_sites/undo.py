@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from .commands import run, run_quietly
-from .files import flush_folder, remove_link, replace_file
+from .failure import Failure
+from .files import flush_folder, read_text, remove_link, replace_file
 from .instances import port_of, start_instance
 from .nginx import nginx_runs, reload_nginx
-from .places import JOURNAL, STATE
+from .places import COMMITTED, JOURNAL, LOG, STATE
 from .sites import Site
 
 # Files of a site that its instance does not read: their change needs no restart.
@@ -30,6 +32,30 @@ NOT_FOR_INSTANCE = {
 def write_journal(requests: list[str], **entries: Any) -> None:
     """What is about to change, so that whoever finds it can go back."""
     replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
+
+
+def keep() -> None:
+    """What the journal says has gone live for good: one rename decides. Nothing that follows may undo it."""
+    os.replace(JOURNAL, COMMITTED)
+    with contextlib.suppress(OSError):  # without it, a power cut leads back to what was live before
+        flush_folder(STATE)
+
+
+def kept() -> set[str]:
+    """The requests that went live for good, while not everybody may have heard of it."""
+    return set(json.loads(read_text(COMMITTED) or '{"requests": []}')["requests"])
+
+
+def forget() -> None:
+    """Everybody has heard of what went live."""
+    with contextlib.suppress(OSError):
+        COMMITTED.unlink(missing_ok=True)
+
+
+def check_undone() -> None:
+    """Refuses to begin where an earlier journal is the only account of how it was before."""
+    if JOURNAL.exists():
+        raise Failure("recovery", f"an earlier push is not undone yet; {LOG} says what was in the way")
 
 
 def end_journal() -> None:
@@ -59,7 +85,7 @@ def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str
         if nginx_runs():
             attempt(reload_nginx, {site: old for site, old, _ in back})
     if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
-        end_journal()
+        attempt(end_journal)
     return problems
 
 

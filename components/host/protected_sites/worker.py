@@ -13,7 +13,7 @@ from .places import JOURNAL, QUEUE, VERDICTS
 from .push import push_group
 from .removal import remove
 from .requests import Request, settled, take_requests
-from .undo import go_back
+from .undo import forget, go_back, kept
 
 ACTIONS: dict[str, Callable[[Request], None]] = {
     "remove": remove,
@@ -53,10 +53,19 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
             problems = go_back_to_credentials(**journal["credentials"], booting=booting)
         else:
             problems = go_back(journal["sites"], booting=booting)
+    gone_live = kept()
     for path in sorted(QUEUE.glob("*.taken")):
-        if request := Request.read(path):
+        request = Request.read(path)
+        if request is None:
+            continue
+        if request.verdict.exists():
+            path.unlink()
+        elif path.stem in gone_live:
+            request.settle(True, f"live, {request.site.live_text()}; the push program ended before it could say so")
+        else:
             what = "\n".join(["the push program ended before it had a verdict", *problems])
             request.fail(Failure("worker", what, switched=path.stem in requests))
+    forget()
 
 
 def recover(boot: bool) -> int:
