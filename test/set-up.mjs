@@ -12,7 +12,12 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [command = "local", ...args] = process.argv.slice(2);
-const scripts = { local: "test/lab/cli.ts", test: "test/run.ts", bench: "test/bench/bench.ts" };
+const scripts = {
+  local: "test/lab/cli.ts",
+  test: "test/run.ts",
+  bench: "test/bench/bench.ts",
+  faults: "test/faults/cli.ts",
+};
 
 /** Debian packages that the lab needs, by a program of each. */
 const debianPackages = {
@@ -22,6 +27,8 @@ const debianPackages = {
   setpriv: "util-linux",
   chromium: "chromium",
   certutil: "libnss3-tools",
+  strace: "strace",
+  "mkfs.ext4": "e2fsprogs",
 };
 
 const oldestNode = 18;

@@ -85,6 +85,11 @@ export async function start({
   child.unref();
 }
 
+/** Has everything in the cgroup and below it stand still, or go on. */
+export async function freeze(cgroup: Cgroup, frozen: boolean): Promise<void> {
+  await writeFile(join(hierarchies().unified, cgroup, "cgroup.freeze"), frozen ? "1" : "0");
+}
+
 /** Ends everything in the cgroup and below it, and removes it. Nothing to do where there is none. */
 export async function end(cgroup: Cgroup): Promise<void> {
   const { unified, systemd } = hierarchies();

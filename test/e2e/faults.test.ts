@@ -1,0 +1,38 @@
+/** Each kind of fault at the step where it hurts most. `npm run test:faults` tries every step. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { Bench } from "../faults/bench.ts";
+import { faults } from "../faults/faults.ts";
+import { cutPower } from "../faults/power.ts";
+import { everywhere } from "../faults/traced-worker.ts";
+import { lab } from "./instance.ts";
+
+let bench: Bench;
+let before: string;
+
+beforeAll(async () => {
+  bench = await Bench.open(lab.name);
+  before = await bench.live();
+});
+
+afterAll(async () => {
+  await bench.push(before);
+  await bench.close();
+});
+
+test.each(faults.filter(({ slow }) => slow !== true).map((fault) => [fault.title, fault] as const))(
+  "the old or the new state is live, whole and closed: %s",
+  async (_, { tries }) => {
+    for await (const { step, problems } of tries(bench, "telling")) {
+      expect({ step, problems }).toEqual({ step, problems: [] });
+      break;
+    }
+  },
+  300_000,
+);
+
+test("a push program that does not flush what it writes is found out", async () => {
+  const { tried, problems } = await cutPower(bench, { every: 40, broken: everywhere("retval=0", ["fsync"]) });
+  expect(tried).toBeGreaterThan(1);
+  expect(problems).not.toEqual([]);
+}, 300_000);

@@ -1,0 +1,185 @@
+/**
+ * A disk of its own for all that the push program writes on a host, so that its power can be cut: whatever has not
+ * reached the disk is lost, and the journal of its file system is replayed when it is mounted again.
+ */
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import type { Lab } from "../lab/lab.ts";
+import type { HostShell } from "./host-shell.ts";
+
+/** Everything that must survive. */
+const folders = [
+  "/etc/protected-sites",
+  "/etc/nginx/sites-enabled",
+  "/etc/oauth2-proxy",
+  "/etc/systemd/system",
+  "/var/lib/protected-sites",
+];
+const mountPoint = "/run/protected-sites-disk";
+/** What the disk's folders cover, in a mount namespace of its own. */
+const under = "/run/protected-sites-under";
+
+/** What a disk holds after its power was cut, and the host's first step at boot was done. */
+export interface Found {
+  /** Every file of the site where Nginx, systemd and oauth2-proxy look for it, with its SHA-256; and what is live. */
+  readonly site: string;
+  /** What `recover --boot` said; empty where it went well. */
+  readonly said: string;
+}
+
+export class Disk {
+  readonly #host: HostShell;
+  readonly #folder: string;
+  readonly #device: string;
+
+  private constructor(host: HostShell, folder: string, device: string) {
+    this.#host = host;
+    this.#folder = folder;
+    this.#device = device;
+  }
+
+  /**
+   * Puts the folders on a disk.
+   * @param options - Of mkfs.ext4, and of the mount.
+   */
+  static async under(
+    lab: Lab,
+    host: HostShell,
+    { mebibytes = 16, format = [] as readonly string[], mount = "defaults" } = {},
+  ): Promise<Disk> {
+    const folder = join(lab.state, "disk");
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const image = join(folder, "disk");
+    await writeFile(image, "");
+    await truncate(image, mebibytes * 2 ** 20);
+    await execa("mkfs.ext4", ["-q", "-F", "-b", "4096", "-m", "0", "-J", "size=4", ...format, image]);
+    const device = await attach(image);
+    const disk = new Disk(host, folder, device);
+    const script = `
+      ${nodeOf(device)}
+      mkdir -p ${mountPoint}; mount -t ext4 -o ${mount} ${device} ${mountPoint}
+      for folder in ${folders.join(" ")}; do
+        mkdir -p ${mountPoint}$folder; cp -a $folder/. ${mountPoint}$folder/
+      done
+      sync -f ${mountPoint}
+      for folder in ${folders.join(" ")}; do mount --bind ${mountPoint}$folder $folder; done`;
+    await disk.#inHost(script);
+    return disk;
+  }
+
+  /** Puts the folders back where they were, as they are now. */
+  async remove(): Promise<void> {
+    const back = folders.map(
+      (folder) => `
+      cp -a --remove-destination ${folder}/. ${under}${folder}/
+      cd ${under}${folder}
+      find . -depth -mindepth 1 | while read -r file; do [ -e ${folder}/$file ] || [ -L ${folder}/$file ] || rm -rf $file; done`,
+    );
+    const copy = `mkdir -p ${under}; mount --bind / ${under}; ${back.join("\n")}`;
+    const { ok, text } = await this.#host.run([
+      "unshare",
+      "--mount",
+      "--propagation=private",
+      "/bin/sh",
+      "-euc",
+      copy,
+    ]);
+    if (!ok) throw new Error(`${this.#host.name}: its folders could not be put back: ${text}`);
+    await this.#inHost(
+      `umount ${folders.join(" ")} ${mountPoint}; rm -f ${this.#device}; rmdir ${under} ${mountPoint}`,
+    );
+    await execa("losetup", ["--detach", this.#device]);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Mounts it anew with other options, for example `ro`. */
+  async remount(options: string): Promise<void> {
+    await this.#inHost(`mount -o remount,${options} ${mountPoint}`);
+  }
+
+  /** Fills it until only so many bytes are left; 0 takes them all. */
+  async fill(left: number): Promise<void> {
+    await this.#inHost(`
+      free=$(df --output=avail -B1 ${mountPoint} | tail -1)
+      [ $free -le ${left} ] || dd if=/dev/zero of=${mountPoint}/filler bs=4096 count=$(((free - ${left}) / 4096)) status=none || :; sync -f ${mountPoint}`);
+  }
+
+  /** Takes all inodes but so many. */
+  async fillInodes(left: number): Promise<void> {
+    await this.#inHost(`
+      mkdir -p ${mountPoint}/inodes; free=$(df --output=iavail ${mountPoint} | tail -1)
+      n=0; while [ $n -lt $((free - ${left} - 1)) ]; do echo $n; n=$((n + 1)); done | (cd ${mountPoint}/inodes && xargs touch) || :`);
+  }
+
+  /** Makes room again. */
+  async empty(): Promise<void> {
+    await this.#inHost(`rm -rf ${mountPoint}/filler ${mountPoint}/inodes`);
+  }
+
+  /** What has reached the disk so far, bit by bit. */
+  async snapshot(name: string): Promise<string> {
+    const file = join(this.#folder, name);
+    await execa("cp", ["--sparse=always", join(this.#folder, "disk"), file]);
+    return file;
+  }
+
+  /**
+   * What a host finds that boots with a snapshot: mounted anew, and recovered as before Nginx starts. systemd is left
+   * out, since at that moment it has started nothing yet.
+   */
+  async boot(snapshot: string, domain: string, recovers = true): Promise<Found> {
+    const device = await attach(snapshot);
+    try {
+      const recovery = recovers ? "/usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed" : ":";
+      const { text } = await this.#host.run([
+        ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
+        `${nodeOf(device)}
+        mkdir -p /run/protected-sites-cut; mount -t ext4 ${device} /run/protected-sites-cut; rm ${device}
+        for folder in ${folders.join(" ")}; do mount --bind /run/protected-sites-cut$folder $folder; done
+        mount --bind /bin/true /usr/bin/systemctl
+        ${recovery}
+        echo ==
+        ${this.#listing(domain)}`,
+      ]);
+      const [said = "", site = ""] = text.split("==\n");
+      return { said: said.trim(), site };
+    } finally {
+      await execa("losetup", ["--detach", device]);
+    }
+  }
+
+  /** The same of the running host. */
+  async site(domain: string): Promise<string> {
+    return this.#host.shell(this.#listing(domain));
+  }
+
+  #listing(domain: string): string {
+    return `
+      cd /etc/protected-sites/sites
+      [ ! -L ${domain}/current ] || readlink ${domain}/current
+      for file in ${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
+        /etc/systemd/system/sockets.target.wants/*; do
+        [ ! -L "$file" ] && [ ! -e "$file" ] || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
+      done
+      ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null || :`;
+  }
+
+  async #inHost(script: string): Promise<void> {
+    const { ok, text } = await this.#host.run(["/bin/sh", "-euc", script]);
+    if (!ok) throw new Error(`${this.#host.name}: its disk could not be changed: ${text}`);
+  }
+}
+
+async function attach(image: string): Promise<string> {
+  const { stdout } = await execa("losetup", ["--find", "--show", image]);
+  return stdout.trim();
+}
+
+/** A host has no loop devices: its node is made for the moment of the mount. */
+function nodeOf(device: string): string {
+  return `[ -e ${device} ] || mknod ${device} b 7 ${device.replace("/dev/loop", "")}`;
+}

@@ -1,0 +1,9 @@
+/** Every kind of fault that the lab can make; docs/faults.md says which it cannot. */
+import { environmentFaults } from "./environment-faults.ts";
+import type { Fault } from "./fault.ts";
+import { power } from "./power.ts";
+import { stepFaults } from "./step-faults.ts";
+
+export const faults: readonly Fault[] = [...stepFaults, power, ...environmentFaults].sort(
+  (a, b) => a.kind - b.kind,
+);

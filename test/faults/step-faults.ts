@@ -1,0 +1,157 @@
+/** What can happen to the push program at any of its steps. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { cgroupOf, freeze } from "../lab/processes.ts";
+import type { Bench, Outcome } from "./bench.ts";
+import type { Fault, Which } from "./fault.ts";
+import type { Ended } from "./host-shell.ts";
+import { at, from, type Injection, roomTaking, type Step } from "./traced-worker.ts";
+
+/** At which steps a push is hurt most: between the switch and the verdict, where it is decided, and around that. */
+const telling = [
+  /^write socket$/,
+  /^rename committed\.json$/,
+  /^fsync sites\/[^/]*$/,
+  /^rename journal\.json$/,
+  /^fsync sites\/.*\/nginx\.conf$/,
+  /^rename verdicts/,
+];
+
+/** The steps that are tried: of those that differ only in the file of a generation, and of the probe's, the first. */
+export function chosen(steps: readonly Step[], which: Which): Step[] {
+  if (which === "telling")
+    return telling.flatMap((title) => steps.filter((step) => title.test(step.title)).slice(-1));
+  const seen = new Set<string>();
+  const different = steps.filter(({ call, title }) => {
+    if (title.includes("/run/")) return false;
+    const kind = title.replace(/generations\/\.N\/.*/, "generations/.N/file");
+    const known = seen.has(kind) && !title.endsWith("nginx.conf");
+    seen.add(kind);
+    return !known || call === "rename";
+  });
+  return different.filter((_, index) => index % which === 0);
+}
+
+/** Something that strace does to the push program. */
+function injected(
+  title: string,
+  kind: number,
+  inject: (step: Step, steps: readonly Step[]) => readonly Injection[],
+  where: (step: Step) => boolean = () => true,
+): Fault {
+  return {
+    kind,
+    title,
+    async *tries(bench, which) {
+      const steps = await bench.record("all");
+      for (const step of chosen(steps, which).filter(where)) yield await hurtAt(bench, inject(step, steps));
+    },
+  };
+}
+
+/** A push at whose step something is done to its program. */
+export async function hurtAt(bench: Bench, injections: readonly Injection[]): Promise<Outcome> {
+  return bench.attempt(await bench.changed("all"), async (text) => {
+    await bench.worker.arm();
+    const pushing = bench.push(text);
+    const traced = await bench.worker.attach(injections);
+    const ended = await pushing;
+    await traced.ended;
+    const hit = await traced.hit();
+    await traced.forget();
+    return { step: hit, ended };
+  });
+}
+
+/** A push over SSH that stands still at a step while something else happens. */
+export async function heldAt(
+  bench: Bench,
+  step: Step,
+  happens: (held: { readonly client: ReturnType<Bench["client"]>; readonly pid: number }) => Promise<unknown>,
+  options: { readonly mayFail?: boolean; readonly clientDies?: boolean } = {},
+): Promise<Outcome> {
+  return bench.attempt(
+    await bench.changed("all"),
+    async (text) => {
+      await bench.worker.arm();
+      const client = bench.client(text);
+      const traced = await bench.worker.attach(at(step, "signal=SIGSTOP"));
+      if ((await traced.stop()) === "stopped") {
+        await happens({ client, pid: traced.pid });
+        await traced.goOn().catch(() => undefined);
+      }
+      const { exitCode, all } = await client;
+      await traced.ended;
+      await traced.forget();
+      const ended: Ended = { ok: exitCode === 0, text: all };
+      return { step: step.title, ended };
+    },
+    options,
+  );
+}
+
+function held(
+  title: string,
+  kind: number,
+  happens: (
+    bench: Bench,
+    held: { readonly client: ReturnType<Bench["client"]>; readonly pid: number },
+  ) => Promise<unknown>,
+  options: { readonly mayFail?: boolean; readonly onlyTelling?: RegExp; readonly slow?: boolean } = {},
+): Fault {
+  return {
+    kind,
+    title,
+    slow: options.slow ?? false,
+    async *tries(bench, which) {
+      const steps = chosen(await bench.record("all"), options.onlyTelling === undefined ? which : "telling");
+      for (const step of steps.filter((it) => options.onlyTelling?.test(it.title) ?? true))
+        yield await heldAt(bench, step, (it) => happens(bench, it), options);
+    },
+  };
+}
+
+const killClient = held("the client is killed", 1, (_bench, { client }) => {
+  client.kill("SIGKILL");
+  return Promise.resolve();
+});
+
+const killSession = held("sshd's child is killed", 2, (bench) =>
+  bench.shell.shell("for pid in $(pgrep -f '^sshd: admin@'); do kill -KILL $pid; done"),
+);
+
+const killProgram = injected("the push program is killed", 1, (step) => at(step, "signal=SIGKILL"));
+const diskFull = injected(
+  "a call says that the disk is full",
+  4,
+  (step) => at(step, "error=ENOSPC"),
+  ({ call, title }) => roomTaking.includes(call) && title !== "write socket",
+);
+const readOnly = injected("from a call on the file system is read-only", 5, (step, steps) =>
+  from(step, steps, "error=EROFS"),
+);
+const ioError = injected("a call says that the disk is broken", 5, (step) => at(step, "error=EIO"));
+
+/** Longer than the watchdog, which then is what ends it. */
+const hangs = held(
+  "the push program hangs after the switch, until systemd ends it",
+  20,
+  async (bench) => {
+    for (let second = 0; second < 75 && (await bench.worker.runs()); second++) await sleep(1000);
+  },
+  { slow: true, onlyTelling: /^write socket$/ },
+);
+
+const frozen = held(
+  "the whole host stands still for 30 s after the switch",
+  20,
+  async (bench) => {
+    const cgroup = cgroupOf(bench.lab.name, `${bench.host.name}/payload`);
+    await freeze(cgroup, true);
+    await sleep(30_000);
+    await freeze(cgroup, false);
+  },
+  { slow: true, onlyTelling: /^write socket$/ },
+);
+
+export const stepFaults = [killClient, killSession, killProgram, diskFull, readOnly, ioError, hangs, frozen];
