@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     },
     allowPositionals: true,
   });
-  const filters = [...(values.update === true ? ["--update"] : []), ...positionals];
+  const filters = [...(values.update === true ? ["--update=all"] : []), ...positionals];
   const without = values["without-lab"];
   const { lab, project } = values;
   const interrupted = interruption();
