@@ -29,7 +29,8 @@ export function programText(): string {
  */
 export const installProgram = [
   "{ command -v python3 >/dev/null ||",
-  "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 </dev/null >&2; } &&",
+  "sudo -n sh -c 'export DEBIAN_FRONTEND=noninteractive; apt-get -qq update &&",
+  "apt-get -qq install -y --no-install-recommends python3' </dev/null >&2; } &&",
   `sudo -n timeout 600 python3 -I -X utf8 -c '${[
     "import sys",
     "bundle = sys.stdin.read()",

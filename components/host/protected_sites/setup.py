@@ -31,6 +31,7 @@ from .host import host_name, lock
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .oauth2_proxy import install_oauth2_proxy
 from .places import (
+    ANNOUNCEMENT,
     CREDENTIALS,
     DEFAULT_SITE,
     HOST,
@@ -88,6 +89,7 @@ def setup(repair: str | None) -> int:
     ]
     if packages:
         apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages)
+        run("packages", "apt-get", "-qq", "update", timeout=300)  # a bare machine knows of no packages yet
         run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
         done.append(f"installed {', '.join(packages)}")
     if facts.get("acme") is True:
@@ -200,7 +202,8 @@ def teardown() -> int:
             OAUTH2_PROXY_FILES.rmdir()
         for user in made.get("users", []):
             run_quietly("userdel", user)
-    LOCK.unlink(missing_ok=True)
+    for place in (LOCK, ANNOUNCEMENT):
+        place.unlink(missing_ok=True)
     print("taken down")
     return 0
 

@@ -1,0 +1,40 @@
+/** The way to a host for the operator's commands: pinned keys, jump hosts, and where the private key may be. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+import { expect, test } from "vitest";
+
+import { type Asker, runOnHost } from "../../infra/ssh.ts";
+import { thisLab } from "../lab/lab.ts";
+
+const lab = await thisLab();
+const [first, second] = lab.hosts.map((host) => ({ ...host, port: 22 }));
+if (first === undefined || second === undefined) throw new Error("the lab must have two hosts");
+const jumpHost = { address: first.address, port: 22, user: "admin", hostKey: first.hostKey };
+const behind = { ...second, jumpHost };
+
+test.each<[string, () => Promise<Asker>]>([
+  ["itself", async () => ({ user: "admin", privateKey: await readFile(lab.adminKey, "utf8") })],
+  ["as a file", () => Promise.resolve({ user: "admin", identity: lab.adminKey })],
+])("a host behind a jump host is reached by way of it, with the private key %s", async (_, asker) => {
+  const { stdout } = await runOnHost(behind, await asker(), "hostname; echo $SSH_CONNECTION");
+  expect(stdout).toMatch(new RegExp(`^${second.name}\n${first.address} \\d+ ${second.address} 22$`));
+});
+
+test.each([
+  ["the host", { ...behind, hostKey: first.hostKey }],
+  ["the jump host", { ...behind, jumpHost: { ...jumpHost, hostKey: second.hostKey } }],
+])("%s with another key than the pinned one is refused", async (_, host) => {
+  const asker = { user: "admin", identity: lab.adminKey };
+  await expect(runOnHost(host, asker, "true")).rejects.toThrow("Host key verification failed.");
+});
+
+test("npm run host-key shows a host's key as the environment's file takes it, with its fingerprint", async () => {
+  const command = join(import.meta.dirname, "../../infra/host-key.ts");
+  const { stdout } = await execa(process.execPath, [command, first.address]);
+  const key = first.hostKey.split(" ").slice(0, 2).join(" ");
+  const { stdout: fingerprint } = await execa("ssh-keygen", ["-l", "-f", "-"], { input: `${key}\n` });
+  expect(stdout).toContain(`hostKey: ${key}\n`);
+  expect(stdout).toContain(fingerprint.split(" ")[1]);
+});
