@@ -82,6 +82,10 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
   );
   return ({ type, name, props, opts }) => {
     const own = type === "command:remote:Command" ? hooks.get(name) : undefined;
-    return own && { props, opts: { ...opts, hooks: own } };
+    // Outside of the program the SDK drops marks of secrets; unmarked, the state holds the SSH key in the clear.
+    const { specialSigKey, specialSecretSig } = pulumi.runtime;
+    const { connection: value } = props as { connection?: unknown };
+    const connection = { [specialSigKey]: specialSecretSig, value };
+    return own && { props: { ...props, connection }, opts: { ...opts, hooks: own } };
   };
 }
