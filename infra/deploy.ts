@@ -13,6 +13,7 @@ import { expiryMessage } from "./expiry.ts";
 import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";
 import { operator } from "./operator.ts";
+import { explainRefusals } from "./refusals.ts";
 import { readSettings, stackSource } from "./settings.ts";
 
 /** What a stack tells after an update. */
@@ -42,6 +43,7 @@ export async function deploy(): Promise<Outputs> {
   const { live, marks }: Observation = environment.repairDrift
     ? await observe(environment, asker, who)
     : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
+  explainRefusals();
 
   // Hosts take commands from each of them; the last one is in use.
   const deployerKeys = environment.deployerKeyGenerations.map(

@@ -29,6 +29,7 @@ const debianPackages = {
   certutil: "libnss3-tools",
   strace: "strace",
   "mkfs.ext4": "e2fsprogs",
+  "redis-cli": "redis-tools",
 };
 
 const oldestNode = 18;

@@ -5,8 +5,9 @@ import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 
 import { displayName, redirectUrl, signedOutUrl } from "../site/names.ts";
-import { isObjectId } from "../site/roles.ts";
+import { isObjectId, machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
+import { lookUp } from "./permissions.ts";
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
 const graph = "00000003-0000-0000-c000-000000000000";
@@ -58,7 +59,7 @@ export class Registration extends pulumi.ComponentResource {
                 value,
                 displayName,
                 description: displayName,
-                allowedMemberTypes: ["User"],
+                allowedMemberTypes: machineClients(site).length > 0 ? ["User", "Application"] : ["User"],
                 enabled: true,
               })),
             }
@@ -94,6 +95,7 @@ export class Registration extends pulumi.ComponentResource {
       const holders = [
         ...role.groups.map((group) => ({ holder: group, objectId: groupId(group, child) })),
         ...role.users.map((user) => ({ holder: user, objectId: userId(user, child) })),
+        ...role.applications.map((application) => ({ holder: application, objectId: application })),
       ];
       for (const { holder, objectId } of holders) {
         new azuread.AppRoleAssignment(
@@ -168,11 +170,13 @@ export class Registration extends pulumi.ComponentResource {
 
 function groupId(group: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
   if (isObjectId(group)) return group;
-  return azuread.getGroupOutput({ displayName: group, securityEnabled: true }, opts).objectId;
+  const found = azuread.getGroup({ displayName: group, securityEnabled: true }, opts);
+  return lookUp(`group "${group}"`, "GroupMember.Read.All", found).then(({ objectId }) => objectId);
 }
 
 function userId(userPrincipalName: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
-  return azuread.getUserOutput({ userPrincipalName }, opts).objectId;
+  const found = azuread.getUser({ userPrincipalName }, opts);
+  return lookUp(`user "${userPrincipalName}"`, "User.Read.All", found).then(({ objectId }) => objectId);
 }
 
 /** The ID of a site's role: always the same for the same name, so that it is known before the role exists. */

@@ -4,6 +4,7 @@
  */
 import { acmeFolder, acmePath, cookieName, identifier, instanceName, paths } from "../site/names.ts";
 import type { OpenPath, PathRule } from "../site/path-access.ts";
+import { machineClients } from "../site/roles.ts";
 import { type Identity, seconds, type Site, upstreamPath } from "../site/site.ts";
 import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
 import { authCache, authCacheAnswer, authCacheDefinitions, authStatus } from "./auth-cache.ts";
@@ -40,6 +41,7 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     ...securityHeaderMaps(site),
     accessLogFormat(site),
     ...misspeltPaths(site),
+    ...bearerTokens(site),
     ...returnTo(site),
     httpServer(site, peers.length > 0),
     httpsServer(site),
@@ -436,7 +438,7 @@ function httpsServer(site: Site): Directive {
           // The server's own would lead back here.
           ...errorPages(site),
           ...signInLimit(site),
-          ...toOauth2Proxy(site, expr(returnToVariable(site))),
+          ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
           ...withoutBody,
           ["proxy_method", "GET"],
           ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
@@ -472,7 +474,9 @@ function authLocationOf(rule: number): string {
 /** @param constraint what the user needs beyond the site's own rules, as a query */
 function askOauth2Proxy(site: Site, constraint = ""): Directive[] {
   return [
-    ...toOauth2Proxy(site),
+    ...toOauth2Proxy(site, {
+      authorization: machineClients(site).length > 0 ? expr(bearerVariable(site)) : "",
+    }),
     ...withoutBody,
     ...authCache(site, constraint),
     // oauth2-proxy's own requests to Entra have no time-out.
@@ -529,6 +533,27 @@ function refusals(site: Site): Item[] {
 
 function misspeltVariable(site: Site): string {
   return `$protected_sites_misspelt_path_${identifier(site.domain)}`;
+}
+
+function bearerVariable(site: Site): string {
+  return `$protected_sites_bearer_${identifier(site.domain)}`;
+}
+
+/** oauth2-proxy would take a token out of a Basic header, too, which browsers and proxies send by themselves. */
+function bearerTokens(site: Site): Item[] {
+  if (machineClients(site).length === 0) return [];
+  return [
+    comment(
+      "Programs come with a token of the tenant; oauth2-proxy gets to see nothing else of this header.",
+    ),
+    block(
+      ["map", expr("$http_authorization"), expr(bearerVariable(site))],
+      [
+        ["default", ""],
+        [expr("~^Bearer [A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"), expr("$http_authorization")],
+      ],
+    ),
+  ];
 }
 
 /** Paths of rules in another case, which some backends take for the same. */
@@ -690,13 +715,23 @@ function verifiedTls(site: Site): Directive[] {
   ];
 }
 
-/** @param returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header. */
-function toOauth2Proxy(site: Site, returnTo: Arg = ""): Directive[] {
+/**
+ * @param ask.returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header
+ * @param ask.authorization what oauth2-proxy gets to see of the client's header of that name
+ */
+function toOauth2Proxy(
+  site: Site,
+  { returnTo = "", authorization = "" }: { readonly returnTo?: Arg; readonly authorization?: Arg } = {},
+): Directive[] {
   return [
     ...forwarded(site),
     ["proxy_set_header", "Connection", ""],
     ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
-    ...identityHeaders.map(([, name]): Directive => ["proxy_set_header", name, ""]),
+    ...identityHeaders.map(([, name]): Directive => [
+      "proxy_set_header",
+      name,
+      name === "Authorization" ? authorization : "",
+    ]),
     ...(site.buffering ? [] : bodyBuffering("on")),
     // With 200 groups, the most that Entra names, an answer that renews a session has 35 kB of headers.
     ["proxy_buffer_size", "64k"],

@@ -1,7 +1,8 @@
 /** A site as the configuration of its oauth2-proxy, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview */
 import { stringify } from "smol-toml";
 
-import { cookieName, paths, redirectUrl } from "../site/names.ts";
+import { cookieName, machineClientsFile, paths, redirectUrl } from "../site/names.ts";
+import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { tenantEndpoints } from "../site/tenant.ts";
 import { header } from "./header.ts";
@@ -47,6 +48,11 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     email_domains: site.emailDomains.length > 0 ? site.emailDomains : ["*"],
     ...(site.roles.length > 0 ? { oidc_groups_claim: "roles" } : {}),
     ...(allowed.length > 0 ? { allowed_groups: allowed } : {}),
+    // A token has to be for this registration, from this tenant. A program's brings its object ID in place of an e-mail
+    // address.
+    ...(machineClients(site).length > 0
+      ? { skip_jwt_bearer_tokens: true, authenticated_emails_file: `${at.current}/${machineClientsFile}` }
+      : {}),
     whitelist_domains: [site.domain, "login.microsoftonline.com"],
 
     cookie_name: cookieName(site),

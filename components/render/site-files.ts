@@ -1,5 +1,6 @@
 /** Everything of a site that goes to a host as readable text, in the order in which a reviewer reads it. */
-import { instanceName, paths } from "../site/names.ts";
+import { instanceName, machineClientsFile, paths } from "../site/names.ts";
+import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { nginxSite } from "./nginx.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
@@ -39,6 +40,7 @@ export function siteFiles(
   const at = paths(site.domain);
   const addresses = hosts.map(({ address }) => address);
   const instance = instanceName(site.domain);
+  const machines = machineClients(site);
   const facts = {
     name: site.name,
     domain: site.domain,
@@ -57,6 +59,7 @@ export function siteFiles(
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
+    ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
     { name: "error.html", text: errorPage(site, tenantId) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },

@@ -39,6 +39,8 @@ export const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory";
 
 /** The folder on a host in which that proof lies. */
 export const acmeFolder = "/var/www/certbot";
+/** The list of the programs that may call a site with a bearer token, in the site's generation. */
+export const machineClientsFile = "machine-clients";
 
 /** The folder of all sites' credentials, of which an instance sees its own only. */
 export const credentialsRoot = "/etc/protected-sites/credentials";

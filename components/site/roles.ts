@@ -13,6 +13,11 @@ export interface RoleArgs {
   groups?: string[];
   /** People who have the role, by their UPN, for example `ada@example.com`. */
   users?: string[];
+  /**
+   * Programs that have the role and call with a bearer token of the tenant: object IDs of their service principals
+   * (enterprise applications). Without any, no token is taken for a session. @default none
+   */
+  applications?: string[];
 }
 
 /** A checked {@link RoleArgs}. */
@@ -21,6 +26,7 @@ export interface Role {
   readonly displayName: string;
   readonly groups: readonly string[];
   readonly users: readonly string[];
+  readonly applications: readonly string[];
 }
 
 /** The shape of {@link RoleArgs}. */
@@ -31,10 +37,16 @@ export const roleSchema = z
       displayName: checks.sentence.optional(),
       groups: checks.listOf(checks.displayName, "groups, by object ID or display name").default([]),
       users: checks.listOf(checks.userPrincipalName, 'users like "ada@example.com"').default([]),
+      applications: checks.listOf(checks.guid, "object IDs of service principals").default([]),
     },
-    { error: checks.expected("a role (value, displayName, groups, users)") },
+    { error: checks.expected("a role (value, displayName, groups, users, applications)") },
   )
   .transform((role): Role => ({ ...role, displayName: role.displayName ?? role.value }));
+
+/** The programs that may call a site with a bearer token; empty where no token is taken for a session. */
+export function machineClients({ roles }: { readonly roles: readonly Role[] }): string[] {
+  return [...new Set(roles.flatMap(({ applications }) => applications))];
+}
 
 /** Whether a group is given by its object ID. */
 export function isObjectId(group: string): boolean {
@@ -69,14 +81,21 @@ export function gateContradictions(args: {
       "allowedGroups and roles exclude each other, since a token brings one of the two; name the groups in roles.N.groups",
     );
   }
-  for (const [index, { value, groups, users }] of roles.entries()) {
+  for (const [index, { value, groups, users, applications }] of roles.entries()) {
     if (roles.findIndex((other) => other.value === value) < index)
       found.push(`roles.${index}.value "${value}" is already there; give each role once`);
-    if (groups.length === 0 && users.length === 0)
-      found.push(`roles.${index} "${value}" is given to nobody; name groups or users`);
+    if (groups.length === 0 && users.length === 0 && applications.length === 0)
+      found.push(`roles.${index} "${value}" is given to nobody; name groups, users or applications`);
   }
 
   const rules = Array.isArray(args.paths) ? (args.paths as (Record<string, unknown> | null)[]) : [];
+  const named = [args.allowedGroups, ...rules.map((rule) => rule?.["allowedGroups"])].flat().filter(Boolean);
+  const count = new Set(named).size;
+  if (count > 200) {
+    found.push(
+      `allowedGroups and paths name ${count} groups; of somebody in more than 200 of them Entra names none, so name at most 200, or use roles`,
+    );
+  }
   for (const [index, rule] of rules.entries()) {
     const at = `paths.${index}`;
     const { allowedGroups, allowedRoles } = rule ?? {};

@@ -75,7 +75,13 @@ function entryOf(gate: Gate | undefined, roles: readonly Role[] = []): Entry {
 /** Whoever has a role, in its place: groups, and users as groups of one. Other groups are what they are. */
 function holders(group: string, roles: readonly Role[]): string[] {
   const role = roles.find(({ value }) => group === `role ${value}`);
-  return role === undefined ? [group] : [...role.groups, ...role.users.map((upn) => `user ${upn}`)];
+  return role === undefined
+    ? [group]
+    : [
+        ...role.groups,
+        ...role.users.map((upn) => `user ${upn}`),
+        ...role.applications.map((id) => `application ${id}`),
+      ];
 }
 
 /** Whether somebody passes where users stand as groups of one. */

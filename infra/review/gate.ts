@@ -74,6 +74,9 @@ const neutral =
 const opensOauth2Proxy =
   /^(?:skip_auth_\w+|skip_jwt_bearer_tokens|extra_jwt_issuers|trusted_ips|htpasswd_\w+|authenticated_emails_file|api_routes|allowed_roles|bearer_token_login_fallback|ping_user_agent|gcp_healthchecks|force_json_errors)$/;
 
+/** Of these, what lets programs in that have one of the site's roles. */
+const machineClients = ["skip_jwt_bearer_tokens", "authenticated_emails_file"];
+
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
 /** A location, and what it is for. */
@@ -123,9 +126,13 @@ export class SiteReading {
       if (!known.includes(directive.name) && !neutral.test(directive.name)) throw unknown(directive);
     }
     for (const server of this.#servers) checkBody(server);
+    // Without a needed role, every application of the tenant gets a token that passes.
+    const tokensNeedARole =
+      this.#cfg["oidc_groups_claim"] === "roles" && strings(this.#cfg["allowed_groups"]).length > 0;
     for (const key of Object.keys(this.#cfg).filter((it) => opensOauth2Proxy.test(it))) {
       const value = this.#cfg[key];
       if (value === false || (Array.isArray(value) && value.length === 0)) continue;
+      if (tokensNeedARole && machineClients.includes(key)) continue;
       throw new CannotJudge(`oauth2-proxy.cfg line ${this.#cfgLine(key)}: ${key} opens other ways in`);
     }
   }

@@ -74,10 +74,13 @@ export const siteMeaning: Entries<Site> = {
   roles: (before, after) => [
     ...after.flatMap((now) => {
       const was = before.find(({ value }) => value === now.value);
-      const [has, had] = [now, was ?? { groups: [], users: [] }].map(({ groups, users }) => [
-        ...groups.map((it) => `group ${it}`),
-        ...users,
-      ]);
+      const [has, had] = [now, was ?? { groups: [], users: [], applications: [] }].map(
+        ({ groups, users, applications }) => [
+          ...groups.map((it) => `group ${it}`),
+          ...users,
+          ...applications.map((it) => `application ${it}, with a bearer token in place of a sign-in,`),
+        ],
+      );
       return [
         ...(was === undefined ? [plain(`a new role: ${now.value}`)] : []),
         ...without(has ?? [], had ?? []).map((it) => says("opens", `${it} has the role ${now.value}`)),

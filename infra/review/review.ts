@@ -74,6 +74,7 @@ export interface StackReview {
 export const notForInstance: readonly string[] = [
   "site.json",
   "nginx.conf",
+  "prometheus.json",
   "signed-out.html",
   "forbidden.html",
   "unavailable.html",
@@ -308,6 +309,8 @@ function newBackend(newcomer: ReturnType<typeof newcomerAt>): Statement[] {
 
 /** Somebody who stands for all people alike, in words. */
 export function personInWords({ upn, groups }: NonNullable<Way["person"]>): string {
+  const program = groups.find((it) => it.startsWith("application "));
+  if (program !== undefined) return `${program}, with a bearer token,`;
   return groups.length === 0 ? `${upn}, in no group,` : `${upn}, in ${groups.join(" and ")},`;
 }
 

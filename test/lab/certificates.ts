@@ -2,6 +2,7 @@
 import "reflect-metadata";
 
 import { webcrypto, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 
 import * as x509 from "@peculiar/x509";
 
@@ -33,7 +34,7 @@ export async function makeAuthority(name: string): Promise<Certificate> {
   return { certificate: pemOf(certificate), key: await keyPem(keys.privateKey) };
 }
 
-/** A server's certificate for the given DNS names. */
+/** A server's certificate for the given DNS names and addresses. */
 export async function certify(authority: Certificate, names: readonly string[]): Promise<Certificate> {
   const issuer = new x509.X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey(
@@ -55,7 +56,9 @@ export async function certify(authority: Certificate, names: readonly string[]):
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value }))),
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value })),
+      ),
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],

@@ -198,6 +198,13 @@ async function ensureKeys(name: string): Promise<Keys> {
   return { ca: authority.certificate, sites, adminPublicKey: await readFile(`${adminKey}.pub`, "utf8") };
 }
 
+/** Files of a certificate for one more name or address of an instance that is up. */
+export async function certificateOf(name: string, subject: string) {
+  const authority = await kept(name, "ca", () => makeAuthority(name));
+  await kept(name, subject, () => certify(authority, [subject]));
+  return certificateFiles(name, subject);
+}
+
 async function kept(name: string, what: string, make: () => Promise<Certificate>): Promise<Certificate> {
   const files = certificateFiles(name, what);
   if (existsSync(files.certificate)) {

@@ -132,6 +132,11 @@ const people: readonly Entry[] = [
   },
 ];
 
+/** The groups that the example environments name; who wants members in them puts them there. */
+const exampleGroups = ["All staff", "Editors", "Developers", "Operations", "Partner portal", "Auditors"].map(
+  (displayName, index) => ({ id: `7e57ab1e-0000-4000-8000-00000000001${index + 1}`, displayName }),
+);
+
 /** Changes with what entra.json holds; a file of another format is of no use. */
 export const format = 1;
 
@@ -219,7 +224,8 @@ export function givePermissions(tenant: Tenant, permissions: readonly Applicatio
   const holder = principalOf((appId) => appId === deployer);
   const graph = principalOf((appId) => appId === graphAppId);
   const others = tenant.appRoleAssignments.filter(
-    ({ principalId }) => principalId !== holder.servicePrincipal.id,
+    ({ principalId, resourceId }) =>
+      principalId !== holder.servicePrincipal.id || resourceId !== graph.servicePrincipal.id,
   );
   tenant.appRoleAssignments = [...others, ...permissions.map((name) => permissionOf(name, holder, graph))];
 }
@@ -283,6 +289,7 @@ function groups(): Group[] {
     // Two of the same name, as every large tenant has them.
     { id: "7e57ab1e-0000-4000-8000-000000000005", displayName: "twice" },
     { id: "7e57ab1e-0000-4000-8000-000000000006", displayName: "twice" },
+    ...exampleGroups,
     ...Array.from({ length: 250 }, (_, index) => numberedGroup(index + 1)),
   ];
   const members = (id: string) => [

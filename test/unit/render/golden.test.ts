@@ -32,7 +32,12 @@ const sites = {
       port: 4183,
       roles: [
         { value: "reader", groups: ["All staff"] },
-        { value: "editor", displayName: "Writes news", users: ["ada@example.com"] },
+        {
+          value: "editor",
+          displayName: "Writes news",
+          users: ["ada@example.com"],
+          applications: ["7e57ab1e-0000-4000-8000-0000000000a1"],
+        },
       ],
       paths: [{ path: "/edit", allowedRoles: ["editor"] }],
       sessionStore: "redis",

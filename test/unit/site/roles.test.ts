@@ -38,6 +38,21 @@ describe("refused", () => {
 
   test.each([
     ["a role for nobody", { roles: [{ value: "reader" }] }, 'roles.0 "reader" is given to nobody'],
+    [
+      "more groups than a token names",
+      {
+        allowedGroups: Array.from(
+          { length: 201 },
+          (_, index) => `7e57ab1e-0000-4000-9000-${String(index).padStart(12, "0")}`,
+        ),
+      },
+      "allowedGroups and paths name 201 groups; of somebody in more than 200 of them Entra names none",
+    ],
+    [
+      "a program by its name",
+      { roles: [{ value: "reader", applications: ["build server"] }] },
+      'roles.0.applications.0 must be an object ID like "7e57ab1e-0000-4000-8000-000000000001", got "build server"',
+    ],
     ["a role twice", { roles: [reader, reader] }, 'roles.1.value "reader" is already there'],
     [
       "roles and groups",

@@ -1,0 +1,45 @@
+/** The permissions of Microsoft Graph that the deployer needs. Entra's own refusal (403) names none. */
+
+/** By the type of what is made, as the engine calls it. */
+const needed: Readonly<Record<string, string>> = {
+  "azuread:index/application:Application": "Application.ReadWrite.OwnedBy",
+  "azuread:index/servicePrincipal:ServicePrincipal": "Application.ReadWrite.OwnedBy",
+  "azuread:index/applicationPassword:ApplicationPassword": "Application.ReadWrite.OwnedBy",
+  "azuread:index/appRoleAssignment:AppRoleAssignment": "AppRoleAssignment.ReadWrite.All",
+  "azuread:index/servicePrincipalDelegatedPermissionGrant:ServicePrincipalDelegatedPermissionGrant":
+    "DelegatedPermissionGrant.ReadWrite.All",
+  "azuread:index/conditionalAccessPolicy:ConditionalAccessPolicy":
+    "Policy.ReadWrite.ConditionalAccess (and Policy.Read.All)",
+};
+
+/** Whether a resource is one that Entra may refuse to the deployer. */
+export function needsPermission(type: string): boolean {
+  return Object.hasOwn(needed, type);
+}
+
+/** The permission that is missing, in a sentence, where an error is Entra's refusal. @param type - of the resource */
+export function missingPermission(type: string, error: string): string | undefined {
+  const permission = needed[type];
+  return permission === undefined || !isRefusal(error) ? undefined : sentence(permission);
+}
+
+/**
+ * What is looked up in Entra.
+ * @throws Error that names the permission, where Entra refuses the lookup
+ */
+export async function lookUp<T>(what: string, permission: string, found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (!isRefusal(String(error))) throw error;
+    throw new Error(`${what} cannot be looked up in Entra: ${sentence(permission)}`, { cause: error });
+  }
+}
+
+function isRefusal(error: string): boolean {
+  return /Authorization_RequestDenied|Insufficient privileges|\b403\b/.test(error);
+}
+
+function sentence(permission: string): string {
+  return `the deployer lacks the application permission ${permission} of Microsoft Graph; give it in the Entra admin center, with admin consent`;
+}

@@ -1,0 +1,376 @@
+/**
+ * The three example environments on the real hosts: who of the lab's people enters what. `npm run test:entry` has all
+ * 20 sites of the company, and each site with every session store.
+ */
+import { readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { execa } from "execa";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from "jose";
+import { parseDocument } from "yaml";
+
+import { signOutPath } from "../../components/site/names.ts";
+import { openBrowser, signIn } from "../lab/browser.ts";
+import { EntraControl } from "../lab/entra/control.ts";
+import { type Person, readCredentials, tenantId, type UserKey } from "../lab/entra/directory.ts";
+import type { Tenant } from "../lab/entra/model.ts";
+import { leastPermissions } from "../lab/entra/permissions.ts";
+import { type Page, Visitor } from "../lab/entra/visitor.ts";
+import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
+import { certificateOf, onHost } from "../lab/lab.ts";
+import { type LabRedis, startRedis } from "../lab/redis.ts";
+import { openStack } from "../lab/stack.ts";
+import { exampleSites } from "./examples.ts";
+import { lab } from "./instance.ts";
+import { cookieHeader, echoOf, newPage, openAs, shownIdentity } from "./people.ts";
+
+const everything = process.env["EVERY_SITE"] !== undefined;
+const entra = new EntraControl("http://192.0.2.2:8400");
+const { users: people, deployer: robot } = readCredentials(lab.state);
+const [first = "", ...otherHosts] = lab.hosts.map(({ address }) => address);
+const api = { accept: "application/json" };
+const exampleMembers: Readonly<Record<string, readonly UserKey[]>> = {
+  "All staff": ["ada", "bob", "grace", "hedy"],
+  Editors: ["grace"],
+  Developers: ["bob", "grace"],
+  Operations: ["ada"],
+  "Partner portal": ["eve"],
+  Auditors: ["bob"],
+};
+let stack: Stack;
+let redis: LabRedis;
+let browser: Browser;
+let domains: readonly string[];
+
+beforeAll(async () => {
+  // Puts the examples' groups into a directory that was made before there were any.
+  await entra.reset();
+  for (const [group, users] of Object.entries(exampleMembers)) await entra.setGroupMembers(group, users);
+  redis = await startRedis(lab);
+  stack = await openStack(lab.name);
+  const sites = await exampleSites(redis, robot.objectId, everything);
+  domains = Object.values(sites).map(({ domain }) => String(domain));
+  await Promise.all(domains.map(certify));
+  // Sessions are renewed while the test looks.
+  for (const name of ["build-company", "files-small-office"])
+    Object.assign(sites[name] ?? {}, { cookieRefresh: "2s" });
+
+  const settings = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
+  const file = parseDocument(await readFile(settings, "utf8"));
+  for (const [name, site] of Object.entries(sites))
+    file.setIn(["config", "protected-sites:sites", name], site);
+  await writeFile(settings, file.toString({ lineWidth: 0 }));
+  await stack.setConfig("protected-sites:redisPassword", { value: redis.password, secret: true });
+  browser = await openBrowser({ ca: lab.ca, args: [`--host-resolver-rules=MAP *.*.lab.test ${first}`] });
+}, 600_000);
+
+afterAll(async () => {
+  await browser.close();
+  try {
+    await entra.reset();
+    stack = await openStack(lab.name);
+    await stack.up();
+    await everywhere(`rm -rf ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
+  } finally {
+    await redis.close();
+  }
+}, 600_000);
+
+async function everywhere(script: string, input = ""): Promise<void> {
+  for (const { name } of lab.hosts) {
+    const [file = "", ...args] = await onHost(lab.name, name, ["sh", "-euc", script]);
+    await execa(file, args, { input });
+  }
+}
+
+async function certify(domain: string): Promise<void> {
+  const { certificate, key } = await certificateOf(lab.name, domain);
+  const directory = `/data/certs/${domain}`;
+  await everywhere(
+    `mkdir -p ${directory} && cat >${directory}/fullchain.pem`,
+    await readFile(certificate, "utf8"),
+  );
+  await everywhere(`umask 077 && cat >${directory}/privkey.pem`, await readFile(key, "utf8"));
+}
+
+test("a deployer with too few permissions is told, before and while something is made, which one is missing", async () => {
+  const messageOf = (run: Promise<unknown>) =>
+    run.then(
+      () => "it went well",
+      (error: unknown) => String(error),
+    );
+  await entra.setPermissions(leastPermissions);
+  expect(await messageOf(stack.preview())).toMatch(
+    /user "ada@lab.test" cannot be looked up in Entra: the deployer lacks the application permission User.Read.All/,
+  );
+  const all = [...leastPermissions, "User.Read.All"] as const;
+  await entra.setPermissions(all.filter((it) => it !== "AppRoleAssignment.ReadWrite.All"));
+  expect(await messageOf(stack.up())).toMatch(
+    /: the deployer lacks the application permission AppRoleAssignment.ReadWrite.All/,
+  );
+}, 600_000);
+
+test("the three examples go live", async () => {
+  await entra.setPermissions([...leastPermissions, "User.Read.All"]);
+  await stack.up();
+  for (const domain of domains)
+    for (const address of [first, ...otherHosts])
+      expect((await request({ url: `https://${domain}/`, address, headers: api })).status).toBe(401);
+}, 600_000);
+
+/** A site's rule, in the words of who keeps it, and who of the people it lets in. */
+interface Rule {
+  readonly site: string;
+  readonly says: string;
+  readonly enter: readonly UserKey[];
+  /** A part of the site, and who enters it. */
+  readonly part?: readonly [path: string, enter: readonly UserKey[]];
+}
+
+const members: readonly UserKey[] = ["ada", "bob", "grace", "hedy"];
+const rules: readonly Rule[] = [
+  { site: "code.lab.test", says: "cookie; everybody of the e-mail domain", enter: members },
+  { site: "wiki.lab.test", says: "cookie; one group", enter: ["ada"] },
+  { site: "wiki.office.lab.test", says: "cookie; everybody of the e-mail domain", enter: members },
+  {
+    site: "wiki.company.lab.test",
+    says: "redis; roles, and a part for editors",
+    enter: members,
+    part: ["/admin/x", ["ada", "grace"]],
+  },
+  {
+    site: "build.company.lab.test",
+    says: "redis; roles, and a part for operators",
+    enter: ["ada", "bob", "grace"],
+    part: ["/settings", ["ada"]],
+  },
+  { site: "partners.company.lab.test", says: "redis; guests with a role", enter: ["eve"] },
+  { site: "news.company.lab.test", says: "redis; one role for a group", enter: members },
+  {
+    site: "vault.secure.lab.test",
+    says: "minimal; roles, a second factor, and a part for keepers",
+    enter: ["ada", "bob", "grace"],
+    part: ["/keys/1", ["ada", "grace"]],
+  },
+];
+
+function visitorOf(address: () => string): Visitor {
+  return new Visitor({
+    ca: readFileSync(lab.ca, "utf8"),
+    resolve: (host) => (host.endsWith(".microsoftonline.com") ? undefined : { address: address() }),
+  });
+}
+
+/** Signs in at the site as far as it goes. */
+async function enter(visitor: Visitor, site: string, person: Person): Promise<Page> {
+  const page = await visitor.signIn(await visitor.open(`https://${site}/`, { headers: navigation }), person);
+  return page.body.includes("Simulated second factor") ? visitor.submit(page, { approve: "yes" }) : page;
+}
+
+const tried = { signIns: 0, requests: 0 };
+const otherwise: string[] = [];
+
+describe.each(rules)("$site ($says)", ({ site, enter: may, part }) => {
+  test.each(Object.entries(people) as [UserKey, Person][])("%s", async (key, person) => {
+    let address = first;
+    const visitor = visitorOf(() => address);
+    const page = await enter(visitor, site, person);
+    const inside =
+      new URL(page.url).hostname === site && page.body.includes(`id="user">${person.userPrincipalName}<`);
+    tried.signIns += 1;
+    if (inside !== may.includes(key)) otherwise.push(`${key} at ${site}: ${page.url} ${page.status}`);
+
+    const ways: [path: string, allowed: boolean][] = [["/", may.includes(key)]];
+    if (part !== undefined) ways.push([part[0], may.includes(key) && part[1].includes(key)]);
+    for (address of [first, ...otherHosts])
+      for (const [path, allowed] of ways) {
+        const { status } = await visitor.fetch(`https://${site}${path}`, { headers: api });
+        tried.requests += 1;
+        if (status !== (allowed ? 200 : may.includes(key) ? 403 : 401))
+          otherwise.push(`${key} at ${site}${path} on ${address}: ${status}`);
+      }
+    expect(otherwise).toEqual([]);
+  });
+});
+
+test("no sign-in and no request went otherwise than its rule says", () => {
+  console.log(tried);
+  expect(otherwise).toEqual([]);
+  expect(tried.signIns).toBe(rules.length * Object.keys(people).length);
+});
+
+test.each([
+  ["a Redis", "build.company.lab.test"],
+  ["cookies", "files.office.lab.test"],
+])("20 parallel requests that renew a session in %s sign nobody out", async (_, site) => {
+  let count = 0;
+  const addresses = [first, ...otherHosts];
+  const visitor = visitorOf(() => addresses[count++ % addresses.length] ?? first);
+  await enter(visitor, site, people.bob);
+  for (let round = 0; round < 3; round++) {
+    await entra.clearRequests();
+    // Older than cookieRefresh, in whole seconds.
+    await sleep(3200);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => visitor.fetch(`https://${site}/`, { headers: api })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+    const renewals = (await entra.requests()).filter(({ path }) => path.endsWith("/token"));
+    expect(renewals.length).toBeGreaterThan(0);
+  }
+});
+
+test("with a Redis, whoever signs out is out with every copy of the cookie, at Entra too, on a page that says so", async () => {
+  const page = await openAs(browser, people.ada, "https://news.company.lab.test/");
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+  const cookie = await cookieHeader(page.context(), "https://news.company.lab.test/");
+  const ask = () =>
+    request({ url: "https://news.company.lab.test/", address: first, headers: { ...api, cookie } });
+  expect((await ask()).status).toBe(200);
+  const before = (await redis.ask("KEYS", "*news_company*")).length;
+
+  await page.goto(`https://news.company.lab.test${signOutPath("news.company.lab.test", tenantId)}`);
+  await page.waitForURL("https://news.company.lab.test/oauth2/signed-out");
+  expect(await page.getByRole("heading").textContent()).toBe("You are signed out of news.company.lab.test");
+  expect((await ask()).status).toBe(401);
+  expect(await redis.ask("KEYS", "*news_company*")).toHaveLength(before - 1);
+
+  await page.goto("https://news.company.lab.test/");
+  expect(await page.locator("input[name=loginfmt]").isVisible()).toBe(true);
+});
+
+test("with high security, a second factor is asked for and no consent, and the application learns the UPN alone", async () => {
+  const page = await newPage(browser);
+  await page.goto("https://vault.secure.lab.test/");
+  await signIn(page, people.ada);
+  expect(await page.getByRole("heading").textContent()).toBe("Approve sign in request");
+  await page.getByRole("button", { name: "Simulated second factor" }).click();
+  await page.waitForURL("https://vault.secure.lab.test/");
+  expect(await shownIdentity(page)).toEqual({ "x-auth-request-user": "ada@lab.test" });
+});
+
+test("a form that is sent after the session has ended leads back to the page that it was on", async () => {
+  const page = await openAs(browser, people.ada, "https://wiki.company.lab.test/page?edit=1");
+  await page.context().clearCookies({ domain: "wiki.company.lab.test" });
+  await page.evaluate(
+    `document.body.innerHTML = '<form method="post" action="/save"><input name="text" value="x"><button>Save</button></form>'`,
+  );
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL("https://wiki.company.lab.test/page?edit=1");
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+});
+
+test("an API path and a WebSocket get 401, and a build server its open path", async () => {
+  const at = { address: first };
+  const site = "https://build.company.lab.test";
+  expect((await request({ ...at, url: `${site}/api/builds`, headers: api })).status).toBe(401);
+  expect(await echoOverWebSocket({ ...at, url: `${site}/ws` }, "hello")).toBe(401);
+  const push = (method: string) => request({ ...at, url: `${site}/hooks/push`, method, headers: api });
+  expect((await push("POST")).status).toBe(200);
+  expect((await push("GET")).status).toBe(401);
+});
+
+describe("a program with a role", () => {
+  const site = "https://build.company.lab.test";
+  let clientIds: Readonly<Record<string, string>>;
+  let token: string;
+
+  const tokenFor = async (clientId: string | undefined) => {
+    const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        client_id: robot.clientId,
+        client_secret: robot.clientSecret,
+        scope: `${clientId ?? ""}/.default`,
+      }),
+    });
+    return ((await response.json()) as { access_token: string }).access_token;
+  };
+  const call = (authorization: string, path = "/api/builds") =>
+    request({ url: `${site}${path}`, address: first, headers: { ...api, authorization } });
+
+  /** Signed by Entra's own key, with other claims. */
+  const forged = async (claims: object) => {
+    const { signingKeys } = JSON.parse(readFileSync(join(lab.state, "entra.json"), "utf8")) as Pick<
+      Tenant,
+      "signingKeys"
+    >;
+    const { kid } = decodeProtectedHeader(token);
+    const key = signingKeys.find((it) => it.kid === kid);
+    return new SignJWT({ ...decodeJwt(token), ...claims })
+      .setProtectedHeader({ alg: "RS256", typ: "JWT", kid: kid ?? "" })
+      .sign(await importJWK(key?.privateJwk ?? {}, "RS256"));
+  };
+
+  beforeAll(async () => {
+    clientIds = (await stack.outputs())["clientIds"]?.value as Readonly<Record<string, string>>;
+    token = await tokenFor(clientIds["build-company"]);
+  });
+
+  test("enters with a token of its own, and the application learns who it is and not the token", async () => {
+    const { headers } = echoOf(await call(`Bearer ${token}`));
+    expect(headers).toMatchObject({
+      "x-auth-request-email": [robot.objectId],
+      "x-auth-request-roles": ["developer"],
+    });
+    expect(headers["authorization"]).toBeUndefined();
+    expect(headers["x-auth-request-user"]).toBeUndefined();
+    expect(echoOf(await call(`Bearer ${await forged({})}`)).headers["x-auth-request-roles"]).toEqual([
+      "developer",
+    ]);
+  });
+
+  test("is held by the rules of paths, as people are", async () => {
+    expect((await call(`Bearer ${token}`, "/settings")).status).toBe(403);
+    expect((await call(`Bearer ${token}`, "/settings/x")).status).toBe(403);
+    expect((await call(`Bearer ${token}`, "/Settings")).status).toBe(404);
+    expect((await call(`Bearer ${token}`, "//settings")).status).toBe(400);
+  });
+
+  test.each<[what: string, token: () => string | Promise<string>]>([
+    ["for another site", () => tokenFor(clientIds["code"])],
+    ["for Microsoft Graph", () => tokenFor("https://graph.microsoft.com")],
+    ["for another audience", () => forged({ aud: "7e57ab1e-0000-4000-8000-0000000000ff" })],
+    [
+      "of another tenant",
+      () => forged({ iss: "https://login.microsoftonline.com/e15e0000-0000-4000-8000-000000000001/v2.0" }),
+    ],
+    ["that has expired", () => forged({ exp: Math.floor(Date.now() / 1000) - 60 })],
+    [
+      "without a signature",
+      () =>
+        `${Buffer.from('{"alg":"none","typ":"JWT"}').toString("base64url")}.${token.split(".")[1] ?? ""}.x`,
+    ],
+    ["with another's signature", () => `${token.split(".").slice(0, 2).join(".")}.${"A".repeat(342)}`],
+  ])("a token %s gets 401", async (_, made) => {
+    expect((await call(`Bearer ${await made()}`)).status).toBe(401);
+  });
+
+  test("another program's token gets nowhere, whatever role it names", async () => {
+    const others = {
+      sub: "7e57ab1e-0000-4000-8000-0000000000fe",
+      oid: "7e57ab1e-0000-4000-8000-0000000000fe",
+    };
+    expect((await call(`Bearer ${await forged(others)}`)).status).toBe(401);
+    expect((await call(`Bearer ${await forged({ roles: ["reader"] })}`)).status).toBe(401);
+    expect((await call(`Bearer ${await forged({ roles: [] })}`)).status).toBe(401);
+  });
+
+  test("no other form of the header is read, and no other site reads any", async () => {
+    const basic = Buffer.from(`${token}:x-oauth-basic`).toString("base64");
+    expect((await call(`Basic ${basic}`)).status).toBe(401);
+    expect((await call(`bearer ${token}`)).status).toBe(401);
+    const elsewhere = request({
+      url: "https://wiki.company.lab.test/",
+      address: first,
+      headers: { ...api, authorization: `Bearer ${await tokenFor(clientIds["wiki-company"])}` },
+    });
+    expect((await elsewhere).status).toBe(401);
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+
+import { sharedNginx } from "../../../components/render/shared-nginx.ts";
+import { siteFiles } from "../../../components/render/site-files.ts";
+import { SiteReading } from "../../../infra/review/gate.ts";
+import { statementsOf, verdict } from "../../../infra/review/formats.ts";
+import { site, tenantId } from "../../sites.ts";
+import { reviewed, withWiki } from "./environments.ts";
+
+const robot = "7e57ab1e-0000-4000-8000-0000000000a1";
+const reader = { value: "reader", users: ["ada@example.com"] };
+const withRole = (role: object) => withWiki({ allowedGroups: [], roles: [role] });
+
+test("a program that may come with a token is said to widen access", () => {
+  const review = reviewed(withRole({ ...reader, applications: [robot] }), withRole(reader));
+  expect(verdict(review)).toContain("ACCESS WIDENS on wiki");
+  expect(review.sites.flatMap(statementsOf)).toContainEqual({
+    effect: "opens",
+    field: "roles",
+    text: `application ${robot}, with a bearer token in place of a sign-in, has the role reader`,
+  });
+});
+
+test("tokens without a role that they need are nothing that the review lets pass", () => {
+  const files = new Map(
+    siteFiles(site({ roles: [{ ...reader, applications: [robot] }] }), {
+      tenantId,
+      allowVulnerableOauth2Proxy: false,
+    }).map(({ name, text }) => [name, text]),
+  );
+  const reading = (change: (cfg: string) => string) =>
+    new SiteReading({
+      domain: "wiki.example.com",
+      nginx: files.get("nginx.conf") ?? "",
+      oauth2Proxy: change(files.get("oauth2-proxy.cfg") ?? ""),
+      shared: sharedNginx(),
+    });
+  expect(() => reading((cfg) => cfg)).not.toThrow();
+  for (const without of [/^oidc_groups_claim.*$/m, /^allowed_groups.*$/m])
+    expect(() => reading((cfg) => cfg.replace(without, ""))).toThrow(
+      /skip_jwt_bearer_tokens opens other ways/,
+    );
+  expect(() => reading((cfg) => `${cfg}extra_jwt_issuers = ["https://example.com=x"]\n`)).toThrow(
+    /extra_jwt_issuers opens other ways/,
+  );
+});
