@@ -203,3 +203,61 @@ test("a review is written for people and for the comment", async () => {
   expect(await readFile(join(clone, "comment.md"), "utf8")).toMatch(/^<!-- protected-sites review -->/);
   expect(await readFile(join(clone, "report.txt"), "utf8")).toContain("renders identically");
 });
+
+describe("a rotation on a schedule", () => {
+  /** A repository with a change, and its origin. */
+  async function changed(): Promise<string> {
+    const [origin, repository] = [join(work, "origin"), join(work, "repository")];
+    await execa("git", ["init", "--quiet", "--bare", origin]);
+    await execa("git", ["init", "--quiet", "--initial-branch=main", repository]);
+    const git = (...args: string[]) =>
+      execa("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: repository });
+    await mkdir(join(repository, "stacks"));
+    await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 1\n");
+    await git("add", ".");
+    await git("commit", "--quiet", "--message", "first");
+    await git("remote", "add", "origin", origin);
+    await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 2\n");
+    await writeFile(join(work, "rotation.txt"), "+generation: 2\n");
+    return repository;
+  }
+
+  test("takes what ends within 30 days", async () => {
+    await standIn("npm", "echo the diff");
+    const { exitCode, calls } = await run("workflows/rotate.yml", "Rotate");
+    expect(exitCode).toBe(0);
+    expect(calls).toEqual(["npm run --silent rotate -- --stack prod --all --due 30"]);
+    expect(await readFile(join(work, "rotation.txt"), "utf8")).toBe("the diff\n");
+  });
+
+  test("opens one pull request, and brings an open one up to date", async () => {
+    const repository = await changed();
+    await standIn("gh", '[ "$2" != view ] || exit 1');
+    const first = await run("workflows/rotate.yml", "Pull request", {}, repository);
+    expect(first.exitCode, first.all).toBe(0);
+    expect(first.calls.at(-1)).toBe(
+      `gh pr create --head rotate-prod --title Rotate client secrets of prod --body-file ${work}/body.md`,
+    );
+    expect(await readFile(join(work, "body.md"), "utf8")).toContain("+generation: 2");
+    const { stdout } = await execa("git", ["show", "rotate-prod:stacks/Pulumi.prod.yaml"], {
+      cwd: join(work, "origin"),
+    });
+    expect(stdout).toBe("generation: 2");
+
+    await execa("git", ["switch", "--quiet", "main"], { cwd: repository });
+    await execa("git", ["branch", "--quiet", "-D", "rotate-prod"], { cwd: repository });
+    await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 3\n");
+    await standIn("gh", '[ "$2" != view ] || echo OPEN');
+    const second = await run("workflows/rotate.yml", "Pull request", {}, repository);
+    expect(second.exitCode, second.all).toBe(0);
+    expect(second.calls.at(-1)).toBe(`gh pr edit rotate-prod --body-file ${work}/body.md`);
+  });
+
+  test("does nothing where nothing ends", async () => {
+    const repository = await changed();
+    await execa("git", ["checkout", "--quiet", "--", "stacks"], { cwd: repository });
+    await standIn("gh");
+    const { exitCode, calls } = await run("workflows/rotate.yml", "Pull request", {}, repository);
+    expect({ exitCode, calls }).toEqual({ exitCode: 0, calls: [""] });
+  });
+});

@@ -5,10 +5,25 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { findings, registeredSites } from "../../infra/entra-secrets.ts";
+import { environmentFrom } from "../../infra/environment.ts";
+import { signInToGraph } from "../../infra/graph.ts";
+import { revoke } from "../../infra/revoke.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { openStack } from "../lab/stack.ts";
-import { entra, runOn, secretsInEntra, secretsOnHosts, setGenerations } from "./client-secrets.ts";
+import { tenantId } from "../sites.ts";
+import {
+  deployerEnvironment,
+  entra,
+  runOn,
+  secretsInEntra,
+  secretsOnHosts,
+  setGenerations,
+  tokensOnHosts,
+} from "./client-secrets.ts";
+import { browse as browseAll, Person, signedIn } from "./crowd.ts";
 import { lab, people } from "./instance.ts";
+import { killedUp } from "./killed-update.ts";
 import { openAs } from "./people.ts";
 
 let stack: Stack;
@@ -61,8 +76,13 @@ test("a new client secret takes over on every host, though Entra takes seconds t
   const before = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });
   await setGenerations(stack, 1, 2);
+  const crowd = await signedIn(10);
+  const endSignIn = await new Person(0).beginSignIn();
   const browsing = browse();
+  const others = browseAll(crowd, 2000);
   await stack.up();
+  expect(await endSignIn(), "a sign-in that began before").toBe(200);
+  expect(await others.stop()).toMatchObject({ signOuts: 0, failures: [] });
   const { requests, failures } = await browsing.stop();
 
   expect(failures).toEqual([]);
@@ -106,7 +126,53 @@ test("an old client secret leaves Entra when it leaves the list, and nobody noti
   expect(await secretsOnHosts()).toEqual(before);
 });
 
+test("an engine that is killed between two hosts leaves each of them a secret that works, and the next update finishes", async () => {
+  await setGenerations(stack, 4);
+  const browsing = browse();
+  // The first host has changed.
+  const killed = await killedUp(stack, { event: 4, milliseconds: 0 });
+  expect(killed).toMatch(/^update wiki-edge-[12]-credentials/);
+  expect(await tokensOnHosts()).toEqual(["200", "200"]);
+  await stack.up({ refresh: true });
+  expect((await browsing.stop()).failures).toEqual([]);
+  expect(new Set(await secretsOnHosts()).size).toBe(1);
+  expect(await secretsInEntra()).toEqual(["protected-sites 4"]);
+});
+
+test("a secret whose making Entra did not answer is named, and taken away by a revocation", async () => {
+  const graph = await signInToGraph(deployerEnvironment());
+  await entra.behave({ lostAnswers: 1 });
+  await setGenerations(stack, 5);
+  await expect(stack.up()).rejects.toThrow();
+  expect(findings(await registeredSites(await stack.exportStack(), graph))).toMatchObject([
+    { site: "wiki", what: expect.stringContaining('("protected-sites 5")') as string },
+  ]);
+
+  const setting = async (name: string) =>
+    JSON.parse((await stack.getConfig(`protected-sites:${name}`)).value) as unknown;
+  const environment = environmentFrom(
+    { tenantId, hosts: await setting("hosts"), sites: await setting("sites") },
+    "stacks/Pulumi.local.yaml",
+  );
+  const sites = environment.sites.filter(({ name }) => name === "wiki");
+  const [, second = ""] = lab.hosts.map(({ name }) => name);
+  await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
+  try {
+    const interrupted = await revoke({ stack, graph, environment, sites, say: () => undefined });
+    expect(interrupted).toEqual([second]);
+  } finally {
+    await runOn(second, "systemctl", "start", "ssh.service");
+  }
+  // The host that could not be reached has the leaked one, which is worth nothing.
+  expect(await tokensOnHosts()).toEqual(["200", "401"]);
+  expect(await secretsInEntra()).toEqual(["protected-sites 5"]);
+  await stack.up();
+  expect(await tokensOnHosts()).toEqual(["200", "200"]);
+}, 300_000);
+
 test("a preview of a new cookie secret says in words whom it signs out, and the update does just that", async () => {
+  await context.close();
+  context = (await openAs(browser, people.ada, "https://wiki.lab.test/")).context();
   const path = "protected-sites:sites.wiki.cookieSecretGeneration";
   await stack.setConfig(path, { value: "2" }, true);
   const { stdout } = await stack.preview({ diff: true, color: "never" });

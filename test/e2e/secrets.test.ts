@@ -26,6 +26,8 @@ beforeAll(async () => {
   const site = "protected-sites:sites.wiki";
   await stack.setConfig(`${site}.clientSecrets[0].generation`, { value: "7" }, true);
   await stack.setConfig(`${site}.cookieSecretGeneration`, { value: "7" }, true);
+  await stack.setConfig("protected-sites:deployerKeyGenerations[0]", { value: "1" }, true);
+  await stack.setConfig("protected-sites:deployerKeyGenerations[1]", { value: "7" }, true);
   const before = await ofHosts();
   const watching = lab.hosts.map(({ name }) => watchCommandLines(name));
   const previewed = await stack.preview({ diff: true, color: "never" });
@@ -71,11 +73,24 @@ async function ofTheState(): Promise<Secret[]> {
   const { deployment } = (await stack.exportStack()) as {
     deployment: { resources: { type: string; outputs?: Record<string, { plaintext?: string }> }[] };
   };
-  const key = deployment.resources.find(({ type }) => type === "tls:index/privateKey:PrivateKey");
-  return linesOf(
-    "the deployer's key",
-    JSON.parse(key?.outputs?.["privateKeyOpenssh"]?.plaintext ?? '""') as string,
-  );
+  const plain = (text = '""') => JSON.parse(text) as string;
+  const of = (wanted: string) => deployment.resources.filter(({ type }) => type === wanted);
+  return [
+    ...of("tls:index/privateKey:PrivateKey").flatMap(({ outputs }) =>
+      ["privateKeyOpenssh", "privateKeyPem", "privateKeyPemPkcs8"].flatMap((format) =>
+        linesOf(`a deployer's key, ${format}`, plain(outputs?.[format]?.plaintext)),
+      ),
+    ),
+    // Also those that no host uses any more, or not yet.
+    ...of("azuread:index/applicationPassword:ApplicationPassword").map(({ outputs }) => ({
+      what: "a client secret",
+      text: plain(outputs?.["value"]?.plaintext),
+    })),
+    ...of("random:index/randomPassword:RandomPassword").map(({ outputs }) => ({
+      what: "a cookie secret",
+      text: plain(outputs?.["result"]?.plaintext),
+    })),
+  ];
 }
 
 /** Any line of a key that tells something. The first says only what kind of key it is. */
@@ -141,6 +156,16 @@ test("on a host each is in its one file, and in no log, journal, temporary file 
       .slice(0, -2)
       .filter((file) => !file.startsWith("/etc/protected-sites/credentials/"));
     expect(elsewhere).toEqual([]);
+  }
+});
+
+test("no instance may leave a core dump", async () => {
+  for (const { name } of lab.hosts) {
+    const limits = await shell(
+      name,
+      "for p in $(pgrep -x oauth2-proxy); do grep 'Max core file size' /proc/$p/limits; done | tr -s ' ' | sort -u",
+    );
+    expect(limits).toBe("Max core file size 0 0 bytes ");
   }
 });
 

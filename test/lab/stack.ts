@@ -44,7 +44,8 @@ export async function openStack(name: string): Promise<Stack> {
       secretsProvider: "passphrase",
       envVars: {
         ...engine.environment,
-        PULUMI_BACKEND_URL: `file://${join(workDir, "backend")}`,
+        // Without metadata of its own beside each file, which a killed engine leaves empty, and then cannot read.
+        PULUMI_BACKEND_URL: `file://${join(workDir, "backend")}?metadata=skip`,
         PULUMI_CONFIG_PASSPHRASE: await passphrase(workDir),
         ...(await deployer(lab)),
       },

@@ -26,7 +26,7 @@ async function update(tell: (message: UpdateMessage) => void): Promise<void> {
   const lab = await thisLab();
   await removeLocksOfTheDead(lab);
   const stack = await openStack(lab.name);
-  await forgetPendingOperations(lab, stack);
+  const refresh = await forgetPendingOperations(lab, stack);
   const errors: string[] = [];
   const onEvent = (event: EngineEvent) => {
     const line = lineOf(event);
@@ -35,7 +35,7 @@ async function update(tell: (message: UpdateMessage) => void): Promise<void> {
     if (diagnosticEvent?.severity === "error") errors.push(plain(diagnosticEvent.message));
   };
   try {
-    const { summary } = await stack.up({ color: "never", onEvent });
+    const { summary } = await stack.up({ color: "never", onEvent, refresh });
     tell({ changes: inWords(summary.resourceChanges ?? {}) });
   } catch (error) {
     // What the engine prints says all of it twice.
@@ -84,14 +84,17 @@ async function removeLocksOfTheDead({ state }: Lab): Promise<void> {
 /**
  * What a killed update was about to create is created again: a push replaces what it finds, and an app registration
  * that nobody knows of does no harm in the lab. Elsewhere a person has to look (`pulumi refresh`).
+ *
+ * @returns whether there were any: what was about to be deleted may be gone already
  */
-async function forgetPendingOperations({ state }: Lab, stack: Stack): Promise<void> {
+async function forgetPendingOperations({ state }: Lab, stack: Stack): Promise<boolean> {
   const file = join(state, "stack", "backend", ".pulumi", "stacks", "protected-sites", `${stack.name}.json`);
   const text = await readFile(file, "utf8").catch(() => "");
-  if (!text.includes('"pending_operations"')) return;
+  if (!text.includes('"pending_operations"')) return false;
   const exported = await stack.exportStack();
   const { pending_operations: _, ...deployment } = exported.deployment as Record<string, unknown>;
   await stack.importStack({ ...exported, deployment });
+  return true;
 }
 
 function isAlive(pid: number): boolean {

@@ -79,7 +79,9 @@ def credentials(patience: float, repair: str | None) -> int:
         keep_mark(f"credentials-{site.domain}", repair, first=False)
         return 0
     if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
-        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience)
+        # One that is in use is good: there is no hurry, and a replica that does not know the new one signs people out.
+        times = 5 if current.is_symlink() else 1
+        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience, times)
     if not certificate and served_from(site):
         # The live Nginx file reads it until the push that comes next.
         files |= {name: read_text(current / name) or "" for name in CERTIFICATE_FILES}
@@ -135,9 +137,9 @@ def leaf(chain: str) -> str:
     return chain.partition(end)[0] + end
 
 
-def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
-    """Asks Entra for a token with the secret. A new secret takes Entra seconds, at times minutes, to know
-    everywhere; until then it is told apart from a wrong one only by waiting."""
+def prove(endpoint: str, client_id: str, secret: str, patience: float, times: int) -> None:
+    """Asks Entra for a token with the secret, until it has got one so many times in a row. A new secret takes Entra
+    seconds, at times minutes, to know everywhere; until then it is told apart from a wrong one only by waiting."""
     if not endpoint.startswith("https://"):
         raise Failure("proof at Entra", f"tokenEndpoint must be an https URL, got {endpoint[:100]!r}")
     form = {
@@ -153,12 +155,16 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
 
     opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + patience
-    pause = 0.5
+    pause, in_a_row = 0.5, 0
     while True:
         try:
             with opener.open(endpoint, urllib.parse.urlencode(form).encode(), timeout=15) as response:
                 response.read(65536)
+            in_a_row += 1
+            if in_a_row >= times:
                 return
+            time.sleep(0.3)
+            continue
         except urllib.error.HTTPError as error:
             body = error.read(65536).decode(errors="replace")
             said, codes = f"HTTP {error.code}", set[int]()
@@ -171,6 +177,7 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float) -> None:
             pause = max(pause, min(30.0, float(error.headers.get("Retry-After", "0")))) if worth_waiting else pause
         except (OSError, http.client.HTTPException) as error:
             said, worth_waiting = f"{urllib.parse.urlsplit(endpoint).netloc}: {error}", True
+        in_a_row = 0
         said = said.replace(secret, "[secret]")
         if not worth_waiting:
             raise Failure("proof at Entra", said)

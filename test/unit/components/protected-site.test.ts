@@ -202,3 +202,17 @@ test("a wrong site is refused before anything is asked of the engine", async () 
   );
   expect(asked.filter((it) => it.type !== "pulumi:pulumi:Stack")).toEqual([]);
 });
+
+test("the words that hold a cookie secret are those of every version: others would sign everybody out", async () => {
+  const asked = await deployed(() => new ProtectedSite("wiki", args));
+  const { type, name, inputs } = asked.find((it) => it.type.endsWith(":RandomPassword")) ?? {};
+  expect({ type, name, inputs }).toEqual({
+    type: "random:index/randomPassword:RandomPassword",
+    name: "wiki-cookie-secret",
+    inputs: {
+      length: 43,
+      special: false,
+      keepers: { "generation (a new one signs everybody of wiki.example.com out, once)": "1" },
+    },
+  });
+});
