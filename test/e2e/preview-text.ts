@@ -14,7 +14,8 @@ export interface RunFacts {
  * generated IDs; whole bundles of files by their names; what is said of a host as of the one before it, once.
  */
 export function previewText(printed: string, facts: RunFacts): string {
-  const lines = printed.split("\n").filter((line) => !/^\s*\[(?:id|provider)=|^@ /.test(line));
+  // The mark of a repair, in `update`, is there after a test that has made one.
+  const lines = printed.split("\n").filter((line) => !/^\s*\[(?:id|provider)=|^@ |^ *update +: /.test(line));
   const start = lines.findIndex((line) => heading.test(line));
   const end = lines.findIndex((line) => line.startsWith("Resources:"));
   const blocks: string[][] = [];
