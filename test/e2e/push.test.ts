@@ -360,6 +360,12 @@ test("the generation before can be pushed again, and five are kept", async () =>
 
   expect(await shell(`cat ${folder}/current/nginx.conf`)).toBe(before);
   expect(await shell(`ls ${folder}/generations | grep -c '^[0-9]*$'`)).toBe("5");
+
+  // Pushed as such, it is the configuration's and no longer a rollback from it.
+  const rollbacks = () => shell(`grep -c rollbackTo ${folder}/current/origin.json || true`);
+  expect(await rollbacks()).toBe("1");
+  expect(await shell(`${program} push <${folder}/current/bundle`)).toContain("unchanged, generation");
+  expect(await rollbacks()).toBe("0");
 });
 
 test("removal leaves nothing of a site but its logs, and everything of the others", async () => {

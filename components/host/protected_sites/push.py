@@ -20,6 +20,7 @@ from .files import (
     read_text,
     remove_folder,
     remove_link,
+    replace_file,
     replace_link,
     write_new,
 )
@@ -103,6 +104,9 @@ def stage(request: Request) -> Push | None:
     check_version(bundle.facts("site.json").get("allowVulnerableOauth2Proxy") is True)
     old = site.live()
     if old is not None and is_well(site, bundle, old):
+        if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
+            # From now on it is what the configuration says, and no longer a rollback from it.
+            replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
         request.settle(True, f"unchanged, generation {old}")
         return None
     for number in site.numbers():
