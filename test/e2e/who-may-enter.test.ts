@@ -1,6 +1,6 @@
 /**
- * The three example environments on the real hosts: who of the lab's people enters what. `npm run test:entry` has all
- * 20 sites of the company, and each site with every session store.
+ * The three example environments on the real hosts: who of the lab's people enters what. `npm run test:entry` deploys
+ * all 20 sites of the company.
  */
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
