@@ -31,6 +31,7 @@ from .host import host_name, lock
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .oauth2_proxy import install_oauth2_proxy
 from .places import (
+    ACME_LOCK,
     ANNOUNCEMENT,
     CREDENTIALS,
     DEFAULT_SITE,
@@ -202,7 +203,7 @@ def teardown() -> int:
             OAUTH2_PROXY_FILES.rmdir()
         for user in made.get("users", []):
             run_quietly("userdel", user)
-    for place in (LOCK, ANNOUNCEMENT):
+    for place in (LOCK, ACME_LOCK, ANNOUNCEMENT):
         place.unlink(missing_ok=True)
     print("taken down")
     return 0
