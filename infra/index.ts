@@ -1,4 +1,4 @@
 /** What `pulumi up` runs. */
 import { deploy } from "./deploy.ts";
 
-export const { urls, clientIds } = await deploy();
+export const { urls, clientIds, internalCa } = await deploy();
