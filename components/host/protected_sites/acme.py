@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .bundle import Bundle
-from .commands import holds, run, run_quietly
+from .commands import holds, install_packages, run, run_quietly
 from .failure import Failure
 from .files import make_folder, read_text
 from .places import ACME_FOLDER, ACME_LOCK, CERTBOT, LETSENCRYPT
@@ -66,8 +66,7 @@ def install_certbot() -> list[str]:
     """Debian's certbot, whose timer renews what ends within 30 days, and reloads Nginx by each certificate's own hook."""
     done: list[str] = []
     if not CERTBOT.exists():
-        apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", "certbot")
-        run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
+        install_packages("certbot")
         done.append("installed certbot")
     make_folder(ACME_FOLDER, 0o755)
     if not holds("systemctl", "--quiet", "is-active", "certbot.timer"):

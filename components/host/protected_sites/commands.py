@@ -45,6 +45,13 @@ def holds(*command: str) -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 0
 
 
+def install_packages(*names: str) -> None:
+    """Has the distribution's archive install packages, and nothing that is only recommended beside them."""
+    run("packages", "apt-get", "-qq", "update", timeout=300)  # a bare machine knows of no packages yet
+    apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *names)
+    run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
 def telling(output: str) -> str:
     """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
     noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^$"

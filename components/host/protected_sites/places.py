@@ -34,6 +34,8 @@ SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
 
+AUTH_CACHE_PREFIX = "protected-sites-auth_"  # of folders in /run, which Nginx makes for sites with authCache
+
 CERTBOT = Path("/usr/bin/certbot")
 LETSENCRYPT = Path("/etc/letsencrypt")
 ACME_FOLDER = Path("/var/www/certbot")  # where Nginx answers an ACME server's questions from

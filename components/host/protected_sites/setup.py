@@ -16,7 +16,7 @@ from typing import Any
 from .acme import install_certbot
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
-from .commands import holds, run, run_quietly
+from .commands import holds, install_packages, run, run_quietly
 from .failure import Failure
 from .files import (
     make_folder,
@@ -33,6 +33,7 @@ from .oauth2_proxy import install_oauth2_proxy
 from .places import (
     ACME_LOCK,
     ANNOUNCEMENT,
+    AUTH_CACHE_PREFIX,
     CREDENTIALS,
     DEFAULT_SITE,
     HOST,
@@ -89,9 +90,7 @@ def setup(repair: str | None) -> int:
         name for name, file in (("nginx", "/usr/sbin/nginx"), ("sudo", "/usr/bin/sudo")) if not Path(file).exists()
     ]
     if packages:
-        apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages)
-        run("packages", "apt-get", "-qq", "update", timeout=300)  # a bare machine knows of no packages yet
-        run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
+        install_packages(*packages)
         done.append(f"installed {', '.join(packages)}")
     if facts.get("acme") is True:
         done += install_certbot()
@@ -203,6 +202,9 @@ def teardown() -> int:
             OAUTH2_PROXY_FILES.rmdir()
         for user in made.get("users", []):
             run_quietly("userdel", user)
+    # Nginx makes one where it checks a file, too, also for a site that it then refuses.
+    for folder in Path("/run").glob(f"{AUTH_CACHE_PREFIX}*"):
+        remove_folder(folder)
     for place in (LOCK, ACME_LOCK, ANNOUNCEMENT):
         place.unlink(missing_ok=True)
     print("taken down")

@@ -16,7 +16,7 @@ from typing import Any
 from .bundle import Bundle
 from .failure import Failure
 from .files import read_text
-from .places import CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, SITES, UNITS
+from .places import AUTH_CACHE_PREFIX, CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, SITES, UNITS
 
 
 class Site:
@@ -32,7 +32,7 @@ class Site:
         self.current = self.folder / "current"
         self.previous = self.folder / "previous"  # where `current` pointed before the commit that runs
         self.credentials = CREDENTIALS / domain
-        self.auth_cache = Path(f"/run/protected-sites-auth_{domain}")  # Nginx makes it, for a site with authCache
+        self.auth_cache = Path("/run", f"{AUTH_CACHE_PREFIX}{domain}")
         self.service = f"oauth2-proxy_{domain}.service"
         self.socket = f"oauth2-proxy_{domain}.socket"
         self.nginx_link = NGINX_SITES / f"{domain}.conf"
