@@ -4,6 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Site } from "../components/site/site.ts";
 import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
@@ -52,56 +53,77 @@ export async function observe(
       }
     }),
   );
-  const answered = reports.flat();
-  const bySite = <T>(of: (site: SiteReport | undefined, differs: boolean) => T) =>
+  const found = reports.flat().map(([{ name }, report]): HostFound => ({
+    name,
+    report,
+    sites: environment.sites.map((site) => siteFound(environment, site, report)),
+  }));
+  for (const host of found) tell(host);
+  const bySite = <T>(of: (site: SiteFound) => T) =>
     Object.fromEntries(
-      environment.sites.map((site) => [
-        site.name,
+      environment.sites.map(({ name }) => [
+        name,
         Object.fromEntries(
-          answered.map(([host, report]) => {
-            const found = report?.sites.find(({ domain }) => domain === site.domain);
-            const differs = found !== undefined && siteDifferences(environment, site, found).length > 0;
-            return [host.name, of(found, differs)];
-          }),
+          found.flatMap((host) =>
+            host.sites.filter((it) => it.site.name === name).map((it) => [host.name, of(it)]),
+          ),
         ),
       ]),
     );
-  for (const [host, report] of answered) if (report !== undefined) tell(environment, host.name, report);
   const marks = {
     hosts: Object.fromEntries(
-      answered.map(([host, report]) => [
-        host.name,
+      found.map(({ name, report }) => [
+        name,
         report === undefined || report.drift.length > 0 ? mark : report.repair,
       ]),
     ),
-    sites: bySite((found, differs) =>
-      found === undefined || found.drift.length > 0 || (differs && rollbackOf(found) !== undefined)
-        ? mark
-        : found.repair,
+    sites: bySite(({ report, overwritten }) =>
+      report === undefined || report.drift.length > 0 || overwritten !== undefined ? mark : report.repair,
     ),
-    credentials: bySite((found) =>
-      found === undefined || found.credentialsDrift.length > 0 ? mark : found.credentialsRepair,
+    credentials: bySite(({ report }) =>
+      report === undefined || report.credentialsDrift.length > 0 ? mark : report.credentialsRepair,
     ),
   };
-  return { live: bySite((found) => found?.generation ?? null), marks };
+  return { live: bySite(({ report }) => report?.generation ?? null), marks };
 }
 
-function tell(environment: Environment, host: string, report: Report): void {
-  for (const what of report.drift) warn(host, `${what}; this update puts it right`);
-  for (const site of environment.sites) {
-    const found = report.sites.find(({ domain }) => domain === site.domain);
+/** A host that answered; without a report, it has not been set up. */
+interface HostFound {
+  readonly name: string;
+  readonly report: Report | undefined;
+  readonly sites: readonly SiteFound[];
+}
+
+interface SiteFound {
+  readonly site: Site;
+  /** Nothing where the host does not have the site. */
+  readonly report: SiteReport | undefined;
+  /** What was rolled back and the configuration has otherwise, in words. */
+  readonly overwritten: string | undefined;
+}
+
+function siteFound(environment: Environment, site: Site, host: Report | undefined): SiteFound {
+  const report = host?.sites.find(({ domain }) => domain === site.domain);
+  const rollback = report && rollbackOf(report);
+  if (report === undefined || rollback === undefined) return { site, report, overwritten: undefined };
+  // Not before that: it renders the site, and a preview waits for it.
+  const differing = siteDifferences(environment, site, report);
+  const overwritten =
+    differing.length === 0
+      ? undefined
+      : `${rollback}; this update overwrites that with the configuration (${differing.join(", ")})`;
+  return { site, report, overwritten };
+}
+
+function tell({ name, report, sites }: HostFound): void {
+  for (const what of report?.drift ?? []) warn(name, `${what}; this update puts it right`);
+  for (const { site, report: found, overwritten } of sites) {
     if (found === undefined) continue;
-    const where = `${host}, site "${site.name}"`;
+    const where = `${name}, site "${site.name}"`;
     for (const what of [...found.drift, ...found.credentialsDrift])
       warn(where, `${what}; this update puts it right`);
     for (const what of found.extra) warn(where, `${what}; no update changes that`);
-    const rollback = rollbackOf(found);
-    const differing = siteDifferences(environment, site, found);
-    if (rollback !== undefined && differing.length > 0)
-      warn(
-        where,
-        `${rollback}; this update overwrites that with the configuration (${differing.join(", ")})`,
-      );
+    if (overwritten !== undefined) warn(where, overwritten);
   }
 }
 
