@@ -189,7 +189,7 @@ export const environmentSchema = z.strictObject({
   tenantId: checks.guid,
   adminUser: checks.userName.default("admin"),
   oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
-  repairDrift: z.boolean({ error: checks.expected("true or false") }).default(true),
+  repairDrift: checks.flag.default(true),
   onHostFailure: z
     .enum(["stop", "rollback"], { error: checks.expected('"stop" or "rollback"') })
     .default("stop"),
@@ -200,7 +200,7 @@ export const environmentSchema = z.strictObject({
     .default([1]),
   internalCa: internalCaSchema.prefault({}),
   acme: acmeSchema.prefault({}),
-  allowVulnerableOauth2Proxy: z.boolean({ error: checks.expected("true or false") }).default(false),
+  allowVulnerableOauth2Proxy: checks.flag.default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),

@@ -15,6 +15,7 @@ import type { SiteArgs } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { changedText } from "./rotate.ts";
 import {
+  configPath,
   environmentOf,
   parseStackFile,
   readStackFile,
@@ -109,7 +110,7 @@ function settingsOf({ document }: StackFile, name: string): Record<string, unkno
     const node = document.getIn(path);
     return isMap(node) ? (node.toJS(document) as Record<string, unknown>) : {};
   };
-  return { ...written(["config", "protected-sites:siteDefaults"]), ...written(sitePath(name)) };
+  return { ...written(configPath("siteDefaults")), ...written(sitePath(name)) };
 }
 
 function namesGroups(value: unknown): boolean {

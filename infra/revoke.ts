@@ -14,7 +14,7 @@ import { registeredSites } from "./entra-secrets.ts";
 import type { Environment } from "./environment.ts";
 import { type GraphCall, GraphFailure, signInToGraph } from "./graph.ts";
 import { changedText, rotate } from "./rotate.ts";
-import { environmentOf, parseStackFile, readStackFile, stacksFolder } from "./stack-file.ts";
+import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "./stack-file.ts";
 
 /** Which sites' client secrets to revoke, and where. */
 export interface Revocation {
@@ -103,9 +103,7 @@ async function main(): Promise<void> {
 
   const workDir = join(import.meta.dirname, "..");
   const stack = await LocalWorkspace.selectStack({ stackName: options.stack, workDir });
-  const sites = environment.sites.filter(
-    ({ name, domain }) => options.site.includes(name) || options.site.includes(domain),
-  );
+  const sites = [...new Set(options.site.map((wanted) => siteCalled(wanted, environment.sites, file)))];
   const interrupted = await revoke({
     stack,
     graph,

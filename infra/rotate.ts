@@ -13,6 +13,7 @@ import { activeClientSecret, type Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { standing } from "./expiry.ts";
 import {
+  configPath,
   environmentOf,
   parseStackFile,
   readStackFile,
@@ -103,7 +104,7 @@ export function rotateDeployerKey(file: StackFile): string[] {
   const [last = 1] = generations.slice(-1);
   const next = generations.length > 1 ? [last] : [last, last + 1];
   const list = document.createNode(next, { flow: true });
-  document.setIn(["config", "protected-sites:deployerKeyGenerations"], list);
+  document.setIn(configPath("deployerKeyGenerations"), list);
   return generations.length > 1
     ? [`the deployer's keys before ${last} are taken from every host`]
     : [

@@ -8,7 +8,8 @@ import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
 import { type Environment, environmentFrom, secretNames } from "./environment.ts";
 
-const prefix = "protected-sites:";
+/** What the name of every setting begins with in the file. */
+export const settingPrefix = "protected-sites:";
 
 /** The folder of all environments' files. */
 export const stacksFolder = join(import.meta.dirname, "../stacks");
@@ -79,21 +80,26 @@ function bareDays(document: Document, text: string): Problem[] {
 export function environmentOf({ source, document }: StackFile): Environment {
   const config = document.get("config");
   const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
-  const known = Object.entries(values).filter(([key]) => key.startsWith(prefix));
+  const known = Object.entries(values).filter(([key]) => key.startsWith(settingPrefix));
   const settings = known
-    .map(([key, value]) => [key.slice(prefix.length), value] as const)
+    .map(([key, value]) => [key.slice(settingPrefix.length), value] as const)
     .filter(([key]) => !secretNames.some((name) => name === key));
   return environmentFrom(Object.fromEntries(settings), source);
 }
 
+/** The path of a setting in the document. */
+export function configPath(key: string, ...rest: readonly (string | number)[]): (string | number)[] {
+  return ["config", `${settingPrefix}${key}`, ...rest];
+}
+
 /** The path of a site's setting in the document. */
 export function sitePath(site: string, ...rest: readonly (string | number)[]): (string | number)[] {
-  return ["config", `${prefix}sites`, site, ...rest];
+  return configPath("sites", site, ...rest);
 }
 
 /** The path of the setting that counts for a site: its own, or that of all sites. */
 export function settingPath({ document }: StackFile, site: string, key: string): (string | number)[] {
-  const shared = ["config", `${prefix}siteDefaults`, key];
+  const shared = configPath("siteDefaults", key);
   return document.hasIn(sitePath(site, key)) || !document.hasIn(shared) ? sitePath(site, key) : shared;
 }
 

@@ -3,7 +3,7 @@
  * the path on as it came, so what a backend reads as another path than Nginx would get past the rules.
  */
 import type { OpenPath, PathRule } from "../site/path-access.ts";
-import { block, type Directive, expr } from "./nginx-conf.ts";
+import { block, type Directive, expr, literal } from "./nginx-conf.ts";
 
 /** 1 where the request's path has more than one reading; shared by all sites of a host. */
 export const ambiguousPath = "$protected_sites_ambiguous_path";
@@ -42,7 +42,7 @@ export function misspelt({ path }: Pick<PathRule | OpenPath, "path">): string {
   const names = path
     .split("/")
     .filter((name) => name !== "")
-    .map((name) => name.replaceAll(".", "\\."));
+    .map(literal);
   const whole = (join: string) => `${names.map((name) => `/${name}${join}`).join("")}(?:/|$)`;
   return `~*^(?!(?-i:${whole("")}))${whole("[. ]*")}`;
 }

@@ -17,6 +17,11 @@ export function expr(expression: string): Expression {
   return { expression };
 }
 
+/** A text as a regular expression that matches it alone. */
+export function literal(text: string): string {
+  return text.replaceAll(/[.[\]]/g, "\\$&");
+}
+
 /** A block such as `server { … }`. */
 export function block(head: readonly [name: string, ...args: Arg[]], holds: readonly Item[]): Directive {
   return { block: head, holds };

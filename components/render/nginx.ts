@@ -20,6 +20,7 @@ import {
   ifEquals,
   ifNoneOf,
   ifNotLike,
+  literal,
   type Item,
   printNginx,
 } from "./nginx-conf.ts";
@@ -142,7 +143,7 @@ function returnToVariable(site: Site): string {
  * to the page that it was on, if the browser says which; its address may not answer to GET.
  */
 function returnTo(site: Site): Item[] {
-  const own = site.domain.replaceAll(".", "\\.");
+  const own = literal(site.domain);
   return [
     // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
     comment("After a sign-in: back to where the browser was."),
@@ -681,11 +682,6 @@ function passOn(site: Site): Directive[] {
       : [["proxy_cookie_path", expr(`~^${literal(path.slice(0, -1))}(?:/(.*))?$`), expr("/$1")] as const]),
     pass,
   ];
-}
-
-/** A text as a regular expression that matches it alone. */
-function literal(text: string): string {
-  return text.replaceAll(/[.[\]]/g, "\\$&");
 }
 
 /** @param whom whether the backend is told of the user */

@@ -93,9 +93,6 @@ export const upstreamUrl = z
     { error: backendAddress },
   );
 
-/** `true` or `false`. */
-export const trueOrFalse = z.boolean({ error: expected("true or false") });
-
 /** A name that becomes part of resource names and of file headers. */
 export const resourceName = text(
   /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/,
@@ -144,7 +141,7 @@ export const apiScope = text(
   'an API\'s client ID and its scope like "api://7e57ab1e-0000-4000-8000-00000000000a/read"',
 );
 
-/** Yes or no. */
+/** `true` or `false`. */
 export const flag = z.boolean({ error: expected("true or false") });
 
 /** The name of an app role: nothing that a list, a header or a URL would cut. */

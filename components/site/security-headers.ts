@@ -47,7 +47,7 @@ export const securityHeadersSchema = z.strictObject(
     referrerPolicy: z
       .enum(referrerPolicies, { error: checks.expected(`one of ${referrerPolicies.join(", ")}`) })
       .default("strict-origin-when-cross-origin"),
-    contentTypeOptions: checks.trueOrFalse.default(true),
+    contentTypeOptions: checks.flag.default(true),
     permissionsPolicy: checks.permissionsPolicy.optional(),
   },
   { error: checks.expected("security headers (frameAncestors, referrerPolicy, …)") },

@@ -249,7 +249,7 @@ export const siteSchema = z.strictObject(
     hostHeader: z.enum(["site", "upstream"], { error: checks.expected("site or upstream") }).default("site"),
     upstreamCa: checks.absolutePath.default(defaultCa),
     upstreamServerName: checks.domain.optional(),
-    buffering: checks.trueOrFalse.default(true),
+    buffering: checks.flag.default(true),
     emailDomains: checks
       .listOf(checks.domain, 'e-mail domains like "example.com"')
       .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') })

@@ -2,8 +2,7 @@
 import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
 
 import type { Problem } from "../../components/site/errors.ts";
-
-const prefix = "protected-sites:";
+import { configPath, settingPrefix } from "../stack-file.ts";
 
 /**
  * The number of the line, 1 and up, of the deepest setting that the problem speaks of; a setting that is missing has
@@ -63,10 +62,11 @@ function pathOf({ where, what }: Problem): (string | number)[] {
   const host = /^host "(.*)"$/.exec(where)?.[1];
   const place = /^host (\d+) of the list$/.exec(where)?.[1];
   const setting = (/^"(.+?)" is not a known key/.exec(what)?.[1] ?? what.split(" ")[0] ?? "").split(".");
-  if (site !== undefined) return ["config", `${prefix}sites`, site, ...setting];
-  if (host !== undefined) return ["config", `${prefix}hosts`, host, ...setting];
-  if (place !== undefined) return ["config", `${prefix}hosts`, Number(place) - 1, ...setting];
-  if (where === "siteDefaults") return ["config", `${prefix}siteDefaults`, ...setting];
+  if (site !== undefined) return configPath("sites", site, ...setting);
+  if (host !== undefined) return configPath("hosts", host, ...setting);
+  if (place !== undefined) return configPath("hosts", Number(place) - 1, ...setting);
+  if (where === "siteDefaults") return configPath("siteDefaults", ...setting);
   const [first = "", ...rest] = setting;
-  return ["config", first.startsWith(prefix) ? first : prefix + first, ...rest];
+  const key = first.startsWith(settingPrefix) ? first.slice(settingPrefix.length) : first;
+  return configPath(key, ...rest);
 }
