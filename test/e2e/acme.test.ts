@@ -1,13 +1,11 @@
 /** A site whose hosts get its certificate from an ACME server: the first one, and the ones that follow. */
 import { type ChildProcess, spawn } from "node:child_process";
-import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { get as getPlain } from "node:http";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { connect } from "node:tls";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
@@ -19,6 +17,7 @@ import { pebble } from "../lab/pebble.ts";
 import { waitForPort } from "../lab/ports.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { certificateServed } from "./on-hosts.ts";
 
 const domain = "code.lab.test";
 const at = `${addresses.downloads}:14000`;
@@ -71,7 +70,7 @@ afterAll(async () => {
     stack = await openStack(lab.name);
     await stack.up();
     for (const { name, address } of lab.hosts) {
-      expect((await served(address, undefined)).issuer).toContain("lab");
+      expect((await certificateServed(address, domain, undefined)).issuer).toContain("lab");
       expect(await shell(name, "ls /etc/letsencrypt/renewal"), "nobody renews what nobody serves").toBe("");
     }
   } finally {
@@ -93,19 +92,6 @@ async function text(url: string): Promise<string> {
         .on("end", () => {
           resolve(body);
         });
-    }).on("error", reject);
-  });
-}
-
-/** What a client gets which trusts the ACME server's root, or the lab's CA. @throws where it does not trust it */
-async function served(address: string, ca: string | undefined): Promise<X509Certificate> {
-  const options = { host: address, port: 443, servername: domain, ...(ca === undefined ? {} : { ca }) };
-  return new Promise((resolve, reject) => {
-    const socket = connect(options, () => {
-      const certificate = socket.getPeerX509Certificate();
-      socket.destroy();
-      if (certificate === undefined) reject(new Error("no certificate"));
-      else resolve(certificate);
     }).on("error", reject);
   });
 }
@@ -133,7 +119,9 @@ async function plain(address: string, host: string, path: string): Promise<strin
 }
 
 test("every host has a certificate of its own from the ACME server, which clients trust", async () => {
-  const certificates = await Promise.all(lab.hosts.map(({ address }) => served(address, root)));
+  const certificates = await Promise.all(
+    lab.hosts.map(({ address }) => certificateServed(address, domain, root)),
+  );
   for (const certificate of certificates) expect(certificate.subjectAltName).toBe(`DNS:${domain}`);
   expect(new Set(certificates.map(({ serialNumber }) => serialNumber)).size).toBe(lab.hosts.length);
 });
@@ -154,14 +142,14 @@ test("a host answers for a challenge that another host has, for a name that it d
 test("certbot's timer runs; what it starts renews in time, and clients get the new certificate", async () => {
   const [{ name, address } = { name: "", address: "" }] = lab.hosts;
   expect(await shell(name, "systemctl is-active certbot.timer")).toBe("active");
-  const before = await served(address, root);
+  const before = await certificateServed(address, domain, root);
 
   const failures: string[] = [];
   let asked = 0;
   const done = new AbortController();
   const asking = (async () => {
     while (!done.signal.aborted) {
-      await served(address, root).catch((error: unknown) => failures.push(String(error)));
+      await certificateServed(address, domain, root).catch((error: unknown) => failures.push(String(error)));
       asked += 1;
     }
   })();
@@ -169,7 +157,7 @@ test("certbot's timer runs; what it starts renews in time, and clients get the n
   const deadline = Date.now() + 20_000;
   let after = before;
   while (after.serialNumber === before.serialNumber && Date.now() < deadline)
-    after = await served(address, root);
+    after = await certificateServed(address, domain, root);
   done.abort();
   await asking;
 

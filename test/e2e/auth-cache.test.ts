@@ -2,16 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser, signIn } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { passing } from "./bypass.ts";
 import { lab, people } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, echo, newPage, openAs } from "./people.ts";
 
 const code = "https://code.lab.test";
@@ -63,10 +62,7 @@ afterAll(async () => {
   );
 });
 
-async function shell(script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, first?.name ?? "", ["sh", "-euc", script]);
-  return (await execa(file, args)).stdout;
-}
+const shell = (script: string) => shellOn(first?.name ?? "", script);
 
 interface Logged {
   readonly request_id: string;

@@ -5,7 +5,6 @@ import { createServer as createTlsServer, request as tlsRequest } from "node:htt
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { execa } from "execa";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
@@ -15,9 +14,9 @@ import { siteFrom, type SiteArgs } from "../../components/site/site.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
 import { request } from "../lab/http.ts";
-import { onHost } from "../lab/lab.ts";
 import { tenantId } from "../sites.ts";
 import { lab, people } from "./instance.ts";
+import { runOn, shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const [host = { name: "", address: "" }] = lab.hosts;
@@ -52,12 +51,8 @@ afterAll(async () => {
   await browser.close();
 });
 
-async function run(command: readonly string[], input = ""): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host.name, command);
-  const { stdout } = await execa(file, args, { input });
-  return stdout;
-}
-const shell = (script: string) => run(["sh", "-euc", script]);
+const run = (command: readonly string[], input?: string) => runOn(host.name, command, input);
+const shell = (script: string) => shellOn(host.name, script);
 
 /** Has the host serve the site with these settings: the push proves that it is as closed as before. */
 async function serve(settings: Partial<SiteArgs>): Promise<void> {

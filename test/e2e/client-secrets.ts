@@ -3,11 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 
 import { EntraControl } from "../lab/entra/control.ts";
-import { onHost } from "../lab/lab.ts";
 import { lab } from "./instance.ts";
+import { runOn } from "./on-hosts.ts";
 
 export const entra = new EntraControl("http://192.0.2.2:8400");
 
@@ -33,7 +32,7 @@ export async function secretsInEntra(): Promise<string[]> {
 export async function secretsOnHosts(): Promise<string[]> {
   const file = "/etc/protected-sites/credentials/wiki.lab.test/current/client-secret";
   return Promise.all(
-    lab.hosts.map(async ({ name }) => (await runOn(name, "sha256sum", file)).split(" ")[0] ?? ""),
+    lab.hosts.map(async ({ name }) => (await runOn(name, ["sha256sum", file])).split(" ")[0] ?? ""),
   );
 }
 
@@ -53,13 +52,7 @@ except urllib.error.HTTPError as error:
 
 /** What Entra's token endpoint answers each host that shows the client secret it uses: 200, or a refusal. */
 export async function tokensOnHosts(): Promise<string[]> {
-  return Promise.all(lab.hosts.map(({ name }) => runOn(name, "python3", "-c", askForToken)));
-}
-
-/** Runs a command on a host, as root. */
-export async function runOn(host: string, ...command: readonly string[]): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, command);
-  return (await execa(file, args)).stdout;
+  return Promise.all(lab.hosts.map(({ name }) => runOn(name, ["python3", "-c", askForToken])));
 }
 
 /** The variables with which the azuread provider, and the operator's commands, sign in to Entra. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openStack } from "../lab/stack.ts";
 import { generateSshKey } from "../lab/ssh-key.ts";
-import { runOn } from "./client-secrets.ts";
+import { runOn, shellOn } from "./on-hosts.ts";
 import { lab } from "./instance.ts";
 
 const setting = "protected-sites:deployerKeyGenerations";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const { name } of lab.hosts) await runOn(name, "sh", "-c", `cp ${adminKeys}.old ${adminKeys} || true`);
+  for (const { name } of lab.hosts) await shellOn(name, `cp ${adminKeys}.old ${adminKeys} || true`);
   stack = await openStack(lab.name);
   await stack.setConfig(adminKey, { value: await readFile(lab.adminKey, "utf8"), secret: true });
   await stack.up();
@@ -35,7 +35,7 @@ async function setGenerations(...generations: readonly number[]): Promise<void> 
 /** The public keys that may push, without their comments. */
 async function mayPush(host: string): Promise<string[]> {
   const file = "/var/lib/protected-sites/deployer/.ssh/authorized_keys";
-  const lines = (await runOn(host, "cat", file)).split("\n").filter(Boolean);
+  const lines = (await runOn(host, ["cat", file])).split("\n").filter(Boolean);
   return lines.map((line) => line.split(" ")[2] ?? "");
 }
 
@@ -43,11 +43,11 @@ test("both keys of the deployer may push while its key is rotated, also where th
   const [first = "", second = ""] = lab.hosts.map(({ name }) => name);
   const [old] = await mayPush(first);
   await setGenerations(1, 2);
-  await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
+  await shellOn(second, "systemctl stop ssh.socket ssh.service");
   try {
     await expect(stack.up()).rejects.toThrow();
   } finally {
-    await runOn(second, "systemctl", "start", "ssh.service");
+    await shellOn(second, "systemctl start ssh.service");
   }
   expect(await mayPush(first)).toEqual([old, expect.stringMatching(/^AAAA/)]);
   expect(await mayPush(second)).toEqual([old]);
@@ -66,15 +66,10 @@ test("both keys of the deployer may push while its key is rotated, also where th
 test("the administrator's key is rotated with both keys on the hosts, and the old one is needed no more", async () => {
   const { privateKey, publicKey } = await generateSshKey();
   for (const { name } of lab.hosts)
-    await runOn(
-      name,
-      "sh",
-      "-euc",
-      `cp -p ${adminKeys} ${adminKeys}.old; echo '${publicKey}' >> ${adminKeys}`,
-    );
+    await shellOn(name, `cp -p ${adminKeys} ${adminKeys}.old; echo '${publicKey}' >> ${adminKeys}`);
   await stack.setConfig(adminKey, { value: privateKey, secret: true });
   await stack.up();
-  for (const { name } of lab.hosts) await runOn(name, "sh", "-euc", `echo '${publicKey}' > ${adminKeys}`);
+  for (const { name } of lab.hosts) await shellOn(name, `echo '${publicKey}' > ${adminKeys}`);
   // Only the administrator may say who may push.
   await setGenerations(2, 3);
   await stack.up();

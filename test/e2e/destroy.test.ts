@@ -5,9 +5,9 @@ import { afterAll, expect, test } from "vitest";
 
 import { EntraControl } from "../lab/entra/control.ts";
 import { ensureImage } from "../lab/image.ts";
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 const entra = new EntraControl("http://192.0.2.2:8400");
 let stack: Stack;
@@ -18,8 +18,7 @@ afterAll(async () => {
 });
 
 async function lines(host: string, script: string): Promise<string[]> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  return (await execa(file, args)).stdout.split("\n").filter(Boolean);
+  return (await shellOn(host, script)).split("\n").filter(Boolean);
 }
 
 /** What of a host's file system is not as in the image that it was made from: changed, added or taken away. */

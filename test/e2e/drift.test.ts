@@ -6,9 +6,9 @@ import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 let stack: Stack;
 const [first = "", second = ""] = lab.hosts.map(({ name }) => name);
@@ -25,15 +25,10 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await shell(second, `rm -f ${obstacle}`);
+  await shellOn(second, `rm -f ${obstacle}`);
   stack = await openStack(lab.name);
   await stack.up();
 });
-
-async function shell(host: string, script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  return (await execa(file, args)).stdout;
-}
 
 /** What the engine counts, and what the program told. */
 interface Told {
@@ -82,11 +77,11 @@ async function failing(): Promise<string[]> {
 const timeouts = () =>
   Promise.all(
     [first, second].map((host) =>
-      shell(host, `sed -n 's/^ *proxy_read_timeout \\([69]0s\\);/\\1/p' ${current}/nginx.conf | sort -u`),
+      shellOn(host, `sed -n 's/^ *proxy_read_timeout \\([69]0s\\);/\\1/p' ${current}/nginx.conf | sort -u`),
     ),
   );
 
-const sum = (host: string) => shell(host, `sha256sum <${current}/bundle`);
+const sum = (host: string) => shellOn(host, `sha256sum <${current}/bundle`);
 
 test("where nothing has drifted, a preview says nothing and changes nothing", async () => {
   const { changes, warnings } = await run("preview");
@@ -95,10 +90,13 @@ test("where nothing has drifted, a preview says nothing and changes nothing", as
 
 test("drift is told by the preview, put right by the update, and then there is nothing more to tell; a site that is gone comes back whole", async () => {
   const before = await sum(first);
-  await shell(first, `sed -i s/60s/61s/ ${current}/nginx.conf`);
-  await shell(second, "systemctl stop oauth2-proxy_wiki.lab.test.socket oauth2-proxy_wiki.lab.test.service");
-  await shell(second, "echo '# changed' >>/etc/nginx/conf.d/protected-sites.conf");
-  await shell(first, `${program} remove wiki.lab.test && ${program} remove-credentials wiki.lab.test`);
+  await shellOn(first, `sed -i s/60s/61s/ ${current}/nginx.conf`);
+  await shellOn(
+    second,
+    "systemctl stop oauth2-proxy_wiki.lab.test.socket oauth2-proxy_wiki.lab.test.service",
+  );
+  await shellOn(second, "echo '# changed' >>/etc/nginx/conf.d/protected-sites.conf");
+  await shellOn(first, `${program} remove wiki.lab.test && ${program} remove-credentials wiki.lab.test`);
   const warnings = [
     `${first}, site "code": nginx.conf differs; this update puts it right`,
     `${second}, site "wiki": oauth2-proxy_wiki.lab.test.socket is inactive; this update puts it right`,
@@ -111,9 +109,9 @@ test("drift is told by the preview, put right by the update, and then there is n
   expect(preview.changes["update"]).toBe(3 + 1 + 3);
   expect((await run("up")).changes["update"]).toBe(3 + 1 + 3);
 
-  expect(await shell(first, `grep -c 61s ${current}/nginx.conf || true`)).toBe("0");
+  expect(await shellOn(first, `grep -c 61s ${current}/nginx.conf || true`)).toBe("0");
   expect(await sum(first)).toBe(before);
-  for (const host of [first, second]) expect(await shell(host, `${program} status`)).toContain("as pushed");
+  for (const host of [first, second]) expect(await shellOn(host, `${program} status`)).toContain("as pushed");
   expect(await run("preview")).toMatchObject({
     changes: { same: expect.any(Number) as number },
     warnings: [],
@@ -121,7 +119,7 @@ test("drift is told by the preview, put right by the update, and then there is n
 });
 
 test("a host that cannot be asked is told, and its resources have not changed", async () => {
-  await shell(second, "systemctl stop ssh");
+  await shellOn(second, "systemctl stop ssh");
   try {
     const { changes, warnings } = await run("preview");
     expect(Object.keys(changes)).toEqual(["same"]);
@@ -129,12 +127,12 @@ test("a host that cannot be asked is told, and its resources have not changed", 
       expect.stringMatching(new RegExp(`^${second}: could not be asked \\(.*refused`)),
     ]);
   } finally {
-    await shell(second, "systemctl start ssh");
+    await shellOn(second, "systemctl start ssh");
   }
 });
 
 test("where a later host fails, the others keep the change; the error says which host, which step, why, what is live and what to do", async () => {
-  await shell(second, `echo "'obstacle' on;" >${obstacle}`);
+  await shellOn(second, `echo "'obstacle' on;" >${obstacle}`);
   await set({ "sites.code.proxyReadTimeout": "90s" });
   const told = await failing();
 
@@ -177,7 +175,7 @@ test("with onHostFailure: rollback, those that have a change go back where a lat
 });
 
 test("the log on the host says who pushed, from which commit, what changed and how it ended", async () => {
-  const log = await shell(first, "tail -3 /var/log/protected-sites/pushes.jsonl");
+  const log = await shellOn(first, "tail -3 /var/log/protected-sites/pushes.jsonl");
   const entries = log.split("\n").map((line) => JSON.parse(line) as unknown);
   const { stdout: commit } = await execa("git", ["rev-parse", "HEAD"]);
   const common = {

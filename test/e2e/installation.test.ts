@@ -1,7 +1,6 @@
 /** How the push program comes onto a host: whole and in one step, or not at all. */
 import { createHash } from "node:crypto";
 
-import { execa } from "execa";
 import { afterAll, expect, test } from "vitest";
 
 import { bundle } from "../../components/host/bundle.ts";
@@ -12,16 +11,14 @@ import {
   programText,
   programVersions,
 } from "../../components/host/program.ts";
-import { onHost, thisLab } from "../lab/lab.ts";
+import { HostShell } from "../lab/host-shell.ts";
+import { thisLab } from "../lab/lab.ts";
 
 const lab = await thisLab();
 const host = lab.hosts.at(-1) ?? { name: "" };
 
-async function run(script: string, input = "") {
-  const [file = "", ...rest] = await onHost(lab.name, host.name, ["/bin/sh", "-c", script]);
-  const { exitCode, all } = await execa(file, rest, { input, reject: false, all: true });
-  return { ok: exitCode === 0, text: all };
-}
+const edge = new HostShell(lab.name, host.name);
+const run = (script: string, input?: string) => edge.run(["/bin/sh", "-c", script], input);
 
 /** All that an installation could have touched, with its content. */
 const everything = async () =>

@@ -1,7 +1,5 @@
 /** A site whose certificate the stack itself makes: who trusts it, how it is renewed, and how its CA is replaced. */
-import type { X509Certificate } from "node:crypto";
 import { get } from "node:https";
-import { connect } from "node:tls";
 
 import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { certificateServed } from "./on-hosts.ts";
 
 const domain = "code.lab.test";
 let stack: Stack;
@@ -25,7 +24,8 @@ beforeAll(async () => {
 afterAll(async () => {
   stack = await openStack(lab.name);
   await stack.up();
-  for (const { address } of lab.hosts) expect((await served(address, undefined)).issuer).toContain("lab");
+  for (const { address } of lab.hosts)
+    expect((await certificateServed(address, domain, undefined)).issuer).toContain("lab");
 });
 
 const set = (path: string, value: string) => stack.setConfig(`protected-sites:${path}`, { value }, true);
@@ -33,19 +33,6 @@ const set = (path: string, value: string) => stack.setConfig(`protected-sites:${
 const bundleOf = ({ outputs }: UpResult) => String(outputs["internalCa"]?.value);
 
 const count = (pem: string) => pem.match(/BEGIN CERTIFICATE/g)?.length;
-
-/** The certificate that a client gets which trusts these CAs. @throws where it does not trust it */
-async function served(address: string, ca: string | undefined, name = domain): Promise<X509Certificate> {
-  const options = { host: address, port: 443, servername: name, ...(ca === undefined ? {} : { ca }) };
-  return new Promise((resolve, reject) => {
-    const socket = connect(options, () => {
-      const certificate = socket.getPeerX509Certificate();
-      socket.destroy();
-      if (certificate === undefined) reject(new Error("no certificate"));
-      else resolve(certificate);
-    }).on("error", reject);
-  });
-}
 
 /** Asks all hosts, each time over a new connection, until the work is done. @returns what went wrong, and how many were asked */
 async function whileAsking(ca: string, work: () => Promise<unknown>) {
@@ -83,10 +70,10 @@ async function shell(host: string, script: string): Promise<string> {
 test("who trusts the stack's CA trusts the site, and nobody else does", async () => {
   expect(count(bundle)).toBe(1);
   for (const { address } of lab.hosts) {
-    const certificate = await served(address, bundle);
+    const certificate = await certificateServed(address, domain, bundle);
     expect(certificate.subjectAltName).toBe(`DNS:${domain}`);
-    await expect(served(address, undefined)).rejects.toThrow();
-    await expect(served(address, bundle, "wiki.lab.test")).rejects.toThrow();
+    await expect(certificateServed(address, domain, undefined)).rejects.toThrow();
+    await expect(certificateServed(address, "wiki.lab.test", bundle)).rejects.toThrow();
   }
 });
 
@@ -100,7 +87,7 @@ test("the private key is root's alone on a host, and in no file that a reviewer 
 });
 
 test("an update renews the certificate, and prepares the next CA, without a failed request", async () => {
-  const before = await served(lab.hosts[0]?.address ?? "", bundle);
+  const before = await certificateServed(lab.hosts[0]?.address ?? "", domain, bundle);
   await set("internalCa.renewalDays", "31");
   await set("internalCa.generations[0]", "1");
   await set("internalCa.generations[1]", "2");
@@ -113,7 +100,7 @@ test("an update renews the certificate, and prepares the next CA, without a fail
   expect(count(both)).toBe(2);
   for (const { address } of lab.hosts) {
     // Who has only the old CA loses nothing yet.
-    const after = await served(address, bundle);
+    const after = await certificateServed(address, domain, bundle);
     expect(after.serialNumber).not.toBe(before.serialNumber);
     expect(after.issuer).toBe(before.issuer);
   }
@@ -128,14 +115,14 @@ test("another CA takes over for who trusts both, without a failed request", asyn
   expect(failures).toEqual([]);
   console.log(`${asked} requests over new connections while another CA took over, 0 failed`);
   for (const { address } of lab.hosts) {
-    expect((await served(address, bundle)).issuer).toContain("CA 2");
-    await expect(served(address, old)).rejects.toThrow();
+    expect((await certificateServed(address, domain, bundle)).issuer).toContain("CA 2");
+    await expect(certificateServed(address, domain, old)).rejects.toThrow();
   }
 });
 
 test("a host refuses a certificate that is of another name or of another key, and keeps what it has", async () => {
   const [{ name, address } = { name: "", address: "" }] = lab.hosts;
-  const before = await served(address, bundle);
+  const before = await certificateServed(address, domain, bundle);
   const current = `/etc/protected-sites/credentials/${domain}/current`;
   const push = (cn: string, key: string) =>
     shell(
@@ -146,5 +133,5 @@ print(json.dumps(dict(domain="${domain}", tokenEndpoint="https://login.microsoft
     );
   expect(await push("other.lab.test", "wrong.key")).toContain("it is not for code.lab.test");
   expect(await push(domain, `${current}/privkey.pem`)).toMatch(/failed in step 'certificate'[^]*mismatch/i);
-  expect((await served(address, bundle)).serialNumber).toBe(before.serialNumber);
+  expect((await certificateServed(address, domain, bundle)).serialNumber).toBe(before.serialNumber);
 });

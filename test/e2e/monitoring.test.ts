@@ -3,44 +3,39 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { navigation, request } from "../lab/http.ts";
-import { onHost } from "../lab/lab.ts";
 import { ensurePromtool } from "../lab/promtool.ts";
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 const domains = ["code.lab.test", "wiki.lab.test"];
 const textfiles = "/var/lib/prometheus/node-exporter";
 let promtool: string;
 
-async function shell(host: string, script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  return (await execa(file, args)).stdout;
-}
-
 beforeAll(async () => {
   promtool = await ensurePromtool();
 });
 
-afterAll(() => Promise.all(lab.hosts.map(({ name }) => shell(name, `rm -rf ${textfiles}`))));
+afterAll(() => Promise.all(lab.hosts.map(({ name }) => shellOn(name, `rm -rf ${textfiles}`))));
 
 describe.each(lab.hosts)("$name", ({ name, address }) => {
   test("names each site's own metrics for Prometheus, and they are there", async () => {
     const targets = new Map<string, string>();
     for (const domain of domains) {
-      const file = await shell(name, `cat /etc/protected-sites/prometheus/${domain}.json`);
+      const file = await shellOn(name, `cat /etc/protected-sites/prometheus/${domain}.json`);
       for (const group of JSON.parse(file) as { targets: string[]; labels: { site: string } }[])
         for (const target of group.targets) targets.set(target, group.labels.site);
     }
     expect([...targets.values()]).toEqual(domains);
     for (const target of targets.keys()) {
-      await shell(name, "sudo protected-sites metrics >/dev/null");
-      expect(await shell(name, `curl --fail --silent http://${target}/metrics`)).toContain(
+      await shellOn(name, "sudo protected-sites metrics >/dev/null");
+      expect(await shellOn(name, `curl --fail --silent http://${target}/metrics`)).toContain(
         "oauth2_proxy_requests_total",
       );
     }
   });
 
   test("tells of each site whether it is up, as it was pushed, and when what it needs ends", async () => {
-    const told = await shell(name, "protected-sites metrics");
+    const told = await shellOn(name, "protected-sites metrics");
     await execa(promtool, ["check", "metrics"], { input: `${told}\n` });
     const value = (metric: string, domain: string) =>
       Number(new RegExp(`^${metric}\\{site="${domain}"\\} (\\d+)$`, "m").exec(told)?.[1]);
@@ -50,7 +45,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
       expect(value("protected_sites_client_secret_end_seconds", domain)).toBe(
         Date.parse("2099-12-31T00:00:00Z") / 1000,
       );
-      const served = await shell(
+      const served = await shellOn(
         name,
         `openssl x509 -noout -enddate -in /data/certs/${domain}/fullchain.pem | cut -d= -f2`,
       );
@@ -60,9 +55,9 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
 
   test("says so where an instance is down, and where somebody changed a file", async () => {
     const units = "oauth2-proxy_code.lab.test.socket oauth2-proxy_code.lab.test.service";
-    await shell(name, `systemctl stop ${units}`);
-    const down = await shell(name, "protected-sites metrics");
-    await shell(name, `systemctl start ${units}`);
+    await shellOn(name, `systemctl stop ${units}`);
+    const down = await shellOn(name, "protected-sites metrics");
+    await shellOn(name, `systemctl start ${units}`);
     expect(down).toContain('protected_sites_up{site="code.lab.test"} 0');
     expect(down).toContain('protected_sites_as_pushed{site="code.lab.test"} 0');
     expect(down).toContain('protected_sites_up{site="wiki.lab.test"} 1');
@@ -74,15 +69,15 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     const cookie = (began.headers["set-cookie"] ?? []).map((it) => it.split(";")[0]).join("; ");
     const url = `https://code.lab.test/oauth2/callback?${new URLSearchParams({ code: "none", state }).toString()}`;
     expect((await request({ url, address, headers: { ...navigation, cookie } })).status).toBe(500);
-    const metrics = await shell(name, "curl --fail --silent http://127.0.0.1:14180/metrics");
+    const metrics = await shellOn(name, "curl --fail --silent http://127.0.0.1:14180/metrics");
     expect(metrics).toMatch(/^oauth2_proxy_requests_total\{code="500"\} [1-9]/m);
   });
 
   test("writes it for the node exporter, where there is one", async () => {
-    expect(await shell(name, "systemctl is-active protected-sites-metrics.timer")).toBe("active");
+    expect(await shellOn(name, "systemctl is-active protected-sites-metrics.timer")).toBe("active");
     const start = "systemctl start protected-sites-metrics.service";
-    await shell(name, `${start} && ! ls ${textfiles} 2>/dev/null`);
-    const written = await shell(
+    await shellOn(name, `${start} && ! ls ${textfiles} 2>/dev/null`);
+    const written = await shellOn(
       name,
       `mkdir -p ${textfiles} && ${start} && stat -c %a ${textfiles}/* && cat ${textfiles}/protected-sites.prom`,
     );

@@ -1,32 +1,23 @@
 /** The push program on a real host: what goes live, what is refused, and what happens when it is interrupted. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { bundle, type BundleFile } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { siteFrom } from "../../components/site/site.ts";
+import { type Ended, HostShell } from "../lab/host-shell.ts";
 import { navigation, request } from "../lab/http.ts";
-import { onHost, thisLab } from "../lab/lab.ts";
+import { thisLab } from "../lab/lab.ts";
 import { tenantId } from "../sites.ts";
 
 const lab = await thisLab();
 const program = "/usr/local/sbin/protected-sites";
 const host = lab.hosts[0] ?? { name: "", address: "" };
 
-/** What a command on the host, run as root, ended with. */
-interface Ended {
-  readonly ok: boolean;
-  readonly text: string;
-}
-
-async function run(command: readonly string[], input = ""): Promise<Ended> {
-  const [file = "", ...rest] = await onHost(lab.name, host.name, command);
-  const { exitCode, all } = await execa(file, rest, { input, reject: false, all: true });
-  return { ok: exitCode === 0, text: all };
-}
-const shell = async (script: string) => (await run(["/bin/sh", "-c", script])).text;
+const edge = new HostShell(lab.name, host.name);
+const run = (command: readonly string[], input?: string): Promise<Ended> => edge.run(command, input);
+const shell = (script: string) => edge.shell(script);
 
 /** A site of this file's own, so that the stack's sites stay as they are. */
 class PushedSite {

@@ -3,15 +3,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseDocument } from "yaml";
 
 import { withoutHost } from "../../infra/forget-host.ts";
 import { EntraControl } from "../lab/entra/control.ts";
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { everywhere, shellOn } from "./on-hosts.ts";
 
 const entra = new EntraControl("http://192.0.2.2:8400");
 const domains = ["docs.lab.test", "manual.lab.test"] as const;
@@ -27,15 +26,6 @@ afterAll(async () => {
   await stack.up();
   await everywhere(`rm -rf /run/asking ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
 });
-
-async function everywhere(script: string): Promise<string[]> {
-  return Promise.all(
-    lab.hosts.map(async ({ name }) => {
-      const [file = "", ...args] = await onHost(lab.name, name, ["sh", "-euc", script]);
-      return (await execa(file, args)).stdout;
-    }),
-  );
-}
 
 async function certify(domain: string): Promise<void> {
   const subject = `-subj /CN=${domain} -addext subjectAltName=DNS:${domain}`;
@@ -136,8 +126,7 @@ test("a site that is given another name stays up all the time, with its registra
 
 test("a host that no longer exists is forgotten without a visit, and the others are as they were", async () => {
   const second = lab.hosts[1];
-  const [file = "", ...args] = await onHost(lab.name, second?.name ?? "", ["systemctl", "stop", "ssh"]);
-  await execa(file, args);
+  await shellOn(second?.name ?? "", "systemctl stop ssh");
   try {
     const { state, gone } = withoutHost((await stack.exportStack()) as Exported, second?.name ?? "");
     expect(gone.length).toBe(1 + 3 + 2 * 2);
@@ -150,8 +139,7 @@ test("a host that no longer exists is forgotten without a visit, and the others 
     const { summary } = await stack.up();
     expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
   } finally {
-    const [start = "", ...rest] = await onHost(lab.name, second?.name ?? "", ["systemctl", "start", "ssh"]);
-    await execa(start, rest);
+    await shellOn(second?.name ?? "", "systemctl start ssh");
   }
 });
 

@@ -1,14 +1,13 @@
 /** What people meet where a site is closed for work, its backend is down, or somebody begins too many sign-ins. */
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const code = "https://code.lab.test";
@@ -54,10 +53,7 @@ afterAll(async () => {
   await stack.up();
 });
 
-async function shell(script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, first?.name ?? "", ["sh", "-euc", script]);
-  return (await execa(file, args)).stdout;
-}
+const shell = (script: string) => shellOn(first?.name ?? "", script);
 
 test("a backend that is down gets a page that says whom to tell, with the ID that is in the log", async () => {
   expect(shown.status).toBe(502);

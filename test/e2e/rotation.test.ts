@@ -15,12 +15,12 @@ import { tenantId } from "../sites.ts";
 import {
   deployerEnvironment,
   entra,
-  runOn,
   secretsInEntra,
   secretsOnHosts,
   setGenerations,
   tokensOnHosts,
 } from "./client-secrets.ts";
+import { shellOn } from "./on-hosts.ts";
 import { browse as browseAll, Person, signedIn } from "./crowd.ts";
 import { lab, people } from "./instance.ts";
 import { killedUp } from "./killed-update.ts";
@@ -98,12 +98,12 @@ test("a rotation that a host could not follow leaves each host a secret that wor
   const [before] = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 0, meanwhile: "refuse" } });
   await setGenerations(stack, 2, 3);
-  await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
+  await shellOn(second, "systemctl stop ssh.socket ssh.service");
   const browsing = browse();
   try {
     await expect(stack.up()).rejects.toThrow();
   } finally {
-    await runOn(second, "systemctl", "start", "ssh.service");
+    await shellOn(second, "systemctl start ssh.service");
   }
   const [onFirst, onSecond] = await secretsOnHosts();
   expect(onFirst, first).not.toBe(before);
@@ -156,12 +156,12 @@ test("a secret whose making Entra did not answer is named, and taken away by a r
   );
   const sites = environment.sites.filter(({ name }) => name === "wiki");
   const [, second = ""] = lab.hosts.map(({ name }) => name);
-  await runOn(second, "systemctl", "stop", "ssh.socket", "ssh.service");
+  await shellOn(second, "systemctl stop ssh.socket ssh.service");
   try {
     const interrupted = await revoke({ stack, graph, environment, sites, say: () => undefined });
     expect(interrupted).toEqual([second]);
   } finally {
-    await runOn(second, "systemctl", "start", "ssh.service");
+    await shellOn(second, "systemctl start ssh.service");
   }
   // The host that could not be reached has the leaked one, which is worth nothing.
   expect(await tokensOnHosts()).toEqual(["200", "401"]);

@@ -6,9 +6,9 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { onHost } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 let stack: Stack;
 let output: string;
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const watching = lab.hosts.map(({ name }) => watchCommandLines(name));
   const previewed = await stack.preview({ diff: true, color: "never" });
   const updated = await stack.up({ diff: true, color: "never" });
-  await Promise.all(lab.hosts.map(({ name }) => shell(name, "touch /run/watched")));
+  await Promise.all(lab.hosts.map(({ name }) => shellOn(name, "touch /run/watched")));
   output = [previewed, updated].map(({ stdout, stderr }) => stdout + stderr).join("\n");
   commandLines = await Promise.all(watching);
   secrets = [...before, ...(await ofHosts()), ...ofTheLab(), ...(await ofTheState())];
@@ -43,16 +43,11 @@ afterAll(async () => {
   await stack.up();
 });
 
-async function shell(host: string, script: string, input = ""): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  return (await execa(file, args, { input })).stdout;
-}
-
 /** The secrets that each site's instance reads. */
 async function ofHosts(): Promise<Secret[]> {
   const files =
     'cd /etc/protected-sites/credentials; for f in */current/*-secret; do printf \'%s %s\\n\' "$f" "$(cat $f)"; done';
-  const texts = await Promise.all(lab.hosts.map(({ name }) => shell(name, files)));
+  const texts = await Promise.all(lab.hosts.map(({ name }) => shellOn(name, files)));
   return texts.flatMap((text) =>
     text.split("\n").map((line) => ({ what: line.split(" ")[0] ?? "", text: line.split(" ")[1] ?? "" })),
   );
@@ -102,7 +97,7 @@ function linesOf(what: string, key: string): Secret[] {
 /** All command lines that a host has had, until `/run/watched` is there. */
 async function watchCommandLines(host: string): Promise<string> {
   const look = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'";
-  return shell(
+  return shellOn(
     host,
     `rm -f /run/watched; while [ ! -e /run/watched ]; do ${look}; done | sort -u; rm /run/watched`,
   );
@@ -141,7 +136,7 @@ test("none is in the clear in the state, its history or the lab's logs", async (
 
 test("on a host each is in its one file, and in no log, journal, temporary file or core dump", async () => {
   for (const { name } of lab.hosts) {
-    const files = await shell(
+    const files = await shellOn(
       name,
       `cat > /run/patterns
       grep -rlF --devices=skip -f /run/patterns /etc /home /opt /root /srv /tmp /usr/local /var || true
@@ -161,7 +156,7 @@ test("on a host each is in its one file, and in no log, journal, temporary file 
 
 test("no instance may leave a core dump", async () => {
   for (const { name } of lab.hosts) {
-    const limits = await shell(
+    const limits = await shellOn(
       name,
       "for p in $(pgrep -x oauth2-proxy); do grep 'Max core file size' /proc/$p/limits; done | tr -s ' ' | sort -u",
     );
@@ -171,7 +166,7 @@ test("no instance may leave a core dump", async () => {
 
 test("on a host only root and the instances' group may read them", async () => {
   for (const { name } of lab.hosts) {
-    const modes = await shell(
+    const modes = await shellOn(
       name,
       "find /etc/protected-sites/credentials -name '*-secret' -exec stat -Lc '%U %G %a' {} + | sort -u",
     );

@@ -1,8 +1,8 @@
 /** Another oauth2-proxy on a host that serves. */
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { onHost, thisLab } from "../lab/lab.ts";
+import { HostShell } from "../lab/host-shell.ts";
+import { thisLab } from "../lab/lab.ts";
 
 const lab = await thisLab();
 const host = lab.hosts.at(-1)?.name ?? "";
@@ -10,11 +10,8 @@ const current = lab.oauth2Proxy.version;
 const program = "/usr/local/sbin/protected-sites";
 const domains = ["code.lab.test", "wiki.lab.test"];
 
-async function run(script: string) {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  const { exitCode, all } = await execa(file, args, { reject: false, all: true });
-  return { ok: exitCode === 0, text: all };
-}
+const edge = new HostShell(lab.name, host);
+const run = (script: string) => edge.run(["sh", "-euc", script]);
 const lines = async (script: string) => (await run(script)).text.split("\n").filter(Boolean);
 
 /** The host's own set-up once more, with another version; its program lies there already. */

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from "jose";
@@ -22,11 +21,12 @@ import type { Tenant } from "../lab/entra/model.ts";
 import { leastPermissions } from "../lab/entra/permissions.ts";
 import { type Page, Visitor } from "../lab/entra/visitor.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
-import { certificateOf, onHost } from "../lab/lab.ts";
+import { certificateOf } from "../lab/lab.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack } from "../lab/stack.ts";
 import { exampleSites } from "./examples.ts";
 import { lab } from "./instance.ts";
+import { everywhere } from "./on-hosts.ts";
 import { cookieHeader, echoOf, newPage, openAs, shownIdentity } from "./people.ts";
 
 const everything = process.env["EVERY_SITE"] !== undefined;
@@ -80,13 +80,6 @@ afterAll(async () => {
     await redis.close();
   }
 }, 600_000);
-
-async function everywhere(script: string, input = ""): Promise<void> {
-  for (const { name } of lab.hosts) {
-    const [file = "", ...args] = await onHost(lab.name, name, ["sh", "-euc", script]);
-    await execa(file, args, { input });
-  }
-}
 
 async function certify(domain: string): Promise<void> {
   const { certificate, key } = await certificateOf(lab.name, domain);

@@ -9,7 +9,7 @@ import { describe, type Lab, type LabHost } from "../lab/lab.ts";
 import { readPeople } from "../lab/people.ts";
 import { cookieHeader, openAs } from "../e2e/people.ts";
 import { Askers, type Heard } from "./askers.ts";
-import { type Ended, HostShell } from "./host-shell.ts";
+import { type Ended, HostShell } from "../lab/host-shell.ts";
 import { TracedWorker } from "./traced-worker.ts";
 
 export const program = "/usr/local/sbin/protected-sites";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 import type { Lab } from "../lab/lab.ts";
-import type { HostShell } from "./host-shell.ts";
+import type { HostShell } from "../lab/host-shell.ts";
 
 /** Everything that must survive. */
 const folders = [

@@ -9,7 +9,7 @@ import { EntraControl } from "../lab/entra/control.ts";
 import { type Bench, type Outcome, program } from "./bench.ts";
 import { Disk } from "./disk.ts";
 import type { Fault } from "./fault.ts";
-import type { Ended } from "./host-shell.ts";
+import type { Ended } from "../lab/host-shell.ts";
 import { chosen, heldAt } from "./step-faults.ts";
 
 /** What is expected of the push that is hurt; the second one, without the fault, must always succeed. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cgroupOf, freeze } from "../lab/processes.ts";
 import type { Bench, Outcome } from "./bench.ts";
 import type { Fault, Which } from "./fault.ts";
-import type { Ended } from "./host-shell.ts";
+import type { Ended } from "../lab/host-shell.ts";
 import { at, from, type Injection, roomTaking, type Step } from "./traced-worker.ts";
 
 /** At which steps a push is hurt most: between the switch and the verdict, where it is decided, and around that. */

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 
 import { cgroupOf, processesIn } from "../lab/processes.ts";
-import type { HostShell } from "./host-shell.ts";
+import type { HostShell } from "../lab/host-shell.ts";
 
 /** System calls that change a file system. Files are made by openat, which reads, too: what follows it stands for it. */
 const changing = [

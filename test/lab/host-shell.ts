@@ -1,7 +1,7 @@
-/** Commands on a host of the lab as its root, past SSH. */
+/** Commands on a host of the lab as its root, past SSH, for those who want to know how they end. */
 import { execa } from "execa";
 
-import { onHost } from "../lab/lab.ts";
+import { onHost } from "./lab.ts";
 
 /** What a command ended with: its exit code, and all that it printed. */
 export interface Ended {
