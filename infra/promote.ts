@@ -10,8 +10,7 @@ import { Command } from "commander";
 import { createTwoFilesPatch } from "diff";
 import { isMap } from "yaml";
 
-import { ConfigError } from "../components/site/errors.ts";
-import type { SiteArgs } from "../components/site/site.ts";
+import type { Site, SiteArgs } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { changedText } from "./rotate.ts";
 import {
@@ -19,32 +18,55 @@ import {
   environmentOf,
   parseStackFile,
   readStackFile,
+  siteCalled,
   sitePath,
   type StackFile,
   stacksFolder,
 } from "./stack-file.ts";
 
-/** What every environment says for itself: where a site is, who it is for, its secrets. The rest is how it behaves. */
-export const ownOfEachEnvironment: readonly (keyof SiteArgs)[] = [
-  "domain",
-  "port",
-  "metricsPort",
-  "upstream",
-  "backupUpstreams",
-  "upstreamCa",
-  "upstreamServerName",
-  "certificates",
-  "redis",
-  "emailDomains",
-  "guests",
-  "allowedGroups",
-  "roles",
-  "conditionalAccess",
-  "accessTokenScope",
-  "clientSecrets",
-  "cookieSecretGeneration",
-  "maintenance",
-];
+/**
+ * What happens to each setting of a site. `own`: every environment says it for itself, where a site is, who it is for,
+ * its secrets. `promoted`: how it behaves. A new setting is sorted here, or nothing compiles.
+ */
+export const sorted: Readonly<Record<keyof SiteArgs, "own" | "promoted">> = {
+  domain: "own",
+  port: "own",
+  upstream: "own",
+  backupUpstreams: "own",
+  hostHeader: "promoted",
+  upstreamCa: "own",
+  upstreamServerName: "own",
+  buffering: "promoted",
+  emailDomains: "own",
+  guests: "own",
+  roles: "own",
+  allowedGroups: "own",
+  paths: "promoted",
+  open: "promoted",
+  conditionalAccess: "own",
+  metricsPort: "own",
+  identityHeaders: "promoted",
+  accessTokenScope: "own",
+  sessionStore: "own",
+  redis: "own",
+  cookieExpire: "promoted",
+  cookieRefresh: "promoted",
+  authCache: "promoted",
+  signInRate: "promoted",
+  maintenance: "own",
+  contact: "own",
+  securityHeaders: "promoted",
+  clientMaxBodySize: "promoted",
+  proxyReadTimeout: "promoted",
+  proxyConnectTimeout: "promoted",
+  proxySendTimeout: "promoted",
+  clientSecrets: "own",
+  cookieSecretGeneration: "own",
+  certificateFrom: "own",
+  certificates: "own",
+};
+
+const own = Object.keys(sorted).filter((key) => sorted[key as keyof SiteArgs] === "own");
 
 /** What happened to the document of the environment that is promoted to. */
 export interface Promotion {
@@ -56,23 +78,20 @@ export interface Promotion {
 
 /**
  * Changes the document of `to` in place, keeping its comments and its order.
- * @param names the sites; all that both environments have where it is left out
- * @throws ConfigError where a site is in none of the two, or a file is wrong already
+ * @param wanted the sites, by name or domain; all that both environments have where it is left out
+ * @throws ConfigError where a site is in neither of the two, or a file is wrong already
  */
-export function promote(from: StackFile, to: StackFile, names?: readonly string[]): Promotion {
-  const [source, target] = [from, to].map((it) => environmentOf(it).sites.map(({ name }) => name));
-  const all = [...new Set([...(source ?? []), ...(target ?? [])])];
-  const unknown = (names ?? []).find((name) => !all.includes(name));
-  if (unknown !== undefined)
-    throw new ConfigError(from.source, [
-      { where: `site "${unknown}"`, what: `there is no such site; there are ${all.join(", ")}` },
-    ]);
+export function promote(from: StackFile, to: StackFile, wanted?: readonly string[]): Promotion {
+  const [source, target] = [from, to].map((it) => environmentOf(it).sites) as [Site[], Site[]];
+  const isIn = (sites: readonly Site[], name: string) => sites.some((it) => it.name === name);
+  const all = [...source, ...target.filter(({ name }) => !isIn(source, name))];
+  const chosen = wanted?.map((it) => siteCalled(it, all, from)) ?? all;
   const changed: string[] = [];
   const left: string[] = [];
-  for (const name of names ?? all) {
-    if (target?.includes(name) !== true)
+  for (const { name } of chosen) {
+    if (!isIn(target, name))
       left.push(`site "${name}" is not in ${to.source}: copy its lines, and give what is its own there`);
-    else if (source?.includes(name) !== true) left.push(`site "${name}" is only in ${to.source}`);
+    else if (!isIn(source, name)) left.push(`site "${name}" is only in ${to.source}`);
     else promoteSite(from, to, name, { changed, left });
   }
   return { changed, left };
@@ -87,8 +106,7 @@ function promoteSite(
   const [wanted, present] = [settingsOf(from, name), settingsOf(to, name)];
   const keys = new Set([...Object.keys(wanted), ...Object.keys(present)]);
   for (const key of keys) {
-    if (ownOfEachEnvironment.some((own) => own === key) || isDeepStrictEqual(wanted[key], present[key]))
-      continue;
+    if (own.includes(key) || isDeepStrictEqual(wanted[key], present[key])) continue;
     const where = `site "${name}": ${key}`;
     if (namesGroups(wanted[key]) || namesGroups(present[key])) {
       left.push(`${where} names groups, which are each environment's own; change it by hand`);
@@ -131,7 +149,7 @@ function main(): void {
     .requiredOption("--to <name>", "the environment whose file changes")
     .option("--site <name...>", "these sites; otherwise all that both have")
     .option("--dry-run", "only show the change")
-    .addHelpText("after", `\nEvery environment keeps its own ${ownOfEachEnvironment.join(", ")}.`)
+    .addHelpText("after", `\nEvery environment keeps its own ${own.join(", ")}.`)
     .parse()
     .opts<Options>();
   const target = readStackFile(to);

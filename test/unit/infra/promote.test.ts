@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
-import { promote } from "../../../infra/promote.ts";
+import { siteSchema } from "../../../components/site/site.ts";
+import { promote, sorted } from "../../../infra/promote.ts";
 import { changedText } from "../../../infra/rotate.ts";
 import { parseStackFile } from "../../../infra/stack-file.ts";
 import { group, settings, siteArgs } from "../review/environments.ts";
@@ -77,6 +78,26 @@ test("a site that the other environment does not have is told, and one that nobo
     'site "code" is not in stacks/Pulumi.prod.yaml: copy its lines, and give what is its own there',
   ]);
   expect(() => promote(both, wiki("prod", {}), ["news"])).toThrow(
-    'stacks/Pulumi.staging.yaml, site "news": there is no such site; there are code, wiki',
+    'stacks/Pulumi.staging.yaml, site "news": there is no such site; there are code (code.example.com), wiki (wiki.example.com)',
   );
+});
+
+test("every setting of a site is sorted into what is promoted and what is each environment's own", () => {
+  expect(Object.keys(sorted).sort()).toEqual(Object.keys(siteSchema.shape).sort());
+});
+
+test("where sessions live, who is told to be asked and whose the certificate is stay with the environment", () => {
+  const prod = {
+    sessionStore: "redis",
+    redis: { host: "redis.example.com" },
+    contact: "the help desk",
+    certificateFrom: "acme",
+    roles: [{ value: "reader", groups: [group(1)], applications: [group(2)] }],
+    maintenance: "Back at noon.",
+  };
+  expect(change({}, prod)).toMatchObject({ changed: [], left: [] });
+  expect(change({ authCache: "5s", securityHeaders: { frameAncestors: [] } }, {}).changed).toEqual([
+    'site "wiki": authCache as in staging',
+    'site "wiki": securityHeaders as in staging',
+  ]);
 });
