@@ -33,7 +33,7 @@ import { intermediateTls } from "./tls.ts";
 export function nginxSite(site: Site, hosts: readonly string[] = []): string {
   const peers = site.certificateFrom === "acme" ? hosts : [];
   return printNginx([
-    comment(header("nginx.ts", `site "${site.name}"`)),
+    comment(header("nginx.ts", site.domain)),
     ...upstreams(site),
     ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),
     ...sessionCookies(site).maps,
@@ -413,11 +413,12 @@ function httpsServer(site: Site): Directive {
           ["alias", `${at.current}/signed-out.html`],
         ],
       ),
-      internalLocation(["=", authLocation], askOauth2Proxy(site)),
+      askOauth2Proxy(site, authLocation),
       ...site.paths.map((rule, index) =>
-        internalLocation(
-          ["=", authLocationOf(index + 1)],
-          askOauth2Proxy(site, `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`),
+        askOauth2Proxy(
+          site,
+          authLocationOf(index + 1),
+          `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`,
         ),
       ),
       ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
@@ -472,19 +473,27 @@ function authLocationOf(rule: number): string {
   return `${authLocation}/${rule}`;
 }
 
-/** @param constraint what the user needs beyond the site's own rules, as a query */
-function askOauth2Proxy(site: Site, constraint = ""): Directive[] {
-  return [
-    ...toOauth2Proxy(site, {
-      authorization: machineClients(site).length > 0 ? expr(bearerVariable(site)) : "",
-    }),
-    ...withoutBody,
-    ...authCache(site, constraint),
-    // oauth2-proxy's own requests to Entra have no time-out.
-    ["proxy_connect_timeout", "5s"],
-    ["proxy_read_timeout", "10s"],
-    ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
-  ];
+/**
+ * The location of a subrequest.
+ * @param constraint what the user needs beyond the site's own rules, as a query
+ */
+function askOauth2Proxy(site: Site, location: string, constraint = ""): Directive {
+  return internalLocation(
+    ["=", location],
+    [
+      // An instance that ends may close a connection that it has just taken; the next one answers. At most ten times.
+      ["error_page", 502, "=", location],
+      ...toOauth2Proxy(site, {
+        authorization: machineClients(site).length > 0 ? expr(bearerVariable(site)) : "",
+      }),
+      ...withoutBody,
+      ...authCache(site, constraint),
+      // oauth2-proxy's own requests to Entra have no time-out.
+      ["proxy_connect_timeout", "5s"],
+      ["proxy_read_timeout", "10s"],
+      ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
+    ],
+  );
 }
 
 /** Pages in place of Nginx's own errors; what a backend itself answers is passed on as it is. */

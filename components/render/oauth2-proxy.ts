@@ -80,7 +80,7 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     auth_logging: true,
     logging_local_time: false,
   };
-  return `# ${header("oauth2-proxy.ts", `site "${site.name}"`)}\n${stringify(settings)}\n`;
+  return `# ${header("oauth2-proxy.ts", site.domain)}\n${stringify(settings)}\n`;
 }
 
 /** The password of a Redis comes by the unit's environment, as the client ID does. */

@@ -6,7 +6,7 @@ import { printUnit } from "./unit-file.ts";
 
 /** The text of `oauth2-proxy_<domain>.socket`. */
 export function socketUnit(site: Site): string {
-  return printUnit(header("systemd.ts", `site "${site.name}"`), [
+  return printUnit(header("systemd.ts", site.domain), [
     { section: "Unit", settings: [["Description", `Socket of the sign-in for https://${site.domain}`]] },
     {
       section: "Socket",
@@ -26,7 +26,7 @@ export function socketUnit(site: Site): string {
 export function serviceUnit(site: Site): string {
   const at = paths(site.domain);
   const instance = instanceName(site.domain);
-  return printUnit(header("systemd.ts", `site "${site.name}"`), [
+  return printUnit(header("systemd.ts", site.domain), [
     {
       section: "Unit",
       settings: [

@@ -263,6 +263,7 @@ export class SiteReading {
     if (url.hostname !== this.#ownPort || url.pathname !== "/oauth2/auth") {
       throw new CannotJudge(`nginx.conf line ${pass.line}: ${url.href} is not the site's oauth2-proxy`);
     }
+    this.#refuseOtherAnswers(location, target, server);
     const groups: (readonly string[])[] = [];
     const places: Place[] = [];
     for (const [key, value] of url.searchParams) {
@@ -285,6 +286,23 @@ export class SiteReading {
     }
     places.push(this.#cfgPlace("email_domains"));
     return { needs: { emailDomains: strings(this.#cfg["email_domains"]), groups }, places };
+  }
+
+  /** The page that an error of the subrequest leads to would be its answer, and any that succeeds lets everybody in. */
+  #refuseOtherAnswers(location: ReadDirective, target: string, server: ReadDirective): void {
+    const body = location.body ?? [];
+    const intercept = this.#inForce("proxy_intercept_errors", body, server);
+    if (intercept?.args[0] === "on") throw unknown(intercept);
+    const elsewhere = this.#errorPages(body, server).find(
+      // oauth2-proxy's own 401 is no error to Nginx.
+      ({ args }) => args.some((it) => it.startsWith("=")) && args[0] !== "401" && args.at(-1) !== target,
+    );
+    if (elsewhere !== undefined) throw unknown(elsewhere);
+  }
+
+  #errorPages(body: readonly ReadDirective[], server: ReadDirective): readonly ReadDirective[] {
+    const own = body.filter(({ name }) => name === "error_page");
+    return own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "error_page");
   }
 
   /** What the tokens of this site name: groups, or, where it says so, the roles of its registration. */
@@ -369,9 +387,9 @@ export class SiteReading {
     { depth, errorPages }: { readonly depth: number; readonly errorPages: boolean },
   ): Gate | undefined {
     if (!errorPages || status < 300) return undefined;
-    const own = body.filter(({ name }) => name === "error_page");
-    const pages = own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "error_page");
-    const target = pages.find(({ args }) => args.includes(String(status)))?.args.at(-1);
+    const target = this.#errorPages(body, server)
+      .find(({ args }) => args.includes(String(status)))
+      ?.args.at(-1);
     if (target === undefined) return undefined;
     const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
     // A named location keeps the request's own path.

@@ -81,6 +81,37 @@ test("an oauth2-proxy that is down opens nothing, and gets the page too", async 
   }
 });
 
+/** Takes the place of code's oauth2-proxy: it closes its first connections as soon as something comes, then says 202. */
+const closing = (count: number) => `
+import socket
+listener = socket.create_server(("127.0.0.1", 4180))
+for number in range(100):
+    connection, _ = listener.accept()
+    connection.recv(65536)
+    if number >= ${count}: connection.sendall(b"HTTP/1.1 202 Accepted\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    connection.close()
+`;
+
+test.each([
+  [0, 502],
+  [3, 502],
+  [50, 500],
+])(
+  "Nginx asks again where %i connections to oauth2-proxy end without an answer, and never lets in without one",
+  async (closed, status) => {
+    const service = "oauth2-proxy_code.lab.test";
+    await shell(`systemctl stop ${service}.socket ${service}.service
+systemd-run --quiet --unit closing python3 -c '${closing(closed)}'
+for try in 1 2 3 4 5 6 7 8 9 10; do ss -Hltn sport = :4180 | grep -q . && break; sleep 0.1; done`);
+    try {
+      // Past the sign-in, it is the backend that is down.
+      expect((await request({ url: `${code}/`, address, headers: api })).status).toBe(status);
+    } finally {
+      await shell(`systemctl stop closing; systemctl start ${service}.socket`);
+    }
+  },
+);
+
 test("who begins too many sign-ins waits; who is signed in or asks as a program is never counted", async () => {
   const begin = () => request({ url: `${code}/`, address, headers: navigation });
   const answers = [];

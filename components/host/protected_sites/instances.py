@@ -10,6 +10,7 @@ from pathlib import Path
 from .bundle import Bundle
 from .commands import run, run_quietly, still_alive, unit_log, unit_state
 from .failure import Failure
+from .files import read_text
 from .places import OAUTH2_PROXY, SERVICE_USER
 from .sites import Site
 
@@ -52,6 +53,15 @@ def await_instance(site: Site, port: int, since: float) -> None:
         if state in {"auto-restart", "failed", "dead"} or time.monotonic() > deadline:
             raise Failure("instance", f"it does not come up ({state}): {unit_log(site.service, since)}")
         time.sleep(0.02)
+
+
+def needs_new_socket(site: Site, before: int, after: int) -> bool:
+    """Whether generations have another socket, which must be closed to be opened anew. Comments are no reason for that."""
+    one, other = (
+        [line for line in (read_text(site.generation(number) / site.socket) or "").split("\n") if line[:1] != "#"]
+        for number in (before, after)
+    )
+    return one != other
 
 
 def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:

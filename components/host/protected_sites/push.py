@@ -25,7 +25,7 @@ from .files import (
     write_new,
 )
 from .host import host_name
-from .instances import check_version, config_test, port_of, start_instance
+from .instances import check_version, config_test, needs_new_socket, port_of, start_instance
 from .nginx import check_nginx, reload_nginx
 from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
@@ -54,7 +54,7 @@ class Push:
 
     @property
     def new_socket(self) -> bool:
-        return self.site.socket in self.changed
+        return self.old is not None and needs_new_socket(self.site, self.old, self.new)
 
 
 def push_group(requests: list[Request]) -> None:

@@ -172,6 +172,21 @@ describe("a hole is seen:", () => {
       "if ($request_method = TRACE) {\n            return 418",
     ],
     ["other methods get past", "location @protected_1 {", "location @protected_1 {\n auth_request off;"],
+    [
+      "a page answers where oauth2-proxy does not",
+      "error_page 502 = /oauth2/-/auth;",
+      "error_page 502 = /oauth2/signed-out;",
+    ],
+    [
+      "a failure is taken for a yes",
+      "error_page 502 = /oauth2/-/auth/1;",
+      "error_page 502 =200 /oauth2/-/auth/1;",
+    ],
+    [
+      "pages of the site answer for oauth2-proxy",
+      "error_page 502 = /oauth2/-/auth;",
+      "proxy_intercept_errors on;",
+    ],
     ["a rule asks for nothing", "?allowed_groups=7e57", "?x=7e57"],
     [
       "the .ht files are open",

@@ -80,7 +80,7 @@ const openByDesign: Readonly<Record<string, readonly string[]>> = {
 /** Directives by which a location answers. */
 const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite", "empty_gif", "stub_status"];
 const neverThere =
-  /^(?:satisfy|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
+  /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
 /** What was looked at, and what was found. */
 export interface Verdict {
@@ -155,6 +155,9 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
         const target = values(asked?.holds ?? [], "proxy_pass")[0]?.[0] ?? "";
         if (asked === undefined) say(`asks ${asks}, which is no internal location`);
         else if (!isQuestion(target, domain)) say(`asks ${target}`);
+        // The page that an error leads to would be the answer, and any that succeeds lets everybody in.
+        if (values(asked?.holds ?? [], "error_page").join() !== `502,=,${asks}`)
+          say("asks what may be answered by another than oauth2-proxy");
         // Nginx runs a return before it asks.
         if (does.join() !== "proxy_pass") say(`answers by ${does.join(", ") || "files"}`);
       }
