@@ -4,7 +4,7 @@ import * as random from "@pulumi/random";
 import { childOptions } from "./child-options.ts";
 import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostArgs } from "./host/connection.ts";
-import { siteCredentials, sitePush } from "./host/site-push.ts";
+import { siteCredentials, sitePush, siteSessions } from "./host/site-push.ts";
 import { type CertificateAuthorityArgs, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
@@ -109,15 +109,29 @@ export class ProtectedSite extends pulumi.ComponentResource {
       hosts: args.hosts,
     });
 
+    const loginTo = (host: HostArgs) => ({
+      host,
+      user: deployerUser,
+      privateKey: args.deployerPrivateKey,
+      jumpPrivateKey: args.jumpPrivateKey,
+    });
+    const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
+    const { redis } = site;
+    const [first] = args.hosts;
+    // Pushes depend on it, so that it is deleted after them: where no host serves the site, no new session begins.
+    const sessions =
+      redis === undefined || first === undefined
+        ? []
+        : [
+            siteSessions(
+              `${name}-sessions`,
+              { login: loginTo(first), site, redis, password: args.redisPassword },
+              after([]),
+            ),
+          ];
     let canary: pulumi.Resource[] = [];
     for (const host of args.hosts) {
-      const login = {
-        host,
-        user: deployerUser,
-        privateKey: args.deployerPrivateKey,
-        jumpPrivateKey: args.jumpPrivateKey,
-      };
-      const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
+      const login = loginTo(host);
       const secrets = siteCredentials(
         `${name}-${host.name}-credentials`,
         {
@@ -132,7 +146,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       const push = sitePush(
         `${name}-${host.name}`,
         { login, site: site.name, domain: site.domain, files, repair: args.repairs?.[host.name] },
-        after([...canary, secrets]),
+        after([...sessions, ...canary, secrets]),
       );
       if (canary.length === 0) canary = [secrets, push];
     }

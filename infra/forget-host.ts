@@ -48,7 +48,10 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
           parent === proxyHost.urn ||
           (parent !== undefined &&
             typeOf(urn).endsWith("$command:remote:Command") &&
-            [`${nameOf(parent)}-${host}`, `${nameOf(parent)}-${host}-credentials`].includes(nameOf(urn))),
+            // A site's sessions may be this host's to forget; the next update gives them to the first that is left.
+            [host, `${host}-credentials`, "sessions"].some(
+              (of) => nameOf(urn) === `${nameOf(parent)}-${of}`,
+            )),
       )
       .map(({ urn }) => urn),
   );

@@ -7,8 +7,11 @@ import { connectionTo, type Login } from "./connection.ts";
 /** What to run, and what it reads. */
 export interface HostCommandArgs {
   readonly login: Login;
-  /** Runs when the resource is created and whenever `stdin` changes. Errors print it, so it holds no secret. */
-  readonly create: string;
+  /**
+   * Runs when the resource is created and whenever `stdin` changes. Errors print it, so it holds no secret. Left out:
+   * the host hears of the resource only when it goes.
+   */
+  readonly create?: string;
   /** Runs on an update instead of `create`. Empty: `create` does. Left out: what the state says, whatever that is. */
   readonly update?: string | undefined;
   /** Runs when the resource is deleted. */
@@ -16,6 +19,8 @@ export interface HostCommandArgs {
   readonly stdin: pulumi.Input<string>;
   /** Whether what the command prints is kept from the state and the display. */
   readonly secret?: boolean;
+  /** Whether the display shows what the command says on standard error, also where it goes well. */
+  readonly warns?: boolean;
 }
 
 /**
@@ -25,18 +30,18 @@ export interface HostCommandArgs {
  */
 export function hostCommand(
   name: string,
-  { login, create, update, delete: remove, stdin, secret = false }: HostCommandArgs,
+  { login, create, update, delete: remove, stdin, secret = false, warns = false }: HostCommandArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
   return new command.remote.Command(
     name,
     {
       connection: connectionTo(login),
-      create,
+      ...(create === undefined ? {} : { create }),
       ...(update ? { update } : {}),
       ...(remove === undefined ? {} : { delete: remove }),
       stdin,
-      logging: command.remote.Logging.None,
+      logging: warns ? command.remote.Logging.Stderr : command.remote.Logging.None,
       addPreviousOutputInEnv: false,
     },
     {

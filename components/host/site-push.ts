@@ -1,6 +1,9 @@
 /** What a site sends to one host: its readable files, and its secrets. */
 import * as pulumi from "@pulumi/pulumi";
 
+import { cookieName } from "../site/names.ts";
+import type { Redis } from "../site/session-store.ts";
+import type { Site } from "../site/site.ts";
 import { bundle, type BundleFile } from "./bundle.ts";
 import type { Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
@@ -82,5 +85,38 @@ export function siteCredentials(
     },
     // The old domain's go last, after the site that reads them.
     { ...opts, replacementTrigger: credentials.domain },
+  );
+}
+
+/**
+ * A site's sessions in its Redis, which one host takes out of it when the site goes from all of them: a host cannot tell
+ * that from its own going. Secret in the state and in diffs.
+ */
+export function siteSessions(
+  name: string,
+  {
+    login,
+    site,
+    redis,
+    password,
+  }: {
+    readonly login: Login;
+    readonly site: Pick<Site, "domain" | "sessionStore">;
+    readonly redis: Redis;
+    readonly password?: pulumi.Input<string> | undefined;
+  },
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  const sessions = { domain: site.domain, cookieName: cookieName(site), ...redis, password };
+  return hostCommand(
+    name,
+    {
+      login,
+      delete: `sudo -n ${program} forget-sessions`,
+      stdin: pulumi.secret(pulumi.jsonStringify(sessions)),
+      secret: true,
+      warns: true,
+    },
+    { ...opts, replacementTrigger: site.domain },
   );
 }

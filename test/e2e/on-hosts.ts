@@ -1,10 +1,11 @@
 /** Commands on the lab's hosts, as their root, past SSH. */
+import { readFile } from "node:fs/promises";
 import { connect } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 
 import { execa } from "execa";
 
-import { onHost } from "../lab/lab.ts";
+import { certificateOf, onHost } from "../lab/lab.ts";
 import { lab } from "./instance.ts";
 
 /** What a command prints. @throws where it fails */
@@ -21,6 +22,17 @@ export function shellOn(host: string, script: string, input = ""): Promise<strin
 /** What a script prints on each host. @throws where it fails on one */
 export function everywhere(script: string, input = ""): Promise<string[]> {
   return Promise.all(lab.hosts.map(({ name }) => shellOn(name, script, input)));
+}
+
+/** Gives every host a certificate of the lab's CA for a site that the lab does not know of. */
+export async function certify(domain: string): Promise<void> {
+  const { certificate, key } = await certificateOf(lab.name, domain);
+  const directory = `/data/certs/${domain}`;
+  await everywhere(
+    `mkdir -p ${directory} && cat >${directory}/fullchain.pem`,
+    await readFile(certificate, "utf8"),
+  );
+  await everywhere(`umask 077 && cat >${directory}/privkey.pem`, await readFile(key, "utf8"));
 }
 
 /** The certificate that a client gets for a name which trusts `ca`, or the lab's CA. @throws where it does not trust it */

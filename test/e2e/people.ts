@@ -1,12 +1,15 @@
 /** People of the lab at work: in the browser, and with what their browser holds elsewhere. */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 import type { Browser, BrowserContext, Page } from "playwright-core";
 
 import type { Echo } from "../lab/application.ts";
 import { type Person, signIn } from "../lab/browser.ts";
+import { Visitor } from "../lab/entra/visitor.ts";
 import { type Answer, request, type RequestArgs } from "../lab/http.ts";
+import type { Lab } from "../lab/lab.ts";
 
 /** A page of a browser that has never been anywhere. */
 export async function newPage(browser: Browser): Promise<Page> {
@@ -89,4 +92,12 @@ export function echoOf({ status, body }: Answer): Echo {
   if (status !== 200)
     throw new Error(`expected the application's answer, got ${status}: ${body.slice(0, 300)}`);
   return JSON.parse(body) as Echo;
+}
+
+/** Somebody with a simple browser, whose requests to sites go to the host that `address` says at that moment. */
+export function visitorOf({ ca }: Pick<Lab, "ca">, address: () => string): Visitor {
+  return new Visitor({
+    ca: readFileSync(ca, "utf8"),
+    resolve: (host) => (host.endsWith(".microsoftonline.com") ? undefined : { address: address() }),
+  });
 }

@@ -8,31 +8,35 @@ import { parseDocument } from "yaml";
 
 import { withoutHost } from "../../infra/forget-host.ts";
 import { EntraControl } from "../lab/entra/control.ts";
+import { navigation } from "../lab/http.ts";
+import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack } from "../lab/stack.ts";
-import { lab } from "./instance.ts";
-import { everywhere, shellOn } from "./on-hosts.ts";
+import { lab, people } from "./instance.ts";
+import { certify, everywhere, shellOn } from "./on-hosts.ts";
+import { visitorOf } from "./people.ts";
 
+const [first] = lab.hosts;
 const entra = new EntraControl("http://192.0.2.2:8400");
 const domains = ["docs.lab.test", "manual.lab.test"] as const;
+/** What others keep in the same Redis: a site whose name is longer, and somebody else. */
+const othersKeys = ["__Host-_oauth2_proxy_manual_lab_test_2-1", "somebody-else"];
 let stack: Stack;
+let redis: LabRedis;
 
 beforeAll(async () => {
+  redis = await startRedis(lab);
+  for (const key of othersKeys) await redis.ask("SET", key, "1");
   stack = await openStack(lab.name);
+  await stack.setConfig("protected-sites:redisPassword", { value: redis.password, secret: true });
   for (const domain of domains) await certify(domain);
 });
 
 afterAll(async () => {
   stack = await openStack(lab.name);
   await stack.up();
+  await redis.close();
   await everywhere(`rm -rf /run/asking ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
 });
-
-async function certify(domain: string): Promise<void> {
-  const subject = `-subj /CN=${domain} -addext subjectAltName=DNS:${domain}`;
-  const keys = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
-  await everywhere(`mkdir -p /data/certs/${domain} && cd /data/certs/${domain}
-    openssl req -x509 ${keys} ${subject} -keyout privkey.pem -out fullchain.pem 2>/dev/null`);
-}
 
 async function setDocs(settings: Readonly<Record<string, string>>): Promise<void> {
   for (const [key, value] of Object.entries(settings))
@@ -49,7 +53,10 @@ async function leftOf(domain: string): Promise<string[]> {
 
 async function registered(): Promise<string[]> {
   const applications = await entra.applications();
-  return applications.filter(({ deleted }) => !deleted).map(({ displayName }) => displayName);
+  return applications
+    .filter(({ deleted }) => !deleted)
+    .map(({ displayName }) => displayName)
+    .sort();
 }
 
 /** What Nginx on the first host answers with for the domain, asked there. */
@@ -61,16 +68,62 @@ async function answering(domain: string): Promise<string> {
   return answer;
 }
 
+/** Signs somebody in, who thereby has a session in the Redis. */
+async function signIn(domain: string): Promise<void> {
+  const visitor = visitorOf(lab, () => first?.address ?? "");
+  const form = await visitor.open(`https://${domain}/`, { headers: navigation });
+  expect((await visitor.signIn(form, people.ada)).body).toContain("ada@lab.test");
+}
+
+/** The keys in the Redis that are a site's. */
+const sessionsOf = (domain: string) =>
+  redis.ask("KEYS", `__Host-_oauth2_proxy_${domain.replaceAll(".", "_")}-*`);
+
+/** What the first host says of having to forget a site's sessions. */
+async function forgetting(settings: object) {
+  const given = {
+    tls: true,
+    database: 0,
+    host: redis.host,
+    port: redis.port,
+    password: redis.password,
+    ...settings,
+  };
+  return shellOn(first?.name ?? "", "protected-sites forget-sessions 2>&1", JSON.stringify(given));
+}
+
 test("a new site goes live on every host", async () => {
   await setDocs({
     domain: domains[0],
     port: "4182",
     upstream: "http://192.0.2.3:8001",
     "emailDomains[0]": "lab.test",
+    sessionStore: "redis",
+    "redis.host": redis.host,
+    "redis.port": String(redis.port),
   });
   await stack.up();
   expect(await answering(domains[0])).toBe("docs.lab.test 1");
   expect(await registered()).toContain("Protected site docs.lab.test");
+  await signIn(domains[0]);
+  expect(await sessionsOf(domains[0])).toHaveLength(1);
+});
+
+test("a host that still serves a site keeps its sessions, whoever asks", async () => {
+  const cookieName = "__Host-_oauth2_proxy_docs_lab_test";
+  expect(await forgetting({ domain: domains[0], cookieName })).toContain(
+    "sessions kept, the site is live here",
+  );
+  await expect(forgetting({ domain: domains[1], cookieName: "*" })).rejects.toThrow(/cookieName must be/);
+  expect(await sessionsOf(domains[0])).toHaveLength(1);
+});
+
+test("a Redis that does not let sessions go is named, and is in nobody's way", async () => {
+  const gone = { domain: "gone.lab.test", cookieName: "__Host-_oauth2_proxy_gone_lab_test" };
+  expect(await forgetting({ ...gone, port: 1 })).toMatch(
+    /still in the Redis at .*:1, .*: .*Connection refused/,
+  );
+  expect(await forgetting({ ...gone, password: "wrong" })).toMatch(/still in the Redis at .*: WRONGPASS/);
 });
 
 test("under another domain it is another site, and nothing of the old one stays", async () => {
@@ -79,15 +132,30 @@ test("under another domain it is another site, and nothing of the old one stays"
   expect(await answering(domains[1])).toBe("manual.lab.test 1");
   expect(await answering(domains[0])).toBe("");
   expect(await leftOf(domains[0])).toEqual([]);
+  expect(await sessionsOf(domains[0])).toEqual([]);
 });
 
-test("removed from the file, it is gone from every host and from Entra, and the others are as they were", async () => {
+test("with a host less, sessions stay for the others", async () => {
+  await signIn(domains[1]);
+  const file = join(lab.state, "stack/Pulumi.local.yaml");
+  const text = await readFile(file, "utf8");
+  const document = parseDocument(text);
+  document.deleteIn(["config", "protected-sites:hosts", 0]);
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+  const { stdout } = await stack.preview({ color: "never" });
+  await writeFile(file, text);
+  expect(stdout).toMatch(/docs-edge-1 +delete/);
+  expect(stdout).toMatch(/docs-sessions +update/);
+});
+
+test("removed from the file, it is gone from every host, from Entra and from the Redis, and the others are as they were", async () => {
   const before = await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering));
   await stack.removeConfig("protected-sites:sites.docs", true);
   await stack.up();
   expect(await leftOf(domains[1])).toEqual([]);
   expect((await registered()).join()).not.toContain("manual.lab.test");
   expect(await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering))).toEqual(before);
+  expect((await redis.ask("KEYS", "*")).sort()).toEqual(othersKeys);
 });
 
 test("a site that is given another name stays up all the time, with its registration and its secrets", async () => {

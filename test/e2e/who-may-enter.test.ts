@@ -19,15 +19,14 @@ import { EntraControl } from "../lab/entra/control.ts";
 import { type Person, readCredentials, tenantId, type UserKey } from "../lab/entra/directory.ts";
 import type { Tenant } from "../lab/entra/model.ts";
 import { leastPermissions } from "../lab/entra/permissions.ts";
-import { type Page, Visitor } from "../lab/entra/visitor.ts";
+import type { Page, Visitor } from "../lab/entra/visitor.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
-import { certificateOf } from "../lab/lab.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack } from "../lab/stack.ts";
 import { exampleSites } from "./examples.ts";
 import { lab } from "./instance.ts";
-import { everywhere } from "./on-hosts.ts";
-import { cookieHeader, echoOf, newPage, openAs, shownIdentity } from "./people.ts";
+import { certify, everywhere } from "./on-hosts.ts";
+import { cookieHeader, echoOf, newPage, openAs, shownIdentity, visitorOf } from "./people.ts";
 
 const everything = process.env["EVERY_SITE"] !== undefined;
 const entra = new EntraControl("http://192.0.2.2:8400");
@@ -80,16 +79,6 @@ afterAll(async () => {
     await redis.close();
   }
 }, 600_000);
-
-async function certify(domain: string): Promise<void> {
-  const { certificate, key } = await certificateOf(lab.name, domain);
-  const directory = `/data/certs/${domain}`;
-  await everywhere(
-    `mkdir -p ${directory} && cat >${directory}/fullchain.pem`,
-    await readFile(certificate, "utf8"),
-  );
-  await everywhere(`umask 077 && cat >${directory}/privkey.pem`, await readFile(key, "utf8"));
-}
 
 test("a deployer with too few permissions is told, before and while something is made, which one is missing", async () => {
   const messageOf = (run: Promise<unknown>) =>
@@ -152,13 +141,6 @@ const rules: readonly Rule[] = [
   },
 ];
 
-function visitorOf(address: () => string): Visitor {
-  return new Visitor({
-    ca: readFileSync(lab.ca, "utf8"),
-    resolve: (host) => (host.endsWith(".microsoftonline.com") ? undefined : { address: address() }),
-  });
-}
-
 /** Signs in at the site as far as it goes. */
 async function enter(visitor: Visitor, site: string, person: Person): Promise<Page> {
   const page = await visitor.signIn(await visitor.open(`https://${site}/`, { headers: navigation }), person);
@@ -171,7 +153,7 @@ const otherwise: string[] = [];
 describe.each(rules)("$site ($says)", ({ site, enter: may, part }) => {
   test.each(Object.entries(people) as [UserKey, Person][])("%s", async (key, person) => {
     let address = first;
-    const visitor = visitorOf(() => address);
+    const visitor = visitorOf(lab, () => address);
     const page = await enter(visitor, site, person);
     const inside =
       new URL(page.url).hostname === site && page.body.includes(`id="user">${person.userPrincipalName}<`);
@@ -203,7 +185,7 @@ test.each([
 ])("20 parallel requests that renew a session in %s sign nobody out", async (_, site) => {
   let count = 0;
   const addresses = [first, ...otherHosts];
-  const visitor = visitorOf(() => addresses[count++ % addresses.length] ?? first);
+  const visitor = visitorOf(lab, () => addresses[count++ % addresses.length] ?? first);
   await enter(visitor, site, people.bob);
   for (let round = 0; round < 3; round++) {
     await entra.clearRequests();

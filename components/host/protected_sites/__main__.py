@@ -16,6 +16,7 @@ from .metrics import metrics
 from .push import push, rollback
 from .rehearsal import rehearse
 from .requests import submit
+from .sessions import forget_sessions
 from .setup import authorize, setup, teardown
 from .sites import Site
 from .status import status
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
     for removal in removals:
         removal.add_argument("domain")
         removal.add_argument("--of", metavar="NAME", help="only if the site still has this name in the configuration")
+    commands.add_parser("forget-sessions", help="takes a removed site's sessions out of its Redis (standard input)")
     commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
     told = commands.add_parser("metrics", help="what Prometheus is told of this host")
     told.add_argument("--textfile", type=Path, help="a file for the node exporter, in place of standard output")
@@ -69,6 +71,7 @@ def main(arguments: list[str]) -> int:
         "rollback": lambda: rollback(given.domain, given.to),
         "credentials": lambda: credentials(given.patience, given.repair),
         "remove-credentials": lambda: remove(Site(given.domain), given.of, "remove-credentials"),
+        "forget-sessions": forget_sessions,
         "status": lambda: status(given.json),
         "metrics": lambda: metrics(given.textfile),
         "worker": work_and_return,

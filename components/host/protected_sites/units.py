@@ -84,7 +84,7 @@ OUR_UNITS = {
 def sudo_rule(user: str) -> str:
     domain = "[a-z0-9][a-z0-9.-]*"
     repair, of = "( --repair [0-9TZ:.-]+)?", "( --of [A-Za-z0-9_-]+)?"
-    commands = f"(push|credentials){repair}|status( --json)?|(remove|remove-credentials) {domain}{of}"
+    commands = f"(push|credentials){repair}|status( --json)?|forget-sessions|(remove|remove-credentials) {domain}{of}"
     return (
         f"# {OURS} (components/host/protected_sites); edits here are lost.\n"
         f"Defaults:{user} !requiretty, !lecture\n"

@@ -117,6 +117,29 @@ test("the password of a Redis goes with a site's secrets, where the site's sessi
   expect(await sent(site)).not.toContain("REDIS");
 });
 
+test("one host takes the sessions out of a Redis, and only when the site goes", async () => {
+  const { site } = args;
+  const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com", database: 2 } };
+  const asked = await deployed(
+    () => new ProtectedSite("wiki", { ...args, site: withRedis, redisPassword: "SECRET-redis" }),
+  );
+  const sessions = asked.filter(({ inputs }) => String(inputs["delete"]).endsWith("forget-sessions"));
+  expect(sessions.map(({ name }) => name)).toEqual(["wiki-sessions"]);
+  const inputs = sessions[0]?.inputs ?? {};
+  expect(inputs).not.toHaveProperty("create");
+  expect(inputs).toMatchObject({ logging: "stderr" });
+  expect(isSecret(inputs["stdin"])).toBe(true);
+  expect(JSON.parse((inputs["stdin"] as { value: string }).value)).toEqual({
+    domain: "wiki.example.com",
+    cookieName: "__Host-_oauth2_proxy_wiki_example_com",
+    host: "redis.example.com",
+    port: 6379,
+    tls: true,
+    database: 2,
+    password: "SECRET-redis",
+  });
+});
+
 test("the stack consents for everybody, to the sign-in and to the API that the site speaks to", async () => {
   const site = {
     ...args.site,

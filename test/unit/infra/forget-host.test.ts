@@ -19,24 +19,30 @@ const state = {
       { urn: host("edge-2") },
       { urn: ofHost("edge-2", "setup"), parent: host("edge-2") },
       { urn: site, dependencies: [host("edge-1"), host("edge-2")] },
+      { urn: ofSite("sessions"), parent: site },
       { urn: ofSite("edge-1-credentials"), parent: site },
-      { urn: ofSite("edge-1"), parent: site, dependencies: [ofSite("edge-1-credentials")] },
+      {
+        urn: ofSite("edge-1"),
+        parent: site,
+        dependencies: [ofSite("sessions"), ofSite("edge-1-credentials")],
+      },
       { urn: ofSite("edge-2-credentials"), parent: site },
       {
         urn: ofSite("edge-2"),
         parent: site,
-        dependencies: [ofSite("edge-2-credentials")],
+        dependencies: [ofSite("sessions"), ofSite("edge-2-credentials")],
         propertyDependencies: { stdin: [ofSite("edge-2-credentials")] },
       },
     ],
   },
 };
 
-test("a host's own resources and every site's on it leave the state, and nothing waits for them", () => {
+test("a host's own resources, every site's on it, and sessions that it may have to forget leave the state, and nothing waits for them", () => {
   const { state: after, gone } = withoutHost(state, "edge-2");
   expect(gone).toEqual([
     host("edge-2"),
     ofHost("edge-2", "setup"),
+    ofSite("sessions"),
     ofSite("edge-2-credentials"),
     ofSite("edge-2"),
   ]);
@@ -45,7 +51,7 @@ test("a host's own resources and every site's on it leave the state, and nothing
   expect(resources.map(({ urn }) => urn)).toEqual(
     state.deployment.resources.map(({ urn }) => urn).filter((urn) => !gone.includes(urn)),
   );
-  expect(JSON.stringify(resources)).not.toContain("edge-2");
+  expect(JSON.stringify(resources)).not.toMatch(/edge-2|sessions/);
 });
 
 test("a host that the state does not know is refused", () => {
