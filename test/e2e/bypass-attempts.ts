@@ -4,8 +4,8 @@ import { http2Request } from "./raw-http.ts";
 /** One attempt. Each is made without a session, and with bob's. */
 export interface Attempt {
   readonly what: string;
-  /** `http2` where the client offers only that in TLS. @default "http1" */
-  readonly protocol?: "http1" | "http2";
+  /** `http2` where the client offers only that in TLS; `plain` on port 80. @default "http1" */
+  readonly protocol?: "http1" | "http2" | "plain";
   /** What goes out; `session` is the value of a Cookie header, "" without one. */
   readonly bytes: (session: string) => Buffer;
 }

@@ -43,6 +43,17 @@ test(`${attempts.length} attempts with bob's session: the application never sees
   expect(seen).toBeGreaterThan(attempts.length / 4);
 });
 
+test("on port 80 the application never sees anybody, with a session or without", async () => {
+  const plain = attempts
+    .filter(({ protocol = "http1" }) => protocol === "http1")
+    .map((it) => ({ ...it, protocol: "plain" as const }));
+  for (const cookie of ["", ada]) {
+    const { seen, attempts: made } = await passing(cookie, undefined, plain);
+    console.log(`${made} attempts on port 80, ${seen} passed`);
+    expect(seen).toBe(0);
+  }
+});
+
 test("sessions that are none: none reaches the application", async () => {
   const parts = ada.split("; ").filter((it) => it.startsWith(session));
   const value = (cookie: string) => cookie.slice(cookie.indexOf("=") + 1);

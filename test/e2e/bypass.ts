@@ -21,10 +21,11 @@ export async function reached({ bytes, protocol = "http1" }: Attempt, cookie: st
  * Makes all attempts, some at a time.
  * @param cookie a Cookie header; "" for none
  * @param person whose session it is: the application may see them and nobody else; without it, it may see nothing
+ * @param made the attempts; all by default
  * @returns how many there were, how often the application saw any, and those that passed
  */
-export async function passing(cookie: string, person?: string) {
-  const waiting = [...attempts];
+export async function passing(cookie: string, person?: string, made: readonly Attempt[] = attempts) {
+  const waiting = [...made];
   const seen: { readonly what: string; readonly echo: Echo }[] = [];
   const worker = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
@@ -32,7 +33,7 @@ export async function passing(cookie: string, person?: string) {
   };
   await Promise.all(Array.from({ length: 16 }, worker));
   const through = seen.filter(({ echo }) => person === undefined || !isOnly(person, echo));
-  return { attempts: attempts.length, seen: seen.length, through };
+  return { attempts: made.length, seen: seen.length, through };
 }
 
 function isOnly(person: string, { site, headers }: Echo): boolean {

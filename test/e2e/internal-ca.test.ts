@@ -86,6 +86,15 @@ test("the private key is root's alone on a host, and in no file that a reviewer 
   }
 });
 
+test("a preview says when a CA ends", async () => {
+  expect((await stack.preview()).stdout).not.toContain("CA 1 ends");
+  await set("internalCa.expiryWarningDays", "3650");
+  expect((await stack.preview()).stdout).toMatch(
+    /warning: CA 1 ends on \d{4}-\d\d-\d\d, in 36\d\d days; add a generation to internalCa/,
+  );
+  await stack.removeConfig("protected-sites:internalCa.expiryWarningDays", true);
+});
+
 test("an update renews the certificate, and prepares the next CA, without a failed request", async () => {
   const before = await certificateServed(lab.hosts[0]?.address ?? "", domain, bundle);
   await set("internalCa.renewalDays", "31");

@@ -1,4 +1,5 @@
-/** Bytes over TLS, and what comes back, without a client that knows better. */
+/** Bytes over TLS or over port 80, and what comes back, without a client that knows better. */
+import { connect as connectPlainly } from "node:net";
 import { connect } from "node:tls";
 
 /**
@@ -8,19 +9,19 @@ import { connect } from "node:tls";
 export function exchange(args: {
   readonly address: string;
   readonly servername: string;
-  readonly protocol: "http1" | "http2";
+  /** `plain` is port 80. */
+  readonly protocol: "http1" | "http2" | "plain";
   readonly bytes: Buffer;
 }): Promise<string> {
   const { address, servername, protocol, bytes } = args;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = connect({
-      host: address,
-      port: 443,
-      servername,
-      ALPNProtocols: [protocol === "http2" ? "h2" : "http/1.1"],
-    });
-    socket.on("secureConnect", () => {
+    const ALPNProtocols = [protocol === "http2" ? "h2" : "http/1.1"];
+    const socket =
+      protocol === "plain"
+        ? connectPlainly({ host: address, port: 80 })
+        : connect({ host: address, port: 443, servername, ALPNProtocols });
+    socket.on(protocol === "plain" ? "connect" : "secureConnect", () => {
       socket.write(bytes);
       socket.setTimeout(1500);
     });
