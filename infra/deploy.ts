@@ -28,10 +28,20 @@ export interface Outputs {
 
 /**
  * Declares every resource of the stack that the engine is running.
- * @throws ConfigError with everything that is wrong in the stack's file, or where it is of another tenant than the
- * credentials; before anything is declared
+ * @throws RunError with everything that is wrong in the stack's file, or where it is of another tenant than the
+ * credentials, or a client secret has ended; before anything is declared
  */
 export async function deploy(): Promise<Outputs> {
+  try {
+    return await declare();
+  } catch (error) {
+    // The engine shows a RunError's words alone, and a stack trace with any other error's.
+    if (error instanceof ConfigError) throw new pulumi.RunError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function declare(): Promise<Outputs> {
   const { environment, adminPrivateKey, redisPassword } = readSettings();
   const { acme, tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } =
     environment;
@@ -143,12 +153,12 @@ async function refuseOtherTenant(tenantId: string): Promise<void> {
   ]);
 }
 
-/** @throws Error where a client secret has ended: with it, nobody can sign in */
+/** @throws RunError where a client secret has ended: with it, nobody can sign in */
 function warnOfExpiry({ sites, expiryWarningDays }: Environment, now: Date): void {
   const messages = sites
     .map((site) => expiryMessage(site, now, expiryWarningDays))
     .filter((it) => it !== undefined);
   for (const { text } of messages.filter(({ error }) => !error)) void pulumi.log.warn(text);
   const ended = messages.filter(({ error }) => error);
-  if (ended.length > 0) throw new Error(ended.map(({ text }) => text).join("\n"));
+  if (ended.length > 0) throw new pulumi.RunError(ended.map(({ text }) => text).join("\n"));
 }

@@ -236,6 +236,19 @@ export const secretNames = ["adminPrivateKey", "redisPassword"] as const;
 export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];
 
 /**
+ * A setting from a text: the engine hands over lists, maps, numbers and truth values as JSON, and texts as they are.
+ * `pulumi config set` writes all of them as texts.
+ */
+export function settingOf(text: string): unknown {
+  if (!/^(?:[[{]|(?:true|false|\d+)$)/.test(text)) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+/**
  * Checks an environment as a whole.
  * @param given the values under their names, as they came
  * @param source the file that the user edits, for example `stacks/Pulumi.prod.yaml`

@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { ConfigError } from "../components/site/errors.ts";
-import { type Environment, environmentFrom, secretNames, settingNames } from "./environment.ts";
+import { type Environment, environmentFrom, secretNames, settingNames, settingOf } from "./environment.ts";
 import { closest } from "fastest-levenshtein";
 
 /** An environment, and what its configuration holds encrypted. */
@@ -34,7 +34,7 @@ export function readSettings(): Settings {
     what: `"${prefix}${key}" is not a known key; did you mean "${prefix}${closest(key, settingNames)}"?`,
   }));
   const known = values.filter(([key]) => settingNames.includes(key) && !isSecret(key));
-  const settings = Object.fromEntries(known.map(([key, value]) => [key, parsed(value)]));
+  const settings = Object.fromEntries(known.map(([key, text]) => [key, settingOf(text)]));
 
   let environment: Environment;
   try {
@@ -53,14 +53,4 @@ export function readSettings(): Settings {
 
 function isSecret(key: string): boolean {
   return secretNames.some((name) => name === key);
-}
-
-/** The engine hands over lists, maps, numbers and truth values as JSON, and texts as they are. */
-function parsed(value: string): unknown {
-  if (!/^(?:[[{]|true$|false$)/.test(value)) return value;
-  try {
-    return JSON.parse(value) as unknown;
-  } catch {
-    return value;
-  }
 }

@@ -6,7 +6,7 @@ import { type Document, isMap, parseDocument, visit } from "yaml";
 
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
-import { type Environment, environmentFrom, secretNames } from "./environment.ts";
+import { type Environment, environmentFrom, secretNames, settingOf } from "./environment.ts";
 
 /** What the name of every setting begins with in the file. */
 export const settingPrefix = "protected-sites:";
@@ -82,9 +82,13 @@ export function environmentOf({ source, document }: StackFile): Environment {
   const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
   const known = Object.entries(values).filter(([key]) => key.startsWith(settingPrefix));
   const settings = known
-    .map(([key, value]) => [key.slice(settingPrefix.length), value] as const)
+    .map(([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)] as const)
     .filter(([key]) => !secretNames.some((name) => name === key));
   return environmentFrom(Object.fromEntries(settings), source);
+}
+
+function asTheProgramGetsIt(value: unknown): unknown {
+  return typeof value === "string" ? settingOf(value) : value;
 }
 
 /** The path of a setting in the document. */

@@ -1,4 +1,4 @@
-/** Puts the lab's own providers, and what runs policy packs, where the engine looks for plug-ins. */
+/** Puts the lab's own providers, and what runs programs and policy packs, where the engine looks for plug-ins. */
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,36 +21,33 @@ export async function installStandIns(
     .digest("hex")
     .slice(0, 12);
   const home = join(parent, `stand-ins-${checkout}`);
-  for (const [name, version] of Object.entries(providers)) {
-    const directory = join(home, "plugins", `resource-${name}-v${version}`);
-    await mkdir(directory, { recursive: true });
-    const launcher = join(directory, `pulumi-resource-${name}`);
-    const main = join(import.meta.dirname, "providers", "main.ts");
-    const words = [process.execPath, "--disable-warning=ExperimentalWarning", main, name, version];
-    // The official plug-ins are Go programs and take the lab's CA from SSL_CERT_FILE.
-    const trust = 'export NODE_EXTRA_CA_CERTS="${SSL_CERT_FILE:-$NODE_EXTRA_CA_CERTS}"';
-    await putInPlace(launcher, async (aside) => {
-      await writeFile(aside, `#!/bin/sh\n${trust}\nexec ${words.map(quote).join(" ")} "$@"\n`, {
-        mode: 0o755,
-      });
-    });
-  }
-  await installPolicyHost(home);
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning"];
+  const here = import.meta.dirname;
+  for (const [name, version] of Object.entries(providers))
+    await installPlugin(home, "resource", name, version, [
+      ...node,
+      join(here, "providers", "main.ts"),
+      name,
+      version,
+    ]);
+  await installPlugin(home, "language", "nodejs", "1.0.0", [...node, join(here, "language-host.ts")]);
   return home;
 }
 
-/**
- * Without Pulumi's Node language host, the engine looks for this plug-in. It does what the language host does with a
- * policy pack: it runs Pulumi's own program for it, with the Node of this checkout.
- */
-async function installPolicyHost(home: string): Promise<void> {
-  const directory = join(home, "plugins", "analyzer-policy-nodejs-v1.0.0");
+async function installPlugin(
+  home: string,
+  kind: string,
+  name: string,
+  version: string,
+  words: readonly string[],
+): Promise<void> {
+  const directory = join(home, "plugins", `${kind}-${name}-v${version}`);
   await mkdir(directory, { recursive: true });
-  const program = join(import.meta.dirname, "../../../node_modules/@pulumi/pulumi/cmd/run-policy-pack");
-  await putInPlace(join(directory, "pulumi-analyzer-policy-nodejs"), async (aside) => {
-    await writeFile(aside, `#!/bin/sh\nexec ${[process.execPath, program].map(quote).join(" ")} "$@"\n`, {
-      mode: 0o755,
-    });
+  // The official plug-ins are Go programs and take the lab's CA from SSL_CERT_FILE.
+  const trust = 'export NODE_EXTRA_CA_CERTS="${SSL_CERT_FILE:-$NODE_EXTRA_CA_CERTS}"';
+  const script = `#!/bin/sh\n${trust}\nexec ${words.map(quote).join(" ")} "$@"\n`;
+  await putInPlace(join(directory, `pulumi-${kind}-${name}`), async (aside) => {
+    await writeFile(aside, script, { mode: 0o755 });
   });
 }
 
