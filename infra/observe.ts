@@ -9,7 +9,7 @@ import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import type { Asker } from "./ssh.ts";
-import { siteDifferences } from "./status.ts";
+import { certificateEnd, siteDifferences, usualCertificateDays } from "./status.ts";
 
 /** What hosts had before the update. A host that could not be asked is left out. */
 export interface Observation {
@@ -58,7 +58,7 @@ export async function observe(
     report,
     sites: environment.sites.map((site) => siteFound(environment, site, report)),
   }));
-  for (const host of found) tell(host);
+  for (const host of found) tell(host, new Date());
   const bySite = <T>(of: (site: SiteFound) => T) =>
     Object.fromEntries(
       environment.sites.map(({ name }) => [
@@ -115,7 +115,7 @@ function siteFound(environment: Environment, site: Site, host: Report | undefine
   return { site, report, overwritten };
 }
 
-function tell({ name, report, sites }: HostFound): void {
+function tell({ name, report, sites }: HostFound, now: Date): void {
   for (const what of report?.drift ?? []) warn(name, `${what}; this update puts it right`);
   for (const { site, report: found, overwritten } of sites) {
     if (found === undefined) continue;
@@ -123,6 +123,8 @@ function tell({ name, report, sites }: HostFound): void {
     for (const what of [...found.drift, ...found.credentialsDrift])
       warn(where, `${what}; this update puts it right`);
     for (const what of found.extra) warn(where, `${what}; no update changes that`);
+    for (const what of certificateEnd(found, { now, certificateDays: usualCertificateDays }))
+      warn(where, what);
     if (overwritten !== undefined) warn(where, overwritten);
   }
 }

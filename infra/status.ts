@@ -38,6 +38,9 @@ export interface Clock {
   readonly certificateDays: number;
 }
 
+/** What renews certificates has done so long before this many days are left. */
+export const usualCertificateDays = 14;
+
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 /** Compares what a host says with what the environment's file says. The host comes first, then its sites. */
@@ -85,8 +88,6 @@ function siteRow(host: string, { domain, generation, certificateEnds }: SiteRepo
 function siteDrift(environment: Environment, site: Site, found: SiteReport, { now, certificateDays }: Clock) {
   const differing = siteDifferences(environment, site, found);
   const rollback = rollbackOf(found);
-  const ends = found.certificateEnds;
-  const days = ends === null ? undefined : Math.floor((ends * 1000 - now.getTime()) / 86_400_000);
   const secret = ["ended", "ends soon"].includes(standing(site, now, environment.expiryWarningDays))
     ? expiryMessage(site, now, environment.expiryWarningDays)?.text.replace(/^site "[^"]*": /, "")
     : undefined;
@@ -96,11 +97,20 @@ function siteDrift(environment: Environment, site: Site, found: SiteReport, { no
     ...found.extra,
     ...(differing.length > 0 && rollback !== undefined ? [rollback] : []),
     ...(differing.length === 0 ? [] : [`differs from the configuration: ${differing.join(", ")}`]),
-    ...(ends !== null && days !== undefined && days < certificateDays
-      ? [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(ends)}`]
-      : []),
+    ...certificateEnd(found, { now, certificateDays }),
     ...(secret === undefined ? [] : [secret]),
   ];
+}
+
+/** That a site's certificate ends soon, or has ended; nothing where it does not. */
+export function certificateEnd(
+  { certificateEnds }: Pick<SiteReport, "certificateEnds">,
+  { now, certificateDays }: Clock,
+): string[] {
+  if (certificateEnds === null) return [];
+  const days = Math.floor((certificateEnds * 1000 - now.getTime()) / 86_400_000);
+  if (days >= certificateDays) return [];
+  return [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(certificateEnds)}`];
 }
 
 /** The names of the files that the host has otherwise than the configuration says. */
@@ -153,7 +163,7 @@ async function main(): Promise<void> {
     .requiredOption("--stack <name>", "the environment")
     .option("--folder <path>", "where the environments' files lie", stacksFolder)
     .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
-    .option("--days <number>", "report certificates that end in fewer days", "14")
+    .option("--days <number>", "report certificates that end in fewer days", `${usualCertificateDays}`)
     .option("--json", "for machines")
     .parse()
     .opts<Options>();

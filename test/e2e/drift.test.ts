@@ -118,6 +118,24 @@ test("drift is told by the preview, put right by the update, and then there is n
   });
 });
 
+test("a certificate from elsewhere that ends soon is told by the preview", async () => {
+  const files = "/data/certs/code.lab.test";
+  await shellOn(
+    first,
+    `cp -a ${files} ${files}.kept; cd ${files}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=code.lab.test \
+  -addext subjectAltName=DNS:code.lab.test -keyout privkey.pem -out fullchain.pem 2>&1
+systemctl reload nginx`,
+  );
+  try {
+    expect((await run("preview")).warnings).toEqual([
+      expect.stringMatching(`^${first}, site "code": the certificate ends on \\d{4}-\\d\\d-\\d\\d$`),
+    ]);
+  } finally {
+    await shellOn(first, `rm -r ${files}; mv ${files}.kept ${files}; systemctl reload nginx`);
+  }
+});
+
 test("a host that cannot be asked is told, and its resources have not changed", async () => {
   await shellOn(second, "systemctl stop ssh");
   try {
