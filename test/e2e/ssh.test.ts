@@ -1,14 +1,16 @@
-/** The way to a host for the operator's commands: pinned keys, jump hosts, and where the private key may be. */
-import { readFile } from "node:fs/promises";
+/** The way to a host for the operator's commands and for updates: pinned keys, jump hosts, and where the private key may be. */
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { execa } from "execa";
 import { expect, test } from "vitest";
+import { parseDocument } from "yaml";
 
 import { type Asker, runOnHost } from "../../infra/ssh.ts";
-import { thisLab } from "../lab/lab.ts";
+import { openStack } from "../lab/stack.ts";
+import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
-const lab = await thisLab();
 const [first, second] = lab.hosts.map((host) => ({ ...host, port: 22 }));
 if (first === undefined || second === undefined) throw new Error("the lab must have two hosts");
 const jumpHost = { address: first.address, port: 22, user: "admin", hostKey: first.hostKey };
@@ -28,6 +30,30 @@ test.each([
 ])("%s with another key than the pinned one is refused", async (_, host) => {
   const asker = { user: "admin", identity: lab.adminKey };
   await expect(runOnHost(host, asker, "true")).rejects.toThrow("Host key verification failed.");
+});
+
+test("an update goes by way of the jump host, too, with each host's own user", async () => {
+  const stack = await openStack(lab.name);
+  const file = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
+  const usual = await readFile(file, "utf8");
+  const document = parseDocument(usual);
+  document.setIn(["config", "protected-sites:hosts", 1, "jumpHost"], jumpHost);
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+  const push = { target: [`**::code-${second.name}`] };
+  const since = Math.floor(Date.now() / 1000);
+  try {
+    const { summary } = await stack.up(push);
+    expect(summary.resourceChanges?.update).toBe(1);
+    const log = `journalctl --sync; journalctl --unit=ssh --since=@${since} --output=cat`;
+    const accepted = (await shellOn(second.name, log)).match(/(?<=Accepted publickey for ).*(?= port)/g);
+    // The deployer pushes; before that the administrator asks what is there.
+    expect(new Set(accepted)).toEqual(
+      new Set([`admin from ${first.address}`, `protected-sites from ${first.address}`]),
+    );
+  } finally {
+    await writeFile(file, usual);
+    await stack.up(push);
+  }
 });
 
 test("npm run host-key shows a host's key as the environment's file takes it, with its fingerprint", async () => {
