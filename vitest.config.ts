@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
  * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
+ * bare      as e2e, on hosts that lack Nginx and Python before they are set up: `npm run test:bare`.
  */
 export default defineConfig({
   test: {
@@ -35,6 +36,15 @@ export default defineConfig({
           include: ["test/rotation/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { concurrent: false },
+        },
+      },
+      {
+        test: {
+          name: "bare",
+          include: ["test/bare/**/*.test.ts"],
+          testTimeout: 300_000,
           fileParallelism: false,
           sequence: { concurrent: false },
         },

@@ -68,12 +68,14 @@ async function onLab(
   lab: string | undefined,
 ): Promise<void> {
   const instance = lab ?? ownInstance;
-  const fresh = lab === undefined;
+  // A machine is bare only once.
+  const bare = project === "bare";
+  const fresh = lab === undefined || bare;
   const held = await lock(instance, (holder) => {
     console.log(`waiting for process ${holder}, which works on the lab "${instance}"`);
   });
   const work = async () => {
-    await step("lab", () => runPhases([pebblePhase, ...bringUpPhases(instance, { fresh })]));
+    await step("lab", () => runPhases([pebblePhase, ...bringUpPhases(instance, { fresh, bare })]));
     await step(project, () =>
       vitest(project, reports, filters, (command) => enterCommand(instance, command)),
     );

@@ -35,6 +35,9 @@ const packages = [
   "certbot",
 ];
 
+/** What a bare machine lacks of it. */
+const installedBySetUp = ["nginx", "python3"];
+
 /** Users of a host read manual pages elsewhere: a third of the image, and of the time to unpack it. */
 const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 
@@ -60,6 +63,25 @@ systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.ti
 `;
 
 /**
+ * Run in the file system of a bare machine before that: an archive on its own disk, since a host of the lab reaches no
+ * other, with the packages that it lacks.
+ */
+const archiveOnDisk = `
+mkdir -p /srv/packages/partial
+cd /srv/packages
+apt-get -qq install -y --no-install-recommends --download-only -o Dir::Cache::archives=/srv/packages ${installedBySetUp.join(" ")}
+for package in *.deb; do
+  dpkg-deb --field "$package"
+  echo "Filename: ./$package"
+  echo "Size: $(stat --format=%s "$package")"
+  echo "SHA256: $(sha256sum "$package" | cut -d' ' -f1)"
+  echo
+done >Packages
+rm -rf partial lock /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/packages ./' >/etc/apt/sources.list
+`;
+
+/**
  * The image, made on first use (under a minute) and kept in the cache.
  *
  * @param onProgress - Gets a line for each thing that takes long.
@@ -69,9 +91,24 @@ export async function ensureImage(
   onProgress: (line: string) => void = () => undefined,
   more: readonly string[] = [],
 ): Promise<Image> {
+  return ensure([...packages, ...more], finish, onProgress);
+}
+
+/** The same for a machine that nobody has prepared: without Nginx and Python, which its archive has. */
+export async function ensureBareImage(onProgress: (line: string) => void = () => undefined): Promise<Image> {
+  // Certbot is written in Python.
+  const lacking = [...installedBySetUp, "certbot"];
+  const included = packages.filter((name) => !lacking.includes(name));
+  return ensure(included, `${archiveOnDisk}${finish}`, onProgress);
+}
+
+async function ensure(
+  included: readonly string[],
+  script: string,
+  onProgress: (line: string) => void,
+): Promise<Image> {
   const distribution = await thisDistribution();
-  const included = [...packages, ...more];
-  const recipe = JSON.stringify([distribution, process.arch, included, excluded, finish]);
+  const recipe = JSON.stringify([distribution, process.arch, included, excluded, script]);
   const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "images", hash);
   const root = join(directory, "root");
@@ -80,7 +117,7 @@ export async function ensureImage(
       directory,
       async (aside) => {
         onProgress(`making a host's file system from ${distribution.name}'s packages: under a minute, once`);
-        await build(distribution, included, aside);
+        await build(distribution, included, script, aside);
       },
       () => {
         onProgress("another run makes the image; waiting for it");
@@ -108,7 +145,12 @@ async function thisDistribution(): Promise<Distribution> {
   return { name, codename };
 }
 
-async function build({ codename }: Distribution, included: readonly string[], aside: string): Promise<void> {
+async function build(
+  { codename }: Distribution,
+  included: readonly string[],
+  script: string,
+  aside: string,
+): Promise<void> {
   const log = join(aside, "build.log");
   const root = join(aside, "root");
   await mkdir(root);
@@ -125,7 +167,7 @@ async function build({ codename }: Distribution, included: readonly string[], as
       "--dpkgopt=force-unsafe-io",
       ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
       `--aptopt=${configuration}`,
-      `--customize-hook=chroot "$1" sh -euc ${quoted(finish)}`,
+      `--customize-hook=chroot "$1" sh -euc ${quoted(script)}`,
       ...[codename, root, ...(await archives(codename))],
     ],
     { all: true, reject: false, env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" } },

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { downloadsName, entraNames, hostAt, siteDomains } from "./addresses.ts";
 import { type Certificate, certify, isCurrent, makeAuthority } from "./certificates.ts";
 import { ensureHost, type LabHost } from "./hosts.ts";
-import { ensureImage, type Image } from "./image.ts";
+import { ensureBareImage, ensureImage, type Image } from "./image.ts";
 import { lock } from "./lock.ts";
 import { caFile, ensureNamespaces } from "./namespaces.ts";
 import { ensureOauth2Proxy, type Oauth2Proxy } from "./oauth2-proxy.ts";
@@ -28,6 +28,8 @@ export interface LabOptions {
   readonly fresh?: boolean;
   /** How many hosts. @default 2 */
   readonly hosts?: number;
+  /** Whether hosts have neither Nginx nor Python before they are set up. @default false */
+  readonly bare?: boolean;
 }
 
 /** An instance that is up. Paths are absolute. */
@@ -92,7 +94,7 @@ export async function thisLab(): Promise<Lab> {
 /** The steps of {@link up}, for a caller who holds the lock. */
 export function labPhases(
   name: string,
-  { fresh = false, hosts: count = 2 }: LabOptions = {},
+  { fresh = false, hosts: count = 2, bare = false }: LabOptions = {},
 ): readonly Phase[] {
   const state = stateDirectory(name);
   const places = Array.from({ length: count }, (_, index) => hostAt(index + 1));
@@ -103,7 +105,7 @@ export function labPhases(
     {
       title: "image",
       run: async (say) => {
-        image = await ensureImage(say);
+        image = await (bare ? ensureBareImage(say) : ensureImage(say));
         const made = join(state, "image");
         const startOver =
           fresh || (existsSync(state) && (await readFile(made, "utf8").catch(() => "")) !== image.hash);
