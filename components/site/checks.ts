@@ -55,7 +55,8 @@ export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a time like "30s", "50m"
 export const date = z
   .string({ error: expected('a day like "2027-11-01"') })
   .regex(/^2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/, {
-    error: expected('a day like "2027-11-01"'),
+    error: expected('a day in quotes, like "2027-11-01"'),
+    abort: true,
   })
   .refine((day) => startOf(day)?.toJSON().startsWith(day), {
     error: expected('a day that exists, like "2027-11-01"'),

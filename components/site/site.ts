@@ -35,7 +35,7 @@ import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./role
 export interface SiteArgs {
   /** The site's host name, for example `wiki.example.com`. */
   domain: string;
-  /** Loopback port of the site's oauth2-proxy. Its own on every host. */
+  /** Loopback port of the site's oauth2-proxy. Its own on every host; while a change moves it, requests fail for a moment. */
   port: number;
   /**
    * Scheme, host and port of the application, for example `http://10.0.0.5:3000`; with https its certificate is

@@ -43,7 +43,11 @@ export const siteMeaning: Entries<Site> = {
     says("closes", `no longer answers at https://${before}`),
     says("signs out", `everybody signs in anew: the session cookie belongs to ${before}`),
   ],
-  port: (before, after) => [plain(`its oauth2-proxy listens on loopback port ${after}; before ${before}`)],
+  port: (before, after) => [
+    plain(
+      `its oauth2-proxy listens on loopback port ${after}; before ${before}; while it moves, requests fail for a moment`,
+    ),
+  ],
   upstream: (before, after) => [
     plain(`another backend: ${after}; before ${before}`),
     ...(before.startsWith("https:") && after.startsWith("http:")
