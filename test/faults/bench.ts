@@ -28,8 +28,8 @@ export type Change = "nginx" | "all";
 export interface Outcome {
   /** Where it was hurt. */
   readonly step: string;
-  /** What is live when all has come to rest: the old state, the new one, or something else. */
-  readonly live: "old" | "new" | "neither";
+  /** What is live when all has come to rest: the old state, the new one, a removal half-way, or something else. */
+  readonly live: "old" | "new" | "part" | "neither";
   readonly ended: Ended;
   /** From the client's end to the host's rest, in milliseconds. */
   readonly rest: number;
@@ -146,16 +146,17 @@ export class Bench {
     );
   }
 
-  /** What the push program does in a push that nothing is done to. */
-  async record(change: Change) {
+  /** What the push program does in a change that nothing is done to; a push of other files unless told otherwise. */
+  async record(change?: () => Promise<Ended>) {
+    const make = change ?? this.push.bind(this, await this.changed("all"));
     await this.worker.arm();
-    const pushing = this.push(await this.changed(change));
+    const making = make();
     const traced = await this.worker.attach();
-    const { ok, text } = await pushing;
+    const { ok, text } = await making;
     await traced.ended;
     const steps = await traced.steps();
     await traced.forget();
-    if (!ok) throw new Error(`a push that nothing is done to must succeed, got: ${text}`);
+    if (!ok) throw new Error(`what nothing is done to must succeed, got: ${text}`);
     return steps;
   }
 
@@ -173,16 +174,8 @@ export class Bench {
     const { step, ended } = await hurt(text);
     const end = Date.now();
     const problems: string[] = [];
-    let state = await this.#state();
-    for (;;) {
-      if (isAtRest(state) && !(await this.worker.runs())) break;
-      if (Date.now() - end > patience) {
-        problems.push(`after ${patience / 1000} s: ${inWords(state)}`);
-        break;
-      }
-      await sleep(100);
-      state = await this.#state();
-    }
+    const { state, rests } = await this.#rest(end + patience);
+    if (!rests) problems.push(`after ${patience / 1000} s: ${inWords(state)}`);
     const rest = Date.now() - end;
     const live = state.bundle === digest(text) ? "new" : state.bundle === digest(old) ? "old" : "neither";
     if (live === "neither") problems.push("neither the old nor the new files are live");
@@ -192,12 +185,7 @@ export class Bench {
     if (repairs) {
       const again = await this.push(text);
       if (!again.ok) problems.push(`a second push does not put it right: ${again.text}`);
-      // The client hears of it a moment before the host has tidied up.
-      let repaired = await this.#state();
-      for (let second = 0; second < 10 && !isAtRest(repaired); second++) {
-        await sleep(1000);
-        repaired = await this.#state();
-      }
+      const { state: repaired } = await this.#rest(Date.now() + 10_000);
       if (repaired.bundle !== digest(text) || !isAtRest(repaired))
         problems.push(`after a second push: ${inWords(repaired)}`);
     }
@@ -208,6 +196,20 @@ export class Bench {
         `${heard.failures.length} requests of somebody who has signed in failed, first ${heard.failures[0]}`,
       );
     return { step, live, ended, rest, heard, problems };
+  }
+
+  /** Waits until the host has tidied up, which it may do after the client has heard the verdict. */
+  async #rest(deadline: number): Promise<{ readonly state: State; readonly rests: boolean }> {
+    for (;;) {
+      const late = Date.now() > deadline;
+      // A worker that runs is no rest, and to ask for more would keep it from getting there.
+      if (late || !(await this.worker.runs())) {
+        const state = await this.#state();
+        const rests = isAtRest(state) && !(await this.worker.runs());
+        if (late || rests) return { state, rests };
+      }
+      await sleep(20);
+    }
   }
 
   async #state(): Promise<State> {

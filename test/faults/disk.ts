@@ -26,8 +26,10 @@ const under = "/run/protected-sites-under";
 export interface Found {
   /** Every file of the site where Nginx, systemd and oauth2-proxy look for it, with its SHA-256; and what is live. */
   readonly site: string;
-  /** What `recover --boot` said; empty where it went well. */
+  /** What `recover --boot` and `nginx -t` said; empty where both went well. */
   readonly said: string;
+  /** The site's files again, after a removal that began anew. */
+  readonly removed: string;
 }
 
 export class Disk {
@@ -130,23 +132,31 @@ export class Disk {
   /**
    * What a host finds that boots with a snapshot: mounted anew, and recovered as before Nginx starts. systemd is left
    * out, since at that moment it has started nothing yet.
+   * @param removes - Has the site removed afterwards, too.
    */
-  async boot(snapshot: string, domain: string, recovers = true): Promise<Found> {
+  async boot(snapshot: string, domain: string, { removes = false } = {}): Promise<Found> {
     const device = await attach(snapshot);
+    const request = `{"kind": "remove", "domain": "${domain}", "by": "root", "boot": "'$(cat /proc/sys/kernel/random/boot_id)'"}`;
+    const removal = `
+      echo '${request}' >/var/lib/protected-sites/queue/1-1.json
+      /usr/local/sbin/protected-sites worker`;
     try {
-      const recovery = recovers ? "/usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed" : ":";
       const { text } = await this.#host.run([
         ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
         `${nodeOf(device)}
         mkdir -p /run/protected-sites-cut; mount -t ext4 ${device} /run/protected-sites-cut; rm ${device}
         for folder in ${folders.join(" ")}; do mount --bind /run/protected-sites-cut$folder $folder; done
         mount --bind /bin/true /usr/bin/systemctl
-        ${recovery}
+        /usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed
+        nginx -t -q 2>&1 || echo failed
         echo ==
+        (${this.#listing(domain)})
+        echo ==
+        ${removes ? removal : ":"}
         ${this.#listing(domain)}`,
       ]);
-      const [said = "", site = ""] = text.split("==\n");
-      return { said: said.trim(), site };
+      const [said = "", site = "", removed = ""] = text.split("==\n");
+      return { said: said.trim(), site: site.trim(), removed: removed.trim() };
     } finally {
       await execa("losetup", ["--detach", device]);
     }
@@ -161,7 +171,7 @@ export class Disk {
     return `
       cd /etc/protected-sites/sites
       [ ! -L ${domain}/current ] || readlink ${domain}/current
-      for file in ${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
+      for file in ${domain}/current/* ../credentials/${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
         /etc/systemd/system/sockets.target.wants/*; do
         [ ! -L "$file" ] && [ ! -e "$file" ] || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
       done

@@ -1,9 +1,10 @@
 /** Every kind of fault that the lab can make; docs/faults.md says which it cannot. */
 import { environmentFaults } from "./environment-faults.ts";
 import type { Fault } from "./fault.ts";
+import { lifecycleFaults } from "./lifecycle-faults.ts";
 import { power } from "./power.ts";
 import { stepFaults } from "./step-faults.ts";
 
-export const faults: readonly Fault[] = [...stepFaults, power, ...environmentFaults].sort(
+export const faults: readonly Fault[] = [...stepFaults, power, ...environmentFaults, ...lifecycleFaults].sort(
   (a, b) => a.kind - b.kind,
 );

@@ -51,13 +51,24 @@ const wanted = faults.filter(
 const which = values.telling === true ? "telling" : Number(values.every);
 const table = new Table({
   style: { head: [], border: [] },
-  head: ["kind", "fault", "tried", "left old", "left new", "else", "longest to rest, s", "asked", "failed"],
+  head: [
+    "kind",
+    "fault",
+    "tried",
+    "left old",
+    "left new",
+    "in part",
+    "else",
+    "longest to rest, s",
+    "asked",
+    "failed",
+  ],
 });
 const total = { tried: 0, wrong: 0 };
 const bench = await Bench.open(lab.name);
 try {
   for (const { kind, title, tries } of wanted) {
-    const count = { tried: 0, old: 0, new: 0, wrong: 0, rest: 0, asked: 0, failed: 0 };
+    const count = { tried: 0, old: 0, new: 0, part: 0, wrong: 0, rest: 0, asked: 0, failed: 0 };
     const begin = Date.now();
     const took = () => `${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s`;
     console.log(`\n${kind} ${title}`);
@@ -66,6 +77,7 @@ try {
         count.tried += tried;
         if (live === "old") count.old += 1;
         if (live === "new") count.new += 1;
+        if (live === "part") count.part += 1;
         if (problems.length > 0) count.wrong += 1;
         count.rest = Math.max(count.rest, rest);
         count.asked += heard.asked;
@@ -86,6 +98,7 @@ try {
       count.tried,
       count.old,
       count.new,
+      count.part,
       count.wrong,
       (count.rest / 1000).toFixed(1),
       count.asked,

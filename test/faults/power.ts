@@ -1,5 +1,6 @@
 /** The power of a host is cut at every system call of the push program that changes its disk. */
 import type { Bench, Outcome } from "./bench.ts";
+import type { Ended } from "../lab/host-shell.ts";
 import { Disk } from "./disk.ts";
 import type { Fault } from "./fault.ts";
 import { everywhere, type Injection, TracedWorker } from "./traced-worker.ts";
@@ -10,18 +11,23 @@ export interface Cuts {
   /** Cuts after which the host held the old files and the new ones. */
   readonly old: number;
   readonly new: number;
+  /** Cuts that left a removal half-way. */
+  readonly part: number;
   /** Each cut that left anything else: after which step, and what. */
   readonly problems: readonly string[];
 }
 
 /**
- * Cuts the power at each step of one push.
+ * Cuts the power at each step of one change of the host.
+ * @param change - Makes it, and must succeed.
  * @param every - Judges only every so manieth cut.
  * @param broken - What keeps the push program from doing right, to see that this is found.
+ * @param inPart - It may be left half-way, as long as Nginx starts with what is left and a removal then ends it.
  */
 export async function cutPower(
   bench: Bench,
-  { every = 1, broken = [] as readonly Injection[] } = {},
+  change: () => Promise<Ended>,
+  { every = 1, broken = [] as readonly Injection[], inPart = false } = {},
 ): Promise<Cuts> {
   // It stands still longer than its watchdog allows.
   const worker = await TracedWorker.on(bench.shell, { watchdog: false });
@@ -29,7 +35,7 @@ export async function cutPower(
   try {
     const old = await disk.site(bench.domain);
     await worker.arm();
-    const pushing = bench.push(await bench.changed("all"));
+    const changing = change();
     const spared = new Set(broken.map(({ call }) => call));
     const stops = everywhere("signal=SIGSTOP").filter(({ call }) => !spared.has(call));
     const traced = await worker.attach([...stops, ...broken]);
@@ -44,20 +50,24 @@ export async function cutPower(
         cuts.push({ title, told, snapshot: await disk.snapshot(`cut-${cuts.length}`) });
       await traced.goOn();
     }
-    const { ok, text } = await pushing;
+    const { ok, text } = await changing;
     await traced.forget();
     if (!ok) throw new Error(`a push that stands still now and then must succeed, got: ${text}`);
     const fresh = await disk.site(bench.domain);
 
-    const seen = { old: 0, new: 0 };
+    const seen = { old: 0, new: 0, part: 0 };
     const problems: string[] = [];
     for (const { title, snapshot, told: acknowledged } of cuts) {
-      const { site, said } = await disk.boot(snapshot, bench.domain);
-      const state = site === fresh ? "new" : site === old ? "old" : undefined;
+      const { site, said, removed } = await disk.boot(snapshot, bench.domain, { removes: inPart });
+      const state = site === fresh ? "new" : site === old ? "old" : inPart ? "part" : undefined;
       if (state === undefined)
         problems.push(`after ${title}: neither old nor new. ${said}\n${differing(site, old, fresh)}`);
-      else if (acknowledged && state === "old")
-        problems.push(`after ${title}: old, and the push had said that it is live`);
+      else if (acknowledged && state !== "new")
+        problems.push(`after ${title}: ${state}, and the push had said that it is live`);
+      else if (/failed/.test(said))
+        problems.push(`after ${title}: ${state}, and the host does not start: ${said}`);
+      else if (inPart && removed !== fresh)
+        problems.push(`after ${title}: ${state}, and it cannot be removed: ${differing(removed, fresh)}`);
       else seen[state] += 1;
     }
     return { tried: cuts.length, ...seen, problems };
@@ -85,7 +95,9 @@ export const power: Fault = {
       old,
       new: fresh,
       problems,
-    } = await cutPower(bench, { every: which === "telling" ? 20 : which });
+    } = await cutPower(bench, async () => bench.push(await bench.changed("all")), {
+      every: which === "telling" ? 20 : which,
+    });
     const outcome: Outcome = await bench.attempt(await bench.changed("all"), async (text) => ({
       step: `${tried} cuts: ${old} old, ${fresh} new, ${problems.length} neither`,
       ended: await bench.push(text),

@@ -11,23 +11,33 @@ import { at, from, type Injection, roomTaking, type Step } from "./traced-worker
 const telling = [
   /^write socket$/,
   /^rename committed\.json$/,
-  /^fsync sites\/[^/]*$/,
+  /^rename sites\/[^/]*\/current$/,
   /^rename journal\.json$/,
   /^fsync sites\/.*\/nginx\.conf$/,
   /^rename verdicts/,
 ];
 
-/** The steps that are tried: of those that differ only in the file of a generation, and of the probe's, the first. */
+/** What a step ends: after it the host is hurt in another way by the same fault. */
+const turns = [/^rename journal\.json$/, /^rename sites\/[^/]*\/current$/, /^rename committed\.json$/];
+
+/**
+ * The steps that are tried: of those that differ only in their file the first, before the journal, before the switch,
+ * before the verdict, and after it; of the probe's and of the starts of other programs the 1st, 2nd, 4th, 8th, ….
+ */
 export function chosen(steps: readonly Step[], which: Which): Step[] {
   if (which === "telling")
     return telling.flatMap((title) => steps.filter((step) => title.test(step.title)).slice(-1));
-  const seen = new Set<string>();
-  const different = steps.filter(({ call, title }) => {
-    if (title.includes("/run/")) return false;
-    const kind = title.replace(/generations\/\.N\/.*/, "generations/.N/file");
-    const known = seen.has(kind) && !title.endsWith("nginx.conf");
-    seen.add(kind);
-    return !known || call === "rename";
+  const times = new Map<string, number>();
+  let turn = 0;
+  const different = steps.filter(({ title }) => {
+    const alike = title
+      .replace(/(generations\/\.?N)\/.*/, "$1/file")
+      .replace(/(\/run\/protected-sites-N)\/.*/, "$1/file");
+    const kind = `${turn} ${alike}`;
+    const nth = (times.get(kind) ?? 0) + 1;
+    times.set(kind, nth);
+    if (turns.some((end) => end.test(title))) turn += 1;
+    return /^(write socket|vfork)/.test(title) ? Number.isInteger(Math.log2(nth)) : nth === 1;
   });
   return different.filter((_, index) => index % which === 0);
 }
@@ -43,7 +53,7 @@ function injected(
     kind,
     title,
     async *tries(bench, which) {
-      const steps = await bench.record("all");
+      const steps = await bench.record();
       for (const step of chosen(steps, which).filter(where)) yield await hurtAt(bench, inject(step, steps));
     },
   };
@@ -76,15 +86,17 @@ export async function heldAt(
       await bench.worker.arm();
       const client = bench.client(text);
       const traced = await bench.worker.attach(at(step, "signal=SIGSTOP"));
+      let stopped = "not reached";
       if ((await traced.stop()) === "stopped") {
+        stopped = await traced.hit();
         await happens({ client, pid: traced.pid });
         await traced.goOn().catch(() => undefined);
       }
       const { exitCode, all } = await client;
       await traced.ended;
-      await traced.forget();
       const ended: Ended = { ok: exitCode === 0, text: all };
-      return { step: step.title, ended };
+      await traced.forget();
+      return { step: stopped, ended };
     },
     options,
   );
@@ -104,7 +116,7 @@ function held(
     title,
     slow: options.slow ?? false,
     async *tries(bench, which) {
-      const steps = chosen(await bench.record("all"), options.onlyTelling === undefined ? which : "telling");
+      const steps = chosen(await bench.record(), options.onlyTelling === undefined ? which : "telling");
       for (const step of steps.filter((it) => options.onlyTelling?.test(it.title) ?? true))
         yield await heldAt(bench, step, (it) => happens(bench, it), options);
     },

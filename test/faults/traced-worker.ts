@@ -25,6 +25,9 @@ const changing = [
 /** Those that a full disk refuses. */
 export const roomTaking = ["write", "pwrite64", "mkdir", "mkdirat", "symlink", "symlinkat", "fsync"];
 
+/** How it starts another program, which then changes the host: systemctl, nginx. */
+const starting = "vfork";
+
 /** A system call of the push program. */
 export interface Step {
   readonly call: string;
@@ -106,7 +109,7 @@ export class TracedWorker {
         "--decode-fds=path",
         "--string-limit=300",
         `--output=${log}`,
-        `--trace=${changing.join(",")}`,
+        `--trace=${[...changing, starting].join(",")}`,
         ...inject,
         `--attach=${pid}`,
       ],
@@ -215,7 +218,7 @@ function titleOf(call: string, line: string): string {
     call === "unlinkat"
       ? `${open ?? ""}/${named[0] ?? ""}`
       : (open ?? (call === "rename" || call === "symlink" ? named[1] : named[0]) ?? "");
-  return `${call} ${path}`
+  return `${call} ${call === starting ? "of another program" : path}`
     .replace(/socket:.*/, "socket")
     .replaceAll(/\d{10,}-\d+/g, "N")
     .replace(/generations\/(\.?)\d+/, "generations/$1N")

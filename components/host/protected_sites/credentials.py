@@ -257,6 +257,7 @@ def remove_credentials(request: Request) -> None:
         return
     if site.live() is not None:
         raise Failure("credentials", f"{site.domain} is still live on this host; remove it first")
+    remove_link(site.credentials / "current")
     remove_folder(site.credentials)
     forget_mark(f"credentials-{site.domain}")
     request.settle(True, "credentials removed")

@@ -18,8 +18,9 @@ def drift_of(site: Site) -> list[str]:
     if live is None:
         return ["it has no live generation"]
     bundle = site.bundle(live)
+    drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or cut off"]
     missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
-    drift = [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
+    drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     # An inactive service is well: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
@@ -44,9 +45,10 @@ def credentials_drift(site: Site) -> list[str]:
 def extra_of(site: Site) -> list[str]:
     """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
     live = site.live()
-    if live is None:
+    bundle = None if live is None else site.bundle(live)
+    if bundle is None or not bundle.files:
         return []
-    known = {"bundle", "generation.conf", "origin.json", *(file.name for file in site.bundle(live).files)}
+    known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
     for unit in (site.socket, site.service):
         state = unit_state(unit)

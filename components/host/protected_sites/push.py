@@ -226,7 +226,10 @@ def prune(site: Site) -> None:
     with contextlib.suppress(OSError):
         for number in site.numbers()[:-KEPT_GENERATIONS]:
             if number != site.live():
-                remove_folder(site.generation(number))
+                # Under another name first: half of it must not be taken for a generation.
+                os.rename(site.generation(number), site.generations / f"{number}.removed")
+        for removed in site.generations.glob("*.removed"):
+            remove_folder(removed)
 
 
 def push(repair: str | None) -> int:

@@ -17,6 +17,7 @@ from .commands import run
 from .failure import Failure
 from .files import replace_file
 from .host import boot_id, host_name
+from .nginx import answers_as
 from .places import LOG, QUEUE, VERDICTS, WORKER
 from .sites import Site
 
@@ -77,12 +78,25 @@ class Request:
 
     def fail(self, failure: Failure) -> None:
         fate = "rolled back, failed" if failure.switched else "refused, nothing changed: failed"
-        self.settle(
-            False,
-            f"{fate} in step {failure.step!r}",
-            f"{failure.what}\nlive now: {self.site.live_text()}",
-            step=failure.step,
-        )
+        lines = [failure.what, f"live now: {self.site.live_text()}"]
+        if self.has_removed_something():
+            # It only goes forward: what has gone is of no use without the rest.
+            fate = "removed in part: failed"
+            lines = [failure.what, f"live now: {left_of(self.site)}", "the same removal again takes the rest away"]
+        self.settle(False, f"{fate} in step {failure.step!r}", "\n".join(lines), step=failure.step)
+
+    def has_removed_something(self) -> bool:
+        """Of a removal that has failed: whether it began. What it takes away first tells."""
+        if self.kind == "remove":
+            return not self.site.nginx_link.is_symlink()
+        return self.kind == "remove-credentials" and not (self.site.credentials / "current").is_symlink()
+
+
+def left_of(site: Site) -> str:
+    """What people still get of a site that was removed in part."""
+    answer = answers_as(site)
+    served = f"Nginx still serves {answer}" if answer.startswith("generation ") else "Nginx does not serve it"
+    return f"{served}; {'some of its' if site.is_here() else 'none of its'} files are here"
 
 
 def now() -> str:

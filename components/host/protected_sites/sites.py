@@ -60,7 +60,11 @@ class Site:
         return self.generations / str(number)
 
     def bundle(self, number: int) -> Bundle:
-        return Bundle.parse((self.generation(number) / "bundle").read_text())
+        """What a generation was pushed as; without files where it is not there any more, or not whole."""
+        try:
+            return Bundle.parse((self.generation(number) / "bundle").read_text())
+        except (OSError, ValueError, Failure):
+            return Bundle("", ())
 
     def origin(self, number: int) -> dict[str, Any]:
         """Where a generation comes from: `when`, `by`, the operator's facts, and `rollbackTo` where it is one."""
@@ -73,6 +77,15 @@ class Site:
         """The links of a bundle, each with what it points to."""
         links = {file.place: str(self.current / file.name) for file in bundle.files if file.place}
         return links | {self.start_link: f"../{self.socket}"}
+
+    def links_here(self) -> list[Path]:
+        """Those of its links outside of its own folders that are on this host."""
+        ours = (f"{self.current}/", f"../{self.socket}")
+        return [link for link in (*self.places, self.start_link) if link.is_symlink() and os.readlink(link).startswith(ours)]
+
+    def is_here(self) -> bool:
+        """Whether anything of it is on this host, live or not; its credentials aside."""
+        return self.folder.exists() or bool(self.links_here())
 
     def check_places(self, bundle: Bundle) -> None:
         """Refuses a bundle that would take a place that is not the site's, or that something else has."""

@@ -12,6 +12,7 @@ from .announcement import mark_of
 from .bundle import Bundle
 from .commands import run_quietly
 from .drift import credentials_drift, drift_of, extra_of
+from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .nginx import nginx_runs
@@ -43,7 +44,7 @@ def site_status(site: Site) -> dict[str, Any]:
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
         try:
             end = certificate_end(site, bundle)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Failure) as error:
             extra.append(f"the certificate: {error}")
     return {
         "domain": site.domain,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 from .credentials import go_back_to_credentials, remove_credentials, switch_credentials
 from .failure import Failure
+from .files import remove_folder
 from .host import lock
 from .places import JOURNAL, QUEUE, VERDICTS
 from .push import push_group
@@ -62,7 +64,12 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
             path.unlink()
         elif path.stem in gone_live:
             request.settle(True, f"live, {request.site.live_text()}; the push program ended before it could say so")
+        elif request.kind == "remove" and not request.site.is_here():
+            request.settle(True, "removed; the push program ended before it could say so")
         else:
+            if request.kind == "push" and request.site.live() is None and not problems:
+                with contextlib.suppress(OSError):
+                    remove_folder(request.site.folder)  # of a first push, nothing stays
             what = "\n".join(["the push program ended before it had a verdict", *problems])
             request.fail(Failure("worker", what, switched=path.stem in requests))
     forget()
