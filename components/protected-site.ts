@@ -45,6 +45,11 @@ export interface ProtectedSiteArgs {
   credentialsRepairs?: Record<string, string>;
   /** Who certifies the site; needed with `certificateFrom: acme`. */
   acme?: AcmeArgs;
+  /**
+   * The cookie secret of another set-up of oauth2-proxy whose sessions are taken over; used while
+   * `site.cookieSecretGeneration` is 1. @default one is made
+   */
+  adoptedCookieSecret?: pulumi.Input<string>;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -72,17 +77,18 @@ export class ProtectedSite extends pulumi.ComponentResource {
       throw new Error(`site "${name}": certificateFrom internalCa needs certificateAuthority, got none`);
 
     const registration = new Registration(name, { site }, { parent: this });
+    const adopted = site.cookieSecretGeneration === 1 ? args.adoptedCookieSecret : undefined;
     // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
     const cookieSecret = new random.RandomPassword(
       `${name}-cookie-secret`,
       {
         length: 43,
         special: false,
-        // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview.
+        // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview; other words would be a
+        // change, and sign everybody out.
         keepers: {
-          [`generation (a new one signs everybody of ${site.domain} out, once)`]: String(
-            site.cookieSecretGeneration,
-          ),
+          [`generation (a new one signs everybody of ${site.domain} out, once)`]:
+            adopted === undefined ? String(site.cookieSecretGeneration) : "1, taken over",
         },
       },
       { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
@@ -93,7 +99,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       clientId: registration.clientId,
       clientSecret: registration.clientSecret,
       clientSecretEnds: registration.clientSecretEnds,
-      cookieSecret: pulumi.secret(cookieSecret.result),
+      cookieSecret: pulumi.secret(adopted ?? cookieSecret.result),
       ...(site.sessionStore === "redis" && args.redisPassword !== undefined
         ? { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(args.redisPassword) } }
         : {}),

@@ -42,7 +42,7 @@ export async function deploy(): Promise<Outputs> {
 }
 
 async function declare(): Promise<Outputs> {
-  const { environment, adminPrivateKey, redisPassword } = readSettings();
+  const { environment, adminPrivateKey, redisPassword, adoptedCookieSecrets } = readSettings();
   const { acme, tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } =
     environment;
 
@@ -114,6 +114,7 @@ async function declare(): Promise<Outputs> {
               },
             }),
         ...(redisPassword === undefined ? {} : { redisPassword }),
+        ...adoptedCookieSecrets[site.name],
         deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
         ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
         repairs: marks.sites[site.name] ?? {},

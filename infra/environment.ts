@@ -45,6 +45,11 @@ export interface EnvironmentArgs {
    */
   redisPassword?: string;
   /**
+   * Cookie secrets of other set-ups of oauth2-proxy whose sessions are taken over, by the site's name. Only as
+   * secrets: `pulumi config set --secret --path adoptedCookieSecrets.wiki`. @default none
+   */
+  adoptedCookieSecrets?: Record<string, string>;
+  /**
    * The release of oauth2-proxy that hosts get. For a mirror, or a newer version.
    * @default release 7.15.5, amd64
    */
@@ -170,6 +175,8 @@ const ownOfEachSite = [
   "certificates",
   "clientSecrets",
   "cookieSecretGeneration",
+  "cookieName",
+  "adoptedRegistration",
   "open",
 ] as const satisfies (keyof typeof siteSchema.shape)[];
 
@@ -230,7 +237,7 @@ export function acmeHosts({ hosts, sites }: Pick<Environment, "hosts" | "sites">
 }
 
 /** Settings that the stack's configuration holds encrypted. */
-export const secretNames = ["adminPrivateKey", "redisPassword"] as const;
+export const secretNames = ["adminPrivateKey", "redisPassword", "adoptedCookieSecrets"] as const;
 
 /** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret ones. */
 export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];

@@ -62,6 +62,8 @@ export const sorted: Readonly<Record<keyof SiteArgs, "own" | "promoted">> = {
   proxySendTimeout: "promoted",
   clientSecrets: "own",
   cookieSecretGeneration: "own",
+  cookieName: "own",
+  adoptedRegistration: "own",
   certificateFrom: "own",
   certificates: "own",
 };

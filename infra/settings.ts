@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { ConfigError } from "../components/site/errors.ts";
+import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
 import { type Environment, environmentFrom, secretNames, settingNames, settingOf } from "./environment.ts";
 import { closest } from "fastest-levenshtein";
 
@@ -12,6 +13,10 @@ export interface Settings {
   readonly adminPrivateKey: pulumi.Output<string> | undefined;
   /** Of the Redis that sites with `sessionStore: redis` use. */
   readonly redisPassword: pulumi.Output<string> | undefined;
+  /** Cookie secrets that are taken over, by the site's name. */
+  readonly adoptedCookieSecrets: Readonly<
+    Record<string, { readonly adoptedCookieSecret: pulumi.Output<string> }>
+  >;
 }
 
 /** The file of the stack that the engine is running, for example `stacks/Pulumi.prod.yaml`. */
@@ -43,11 +48,25 @@ export function readSettings(): Settings {
     if (error instanceof ConfigError) throw new ConfigError(source, [...misspelt, ...error.problems]);
     throw error;
   }
-  if (misspelt.length > 0) throw new ConfigError(source, misspelt);
+  const adopted = settingOf(values.find(([key]) => key === "adoptedCookieSecrets")?.[1] ?? "{}");
+  const problems = [
+    ...misspelt,
+    ...cookieSecretProblems(
+      adopted,
+      environment.sites.map(({ name }) => name),
+    ),
+  ];
+  if (problems.length > 0) throw new ConfigError(source, problems);
   return {
     environment,
     adminPrivateKey: config.getSecret("adminPrivateKey"),
     redisPassword: config.getSecret("redisPassword"),
+    adoptedCookieSecrets: Object.fromEntries(
+      Object.entries(adopted as Record<string, string>).map(([site, secret]) => [
+        site,
+        { adoptedCookieSecret: pulumi.secret(secret) },
+      ]),
+    ),
   };
 }
 

@@ -81,10 +81,29 @@ export function environmentOf({ source, document }: StackFile): Environment {
   const config = document.get("config");
   const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
   const known = Object.entries(values).filter(([key]) => key.startsWith(settingPrefix));
-  const settings = known
-    .map(([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)] as const)
-    .filter(([key]) => !secretNames.some((name) => name === key));
-  return environmentFrom(Object.fromEntries(settings), source);
+  const settings = known.map(
+    ([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)] as const,
+  );
+  const isSecret = ([key]: readonly [string, unknown]) => secretNames.some((name) => name === key);
+  const problems = settings.filter((it) => isSecret(it) && !encrypted(it[1])).map(([key]) => readable(key));
+  if (problems.length > 0) throw new ConfigError(source, problems);
+  return environmentFrom(Object.fromEntries(settings.filter((it) => !isSecret(it))), source);
+}
+
+/** Whether only the engine can read what is in a value. */
+function encrypted(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    ("secure" in value || Object.values(value).every((inner) => encrypted(inner)))
+  );
+}
+
+function readable(name: string): Problem {
+  return {
+    where: "",
+    what: `${name} can be read by everybody who has this file; make another one, and write it with \`pulumi config set --secret\``,
+  };
 }
 
 function asTheProgramGetsIt(value: unknown): unknown {

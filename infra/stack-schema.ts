@@ -40,6 +40,7 @@ export const typesOf: Readonly<Record<string, string>> = {
   redis: "RedisArgs",
   securityHeaders: "SecurityHeadersArgs",
   conditionalAccess: "ConditionalAccessArgs",
+  adoptedRegistration: "AdoptedRegistrationArgs",
   clientSecrets: "ClientSecretArgs",
 };
 
@@ -47,10 +48,9 @@ export const typesOf: Readonly<Record<string, string>> = {
 export function stackSchema(describe: Describe): JsonSchema {
   const environment = z.toJSONSchema(environmentSchema, { io: "input" }) as unknown as JsonSchema;
   addDescriptions(environment, "EnvironmentArgs", describe);
+  const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
   const encrypted = (name: string): JsonSchema => ({
-    type: "object",
-    properties: { secure: { type: "string" } },
-    required: ["secure"],
+    ...(name === "adoptedCookieSecrets" ? { type: "object", additionalProperties: secure } : secure),
     description: descriptionOf("EnvironmentArgs", name, describe),
   });
   const settings = {

@@ -38,6 +38,9 @@ export class Registration extends pulumi.ComponentResource {
   constructor(name: string, { site }: { readonly site: Site }, opts?: pulumi.ComponentResourceOptions) {
     super("protected-sites:index:Registration", name, { domain: site.domain }, opts);
     const child = { parent: this };
+    // The engine ignores it once the resource is in the state.
+    const adopted = (path: string) => ({ ...child, import: path });
+    const existing = site.adoptedRegistration;
     const groups = [...new Set([...site.allowedGroups, ...site.paths.flatMap((rule) => rule.allowedGroups)])];
     // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
     const owners = [azuread.getClientConfigOutput(child).objectId];
@@ -71,7 +74,7 @@ export class Registration extends pulumi.ComponentResource {
           },
         ],
       },
-      child,
+      existing === undefined ? child : adopted(`/applications/${existing.application}`),
     );
     this.clientId = application.clientId;
 
@@ -82,7 +85,7 @@ export class Registration extends pulumi.ComponentResource {
         owners,
         appRoleAssignmentRequired: site.allowedGroups.length > 0 || site.roles.length > 0,
       },
-      child,
+      existing === undefined ? child : adopted(`/servicePrincipals/${existing.servicePrincipal}`),
     );
     for (const group of groups) {
       new azuread.AppRoleAssignment(
@@ -109,7 +112,7 @@ export class Registration extends pulumi.ComponentResource {
         );
       }
     }
-    const consent = (resourceName: string, clientId: string, claimValues: string[]) =>
+    const consent = (resourceName: string, clientId: string, claimValues: string[], given?: string) =>
       new azuread.ServicePrincipalDelegatedPermissionGrant(
         resourceName,
         {
@@ -117,9 +120,9 @@ export class Registration extends pulumi.ComponentResource {
           resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId }, child).objectId,
           claimValues,
         },
-        child,
+        given === undefined ? child : adopted(`/oauth2PermissionGrants/${given}`),
       );
-    consent(`${name}-consent`, graph, Object.keys(signInPermissions));
+    consent(`${name}-consent`, graph, Object.keys(signInPermissions), existing?.consent);
     const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
     if (api !== undefined && scope !== undefined) consent(`${name}-consent-api`, api, [scope]);
 

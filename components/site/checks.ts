@@ -100,6 +100,18 @@ export const resourceName = text(
   'a name of at most 40 lower-case letters, digits and "-", like "edge-1"',
 );
 
+/** The name of a session cookie that Nginx keeps from every backend. */
+export const sessionCookieName = text(
+  /^(?:__Host-)?_oauth2_proxy(?:_[A-Za-z0-9_]{1,80})?$/,
+  'a name that begins with "_oauth2_proxy" or "__Host-_oauth2_proxy", like "_oauth2_proxy_wiki"',
+);
+
+/** The ID of a delegated permission grant in Graph. */
+export const consentId = text(
+  /^[\w-]{20,200}$/,
+  'the ID of a permission grant like "l5eW7x0ga0-WDOntXzHateXDNpSH5-lPk9HjD3Sarjk"',
+);
+
 /** An IP address or DNS name at which a host answers SSH. */
 export const address = text(
   new RegExp(`^(?:(?=.{1,253}$)${label}(?:\\.${label})*|[0-9a-f:]*:[0-9a-f:.]+)$`),

@@ -1,5 +1,5 @@
 /** Every name that the outside world sees of a site: paths, units, cookies, URLs. */
-import type { SessionStore } from "./session-store.ts";
+import type { Site } from "./site.ts";
 import { tenantEndpoints } from "./tenant.ts";
 
 /** The name that a site's socket, service and configuration share, as in `oauth2-proxy_<domain>.cfg`. */
@@ -54,14 +54,19 @@ export function identifier(domain: string): string {
 }
 
 /** What every session cookie starts with, after `__Host-` where it has that, so that one rule keeps all of them from every backend. */
-export const cookiePrefix = "_oauth2_proxy_";
+export const cookiePrefix = "_oauth2_proxy";
 
 /**
- * The name of a site's session cookie; with the cookie store, oauth2-proxy appends `_0`, `_1`, … when it splits a large
- * one. Its parts travel in variables of Nginx, which cannot hold the `-` of `__Host-`; the other stores have no parts.
+ * The name of a site's session cookie, unless it is given. With the cookie store, oauth2-proxy appends `_0`, `_1`, …
+ * when it splits a large one. Its parts travel in variables of Nginx, which cannot hold the `-` of `__Host-`; the other
+ * stores have no parts.
  */
-export function cookieName({ domain, sessionStore }: { domain: string; sessionStore: SessionStore }): string {
-  return `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}${identifier(domain)}`;
+export function cookieName({
+  domain,
+  sessionStore,
+  cookieName,
+}: Pick<Site, "domain" | "sessionStore" | "cookieName">): string {
+  return cookieName ?? `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}_${identifier(domain)}`;
 }
 
 /** Where Entra sends people back to. */

@@ -63,9 +63,14 @@ export function sessionContradictions(args: {
   readonly redis?: unknown;
   readonly cookieRefresh?: unknown;
   readonly identityHeaders?: unknown;
+  readonly cookieName?: unknown;
 }): string[] {
   const found: string[] = [];
-  const { sessionStore = "cookie", redis, cookieRefresh } = args;
+  const { sessionStore = "cookie", redis, cookieRefresh, cookieName } = args;
+  if (sessionStore === "cookie" && typeof cookieName === "string" && cookieName.startsWith("__Host-"))
+    found.push(
+      `cookieName cannot begin with "__Host-" with sessionStore cookie, whose parts Nginx could not tell apart; got "${cookieName}"`,
+    );
   if (sessionStore === "redis" && redis === undefined)
     found.push("sessionStore redis needs to know where it is; give redis, at least its host");
   if (sessionStore !== "redis" && redis !== undefined)

@@ -1,6 +1,11 @@
 /** What a site is: the model, its defaults and its checks. Pure: no Pulumi, no I/O, no clock. */
 import { z } from "zod";
 
+import {
+  type AdoptedRegistration,
+  type AdoptedRegistrationArgs,
+  adoptedRegistrationSchema,
+} from "./adopted-registration.ts";
 import * as checks from "./checks.ts";
 import {
   type ConditionalAccess,
@@ -153,6 +158,13 @@ export interface SiteArgs {
   /** Another number makes a new cookie secret, and signs everybody of the site out once. @default `1` */
   cookieSecretGeneration?: number;
   /**
+   * Name of the session cookie: that of another set-up of oauth2-proxy whose sessions are taken over, as in
+   * `_oauth2_proxy`. @default one made of the domain
+   */
+  cookieName?: string;
+  /** A registration in Entra that was there before the site, and is taken over. @default one is made */
+  adoptedRegistration?: AdoptedRegistrationArgs;
+  /**
    * Where the site's certificate is from. `files`: of others, in the folder `certificates`. `internalCa`: signed by the
    * stack's own CA, renewed by its updates. `acme`: of an ACME server such as Let's Encrypt, asked for and renewed by
    * each host. @default `files`
@@ -214,6 +226,8 @@ export interface Site {
   readonly proxySendTimeout: string;
   readonly clientSecrets: readonly ClientSecret[];
   readonly cookieSecretGeneration: number;
+  readonly cookieName?: string | undefined;
+  readonly adoptedRegistration?: AdoptedRegistration | undefined;
   readonly certificateFrom: "files" | "internalCa" | "acme";
   /** Folder on the host with `fullchain.pem` and `privkey.pem`. */
   readonly certificates: string;
@@ -296,6 +310,8 @@ export const siteSchema = z.strictObject(
       .min(1, { error: checks.expected("a list with at least one client secret; the last one is in use") })
       .default([{ generation: 1 }]),
     cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
+    cookieName: checks.sessionCookieName.optional(),
+    adoptedRegistration: adoptedRegistrationSchema.optional(),
     certificateFrom: z
       .enum(["files", "internalCa", "acme"], { error: checks.expected("files, internalCa or acme") })
       .default("files"),

@@ -309,6 +309,20 @@ export const siteMeaning: Entries<Site> = {
     const from = { files: "files on the hosts", internalCa: "the stack's own CA", acme: "an ACME server" };
     return [plain(`its certificate is from ${from[after]}; before from ${from[before]}`)];
   },
+  cookieName: (before, after) => [
+    says(
+      "signs out",
+      `everybody signs in anew: the session cookie is ${after ?? "named after the domain"}; before ${before ?? "named after the domain"}`,
+    ),
+  ],
+  adoptedRegistration: (before, after) => [
+    after === undefined || after.application === before?.application
+      ? plain("its registration in Entra stays as it is")
+      : says(
+          "signs out",
+          `everybody signs in anew: its registration in Entra is now ${after.application}, and the one that it had is deleted`,
+        ),
+  ],
   certificates: (before, after) => [plain(`its certificate is in ${after}; before ${before}`)],
 };
 
@@ -477,6 +491,8 @@ const optional: readonly string[] = [
   "accessTokenScope",
   "authCache",
   "maintenance",
+  "cookieName",
+  "adoptedRegistration",
 ];
 
 function shown(value: unknown): string {

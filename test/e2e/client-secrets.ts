@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import type { ConfigMap, Stack } from "@pulumi/pulumi/automation/index.js";
 
 import { EntraControl } from "../lab/entra/control.ts";
 import { lab } from "./instance.ts";
@@ -16,8 +16,12 @@ export async function setGenerations(stack: Stack, ...generations: readonly numb
   const { value } = await stack.getConfig("protected-sites:sites");
   const listed = (JSON.parse(value) as { wiki: { clientSecrets?: unknown[] } }).wiki.clientSecrets ?? [];
   if (generations.length < listed.length) await stack.removeConfig(path, true);
-  for (const [index, generation] of generations.entries())
-    await stack.setConfig(`${path}[${index}].generation`, { value: String(generation) }, true);
+  // The same end for all: another one would make a secret anew whenever it moves in the list.
+  const settings = generations.flatMap((generation, index) => [
+    [`${path}[${index}].generation`, { value: String(generation) }],
+    [`${path}[${index}].endDate`, { value: "2099-12-31" }],
+  ]);
+  await stack.setAllConfig(Object.fromEntries(settings) as ConfigMap, true);
 }
 
 /** Names of the client secrets that Entra has for wiki, in order. */

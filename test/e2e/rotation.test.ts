@@ -1,25 +1,18 @@
 /** Rotation of secrets by updates of the stack, while somebody is signed in and browses. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { findings, registeredSites } from "../../infra/entra-secrets.ts";
-import { environmentFrom } from "../../infra/environment.ts";
-import { signInToGraph } from "../../infra/graph.ts";
-import { revoke } from "../../infra/revoke.ts";
 import { openBrowser } from "../lab/browser.ts";
+import { checkOut } from "../lab/checkout.ts";
+import { ensureEngine } from "../lab/engine.ts";
 import { openStack } from "../lab/stack.ts";
-import { tenantId } from "../sites.ts";
-import {
-  deployerEnvironment,
-  entra,
-  secretsInEntra,
-  secretsOnHosts,
-  setGenerations,
-  tokensOnHosts,
-} from "./client-secrets.ts";
+import { entra, secretsInEntra, secretsOnHosts, setGenerations, tokensOnHosts } from "./client-secrets.ts";
 import { shellOn } from "./on-hosts.ts";
 import { browse as browseAll, Person, signedIn } from "./crowd.ts";
 import { lab, people } from "./instance.ts";
@@ -139,36 +132,39 @@ test("an engine that is killed between two hosts leaves each of them a secret th
   expect(await secretsInEntra()).toEqual(["protected-sites 4"]);
 });
 
-test("a secret whose making Entra did not answer is named, and taken away by a revocation", async () => {
-  const graph = await signInToGraph(deployerEnvironment());
+test("a secret whose making Entra did not answer is named by `npm run expiry`, and taken away by `npm run revoke`", async ({
+  onTestFinished,
+}) => {
   await entra.behave({ lostAnswers: 1 });
   await setGenerations(stack, 5);
   await expect(stack.up()).rejects.toThrow();
-  expect(findings(await registeredSites(await stack.exportStack(), graph))).toMatchObject([
-    { site: "wiki", what: expect.stringContaining('("protected-sites 5")') as string },
-  ]);
+  const directory = await mkdtemp(join(tmpdir(), "rotation-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const settings = await readFile(join(lab.state, "stack", "Pulumi.local.yaml"), "utf8");
+  const stacks = { "Pulumi.local.yaml": settings };
+  const { run } = await checkOut(directory, stacks, await ensureEngine(), stack.workspace.envVars);
+  const expiry = await run("npm", "run", "--silent", "expiry", "--", "--stack", "local", "--entra");
+  expect(expiry.all).toMatch(/site "wiki": Entra has client secret [-\w]+ \("protected-sites 5"\)/);
+  expect(expiry.exitCode).toBe(1);
 
-  const setting = async (name: string) =>
-    JSON.parse((await stack.getConfig(`protected-sites:${name}`)).value) as unknown;
-  const environment = environmentFrom(
-    { tenantId, hosts: await setting("hosts"), sites: await setting("sites") },
-    "stacks/Pulumi.local.yaml",
-  );
-  const sites = environment.sites.filter(({ name }) => name === "wiki");
   const [, second = ""] = lab.hosts.map(({ name }) => name);
   await shellOn(second, "systemctl stop ssh.socket ssh.service");
   try {
-    const interrupted = await revoke({ stack, graph, environment, sites, say: () => undefined });
-    expect(interrupted).toEqual([second]);
+    const revoke = await run("npm", "run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki");
+    expect(revoke.all).toContain(`Through ${second} nobody can sign in`);
+    expect(revoke.exitCode).toBe(1);
   } finally {
     await shellOn(second, "systemctl start ssh.service");
   }
   // The host that could not be reached has the leaked one, which is worth nothing.
   expect(await tokensOnHosts()).toEqual(["200", "401"]);
-  expect(await secretsInEntra()).toEqual(["protected-sites 5"]);
-  await stack.up();
+  expect(await secretsInEntra()).toEqual(["protected-sites 6"]);
+  const up = await run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local");
+  expect(up.exitCode, up.all).toBe(0);
   expect(await tokensOnHosts()).toEqual(["200", "200"]);
-}, 300_000);
+  const after = await run("npm", "run", "--silent", "expiry", "--", "--stack", "local", "--entra");
+  expect(after.exitCode, after.all).toBe(0);
+}, 600_000);
 
 test("a preview of a new cookie secret says in words whom it signs out, and the update does just that", async () => {
   await context.close();

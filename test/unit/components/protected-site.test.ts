@@ -226,6 +226,26 @@ test("a wrong site is refused before anything is asked of the engine", async () 
   expect(asked.filter((it) => it.type !== "pulumi:pulumi:Stack")).toEqual([]);
 });
 
+test("a cookie secret that is given is used until there is a new generation, and its end is a change that is told", async () => {
+  const sent = async (generation: number, adoptedCookieSecret?: string) => {
+    const site = { ...args.site, cookieSecretGeneration: generation };
+    const given = adoptedCookieSecret === undefined ? {} : { adoptedCookieSecret };
+    const asked = await deployed(() => new ProtectedSite("wiki", { ...args, ...given, site }));
+    const made = asked.find(({ type }) => type.endsWith(":RandomPassword"));
+    const stdin = asked.find(({ name }) => name === "wiki-edge-1-credentials")?.inputs["stdin"];
+    expect(isSecret(stdin)).toBe(true);
+    return { keepers: JSON.stringify(made?.inputs["keepers"]), stdin: JSON.stringify(stdin) };
+  };
+  const [takenOver, next, own] = [
+    await sent(1, "SECRET-theirs"),
+    await sent(2, "SECRET-theirs"),
+    await sent(1),
+  ];
+  expect(takenOver.stdin).toContain("SECRET-theirs");
+  expect(next.stdin).not.toContain("SECRET-theirs");
+  expect(new Set([takenOver.keepers, next.keepers, own.keepers]).size).toBe(3);
+});
+
 test("the words that hold a cookie secret are those of every version: others would sign everybody out", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const { type, name, inputs } = asked.find((it) => it.type.endsWith(":RandomPassword")) ?? {};

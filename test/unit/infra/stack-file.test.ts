@@ -21,6 +21,20 @@ test("a day without quotes is refused, since the engine reads a moment in time",
 
 test("what is encrypted is left out", () => {
   const secure = { secure: "v1:AAAA" };
-  const text = fileOf({ adminPrivateKey: secure, redisPassword: secure });
+  const text = fileOf({
+    adminPrivateKey: secure,
+    redisPassword: secure,
+    adoptedCookieSecrets: { wiki: secure },
+  });
   expect(environmentOf(parseStackFile("prod", text)).sites.map(({ name }) => name)).toEqual(["code", "wiki"]);
+});
+
+test.each([
+  { redisPassword: "hunter2" },
+  { adoptedCookieSecrets: { wiki: { secure: "v1:A" }, code: "hunter2" } },
+])("a secret that everybody can read is refused, and not told: %o", (given) => {
+  const refused = `stacks/Pulumi.prod.yaml: ${Object.keys(given)[0] ?? ""} can be read by everybody who has this file`;
+  const file = parseStackFile("prod", fileOf(given));
+  expect(() => environmentOf(file)).toThrow(refused);
+  expect(() => environmentOf(file)).not.toThrow("hunter2");
 });

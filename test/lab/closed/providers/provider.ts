@@ -134,8 +134,17 @@ export function withDefaults(type: ResourceType, inputs: Properties): Properties
   return { ...inputs, ...Object.fromEntries(defaults) };
 }
 
-/** The inputs as they would have to be to give what was found, for a refresh; those that still fit stay as they were. */
+/**
+ * The inputs as they would have to be to give what was found, for a refresh; those that still fit stay as they were. An
+ * import has none yet, and gets all that say something.
+ */
 export function refreshed(type: ResourceType, inputs: Properties, found: Properties): Properties {
+  if (Object.keys(inputs).length === 0)
+    return Object.fromEntries(
+      Object.entries(found).filter(
+        ([property, value]) => property in type.inputs && value !== undefined && value !== "",
+      ),
+    );
   const now = Object.entries(inputs).map(([property, before]): [string, unknown] => {
     const after = found[property] === undefined ? before : only(before, found[property]);
     const same = form(before, type.listsAreSets) === form(after, type.listsAreSets);

@@ -1,0 +1,30 @@
+/** A registration in Entra that was there before its site. */
+import { z } from "zod";
+
+import * as checks from "./checks.ts";
+
+/** The registration that a site takes over with its first update, so that its client ID stays. */
+export interface AdoptedRegistrationArgs {
+  /** Object ID of the application: `az ad app show --id CLIENT_ID --query id`. */
+  application: string;
+  /** Object ID of its service principal: `az ad sp show --id CLIENT_ID --query id`. */
+  servicePrincipal: string;
+  /**
+   * ID of an administrator's consent for everybody: `az ad app permission list-grants --id CLIENT_ID --query
+   * "[?consentType=='AllPrincipals'].id"`. @default there is none
+   */
+  consent?: string;
+}
+
+/** A checked {@link AdoptedRegistrationArgs}. */
+export interface AdoptedRegistration {
+  readonly application: string;
+  readonly servicePrincipal: string;
+  readonly consent?: string | undefined;
+}
+
+/** The shape of {@link AdoptedRegistrationArgs}. */
+export const adoptedRegistrationSchema = z.strictObject(
+  { application: checks.guid, servicePrincipal: checks.guid, consent: checks.consentId.optional() },
+  { error: checks.expected("a registration's IDs (application, servicePrincipal, consent)") },
+);
