@@ -313,6 +313,7 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
   const problems: Problem[] = [];
   const portUsers = new Map<number, string>();
   const domainUsers = new Map<string, string>();
+  const cookieUsers = new Map<string, string>();
   if (sites.length === 0) problems.push({ where: "", what: "sites must have at least one site" });
   for (const [name, args] of sites) {
     const where = `site "${name}"`;
@@ -330,6 +331,18 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
           what: `domain ${domain} is already used by site "${other}"; give each site its own`,
         });
       } else domainUsers.set(domain, name);
+    }
+
+    const cookie = at(args, "cookieName");
+    // Their sessions' keys begin with it, by which they are told apart where one of the sites goes.
+    if (typeof cookie === "string" && at(args, "sessionStore") === "redis") {
+      const other = cookieUsers.get(cookie);
+      if (other === undefined) cookieUsers.set(cookie, name);
+      else
+        problems.push({
+          where,
+          what: `cookieName ${cookie} is already used by site "${other}", whose sessions are in a Redis, too; give each site its own`,
+        });
     }
 
     const takes = (field: string, number: unknown, user: string): boolean => {

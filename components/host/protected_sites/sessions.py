@@ -32,7 +32,7 @@ def forget_sessions() -> int:
         tls, username, password = given["tls"] is True, given.get("username"), given.get("password")
     except (ValueError, KeyError, TypeError):
         raise Failure("input", "it must be a JSON object with domain, cookieName, host, port, …") from None
-    if not re.fullmatch(r"__Host-_oauth2_proxy_\w+", cookie, re.A):
+    if not re.fullmatch(r"(__Host-)?_oauth2_proxy(_\w+)?", cookie, re.A):
         raise Failure("input", f"cookieName must be that of a site with sessions in a Redis, got {cookie[:80]!r}")
     about = f"{site.domain} on {host_name()}"
     # A site that has got another name in the configuration has the same domain, and is still there.

@@ -86,6 +86,17 @@ describe("one mistake, one sentence", () => {
       'site "wiki": domain code.example.com is already used by site "code"; give each site its own',
     ],
     [
+      "a cookie's name twice where sessions are in a Redis",
+      environment({
+        siteDefaults: { sessionStore: "redis", redis: { host: "redis.example.com" } },
+        sites: {
+          code: { ...code, cookieName: "_oauth2_proxy" },
+          wiki: { ...wiki, cookieName: "_oauth2_proxy" },
+        },
+      }),
+      'site "wiki": cookieName _oauth2_proxy is already used by site "code", whose sessions are in a Redis, too; give each site its own',
+    ],
+    [
       "an upstream without a scheme",
       withWiki({ upstream: "127.0.0.1:3000" }),
       'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "127.0.0.1:3000"',
