@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable, Mapping
 
-from .commands import unit_state
+from .commands import unit_states
 from .files import read_text
 from .nginx import answers_as
 from .places import OAUTH2_PROXY
 from .sites import Site
 
 
-def drift_of(site: Site) -> list[str]:
+# What systemd says of units, by their names.
+Units = Mapping[str, Mapping[str, str]]
+
+
+def units_of(sites: Iterable[Site]) -> Units:
+    return unit_states(*(unit for site in sites for unit in (site.socket, site.service)))
+
+
+def drift_of(site: Site, units: Units) -> list[str]:
     """What of a site is not as it was pushed."""
     live = site.live()
     if live is None:
@@ -24,7 +33,7 @@ def drift_of(site: Site) -> list[str]:
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     # An inactive service is well: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
-        state = unit_state(unit)
+        state = units[unit]
         if state["ActiveState"] not in well:
             drift.append(f"{unit} is {state['ActiveState']}")
         if state["NeedDaemonReload"] == "yes":
@@ -42,7 +51,7 @@ def credentials_drift(site: Site) -> list[str]:
     return [f"its credentials' {name} is missing" for name in missing]
 
 
-def extra_of(site: Site) -> list[str]:
+def extra_of(site: Site, units: Units) -> list[str]:
     """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
     live = site.live()
     bundle = None if live is None else site.bundle(live)
@@ -51,7 +60,7 @@ def extra_of(site: Site) -> list[str]:
     known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
     for unit in (site.socket, site.service):
-        state = unit_state(unit)
+        state = units[unit]
         extra += [f"{path} changes the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
         main = state.get("MainPID", "0")
         with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from .drift import drift_of
+from .drift import Units, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping, port_of
@@ -25,8 +25,10 @@ HELP = {
 def metrics(textfile: Path | None) -> int:
     """Prints the metrics, or writes them to a file in one step, so that nobody reads half of them."""
     values = {name: dict[str, float]() for name in HELP}
-    for site in all_sites():
-        for name, value in metrics_of(site).items():
+    sites = all_sites()
+    units = units_of(sites)
+    for site in sites:
+        for name, value in metrics_of(site, units).items():
             values[name][site.domain] = value
     lines: list[str] = []
     for name, sites in values.items():
@@ -45,7 +47,7 @@ def metrics(textfile: Path | None) -> int:
     return 0
 
 
-def metrics_of(site: Site) -> dict[str, float]:
+def metrics_of(site: Site, units: Units) -> dict[str, float]:
     """What cannot be found out is left out: an alert asks for what is missing."""
     live = site.live()
     if live is None:
@@ -54,7 +56,7 @@ def metrics_of(site: Site) -> dict[str, float]:
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(port_of(bundle))
-        found["protected_sites_as_pushed"] = not drift_of(site)
+        found["protected_sites_as_pushed"] = not drift_of(site, units)
         found["protected_sites_certificate_end_seconds"] = certificate_end(site, bundle)
     except (Failure, OSError, ValueError, http.client.HTTPException):
         found.setdefault("protected_sites_up", 0)

@@ -12,7 +12,7 @@ from .acme import ensure_certificate, facts_of, forget_certificate
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import run
-from .drift import drift_of
+from .drift import drift_of, units_of
 from .failure import Failure
 from .files import (
     flush_folder,
@@ -151,7 +151,7 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
     """Whether a site is live with just this bundle, whole, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
-    if drift_of(site):
+    if drift_of(site, units_of([site])):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)

@@ -11,7 +11,7 @@ from typing import Any
 from .announcement import mark_of
 from .bundle import Bundle
 from .commands import run_quietly
-from .drift import credentials_drift, drift_of, extra_of
+from .drift import Units, credentials_drift, drift_of, extra_of, units_of
 from .failure import Failure
 from .files import read_text
 from .host import host_name
@@ -34,11 +34,11 @@ from .sites import Site, all_sites
 from .units import OUR_UNITS, sudo_rule
 
 
-def site_status(site: Site) -> dict[str, Any]:
+def site_status(site: Site, units: Units) -> dict[str, Any]:
     """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
     puts right what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
-    drift, extra, files, end = drift_of(site), extra_of(site), {}, None
+    drift, extra, files, end = drift_of(site, units), extra_of(site, units), {}, None
     if live is not None:
         bundle = site.bundle(live)
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
@@ -105,6 +105,7 @@ def host_extra(sites: list[Site]) -> list[str]:
 def status(as_json: bool) -> int:
     """What is on the host. Changes nothing; 1 if something is not as it should be."""
     sites = all_sites()
+    units = units_of(sites)
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),
@@ -114,7 +115,7 @@ def status(as_json: bool) -> int:
         "drift": host_drift(),
         "extra": host_extra(sites),
         "repair": mark_of("host"),
-        "sites": [site_status(site) for site in sites],
+        "sites": [site_status(site, units) for site in sites],
     }
     lines = [f"this host  {line}" for line in (*found["drift"], *found["extra"])]
     well = not lines
