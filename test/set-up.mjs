@@ -30,6 +30,7 @@ const debianPackages = {
   strace: "strace",
   "mkfs.ext4": "e2fsprogs",
   "redis-cli": "redis-tools",
+  pip3: "python3-pip",
 };
 
 const oldestNode = 18;

@@ -1,7 +1,7 @@
 /** The workflows: linted, and their steps run as they stand, with stand-ins for the programs of a runner. */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 
 import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { parse } from "yaml";
 
 import { ensureEngine } from "../lab/engine.ts";
 import { actionlint } from "./actionlint.ts";
+import { openRunner, type Runner } from "./runner.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -28,6 +29,7 @@ async function stepsOf(file: string): Promise<Step[]> {
   return [...Object.values(jobs), ...(runs === undefined ? [] : [runs])].flatMap(({ steps }) => steps);
 }
 
+let runner: Runner;
 let work: string;
 let clone: string;
 
@@ -37,40 +39,23 @@ beforeAll(async () => {
 afterAll(() => rm(clone, { recursive: true, force: true }));
 
 beforeEach(async ({ onTestFinished }) => {
-  work = await mkdtemp(join(tmpdir(), "workflows-"));
-  onTestFinished(() => rm(work, { recursive: true, force: true }));
-  await mkdir(join(work, "bin"));
+  runner = await openRunner(onTestFinished);
+  ({ work } = runner);
 });
 
-/** A program of a runner that says how it was called, and does what `does` says. */
-async function standIn(name: string, does = ""): Promise<void> {
-  const text = `#!/bin/sh\nprintf '%s\\n' "${name} $*" >> "$CALLS"\n${does}\n`;
-  await writeFile(join(work, "bin", name), text);
-  await chmod(join(work, "bin", name), 0o755);
-}
+const standIn = (name: string, does?: string) => runner.standIn(name, does);
 
 /** Runs a step as GitHub does with `shell: bash`. */
 async function run(file: string, name: string, env: Readonly<Record<string, string>> = {}, cwd = work) {
   const step = (await stepsOf(file)).find((it) => it.name === name);
   if (step?.run === undefined) throw new Error(`${file} must have a step "${name}" that runs something`);
-  const script = join(work, "script.sh");
-  await writeFile(script, step.run);
-  const { exitCode, all } = await execa("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], {
-    cwd,
-    all: true,
-    reject: false,
-    env: {
-      PATH: [join(work, "bin"), process.env["PATH"]].join(delimiter),
-      CALLS: join(work, "calls"),
-      RUNNER_TEMP: work,
-      GITHUB_ENV: join(work, "env"),
-      GITHUB_STEP_SUMMARY: join(work, "summary"),
-      STACK: "prod",
-      ...env,
-    },
-  });
-  const calls = await readFile(join(work, "calls"), "utf8").catch(() => "");
-  return { exitCode, all, calls: calls.trimEnd().split("\n") };
+  const own = {
+    RUNNER_TEMP: work,
+    GITHUB_ENV: join(work, "env"),
+    GITHUB_STEP_SUMMARY: join(work, "summary"),
+    STACK: "prod",
+  };
+  return runner.run(step.run, { ...own, ...env }, cwd);
 }
 
 test("actionlint has nothing to say of them", async () => {
