@@ -80,6 +80,7 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
       return [name, { afterCreate: [after], afterUpdate: [after], onError: [onError] }];
     }),
   );
+  // Must not throw: to an inline program that is no error, and the engine would delete what the transform was for.
   return ({ type, name, props, opts }) => {
     const own = type === "command:remote:Command" ? hooks.get(name) : undefined;
     // Outside of the program the SDK drops marks of secrets; unmarked, the state holds the SSH key in the clear.
