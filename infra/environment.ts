@@ -110,7 +110,7 @@ const jumpHostSchema = z.strictObject(
 );
 
 /** A proxy host: where it is, and how it proves that it is the one. */
-export const hostSchema = z.strictObject(
+const hostSchema = z.strictObject(
   {
     name: checks.resourceName,
     address: checks.address,
@@ -122,7 +122,7 @@ export const hostSchema = z.strictObject(
 );
 
 /** The oauth2-proxy that hosts run: a release's archive, and its checksum. */
-export const oauth2ProxySchema = z.strictObject(
+const oauth2ProxySchema = z.strictObject(
   {
     version: checks.version,
     url: checks.httpsUrl,
@@ -151,7 +151,7 @@ const acmeSchema = z.strictObject(
 
 const day = checks.wholeNumber(1, 3650);
 /** The CAs of the stack's own, which sign the certificates of sites with `certificateFrom: internalCa`. */
-export const internalCaSchema = z.strictObject(
+const internalCaSchema = z.strictObject(
   {
     generations: checks
       .listOf(checks.wholeNumber(1, 100_000), "the numbers of the CAs that clients trust")

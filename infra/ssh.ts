@@ -24,7 +24,7 @@ export interface Ended {
 }
 
 /** A host that could not be reached, with the reason in one line. */
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 /**
  * Runs a command on a host. The system's `ssh` does it, so that the user's own configuration and agent work; the host's

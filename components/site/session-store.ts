@@ -27,7 +27,7 @@ export interface Redis {
 }
 
 /** The kinds of session stores. */
-export const sessionStores = ["cookie", "minimal", "redis"] as const;
+const sessionStores = ["cookie", "minimal", "redis"] as const;
 
 /** Where sessions live; see `SiteArgs.sessionStore`. */
 export type SessionStore = (typeof sessionStores)[number];

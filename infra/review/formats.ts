@@ -15,7 +15,7 @@ export interface Review {
 export const commentLimit = 65_536;
 
 /** The first line of the comment, by which the workflow finds it again to update it in place. */
-export const commentMark = "<!-- protected-sites review -->";
+const commentMark = "<!-- protected-sites review -->";
 
 /** The whole change of an environment in one line. */
 export function verdict(review: StackReview): string {

@@ -27,7 +27,7 @@ export interface Server {
 }
 
 /** Where the backend is, and what it says: who is there, in an answer of some 60 bytes. */
-export const backend = "127.0.0.9:3000";
+const backend = "127.0.0.9:3000";
 /** In the root folder: the site's certificate, and the authorities that servers trust. */
 export const certificates = "/bench/certificates";
 export const authorities = "/bench/ca.pem";

@@ -60,7 +60,7 @@ function injected(
 }
 
 /** A push at whose step something is done to its program. */
-export async function hurtAt(bench: Bench, injections: readonly Injection[]): Promise<Outcome> {
+async function hurtAt(bench: Bench, injections: readonly Injection[]): Promise<Outcome> {
   return bench.attempt(await bench.changed("all"), async (text) => {
     await bench.worker.arm();
     const pushing = bench.push(text);

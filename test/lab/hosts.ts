@@ -77,11 +77,6 @@ export async function ensureHost(instance: string, args: HostArgs): Promise<LabH
   return { name, address, hostKey: hostKey.trim() };
 }
 
-/** Cuts a host's power. */
-export async function cutPower(instance: string, name: string): Promise<void> {
-  await end(cgroupOf(instance, name));
-}
-
 /** The command as it runs on the host as root, past SSH: for tests, and for what people want to look at. */
 export async function onHost(instance: string, name: string, command: readonly string[]): Promise<string[]> {
   const [pid] = await processesIn(cgroupOf(instance, `${name}/payload/init.scope`));

@@ -20,7 +20,7 @@ import { downloadUrl, ensureService, servicesOf } from "./services.ts";
 import { generateSshKey } from "./ssh-key.ts";
 
 export { enterCommand } from "./namespaces.ts";
-export { cutPower, onHost, type LabHost } from "./hosts.ts";
+export { onHost, type LabHost } from "./hosts.ts";
 
 /** What there is to be. */
 export interface LabOptions {
@@ -45,25 +45,6 @@ export interface Lab {
   readonly hosts: readonly LabHost[];
   /** Where hosts get oauth2-proxy from. */
   readonly oauth2Proxy: { readonly version: string; readonly url: string; readonly sha256: string };
-}
-
-/** Brings an instance up. @param onPhase - Gets each phase's title as it begins, and lines of those that take long. */
-export async function up(
-  name: string,
-  { onPhase = () => undefined, ...options }: LabOptions & { onPhase?: (line: string) => void } = {},
-): Promise<Lab> {
-  const held = await lock(name, (holder) => {
-    onPhase(`waiting for process ${holder}, which works on the lab "${name}"`);
-  });
-  try {
-    for (const { title, run } of labPhases(name, options)) {
-      onPhase(title);
-      await run(onPhase);
-    }
-    return await describe(name);
-  } finally {
-    await held.release();
-  }
 }
 
 /** Ends an instance and removes all of it, whatever state it is in. Waits for a run that works on it. */
@@ -91,7 +72,7 @@ export async function thisLab(): Promise<Lab> {
   return describe(name);
 }
 
-/** The steps of {@link up}, for a caller who holds the lock. */
+/** The steps that bring an instance up, for a caller who holds the lock. */
 export function labPhases(
   name: string,
   { fresh = false, hosts: count = 2, bare = false }: LabOptions = {},

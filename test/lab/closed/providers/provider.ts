@@ -8,7 +8,7 @@
 export type Properties = Readonly<Record<string, unknown>>;
 
 /** The engine's marker of a value that is not known yet, in a preview. */
-export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** What a provider has at hand while it works on one resource. */
 export interface Call {
@@ -127,7 +127,7 @@ export function updated(
 }
 
 /** The inputs with the defaults of those that are not given. */
-export function withDefaults(type: ResourceType, inputs: Properties): Properties {
+function withDefaults(type: ResourceType, inputs: Properties): Properties {
   const defaults = Object.entries(type.inputs)
     .filter(([property, input]) => input.default !== undefined && inputs[property] === undefined)
     .map(([property, input]): [string, unknown] => [property, input.default]);
