@@ -1,3 +1,5 @@
+import { createHmac } from "node:crypto";
+
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 
@@ -8,7 +10,7 @@ import { siteCredentials, sitePush, siteSessions } from "./host/site-push.ts";
 import { type CertificateAuthorityArgs, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
-import { type SiteArgs, siteFrom } from "./site/site.ts";
+import { activeClientSecret, type SiteArgs, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
 
 /** A server that certifies by ACME (RFC 8555). */
@@ -78,6 +80,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
 
     const registration = new Registration(name, { site }, { parent: this });
     const adopted = site.cookieSecretGeneration === 1 ? args.adoptedCookieSecret : undefined;
+    const cookieGeneration = adopted === undefined ? String(site.cookieSecretGeneration) : "1, taken over";
     // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
     const cookieSecret = new random.RandomPassword(
       `${name}-cookie-secret`,
@@ -87,8 +90,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
         // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview; other words would be a
         // change, and sign everybody out.
         keepers: {
-          [`generation (a new one signs everybody of ${site.domain} out, once)`]:
-            adopted === undefined ? String(site.cookieSecretGeneration) : "1, taken over",
+          [`generation (a new one signs everybody of ${site.domain} out, once)`]: cookieGeneration,
         },
       },
       { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
@@ -100,10 +102,16 @@ export class ProtectedSite extends pulumi.ComponentResource {
       clientSecret: registration.clientSecret,
       clientSecretEnds: registration.clientSecretEnds,
       cookieSecret: pulumi.secret(adopted ?? cookieSecret.result),
-      ...(site.sessionStore === "redis" && args.redisPassword !== undefined
-        ? { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(args.redisPassword) } }
-        : {}),
     };
+    const redisPassword = site.sessionStore === "redis" ? args.redisPassword : undefined;
+    const password =
+      redisPassword === undefined
+        ? { which: "" }
+        : {
+            environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(redisPassword) },
+            which: pulumi.interpolate`, Redis password ${this.#fingerprint(name, redisPassword)}`,
+          };
+    const which = pulumi.interpolate`client secret ${activeClientSecret(site).generation}, cookie secret ${cookieGeneration}${password.which}`;
     const certificate =
       site.certificateFrom === "internalCa" && args.certificateAuthority !== undefined
         ? siteCertificate(name, site.domain, args.certificateAuthority, new Date(), { parent: this })
@@ -144,6 +152,8 @@ export class ProtectedSite extends pulumi.ComponentResource {
           login,
           site: site.name,
           ...credentials,
+          ...password,
+          which,
           ...certificate,
           repair: args.credentialsRepairs?.[host.name],
         },
@@ -160,5 +170,21 @@ export class ProtectedSite extends pulumi.ComponentResource {
     this.url = pulumi.output(`https://${site.domain}`);
     this.clientId = registration.clientId;
     this.registerOutputs({ url: this.url, clientId: this.clientId });
+  }
+
+  /**
+   * Eight hexadecimal digits that tell one password from another, and nothing of it: a person may have chosen it, so a
+   * plain hash could be searched for. Their key is secret, and the site's own.
+   */
+  #fingerprint(name: string, password: pulumi.Input<string>): pulumi.Output<string> {
+    const key = new random.RandomPassword(
+      `${name}-fingerprint-key`,
+      { length: 43, special: false },
+      { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
+    );
+    const digits = pulumi
+      .all([key.result, password])
+      .apply(([secret, text]) => createHmac("sha256", secret).update(text).digest("hex").slice(0, 8));
+    return pulumi.unsecret(digits);
   }
 }

@@ -8,10 +8,10 @@ import { connectionTo, type Login } from "./connection.ts";
 export interface HostCommandArgs {
   readonly login: Login;
   /**
-   * Runs when the resource is created and whenever `stdin` changes. Errors print it, so it holds no secret. Left out:
-   * the host hears of the resource only when it goes.
+   * Runs when the resource is created, and whenever it or `stdin` changes. Errors print it, so it holds no secret. Left
+   * out: the host hears of the resource only when it goes.
    */
-  readonly create?: string;
+  readonly create?: pulumi.Input<string>;
   /** Runs on an update instead of `create`. Empty: `create` does. Left out: what the state says, whatever that is. */
   readonly update?: string | undefined;
   /** Runs when the resource is deleted. */

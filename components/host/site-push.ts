@@ -50,6 +50,8 @@ export interface SiteCredentialsArgs {
   /** Name of the site. */
   readonly site: string;
   readonly domain: string;
+  /** Which secrets these are, in words that hold none: a diff hides the secrets, and shows these. */
+  readonly which: pulumi.Input<string>;
   /** Where the host proves that the client secret works before it uses it. */
   readonly tokenEndpoint: string;
   readonly clientId: pulumi.Input<string>;
@@ -70,14 +72,15 @@ export interface SiteCredentialsArgs {
 /** A site's secrets on one host. Secret in the state, in diffs and in what the command prints. */
 export function siteCredentials(
   name: string,
-  { login, site, repair, ...credentials }: SiteCredentialsArgs,
+  { login, site, repair, which, ...credentials }: SiteCredentialsArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   return hostCommand(
     name,
     {
       login,
-      create: `sudo -n ${program} credentials`,
+      // To the host's shell it is a comment.
+      create: pulumi.interpolate`sudo -n ${program} credentials # ${which}`,
       update: repair && `sudo -n ${program} credentials --repair ${repair}`,
       delete: `sudo -n ${program} remove-credentials ${credentials.domain} --of ${site}`,
       stdin: pulumi.secret(pulumi.jsonStringify(credentials)),

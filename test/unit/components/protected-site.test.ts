@@ -39,7 +39,7 @@ describe.each([
     for (const host of ["edge-1", "edge-2"]) {
       expect(one(`wiki-${host}`)["stdin"]).toMatch(/^protected-sites bundle 1\n==> site.json\n/);
       expect(one(`wiki-${host}-credentials`)["create"]).toBe(
-        "sudo -n /usr/local/sbin/protected-sites credentials",
+        "sudo -n /usr/local/sbin/protected-sites credentials # client secret 1, cookie secret 1",
       );
     }
   });
@@ -138,6 +138,24 @@ test("one host takes the sessions out of a Redis, and only when the site goes", 
     database: 2,
     password: "SECRET-redis",
   });
+});
+
+test("which secrets a host gets is told in words that change with them, and hold none", async () => {
+  const toldOf = async (given: object, redisPassword = "SECRET-redis") => {
+    const site = { ...args.site, sessionStore: "redis", redis: { host: "redis.example.com" }, ...given };
+    const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site, redisPassword }));
+    const { create } = asked.find((it) => it.name === "wiki-edge-1-credentials")?.inputs ?? {};
+    return String(create).replace(/^.* # /, "");
+  };
+  const before = await toldOf({});
+  expect(before).toMatch(/^client secret 1, cookie secret 1, Redis password [0-9a-f]{8}$/);
+  expect(await toldOf({})).toBe(before);
+  expect(
+    await toldOf({ clientSecrets: [{ generation: 1 }, { generation: 3 }], cookieSecretGeneration: 2 }),
+  ).toBe(before.replace("client secret 1, cookie secret 1", "client secret 3, cookie secret 2"));
+  const other = await toldOf({}, "SECRET-other");
+  expect(other.slice(0, -8)).toBe(before.slice(0, -8));
+  expect(other).not.toBe(before);
 });
 
 test("the stack consents for everybody, to the sign-in and to the API that the site speaks to", async () => {
