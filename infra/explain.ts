@@ -11,8 +11,9 @@ import { lineAt } from "./review/problem-lines.ts";
 import { renderedEnvironment } from "./review/rendering.ts";
 import { environmentOf, readStackFile, settingPath, type StackFile } from "./stack-file.ts";
 
-/** Somebody who is signed in. */
+/** Somebody who is signed in, or a program that calls with a token. */
 export interface SignedIn {
+  /** Of a program, the object ID that its tokens have in its place. */
   readonly upn: string;
   /** Object IDs of groups; a role of the site is `role <value>`. */
   readonly groups: readonly string[];
@@ -46,6 +47,7 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
         domain,
         nginx: text(siteFiles[name], "nginx.conf"),
         oauth2Proxy: text(siteFiles[name], "oauth2-proxy.cfg"),
+        machineClients: text(siteFiles[name], "machine-clients"),
         shared: text(hostFiles, "protected-sites.conf"),
       });
     readings.set(name, reading);
@@ -99,7 +101,8 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
             ? [`${file.source}:${setting("allowedGroups")}: allowedGroups ${site.allowedGroups.join(", ")}`]
             : []),
         ];
-  const told = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person);
+  const program = person !== undefined && gate.needs?.programs.includes(person.upn) === true;
+  const told = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person, program);
   return {
     passes: enters,
     verdict: verdictOf(gate, enters, person),
@@ -124,7 +127,7 @@ function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): s
 }
 
 /** What Nginx's variables hold for a request of this person; what only a real one has stands in `<…>`. */
-function valueOf(name: string, person: SignedIn | undefined): string | undefined {
+function valueOf(name: string, person: SignedIn | undefined, program: boolean): string | undefined {
   const unknown: Record<string, string> = {
     remote_addr: "<the client's address>",
     request_id: "<a new ID>",
@@ -135,11 +138,11 @@ function valueOf(name: string, person: SignedIn | undefined): string | undefined
   if (person === undefined) return "";
   const told: Record<string, string> = {
     upstream_status: "202",
-    upstream_http_x_auth_request_preferred_username: person.upn,
+    upstream_http_x_auth_request_preferred_username: program ? "" : person.upn,
     upstream_http_x_auth_request_email: person.upn,
     upstream_http_x_auth_request_groups: person.groups.map((it) => it.replace(/^role /, "")).join(","),
-    upstream_http_x_auth_request_access_token: "<the access token>",
-    upstream_http_authorization: "Bearer <the ID token>",
+    upstream_http_x_auth_request_access_token: program ? "<its token>" : "<the access token>",
+    upstream_http_authorization: program ? "Bearer <its token>" : "Bearer <the ID token>",
   };
   return told[name] ?? "";
 }
@@ -160,7 +163,10 @@ function main(): void {
     )
     .argument("<url>", "for example https://wiki.example.com/admin")
     .requiredOption("--stack <name>", "the environment")
-    .option("--user <upn>", "who is signed in, for example ada@example.com; otherwise nobody is")
+    .option(
+      "--user <upn>",
+      "who is signed in, for example ada@example.com, or a program's object ID; otherwise nobody is",
+    )
     .option("--groups <id...>", "object IDs of the groups they are in")
     .option("--roles <value...>", "the roles they have in the site")
     .option("--method <method>", "", "GET")

@@ -127,6 +127,12 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   const wild = needs.emailDomains.some((it) => it === "*");
   const domains = wild ? ["elsewhere.invalid", ...(other?.emailDomains ?? [])] : needs.emailDomains;
   for (const groups of choices(needs.groups)) {
+    if (groups.some((it) => it.startsWith("application "))) {
+      // A program is in no group and has no other's roles.
+      const program = { upn: groups[0]?.slice("application ".length) ?? "", groups };
+      if (groups.length === 1 && enters(needs, program)) yield program;
+      continue;
+    }
     const users = groups.filter((it) => it.startsWith("user ")).map((it) => it.slice("user ".length));
     const [upn] = users;
     if (upn !== undefined) {
@@ -191,7 +197,7 @@ function choices(lists: readonly (readonly string[])[]): string[][] {
 }
 
 /** For every location and every key of a `map` on either side: the path itself, beside it and below it. */
-export function representativeTargets(readings: readonly (SiteReading | undefined)[]): string[] {
+function representativeTargets(readings: readonly (SiteReading | undefined)[]): string[] {
   const targets = new Set(["/", "/anything", "/anything/below.html"]);
   for (const reading of readings) {
     if (reading === undefined) continue;

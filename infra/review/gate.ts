@@ -29,6 +29,8 @@ export interface AskedRequest {
 export interface Needs {
   /** One of these ends the user's UPN; `*` is any. */
   readonly emailDomains: readonly string[];
+  /** Who passes by name, whatever the domain: programs, by the object IDs that their tokens have in place of a UPN. */
+  readonly programs: readonly string[];
   /** Of each list, the user is in at least one; a role of the site's registration is `role <value>`. */
   readonly groups: readonly (readonly string[])[];
 }
@@ -62,6 +64,8 @@ export interface SiteTexts {
   readonly domain: string;
   readonly nginx: string;
   readonly oauth2Proxy: string;
+  /** What `authenticated_emails_file` holds, where there is one. */
+  readonly machineClients?: string | undefined;
   /** What all sites of a host share. */
   readonly shared: string;
 }
@@ -98,12 +102,14 @@ export class SiteReading {
   readonly #nginxLines: readonly string[];
   readonly #cfgLines: readonly string[];
   readonly #cfg: Readonly<Record<string, unknown>>;
+  readonly #programs: readonly string[];
   readonly #ownPort: string | undefined;
   readonly #locations = new Map<ReadDirective, Location[]>();
 
   /** @throws CannotJudge where a file holds what this reading does not know */
-  constructor({ domain, nginx, oauth2Proxy, shared }: SiteTexts) {
+  constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", shared }: SiteTexts) {
     this.domain = domain;
+    this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
     const top = readNginx(nginx);
     this.#servers = top.filter(({ name }) => name === "server");
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
@@ -285,7 +291,8 @@ export class SiteReading {
       places.push(this.#cfgPlace("allowed_groups"));
     }
     places.push(this.#cfgPlace("email_domains"));
-    return { needs: { emailDomains: strings(this.#cfg["email_domains"]), groups }, places };
+    const emailDomains = strings(this.#cfg["email_domains"]);
+    return { needs: { emailDomains, programs: this.#programs, groups }, places };
   }
 
   /** The page that an error of the subrequest leads to would be its answer, and any that succeeds lets everybody in. */
@@ -488,19 +495,21 @@ export function passes(
 ): boolean {
   const upn = person.upn.toLowerCase();
   return (
-    needs.emailDomains.some(
-      (domain) =>
-        domain === "*" ||
-        upn.endsWith(`@${domain.toLowerCase()}`) ||
-        (domain.startsWith(".") && upn.endsWith(domain.toLowerCase())),
-    ) && needs.groups.every((any) => any.some((group) => person.groups.includes(group)))
+    (needs.programs.includes(upn) ||
+      needs.emailDomains.some(
+        (domain) =>
+          domain === "*" ||
+          upn.endsWith(`@${domain.toLowerCase()}`) ||
+          (domain.startsWith(".") && upn.endsWith(domain.toLowerCase())),
+      )) &&
+    needs.groups.every((any) => any.some((group) => person.groups.includes(group)))
   );
 }
 
 /**
  * A path as Nginx compares it with locations: decoded, slashes merged, dots resolved. Nothing where Nginx answers 400.
  */
-export function normalized(target: string): string | undefined {
+function normalized(target: string): string | undefined {
   const raw = (target.split(/[?#]/)[0] ?? "").replace(/^https?:\/\/[^/]*/, "") || "/";
   if (!raw.startsWith("/")) return undefined;
   if (/%(?![0-9a-f]{2})/i.test(raw) || /%00/.test(raw)) return undefined;

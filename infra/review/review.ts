@@ -388,5 +388,12 @@ function textsOf(stack: RenderedStack | undefined, name: string): JudgedSite | u
   const text = (file: string) => files?.find((it) => it.name === file)?.text;
   const [nginx, oauth2Proxy] = [text("nginx.conf"), text("oauth2-proxy.cfg")];
   if (site === undefined || nginx === undefined || oauth2Proxy === undefined) return undefined;
-  return { domain: site.domain, nginx, oauth2Proxy, shared: shared(stack), roles: site.roles };
+  return {
+    domain: site.domain,
+    nginx,
+    oauth2Proxy,
+    machineClients: text("machine-clients"),
+    shared: shared(stack),
+    roles: site.roles,
+  };
 }

@@ -21,7 +21,14 @@ import { renderedEnvironment } from "../../infra/review/rendering.ts";
 import { parseStackFile } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";
 import { reviewed, settings, siteArgs } from "../unit/review/environments.ts";
-import { anyChange, type GeneratedPerson, methods, people, targets } from "../unit/review/generated-sites.ts";
+import {
+  anyChange,
+  type GeneratedPerson,
+  methods,
+  people,
+  programs,
+  targets,
+} from "../unit/review/generated-sites.ts";
 import { certificates, startNginx } from "./nginx.ts";
 import { cookieOf, startOauth2Proxy } from "./oauth2-proxy.ts";
 
@@ -40,9 +47,14 @@ export interface Findings {
   readonly otherwise: string[];
 }
 
+/** A program, which comes with a token in place of a session. */
+interface Program {
+  readonly program: string;
+}
+
 /** One request, and whether it reached the backend. */
 interface Asked {
-  readonly person: GeneratedPerson | undefined;
+  readonly person: GeneratedPerson | Program | undefined;
   readonly method: string;
   readonly target: string;
 }
@@ -68,7 +80,8 @@ const spellings = [
   "/%zz",
 ];
 
-const everything: readonly Asked[] = [undefined, ...people].flatMap((person) =>
+const everybody = [undefined, ...people, ...programs.map((program): Program => ({ program }))];
+const everything: readonly Asked[] = everybody.flatMap((person) =>
   methods.flatMap((method) => targets.map((target) => ({ person, method, target }))),
 );
 const inOtherWords: readonly Asked[] = [undefined, people[0], people.at(-1)].flatMap((person) =>
@@ -108,21 +121,34 @@ class Side {
   }
 }
 
-/** Roles as Entra puts them into a token: those that it gives to one of the person's groups. */
-function rolesOf({ roles }: Site, person: GeneratedPerson): string[] {
+/** Roles as Entra puts them into a token: those that it gives to one of the person's groups, or to the program. */
+function rolesOf({ roles }: Site, person: GeneratedPerson | Program): string[] {
   return roles
-    .filter(({ groups }) => groups.some((it) => person.groups.includes(it)))
+    .filter(({ groups, applications }) =>
+      "program" in person
+        ? applications.includes(person.program)
+        : groups.some((it) => person.groups.includes(it)),
+    )
     .map(({ value }) => value);
 }
 
-const upnOf = ({ domain }: GeneratedPerson) => `someone@${domain}`;
+/** What stands in place of the UPN in a program's token is its object ID. */
+const upnOf = (person: GeneratedPerson | Program) =>
+  "program" in person ? person.program : `someone@${person.domain}`;
+const groupsOf = (person: GeneratedPerson | Program) => ("program" in person ? [] : person.groups);
+
+/** The header with which somebody is known: a cookie, or a program's token. */
+function knownBy(site: Site, person: GeneratedPerson | Program): Record<string, string> {
+  const groups = site.roles.length > 0 ? rolesOf(site, person) : groupsOf(person);
+  const session = cookieOf({ upn: upnOf(person), groups });
+  return "program" in person
+    ? { authorization: `Bearer header.${session}.signature` }
+    : { cookie: `${cookieName(site)}=${session}` };
+}
 
 /** Asks Nginx. @returns the status, and where the backend got the request the roles that it was told */
 async function askNginx(agent: Agent, site: Site, { person, method, target }: Asked) {
-  const groups =
-    person === undefined ? [] : site.roles.length > 0 ? rolesOf(site, person) : [...person.groups];
-  const session =
-    person === undefined ? {} : { cookie: `${cookieName(site)}=${cookieOf({ upn: upnOf(person), groups })}` };
+  const session = person === undefined ? {} : knownBy(site, person);
   const outgoing = ask({
     agent,
     host: "127.0.0.1",
@@ -142,7 +168,11 @@ async function askNginx(agent: Agent, site: Site, { person, method, target }: As
 
 async function judgeSide(side: Side, findings: Findings): Promise<void> {
   const { site } = side;
-  const oauth2Proxy = await startOauth2Proxy(site.port, side.text("oauth2-proxy.cfg"));
+  const oauth2Proxy = await startOauth2Proxy(
+    site.port,
+    side.text("oauth2-proxy.cfg"),
+    side.text("machine-clients"),
+  );
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const config = Object.fromEntries(
     Object.entries(side.environment).map(([key, value]) => [`protected-sites:${key}`, value]),
@@ -165,7 +195,7 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
       method,
       person && {
         upn: upnOf(person),
-        groups: [...person.groups, ...rolesOf(site, person).map((it) => `role ${it}`)],
+        groups: [...groupsOf(person), ...rolesOf(site, person).map((it) => `role ${it}`)],
       },
     );
     const { status = 0, roles } = given[index] ?? {};

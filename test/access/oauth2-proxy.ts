@@ -14,17 +14,31 @@ export interface Session {
   readonly groups: readonly string[];
 }
 
-/** A session as the value of a cookie. */
+/** A session as the value of a cookie, or as the middle of a token. */
 export function cookieOf(session: Session): string {
   return Buffer.from(JSON.stringify(session)).toString("base64url");
 }
 
-/** Listens where Nginx looks for the site's oauth2-proxy. @param config the text of its configuration */
-export async function startOauth2Proxy(port: number, config: string): Promise<Server> {
-  const rules = parse(config) as { cookie_name: string; email_domains: string[]; allowed_groups?: string[] };
+/** What counts of a configuration. */
+interface Rules {
+  readonly cookie_name: string;
+  readonly email_domains: readonly string[];
+  readonly allowed_groups?: readonly string[];
+  readonly skip_jwt_bearer_tokens?: boolean;
+  readonly authenticated_emails_file?: string;
+}
+
+/**
+ * Listens where Nginx looks for the site's oauth2-proxy.
+ * @param config the text of its configuration
+ * @param emails the text of the file that it calls `authenticated_emails_file`, if it does
+ */
+export async function startOauth2Proxy(port: number, config: string, emails: string): Promise<Server> {
+  const rules = parse(config) as unknown as Rules;
+  const listed = rules.authenticated_emails_file === undefined ? [] : emails.split("\n");
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://oauth2-proxy");
-    const session = sessionOf(request, rules.cookie_name);
+    const session = sessionOf(request, rules);
     response.setHeader("X-Auth-Request-Groups", session?.groups.join(",") ?? "");
     response.writeHead(url.pathname === "/oauth2/auth" ? statusOf(session, url) : 200).end();
   });
@@ -34,7 +48,7 @@ export async function startOauth2Proxy(port: number, config: string): Promise<Se
     const isIn = (any: readonly string[]) => any.length === 0 || any.some((it) => groups.includes(it));
     const asked = url.searchParams.getAll("allowed_groups").flatMap((it) => it.split(",").filter(Boolean));
     const domain = rules.email_domains.some((it) => it === "*" || upn.endsWith(`@${it}`));
-    if (!domain || !isIn(rules.allowed_groups ?? [])) return 401;
+    if (!(domain || listed.includes(upn)) || !isIn(rules.allowed_groups ?? [])) return 401;
     return isIn(asked) ? 202 : 403;
   };
   server.keepAliveTimeout = 60_000;
@@ -43,8 +57,11 @@ export async function startOauth2Proxy(port: number, config: string): Promise<Se
   return server;
 }
 
-function sessionOf({ headers }: IncomingMessage, name: string): Session | undefined {
-  const value = (headers.cookie ?? "").split("; ").find((it) => it.startsWith(`${name}=`));
+function sessionOf({ headers }: IncomingMessage, rules: Rules): Session | undefined {
+  const name = rules.cookie_name;
+  const cookie = (headers.cookie ?? "").split("; ").find((it) => it.startsWith(`${name}=`));
+  const token = /^Bearer [^.]+\.([^.]+)\.[^.]+$/.exec(headers.authorization ?? "")?.[1];
+  const value = (rules.skip_jwt_bearer_tokens === true ? token : undefined) ?? cookie?.slice(name.length + 1);
   if (value === undefined) return undefined;
-  return JSON.parse(Buffer.from(value.slice(name.length + 1), "base64url").toString()) as Session;
+  return JSON.parse(Buffer.from(value, "base64url").toString()) as Session;
 }

@@ -10,6 +10,9 @@ export interface GeneratedPerson {
   readonly groups: readonly string[];
 }
 
+/** Object IDs of programs, which come with a token of their own. */
+export const programs = ["7e57ab1e-0000-4000-8000-0000000000a1", "7e57ab1e-0000-4000-8000-0000000000a2"];
+
 const domains = ["example.com", "partner.test"];
 const groups = [group(1), group(2), group(3)];
 const paths = ["/admin", "/admin/audit", "/health", "/public"];
@@ -29,6 +32,8 @@ export const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `
 
 const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantFrom(...all), { minLength });
 const match = fc.constantFrom("prefix", "exact");
+/** Whether answers of oauth2-proxy are kept, which must make no difference. */
+const authCache = fc.option(fc.constantFrom("5s", "60s"), { nil: undefined });
 const open = fc
   .record({
     path: fc.constantFrom(...paths),
@@ -57,27 +62,33 @@ function withPaths<T extends object>(site: fc.Arbitrary<T>, gate: fc.Arbitrary<o
 
 /** Sites whose people are told apart by groups. */
 export const byGroup = withPaths(
-  fc.record({ emailDomains: someOf(domains, 1), allowedGroups: someOf(groups, 0) }),
+  fc.record({ emailDomains: someOf(domains, 1), allowedGroups: someOf(groups, 0), authCache }),
   fc.record({ allowedGroups: someOf(groups, 1) }),
 );
 
-/** Sites whose people are told apart by roles, which Entra gives to groups. */
-export const byRole = fc
-  .uniqueArray(fc.record({ value: fc.constantFrom("reader", "editor"), groups: someOf(groups, 1) }), {
-    selector: (it) => it.value,
-    minLength: 1,
+const role = fc
+  .record({
+    value: fc.constantFrom("reader", "editor"),
+    groups: someOf(groups, 0),
+    applications: fc.oneof(fc.constant([]), someOf(programs, 0)),
   })
-  .chain((roles) =>
-    withPaths(
-      fc.oneof(fc.record({ emailDomains: someOf(domains, 1) }), fc.constant({ guests: true })),
-      fc.record({
-        allowedRoles: someOf(
-          roles.map(({ value }) => value),
-          1,
-        ),
-      }),
-    ).map((it) => ({ ...it, roles })),
-  );
+  .filter(({ groups: some, applications }) => some.length + applications.length > 0);
+
+/** Sites whose people and programs are told apart by roles, which Entra gives to groups and to programs. */
+const byRole = fc.uniqueArray(role, { selector: (it) => it.value, minLength: 1 }).chain((roles) =>
+  withPaths(
+    fc.oneof(
+      fc.record({ emailDomains: someOf(domains, 1), authCache }),
+      fc.record({ guests: fc.constant(true), authCache }),
+    ),
+    fc.record({
+      allowedRoles: someOf(
+        roles.map(({ value }) => value),
+        1,
+      ),
+    }),
+  ).map((it) => ({ ...it, roles })),
+);
 
 /** Two sides of a change: two sites of any kind, or one whose one setting becomes another's. */
 export const anyChange: fc.Arbitrary<readonly [before: object, after: object]> = fc.oneof(
