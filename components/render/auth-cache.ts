@@ -25,7 +25,7 @@ export function authCacheDefinitions(site: Site): Item[] {
       [
         ["default", 1],
         // Cookie by cookie: `.*` would go back over a session of kilobytes letter by letter.
-        [expr(`~^:(?:[^;]*;)*? ?${cookieName(site)}(?:_[0-4])?=[^;]`), ""],
+        [expr(`~^:(?:[^;]*;)*? ?${cookieName(site)}(?:_[0-9])?=[^;]`), ""],
       ],
     ),
     block(

@@ -97,8 +97,11 @@ const blankHeaders = [
   "GAP-Signature",
 ];
 
-/** Parts into which oauth2-proxy may split a session cookie of up to 20 kB; "" is the whole one. */
-const cookieParts = ["", "_0", "_1", "_2", "_3", "_4"];
+/**
+ * Parts into which oauth2-proxy may split a session cookie of up to 40 kB; "" is the whole one. Of 200 groups, the most
+ * that Entra names, it makes 7 with a token for Graph, and up to 10 with one that names the groups again.
+ */
+const cookieParts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`)];
 
 function upstreams(site: Site): Directive[] {
   return [
@@ -738,8 +741,8 @@ function toOauth2Proxy(
       name === "Authorization" ? authorization : "",
     ]),
     ...(site.buffering ? [] : bodyBuffering("on")),
-    // With 200 groups, the most that Entra names, an answer that renews a session has 35 kB of headers.
-    ["proxy_buffer_size", "64k"],
+    // With 200 groups, the most that Entra names, an answer that renews a session has 75 kB of headers.
+    ["proxy_buffer_size", "96k"],
     ["proxy_buffers", 4, "64k"],
     ["proxy_busy_buffers_size", "128k"],
   ];

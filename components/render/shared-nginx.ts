@@ -19,7 +19,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
   return printNginx([
     comment(header("shared-nginx.ts", "every site of this host")),
     // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
-    ["large_client_header_buffers", 4, "32k"],
+    ["large_client_header_buffers", 4, "64k"],
     // Names of variables hold the site's domain, which may have 253 characters.
     ["variables_hash_bucket_size", 512],
     ["variables_hash_max_size", 4096],

@@ -14,6 +14,9 @@ const examples = { "small-office": 1000, company: 2000, "high-security": 3000 } 
 /** Of these, company has many alike; one of them is enough to see that they work. */
 const telling = ["wiki", "build", "partners", "news"];
 
+/** Where the sessions of those live as well, in sites of their own, where all are wanted: all rules in every store. */
+export const otherStores = ["cookie", "minimal"] as const;
+
 /**
  * The sites of all examples, by the first part of their domain and the example's, as in `wiki-company`.
  * @param robot object ID of the program that the company lets in
@@ -25,6 +28,9 @@ export async function exampleSites(
   all: boolean,
 ): Promise<Record<string, Settings>> {
   const sites: Record<string, Settings> = {};
+  const add = (name: string, port: number, site: Settings) => {
+    sites[name] = { ...site, port: Number(site["port"]) + port, upstream: "http://192.0.2.3:8001" };
+  };
   for (const [example, ports] of Object.entries(examples)) {
     const file = join(import.meta.dirname, `../../stacks/Pulumi.${example}.yaml`);
     const text = inTheLab(await readFile(file, "utf8")).replaceAll(/[0-]+a1\b/g, robot);
@@ -34,12 +40,13 @@ export async function exampleSites(
       if (example === "company" && !all && !telling.includes(name)) continue;
       const site: Settings = { ...shared, ...own };
       const secure = site["redis"] === undefined ? {} : { redis: { host: redis.host, port: redis.port } };
-      sites[`${name}-${example}`] = {
-        ...site,
-        ...secure,
-        port: Number(site["port"]) + ports,
-        upstream: "http://192.0.2.3:8001",
-      };
+      add(`${name}-${example}`, ports, { ...site, ...secure });
+      if (example !== "company" || !all || !telling.includes(name)) continue;
+      for (const [index, sessionStore] of otherStores.entries()) {
+        const copy: Settings = { ...site, sessionStore, domain: `${name}.${sessionStore}.lab.test` };
+        delete copy["redis"];
+        add(`${name}-${sessionStore}`, 4000 + 1000 * index, copy);
+      }
     }
   }
   return sites;

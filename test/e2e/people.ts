@@ -88,7 +88,7 @@ export async function echo(args: RequestArgs): Promise<Echo> {
 }
 
 /** What the application saw of a request. */
-export function echoOf({ status, body }: Answer): Echo {
+export function echoOf({ status, body }: Pick<Answer, "status" | "body">): Echo {
   if (status !== 200)
     throw new Error(`expected the application's answer, got ${status}: ${body.slice(0, 300)}`);
   return JSON.parse(body) as Echo;

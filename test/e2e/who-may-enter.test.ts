@@ -1,6 +1,6 @@
 /**
  * The three example environments on the real hosts: who of the lab's people enters what. `npm run test:entry` deploys
- * all 20 sites of the company.
+ * all 20 sites of the company, and those of its own rules in every session store.
  */
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ import type { Page, Visitor } from "../lab/entra/visitor.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack } from "../lab/stack.ts";
-import { exampleSites } from "./examples.ts";
+import { exampleSites, otherStores } from "./examples.ts";
 import { lab } from "./instance.ts";
 import { certify, everywhere } from "./on-hosts.ts";
 import { cookieHeader, echoOf, newPage, openAs, shownIdentity, visitorOf } from "./people.ts";
@@ -41,6 +41,9 @@ const exampleMembers: Readonly<Record<string, readonly UserKey[]>> = {
   "Partner portal": ["eve"],
   Auditors: ["bob"],
 };
+/** A site that tells the application both tokens of whoever is there, one of them for an API of the company's own. */
+const tokensSite = "tokens.company.lab.test";
+let apiId: string;
 let stack: Stack;
 let redis: LabRedis;
 let browser: Browser;
@@ -53,11 +56,27 @@ beforeAll(async () => {
   redis = await startRedis(lab);
   stack = await openStack(lab.name);
   const sites = await exampleSites(redis, robot.objectId, everything);
+  sites["tokens"] = {
+    domain: tokensSite,
+    port: 4190,
+    upstream: "http://192.0.2.3:8001",
+    emailDomains: ["lab.test"],
+    identityHeaders: ["user", "groups", "accessToken", "idToken"],
+    accessTokenScope: `api://${await ownApi()}/read`,
+  };
   domains = Object.values(sites).map(({ domain }) => String(domain));
   await Promise.all(domains.map(certify));
   // Sessions are renewed while the test looks.
-  for (const name of ["build-company", "files-small-office"])
+  for (const name of ["build-company", "files-small-office", "tokens"])
     Object.assign(sites[name] ?? {}, { cookieRefresh: "2s" });
+  Object.assign(sites["files-small-office"] ?? {}, { conditionalAccess: {} });
+  Object.assign(sites["build-company"] ?? {}, {
+    conditionalAccess: { mfa: false, signInFrequencyHours: 1, state: "enabled" },
+  });
+  Object.assign(sites["news-company"] ?? {}, {
+    roles: [{ value: "user", groups: ["All staff"], applications: [robot.objectId] }],
+    identityHeaders: ["user", "email", "roles", "idToken"],
+  });
 
   const settings = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
   const file = parseDocument(await readFile(settings, "utf8"));
@@ -74,11 +93,55 @@ afterAll(async () => {
     await entra.reset();
     stack = await openStack(lab.name);
     await stack.up();
+    await graph("DELETE", `applications/${apiId}`, {});
     await everywhere(`rm -rf ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
   } finally {
     await redis.close();
   }
 }, 600_000);
+
+/** A token of the deployer's own, for one scope. */
+async function tokenFor(scope: string): Promise<string> {
+  const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: robot.clientId,
+      client_secret: robot.clientSecret,
+      scope,
+    }),
+  });
+  return ((await response.json()) as { access_token: string }).access_token;
+}
+
+/** Calls Microsoft Graph as the deployer. */
+async function graph(method: string, path: string, body: object): Promise<Record<string, string>> {
+  const response = await fetch(`https://graph.microsoft.com/v1.0/${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${await tokenFor("https://graph.microsoft.com/.default")}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return (text === "" ? {} : JSON.parse(text)) as Record<string, string>;
+}
+
+/** Registers an API whose tokens name all groups of a person. @returns its client ID */
+async function ownApi(): Promise<string> {
+  const read = { id: "7e57ab1e-0000-4000-8000-0000000000aa", value: "read", type: "User", isEnabled: true };
+  const { id, appId = "" } = await graph("POST", "applications", {
+    displayName: "An API",
+    groupMembershipClaims: "SecurityGroup",
+    api: { requestedAccessTokenVersion: 2, oauth2PermissionScopes: [read] },
+  });
+  apiId = id ?? "";
+  await graph("PATCH", `applications/${apiId}`, { identifierUris: [`api://${appId}`] });
+  await graph("POST", "servicePrincipals", { appId });
+  return appId;
+}
 
 test("a deployer with too few permissions is told, before and while something is made, which one is missing", async () => {
   const messageOf = (run: Promise<unknown>) =>
@@ -115,7 +178,7 @@ interface Rule {
 }
 
 const members: readonly UserKey[] = ["ada", "bob", "grace", "hedy"];
-const rules: readonly Rule[] = [
+const usualRules: readonly Rule[] = [
   { site: "code.lab.test", says: "cookie; everybody of the e-mail domain", enter: members },
   { site: "wiki.lab.test", says: "cookie; one group", enter: ["ada"] },
   { site: "wiki.office.lab.test", says: "cookie; everybody of the e-mail domain", enter: members },
@@ -140,6 +203,28 @@ const rules: readonly Rule[] = [
     part: ["/keys/1", ["ada", "grace"]],
   },
 ];
+
+/** The company's other sites, and the rules of its own in every other store. */
+const furtherRules: readonly Rule[] = [
+  ..."analytics archive assets billing calendar chat crm desk docs forms forum helpdesk hr intranet inventory planning"
+    .split(" ")
+    .map((name) => ({
+      site: `${name}.company.lab.test`,
+      says: "redis; one role for a group",
+      enter: members,
+    })),
+  { site: "files.office.lab.test", says: "cookie; everybody of the e-mail domain", enter: members },
+  ...usualRules
+    .filter(({ site }) => site.endsWith(".company.lab.test"))
+    .flatMap((rule) =>
+      otherStores.map((store) => ({
+        ...rule,
+        site: rule.site.replace(".company.", `.${store}.`),
+        says: rule.says.replace("redis", store),
+      })),
+    ),
+];
+const rules = everything ? [...usualRules, ...furtherRules] : usualRules;
 
 /** Signs in at the site as far as it goes. */
 async function enter(visitor: Visitor, site: string, person: Person): Promise<Page> {
@@ -174,7 +259,9 @@ describe.each(rules)("$site ($says)", ({ site, enter: may, part }) => {
 });
 
 test("no sign-in and no request went otherwise than its rule says", () => {
-  console.log(tried);
+  console.log({ sites: rules.length, ...tried, otherwise: otherwise.length });
+  const judged = rules.map(({ site }) => site);
+  if (everything) expect(domains.filter((it) => it !== tokensSite && !judged.includes(it))).toEqual([]);
   expect(otherwise).toEqual([]);
   expect(tried.signIns).toBe(rules.length * Object.keys(people).length);
 });
@@ -229,6 +316,90 @@ test("with high security, a second factor is asked for and no consent, and the a
   expect(await shownIdentity(page)).toEqual({ "x-auth-request-user": "ada@lab.test" });
 });
 
+test("a policy that only reports lets people sign in without a second factor, and stands in Entra's log", async () => {
+  await entra.clearRequests();
+  const page = await enter(
+    visitorOf(lab, () => first),
+    "files.office.lab.test",
+    people.bob,
+  );
+  expect(page.body).toContain('id="user">bob@lab.test<');
+  const signIns = (await entra.signIns()).filter(({ code }) => code === 0);
+  expect(signIns.flatMap(({ policies }) => policies)).toEqual([
+    { displayName: "Protected site files.office.lab.test", result: "reportOnlyFailure" },
+  ]);
+});
+
+test("whoever signed in longer ago than the policy allows is asked for the password when the session is renewed", async () => {
+  const site = "build.company.lab.test";
+  const visitor = visitorOf(lab, () => first);
+  const status = async () => (await visitor.fetch(`https://${site}/`, { headers: api })).status;
+  await enter(visitor, site, people.bob);
+  expect(await status()).toBe(200);
+
+  await entra.ageSignIns("bob", 2);
+  await sleep(3200);
+  expect(await status()).toBe(401);
+  const asked = await visitor.open(`https://${site}/`, { headers: navigation });
+  expect(new URL(asked.url).hostname).toBe("login.microsoftonline.com");
+  const inside = await visitor.submit(asked, {
+    loginfmt: people.bob.userPrincipalName,
+    passwd: people.bob.password,
+  });
+  expect(inside.body).toContain('id="user">bob@lab.test<');
+  await sleep(3200);
+  expect(await status()).toBe(200);
+});
+
+test("both tokens of somebody in 150 groups reach the application, and a renewed session all of its cookies", async () => {
+  const registrations = (await entra.applications()).filter(
+    ({ displayName, deleted }) => !deleted && displayName === `Protected site ${tokensSite}`,
+  );
+  for (const { objectId } of registrations)
+    await graph("PATCH", `applications/${objectId}`, { groupMembershipClaims: "SecurityGroup" });
+  const url = `https://${tokensSite}/`;
+  const visitor = visitorOf(lab, () => first);
+  const session = () =>
+    new Map(
+      visitor
+        .cookieHeader(url)
+        .split("; ")
+        .map((it) => [it.split("=")[0] ?? "", it] as const),
+    );
+  await enter(visitor, tokensSite, people.grace);
+  for (let round = 0; round < 3; round++) {
+    const before = session();
+    expect(before.size).toBeGreaterThan(5);
+    await entra.clearRequests();
+    await sleep(3200);
+    const { headers } = echoOf(await visitor.fetch(url, { headers: api }));
+    const [bearer = ""] = headers["authorization"] ?? [];
+    for (const token of [bearer.replace("Bearer ", ""), headers["x-auth-request-access-token"]?.[0] ?? ""])
+      expect(decodeJwt(token)["groups"]).toHaveLength(153);
+    expect(headers["x-auth-request-groups"]?.[0]?.split(",")).toHaveLength(153);
+    expect((await entra.requests()).filter(({ path }) => path.endsWith("/token"))).toHaveLength(1);
+    const after = session();
+    expect([...after.keys()]).toEqual([...before.keys()]);
+    for (const [name, cookie] of after) expect(cookie, name).not.toBe(before.get(name));
+  }
+});
+
+test("a person's own ID token is that person, where programs are let in, and nobody anywhere else", async () => {
+  const visitor = visitorOf(lab, () => first);
+  await enter(visitor, "news.company.lab.test", people.bob);
+  const page = await visitor.fetch("https://news.company.lab.test/", { headers: api });
+  const [authorization = ""] = echoOf(page).headers["authorization"] ?? [];
+  const calls = (site: string) =>
+    request({ url: `https://${site}/`, address: first, headers: { ...api, authorization } });
+
+  const { headers } = echoOf(await calls("news.company.lab.test"));
+  expect(headers["x-auth-request-user"]).toEqual(["bob@lab.test"]);
+  expect(headers["x-auth-request-roles"]).toEqual(["user"]);
+  // The first lets programs in, too, but the token is not for it.
+  for (const site of ["build.company.lab.test", "wiki.company.lab.test", "files.office.lab.test"])
+    expect((await calls(site)).status).toBe(401);
+});
+
 test("a form that is sent after the session has ended leads back to the page that it was on", async () => {
   const page = await openAs(browser, people.ada, "https://wiki.company.lab.test/page?edit=1");
   await page.context().clearCookies({ domain: "wiki.company.lab.test" });
@@ -255,18 +426,8 @@ describe("a program with a role", () => {
   let clientIds: Readonly<Record<string, string>>;
   let token: string;
 
-  const tokenFor = async (clientId: string | undefined) => {
-    const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
-      method: "POST",
-      body: new URLSearchParams({
-        grant_type: "client_credentials",
-        client_id: robot.clientId,
-        client_secret: robot.clientSecret,
-        scope: `${clientId ?? ""}/.default`,
-      }),
-    });
-    return ((await response.json()) as { access_token: string }).access_token;
-  };
+  /** A token of the robot's for a site. */
+  const tokenOf = (name: string) => tokenFor(`${clientIds[name] ?? ""}/.default`);
   const call = (authorization: string, path = "/api/builds") =>
     request({ url: `${site}${path}`, address: first, headers: { ...api, authorization } });
 
@@ -285,7 +446,7 @@ describe("a program with a role", () => {
 
   beforeAll(async () => {
     clientIds = (await stack.outputs())["clientIds"]?.value as Readonly<Record<string, string>>;
-    token = await tokenFor(clientIds["build-company"]);
+    token = await tokenOf("build-company");
   });
 
   test("enters with a token of its own, and the application learns who it is and not the token", async () => {
@@ -309,8 +470,8 @@ describe("a program with a role", () => {
   });
 
   test.each<[what: string, token: () => string | Promise<string>]>([
-    ["for another site", () => tokenFor(clientIds["code"])],
-    ["for Microsoft Graph", () => tokenFor("https://graph.microsoft.com")],
+    ["for another site", () => tokenOf("code")],
+    ["for Microsoft Graph", () => tokenFor("https://graph.microsoft.com/.default")],
     ["for another audience", () => forged({ aud: "7e57ab1e-0000-4000-8000-0000000000ff" })],
     [
       "of another tenant",
@@ -344,7 +505,7 @@ describe("a program with a role", () => {
     const elsewhere = request({
       url: "https://wiki.company.lab.test/",
       address: first,
-      headers: { ...api, authorization: `Bearer ${await tokenFor(clientIds["wiki-company"])}` },
+      headers: { ...api, authorization: `Bearer ${await tokenOf("wiki-company")}` },
     });
     expect((await elsewhere).status).toBe(401);
   });

@@ -36,7 +36,8 @@ export interface Echo {
 
 /** Starts one application; returns once it listens. */
 export async function startApplication({ listen, name }: ApplicationArgs): Promise<Application> {
-  const server = createServer((request, response) => {
+  // Tokens of somebody in many groups are longer than the 16 kB that Node takes otherwise.
+  const server = createServer({ maxHeaderSize: 128 * 1024 }, (request, response) => {
     answer(name, request, response).catch(() => response.destroy());
   });
   const sockets = new WebSocketServer({ noServer: true });

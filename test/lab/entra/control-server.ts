@@ -91,6 +91,19 @@ const handlers: Handlers = {
     userOf(tenant, user).validFrom = Date.now();
     return null;
   },
+  ageSignIns: async ({ state }, { user, hours }) => {
+    const { id } = userOf(state.tenant, user);
+    const back = (time: unknown) => (typeof time === "number" ? time - hours * 3600 : undefined);
+    for (const [key, found] of Object.entries(state.tenant.oidc)) {
+      const { accountId, loginTs, authTime } = found.payload;
+      if (accountId !== id) continue;
+      // Sessions at Entra have the first, codes and refresh tokens the second.
+      const times = { loginTs: back(loginTs), authTime: back(authTime) };
+      state.tenant.oidc[key] = { ...found, payload: { ...found.payload, ...times } };
+    }
+    await state.save();
+    return null;
+  },
   rollKeys: async ({ state: { tenant } }) => {
     tenant.signingKeys = [await makeSigningKey(), ...tenant.signingKeys];
     return null;

@@ -54,6 +54,7 @@ export interface Commands {
   };
   setEnabled: { readonly takes: { readonly user: string; readonly enabled: boolean }; readonly gives: null };
   revokeSessions: { readonly takes: { readonly user: string }; readonly gives: null };
+  ageSignIns: { readonly takes: { readonly user: string; readonly hours: number }; readonly gives: null };
   rollKeys: { readonly takes: object; readonly gives: null };
 }
 
@@ -128,6 +129,11 @@ export class EntraControl {
   /** An administrator's "revoke sessions": sign-ins and refresh tokens from before are void. */
   async revokeSessions(user: string): Promise<void> {
     await this.#send("revokeSessions", { user });
+  }
+
+  /** Moves the user's sign-ins up to now so many hours back: they count as older, here and when a session is renewed. */
+  async ageSignIns(user: string, hours: number): Promise<void> {
+    await this.#send("ageSignIns", { user, hours });
   }
 
   /** Entra signs with another key from now on; both are published. */

@@ -1,5 +1,5 @@
 /** The tenant as it is at first: its people, their groups, Microsoft Graph and the deployer. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -144,8 +144,11 @@ export const format = 1;
 const elsewhere = "e15e0000-0000-4000-8000-000000000001";
 
 function numberedGroup(number: number): { readonly id: string; readonly displayName: string } {
-  const padded = String(number).padStart(3, "0");
-  return { id: `7e57ab1e-0000-4000-9000-000000000${padded}`, displayName: `team-${padded}` };
+  const displayName = `team-${String(number).padStart(3, "0")}`;
+  // As random as Entra's: what is alike is compressed, and sessions would be smaller than anybody's.
+  const hash = createHash("sha256").update(displayName).digest("hex");
+  const id = [hash.slice(0, 8), hash.slice(8, 12), `4${hash.slice(13, 16)}`, `8${hash.slice(17, 20)}`];
+  return { id: [...id, hash.slice(20, 32)].join("-"), displayName };
 }
 
 /**

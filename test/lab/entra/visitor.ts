@@ -99,6 +99,8 @@ export class Visitor {
       servername: at.hostname,
       path: at.pathname + at.search,
       method,
+      // As much as Chromium takes.
+      maxHeaderSize: 256 * 1024,
       headers: { host: at.host, ...headers, ...(cookies === "" ? {} : { cookie: cookies }) },
       // Remembers TLS sessions, which makes handshakes cheap, and keeps no connection.
       ...(at.protocol === "https:" ? { agent } : {}),
