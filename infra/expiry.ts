@@ -10,6 +10,7 @@ import { execa } from "execa";
 
 import { activeClientSecret, type Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
+import { EngineFailure, fromEngine } from "./engine-failure.ts";
 import { type Finding, findings, registeredSites, unknownRegistrations } from "./entra-secrets.ts";
 import { GraphFailure, signInToGraph } from "./graph.ts";
 import { environmentOf, readStackFile, stacks } from "./stack-file.ts";
@@ -65,11 +66,11 @@ export function expiryMessage(
 
 /**
  * What Entra has and the stack does not know, or the other way round.
- * @throws Error where `pulumi stack export` fails
+ * @throws EngineFailure where `pulumi stack export` fails
  */
 async function askEntra(stack: string): Promise<Finding[]> {
   const options = { cwd: join(import.meta.dirname, "..") };
-  const { stdout } = await execa("pulumi", ["stack", "export", "--stack", stack], options);
+  const { stdout } = await fromEngine(execa("pulumi", ["stack", "export", "--stack", stack], options));
   const graph = await signInToGraph();
   const registered = await registeredSites(JSON.parse(stdout), graph);
   const { sites } = environmentOf(readStackFile(stack));
@@ -127,4 +128,4 @@ async function main(): Promise<void> {
   if (rows.some((row) => row.standing === "ended" || row.standing === "ends soon")) process.exitCode = 1;
 }
 
-if (import.meta.main) await runCommand(main, GraphFailure);
+if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure);

@@ -10,6 +10,7 @@ import { Command } from "commander";
 
 import { activeClientSecret, type Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
+import { EngineFailure, fromEngine, reasonOf } from "./engine-failure.ts";
 import { registeredSites } from "./entra-secrets.ts";
 import type { Environment } from "./environment.ts";
 import { type GraphCall, GraphFailure, signInToGraph } from "./graph.ts";
@@ -70,12 +71,6 @@ export async function revoke({ stack, graph, environment, sites, say }: Revocati
   return interrupted;
 }
 
-/** The engine's own words, without the thousand lines around them. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return /error: (.*)/.exec(text)?.[1] ?? text.split("\n")[0] ?? "";
-}
-
 interface Options {
   readonly stack: string;
   readonly site: string[];
@@ -99,20 +94,15 @@ async function main(): Promise<void> {
   for (const line of rotate(file, rotation)) console.log(line);
   const text = changedText(file);
   const environment = environmentOf(parseStackFile(options.stack, text));
+  const workDir = join(import.meta.dirname, "..");
+  const stack = await fromEngine(LocalWorkspace.selectStack({ stackName: options.stack, workDir }));
   writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), text);
 
-  const workDir = join(import.meta.dirname, "..");
-  const stack = await LocalWorkspace.selectStack({ stackName: options.stack, workDir });
   const sites = [...new Set(options.site.map((wanted) => siteCalled(wanted, environment.sites, file)))];
-  const interrupted = await revoke({
-    stack,
-    graph,
-    environment,
-    sites,
-    say: (line) => {
-      console.log(line);
-    },
-  });
+  const say = (line: string) => {
+    console.log(line);
+  };
+  const interrupted = await fromEngine(revoke({ stack, graph, environment, sites, say }));
   console.log(
     "Access tokens that somebody has got with a leaked secret end by themselves, after 90 minutes at most.",
   );
@@ -125,4 +115,4 @@ async function main(): Promise<void> {
   console.log(`Commit ${file.source}.`);
 }
 
-if (import.meta.main) await runCommand(main, GraphFailure);
+if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure);

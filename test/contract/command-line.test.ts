@@ -15,9 +15,10 @@ let checkout: Checkout;
 beforeAll(async () => {
   const directory = await mkdtemp(join(tmpdir(), "command-line-"));
   const config = Object.entries(settings()).map(([key, value]) => [`protected-sites:${key}`, value]);
+  const text = stringify({ config: Object.fromEntries(config) as object });
   checkout = await checkOut(
     directory,
-    { "Pulumi.prod.yaml": stringify({ config: Object.fromEntries(config) as object }) },
+    { "Pulumi.prod.yaml": text, "Pulumi.not-deployed.yaml": text },
     await ensureEngine(),
     { PULUMI_BACKEND_URL: `file://${directory}`, PULUMI_CONFIG_PASSPHRASE: "contract" },
   );
@@ -52,4 +53,12 @@ test("the program reads it as well; a mistake is told in its own words, without 
     ),
   ]);
   expect(all).not.toMatch(/ConfigError|unhandled exception|^\s+at /m);
+});
+
+test("what the engine refuses a command is told in one line", async () => {
+  const args = ["--silent", "expiry", "--", "--stack", "not-deployed", "--entra"];
+  expect(await checkout.run("npm", "run", ...args)).toEqual({
+    exitCode: 2,
+    all: "pulumi: no stack named 'not-deployed' found",
+  });
 });
