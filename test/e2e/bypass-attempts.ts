@@ -308,8 +308,8 @@ const upgrades = (
 );
 
 const oversize = [
-  attempt("oversize", `GET /${"a".repeat(40_000)}`),
-  attempt("oversize", "GET /x", [`X-Long: ${"a".repeat(40_000)}`]),
+  attempt("oversize", `GET /${"a".repeat(80_000)}`),
+  attempt("oversize", "GET /x", [`X-Long: ${"a".repeat(80_000)}`]),
   attempt(
     "oversize",
     "GET /x",
