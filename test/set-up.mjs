@@ -16,6 +16,7 @@ const scripts = {
   local: "test/lab/cli.ts",
   test: "test/run.ts",
   bench: "test/bench/bench.ts",
+  "bench:push": "test/bench/push.ts",
   faults: "test/faults/cli.ts",
 };
 

@@ -44,7 +44,7 @@ function spread(values: readonly number[]): string {
     .join(" / ");
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   const middle = Math.floor(sorted.length / 2);
   const [low = Number.NaN, high = low] = sorted.slice(

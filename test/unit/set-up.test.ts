@@ -60,6 +60,8 @@ describe.skipIf(process.platform !== "linux")("a machine that lacks something", 
   test("says what the command may be", async () => {
     const { exitCode, stderr } = await setUp("tests");
     expect(exitCode).toBe(1);
-    expect(stderr).toBe('set-up: the command must be one of local, test, bench, faults, got "tests"');
+    expect(stderr).toBe(
+      'set-up: the command must be one of local, test, bench, bench:push, faults, got "tests"',
+    );
   });
 });
