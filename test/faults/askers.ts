@@ -12,8 +12,8 @@ export interface Question {
   /** The application's name, which its answers begin with. */
   readonly application: string;
   readonly host: { readonly name: string; readonly address: string };
-  /** Of somebody who has signed in. */
-  readonly cookie: string;
+  /** Of somebody who has signed in; asked for each time. */
+  readonly cookie: () => string;
 }
 
 /** What happened to the requests of some time. */
@@ -77,7 +77,7 @@ async function ask(
     const { status, body } = await request({
       url: `https://${domain}/api/faults`,
       address: host.address,
-      headers: { accept: "application/json", connection: "close", ...(signedIn ? { cookie } : {}) },
+      headers: { accept: "application/json", connection: "close", ...(signedIn ? { cookie: cookie() } : {}) },
     });
     const content = body.includes(`"site": "${application}"`);
     if (signedIn && !(status === 200 && content)) failures.push(`${at}: ${status} ${body.slice(0, 60)}`);

@@ -40,6 +40,16 @@ export interface Outcome {
   readonly tried?: number;
 }
 
+/** A session of somebody who does not take renewed cookies, as a browser would. */
+interface Session {
+  readonly cookie: string;
+  /** When it began, in milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** In milliseconds: cookie_refresh is 50 minutes. */
+const longestSession = 40 * 60_000;
+
 /** A host's own account of the site. */
 interface State {
   readonly bundle: string;
@@ -55,18 +65,17 @@ export class Bench {
   readonly shell: HostShell;
   readonly worker: TracedWorker;
   readonly askers: Askers;
-  /** Of somebody who has signed in. */
-  readonly cookie: string;
+  #session: Session;
   readonly domain = domain;
   #pushes = Date.now() % 1_000_000;
 
-  private constructor(lab: Lab, host: LabHost, worker: TracedWorker, cookie: string) {
+  private constructor(lab: Lab, host: LabHost, worker: TracedWorker, session: Session) {
     this.lab = lab;
     this.host = host;
     this.shell = new HostShell(lab.name, host.name);
     this.worker = worker;
-    this.cookie = cookie;
-    this.askers = new Askers([{ domain, application: "code", host, cookie }]);
+    this.#session = session;
+    this.askers = new Askers([{ domain, application: "code", host, cookie: () => this.cookie }]);
   }
 
   /**
@@ -77,21 +86,18 @@ export class Bench {
     const lab = await describe(name);
     const host = lab.hosts[index];
     if (host === undefined) throw new Error(`lab "${name}" has no host ${index}`);
-    const browser = await openBrowser({ ca: lab.ca });
-    let cookie: string;
-    try {
-      const page = await openAs(browser, readPeople(lab.state).ada, `https://${domain}/`);
-      cookie = await cookieHeader(page.context(), `https://${domain}/`);
-    } finally {
-      await browser.close();
-    }
     const worker = await TracedWorker.on(new HostShell(name, host.name));
-    return new Bench(lab, host, worker, cookie);
+    return new Bench(lab, host, worker, await signIn(lab));
   }
 
   async close(): Promise<void> {
     await this.askers.stop();
     await this.worker.remove();
+  }
+
+  /** Of somebody who has signed in. */
+  get cookie(): string {
+    return this.#session.cookie;
   }
 
   /** Commands on another host. */
@@ -170,6 +176,7 @@ export class Bench {
     { mayFail = false, patience = 60_000, repairs = true } = {},
   ): Promise<Outcome> {
     const old = await this.live();
+    if (Date.now() - this.#session.since > longestSession) this.#session = await signIn(this.lab);
     this.askers.take();
     const { step, ended } = await hurt(text);
     const end = Date.now();
@@ -223,6 +230,16 @@ export class Bench {
     const [first = "", unfinished = "", drift = ""] = (await this.shell.shell(script)).split("==\n");
     const [bundle = "", current = "", answering = ""] = first.split("\n");
     return { bundle, generation: current.replace("generations/", ""), answering, unfinished, drift };
+  }
+}
+
+async function signIn(lab: Lab): Promise<Session> {
+  const browser = await openBrowser({ ca: lab.ca });
+  try {
+    const page = await openAs(browser, readPeople(lab.state).ada, `https://${domain}/`);
+    return { cookie: await cookieHeader(page.context(), `https://${domain}/`), since: Date.now() };
+  } finally {
+    await browser.close();
   }
 }
 

@@ -322,36 +322,31 @@ const noise = onTheWay(
   ),
 );
 
-/** What the machine's end of a host's cable does. */
+/** Nothing listens on the host's port 22. */
+export const sshdDown = onHost("systemctl stop ssh.socket ssh.service", "systemctl start ssh.service");
+
 const refused = onTheWay(
   12,
   "the host refuses the connection",
   "sshd is down",
   { succeeds: false, says: /refused/ },
-  onHost("systemctl stop ssh.socket ssh.service", "systemctl start ssh.service"),
+  sshdDown,
 );
 
 /** What is sent to the host goes to an address that no card has. */
+export const packetsLost = {
+  begin: ({ host }: Bench) =>
+    execa("ip", ["neighbour", "replace", host.address, ...nowhere, "dev", "lab0", "nud", "permanent"]),
+  end: ({ host }: Bench) => execa("ip", ["neighbour", "del", host.address, "dev", "lab0"]),
+};
+const nowhere = ["lladdr", "02:00:00:00:00:01"];
+
 const blackHole = onTheWay(
   12,
   "the host is behind a black hole",
   "every packet to it is lost",
   { succeeds: false, says: /timed out/, mayFail: true },
-  {
-    begin: ({ host }) =>
-      execa("ip", [
-        "neighbour",
-        "replace",
-        host.address,
-        "lladdr",
-        "02:00:00:00:00:01",
-        "dev",
-        "lab0",
-        "nud",
-        "permanent",
-      ]),
-    end: ({ host }) => execa("ip", ["neighbour", "del", host.address, "dev", "lab0"]),
-  },
+  packetsLost,
 );
 
 /** Opens so many connections to sshd, which say nothing. */

@@ -4,7 +4,12 @@ import type { Fault } from "./fault.ts";
 import { lifecycleFaults } from "./lifecycle-faults.ts";
 import { power } from "./power.ts";
 import { stepFaults } from "./step-faults.ts";
+import { updateFault } from "./update-faults.ts";
 
-export const faults: readonly Fault[] = [...stepFaults, power, ...environmentFaults, ...lifecycleFaults].sort(
-  (a, b) => a.kind - b.kind,
-);
+export const faults: readonly Fault[] = [
+  ...stepFaults,
+  power,
+  ...environmentFaults,
+  ...lifecycleFaults,
+  updateFault,
+].sort((a, b) => a.kind - b.kind);

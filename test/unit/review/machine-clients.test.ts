@@ -1,12 +1,9 @@
 import { expect, test } from "vitest";
-import { stringify } from "yaml";
 
 import { sharedNginx } from "../../../components/render/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
-import { explainer } from "../../../infra/explain.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { statementsOf, verdict } from "../../../infra/review/formats.ts";
-import { parseStackFile, settingPrefix } from "../../../infra/stack-file.ts";
 import { site, tenantId } from "../../sites.ts";
 import { reviewed, withWiki } from "./environments.ts";
 
@@ -22,28 +19,6 @@ test("a program that may come with a token is said to widen access", () => {
     field: "roles",
     text: `application ${robot}, with a bearer token in place of a sign-in, has the role reader`,
   });
-});
-
-test("another e-mail domain opens nothing where only programs have a role", () => {
-  const only = (emailDomains: readonly string[]) =>
-    withWiki({ allowedGroups: [], emailDomains, roles: [{ value: "reader", applications: [robot] }] });
-  const { widens, narrows } = reviewed(only(["example.com", "partner.test"]), only(["example.com"]));
-  expect({ widens, narrows }).toEqual({ widens: [], narrows: [] });
-});
-
-test("explain knows a program by its object ID, and no other", () => {
-  const config = Object.entries(withRole({ ...reader, applications: [robot] }));
-  const text = stringify({
-    config: Object.fromEntries(config.map(([key, it]) => [settingPrefix + key, it])),
-  });
-  const explain = explainer(parseStackFile("test", text));
-  const asked = (upn: string) =>
-    explain("https://wiki.example.com/", "GET", { upn, groups: ["role reader"] });
-  const told = asked(robot);
-  expect(told.passes).toBe(true);
-  expect(told.headers).toContainEqual(["X-Auth-Request-Email", robot]);
-  expect(told.headers).toContainEqual(["X-Auth-Request-User", ""]);
-  expect(asked(robot.replace(/1$/, "2")).passes).toBe(false);
 });
 
 test("tokens without a role that they need are nothing that the review lets pass", () => {
