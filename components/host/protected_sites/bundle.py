@@ -37,20 +37,26 @@ class Bundle:
             raise Failure("input", 'it was cut off: its last line must be "==> end"')
         files: list[File] = []
         content: list[str] = []
+
+        def end_file() -> None:
+            if files:
+                files[-1] = File(files[-1].name, "".join(content), files[-1].place)
+                content.clear()
+
         for line in lines[1:-2]:
             if line.startswith("==> "):
+                end_file()
                 header = re.fullmatch(r"==> ([A-Za-z0-9_][A-Za-z0-9._@-]*)(?: -> (/[A-Za-z0-9._@/-]+))?", line)
                 if header is None or header[1] in {"bundle", "generation.conf"}:
                     raise Failure("input", f"no file can be called so: {line[:200]!r}")
                 if header[1] in {file.name for file in files}:
                     raise Failure("input", f"{header[1]} is there twice")
-                content = []
                 files.append(File(header[1], "", Path(header[2]) if header[2] else None))
             elif not files:
                 raise Failure("input", "its second line must name a file")
             else:
                 content.append(f"{line}\n")
-                files[-1] = File(files[-1].name, "".join(content), files[-1].place)
+        end_file()
         return Bundle(text, tuple(files))
 
     def facts(self, name: str) -> dict[str, Any]:
