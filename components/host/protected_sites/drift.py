@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 
+from .bundle import Bundle
 from .commands import unit_states
 from .files import read_text
 from .nginx import answers_as
@@ -21,12 +22,8 @@ def units_of(sites: Iterable[Site]) -> Units:
     return unit_states(*(unit for site in sites for unit in (site.socket, site.service)))
 
 
-def drift_of(site: Site, units: Units) -> list[str]:
-    """What of a site is not as it was pushed."""
-    live = site.live()
-    if live is None:
-        return ["it has no live generation"]
-    bundle = site.bundle(live)
+def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
+    """What of a site is not as it was pushed: as the bundle of its live generation."""
     drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or cut off"]
     missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
     drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
@@ -51,11 +48,9 @@ def credentials_drift(site: Site) -> list[str]:
     return [f"its credentials' {name} is missing" for name in missing]
 
 
-def extra_of(site: Site, units: Units) -> list[str]:
-    """What somebody has added to a site, which a push neither reads nor takes away; and an old program that runs."""
-    live = site.live()
-    bundle = None if live is None else site.bundle(live)
-    if bundle is None or not bundle.files:
+def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
+    """What somebody has added to a live site, which a push neither reads nor takes away; and an old program that runs."""
+    if not bundle.files:
         return []
     known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]

@@ -56,7 +56,7 @@ def metrics_of(site: Site, units: Units) -> dict[str, float]:
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(port_of(bundle))
-        found["protected_sites_as_pushed"] = not drift_of(site, units)
+        found["protected_sites_as_pushed"] = not drift_of(site, bundle, live, units)
         found["protected_sites_certificate_end_seconds"] = certificate_end(site, bundle)
     except (Failure, OSError, ValueError, http.client.HTTPException):
         found.setdefault("protected_sites_up", 0)

@@ -151,7 +151,7 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
     """Whether a site is live with just this bundle, whole, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
-    if drift_of(site, units_of([site])):
+    if drift_of(site, bundle, live, units_of([site])):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)

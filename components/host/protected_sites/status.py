@@ -38,9 +38,10 @@ def site_status(site: Site, units: Units) -> dict[str, Any]:
     """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
     puts right what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
-    drift, extra, files, end = drift_of(site, units), extra_of(site, units), {}, None
+    drift, extra, files, end = ["it has no live generation"], [], {}, None
     if live is not None:
         bundle = site.bundle(live)
+        drift, extra = drift_of(site, bundle, live, units), extra_of(site, bundle, units)
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
         try:
             end = certificate_end(site, bundle)
