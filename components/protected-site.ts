@@ -103,15 +103,18 @@ export class ProtectedSite extends pulumi.ComponentResource {
       clientSecretEnds: registration.clientSecretEnds,
       cookieSecret: pulumi.secret(adopted ?? cookieSecret.result),
     };
-    const redisPassword = site.sessionStore === "redis" ? args.redisPassword : undefined;
-    const password =
-      redisPassword === undefined
-        ? { which: "" }
-        : {
-            environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(redisPassword) },
-            which: pulumi.interpolate`, Redis password ${this.#fingerprint(name, redisPassword)}`,
-          };
-    const which = pulumi.interpolate`client secret ${activeClientSecret(site).generation}, cookie secret ${cookieGeneration}${password.which}`;
+    const password = site.sessionStore === "redis" ? args.redisPassword : undefined;
+    const environment =
+      password === undefined ? {} : { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(password) } };
+    const which = pulumi
+      .all([
+        `client secret ${activeClientSecret(site).generation}`,
+        `cookie secret ${cookieGeneration}`,
+        ...(password === undefined
+          ? []
+          : [pulumi.interpolate`Redis password ${this.#fingerprint(name, password)}`]),
+      ])
+      .apply((words) => words.join(", "));
     const certificate =
       site.certificateFrom === "internalCa" && args.certificateAuthority !== undefined
         ? siteCertificate(name, site.domain, args.certificateAuthority, new Date(), { parent: this })
@@ -152,7 +155,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
           login,
           site: site.name,
           ...credentials,
-          ...password,
+          ...environment,
           which,
           ...certificate,
           repair: args.credentialsRepairs?.[host.name],

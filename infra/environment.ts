@@ -237,7 +237,12 @@ export function acmeHosts({ hosts, sites }: Pick<Environment, "hosts" | "sites">
 }
 
 /** Settings that the stack's configuration holds encrypted. */
-export const secretNames = ["adminPrivateKey", "redisPassword", "adoptedCookieSecrets"] as const;
+export const secretNames: readonly string[] = ["adminPrivateKey", "redisPassword", "adoptedCookieSecrets"];
+
+/** Whether a setting, by its name, is one that the stack's configuration holds encrypted. */
+export function isSecret(name: string): boolean {
+  return secretNames.includes(name);
+}
 
 /** The settings of {@link environmentSchema} under their names in the stack's configuration, plus the secret ones. */
 export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];
@@ -311,9 +316,9 @@ function placeIn(settings: unknown, path: readonly PropertyKey[]): { where: stri
 /** Checks of sites against each other. Takes what is there, also where other settings are wrong. */
 function siteProblems(sites: readonly (readonly [name: string, args: object])[]): Problem[] {
   const problems: Problem[] = [];
-  const portUsers = new Map<number, string>();
-  const domainUsers = new Map<string, string>();
-  const cookieUsers = new Map<string, string>();
+  const portUsers = new Map<unknown, string>();
+  const domainUsers = new Map<unknown, string>();
+  const cookieUsers = new Map<unknown, string>();
   if (sites.length === 0) problems.push({ where: "", what: "sites must have at least one site" });
   for (const [name, args] of sites) {
     const where = `site "${name}"`;
@@ -322,45 +327,31 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
       problems.push({ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` });
     problems.push(...contradictions(args).map((what) => ({ where, what })));
 
-    const domain = at(args, "domain");
-    if (typeof domain === "string") {
-      const other = domainUsers.get(domain);
-      if (other !== undefined) {
-        problems.push({
-          where,
-          what: `domain ${domain} is already used by site "${other}"; give each site its own`,
-        });
-      } else domainUsers.set(domain, name);
-    }
-
-    const cookie = at(args, "cookieName");
-    // Their sessions' keys begin with it, by which they are told apart where one of the sites goes.
-    if (typeof cookie === "string" && at(args, "sessionStore") === "redis") {
-      const other = cookieUsers.get(cookie);
-      if (other === undefined) cookieUsers.set(cookie, name);
+    /** @param user who takes the value, in words; whoever comes later is told */
+    const takes = (users: Map<unknown, string>, field: string, value: unknown, user: string): boolean => {
+      const other = users.get(value);
+      if (other === undefined) users.set(value, user);
       else
         problems.push({
           where,
-          what: `cookieName ${cookie} is already used by site "${other}", whose sessions are in a Redis, too; give each site its own`,
-        });
-    }
-
-    const takes = (field: string, number: unknown, user: string): boolean => {
-      if (typeof number !== "number") return true;
-      const other = portUsers.get(number);
-      if (other === undefined) portUsers.set(number, user);
-      else
-        problems.push({
-          where,
-          what: `${field} ${number} is already used by ${other}; give each site its own`,
+          what: `${field} ${String(value)} is already used by ${other}; give each site its own`,
         });
       return other === undefined;
     };
+    const domain = at(args, "domain");
+    if (typeof domain === "string") takes(domainUsers, "domain", domain, where);
+    const cookie = at(args, "cookieName");
+    // Their sessions' keys begin with it, by which they are told apart where one of the sites goes.
+    if (typeof cookie === "string" && at(args, "sessionStore") === "redis")
+      takes(cookieUsers, "cookieName", cookie, `${where}, whose sessions are in a Redis, too`);
+
+    const takesPort = (field: string, number: unknown, user: string) =>
+      typeof number !== "number" || takes(portUsers, field, number, user);
     const port = at(args, "port");
-    const own = takes("port", port, where);
+    const own = takesPort("port", port, where);
     const metricsPort = at(args, "metricsPort");
     // The default follows the port: where that is wrong, one sentence is enough.
-    if (own && metricsPort !== port) takes("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
+    if (own && metricsPort !== port) takesPort("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
   }
   return problems;
 }

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { ConfigError } from "../components/site/errors.ts";
 import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
-import { type Environment, environmentFrom, secretNames, settingNames, settingOf } from "./environment.ts";
+import { type Environment, environmentFrom, isSecret, settingNames, settingOf } from "./environment.ts";
 import { closest } from "fastest-levenshtein";
 
 /** An environment, and what its configuration holds encrypted. */
@@ -68,8 +68,4 @@ export function readSettings(): Settings {
       ]),
     ),
   };
-}
-
-function isSecret(key: string): boolean {
-  return secretNames.some((name) => name === key);
 }

@@ -6,7 +6,7 @@ import { type Document, isMap, parseDocument, visit } from "yaml";
 
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
-import { type Environment, environmentFrom, secretNames, settingOf } from "./environment.ts";
+import { type Environment, environmentFrom, isSecret, settingOf } from "./environment.ts";
 
 /** What the name of every setting begins with in the file. */
 export const settingPrefix = "protected-sites:";
@@ -84,10 +84,11 @@ export function environmentOf({ source, document }: StackFile): Environment {
   const settings = known.map(
     ([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)] as const,
   );
-  const isSecret = ([key]: readonly [string, unknown]) => secretNames.some((name) => name === key);
-  const problems = settings.filter((it) => isSecret(it) && !encrypted(it[1])).map(([key]) => readable(key));
+  const problems = settings
+    .filter(([key, value]) => isSecret(key) && !encrypted(value))
+    .map(([key]) => readable(key));
   if (problems.length > 0) throw new ConfigError(source, problems);
-  return environmentFrom(Object.fromEntries(settings.filter((it) => !isSecret(it))), source);
+  return environmentFrom(Object.fromEntries(settings.filter(([key]) => !isSecret(key))), source);
 }
 
 /** Whether only the engine can read what is in a value. */
