@@ -8,16 +8,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { addresses, downloadsName } from "../lab/addresses.ts";
-import { onHost } from "../lab/lab.ts";
 import { pebble } from "../lab/pebble.ts";
 import { waitForPort } from "../lab/ports.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
-import { certificateServed } from "./on-hosts.ts";
+import { certificateServed, shellOn } from "./on-hosts.ts";
 
 const domain = "code.lab.test";
 const at = `${addresses.downloads}:14000`;
@@ -54,7 +52,7 @@ beforeAll(async () => {
   root = await text(`${management}/roots/0`);
 
   // Accounts of an earlier run are unknown to this server.
-  for (const { name } of lab.hosts) await shell(name, "rm -rf /etc/letsencrypt/accounts");
+  for (const { name } of lab.hosts) await shellOn(name, "rm -rf /etc/letsencrypt/accounts");
   stack = await openStack(lab.name);
   for (const [path, value] of [
     ["acme.server", `https://${downloadsName}:14000/dir`],
@@ -71,7 +69,7 @@ afterAll(async () => {
     await stack.up();
     for (const { name, address } of lab.hosts) {
       expect((await certificateServed(address, domain, undefined)).issuer).toContain("lab");
-      expect(await shell(name, "ls /etc/letsencrypt/renewal"), "nobody renews what nobody serves").toBe("");
+      expect(await shellOn(name, "ls /etc/letsencrypt/renewal"), "nobody renews what nobody serves").toBe("");
     }
   } finally {
     const ended = once(server, "exit");
@@ -94,12 +92,6 @@ async function text(url: string): Promise<string> {
         });
     }).on("error", reject);
   });
-}
-
-async function shell(host: string, script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-euc", script]);
-  const { all } = await execa(file, args, { all: true });
-  return all;
 }
 
 /** @returns the status and what came, or the code of a connection that was closed */
@@ -129,19 +121,19 @@ test("every host has a certificate of its own from the ACME server, which client
 test("a host answers for a challenge that another host has, for a name that it does not serve yet too", async () => {
   const [first, second] = lab.hosts;
   const file = "/var/www/certbot/.well-known/acme-challenge/of-the-second";
-  await shell(second?.name ?? "", `mkdir -p $(dirname ${file}); echo proof > ${file}`);
+  await shellOn(second?.name ?? "", `mkdir -p $(dirname ${file}); echo proof > ${file}`);
   const path = "/.well-known/acme-challenge/of-the-second";
   for (const name of [domain, "new.lab.test"]) {
     expect(await plain(first?.address ?? "", name, path)).toBe("200 proof");
     expect(await plain(first?.address ?? "", name, `${path}-not`)).toMatch(/^404/);
   }
   expect(await plain(first?.address ?? "", "new.lab.test", "/")).toBe("ECONNRESET");
-  await shell(second?.name ?? "", `rm ${file}`);
+  await shellOn(second?.name ?? "", `rm ${file}`);
 });
 
 test("certbot's timer runs; what it starts renews in time, and clients get the new certificate", async () => {
   const [{ name, address } = { name: "", address: "" }] = lab.hosts;
-  expect(await shell(name, "systemctl is-active certbot.timer")).toBe("active");
+  expect(await shellOn(name, "systemctl is-active certbot.timer")).toBe("active");
   const before = await certificateServed(address, domain, root);
 
   const failures: string[] = [];
@@ -153,7 +145,7 @@ test("certbot's timer runs; what it starts renews in time, and clients get the n
       asked += 1;
     }
   })();
-  await shell(name, "systemctl start certbot.service");
+  await shellOn(name, "systemctl start certbot.service");
   const deadline = Date.now() + 20_000;
   let after = before;
   while (after.serialNumber === before.serialNumber && Date.now() < deadline)

@@ -2,10 +2,9 @@
 import { get } from "node:https";
 
 import type { Stack, UpResult } from "@pulumi/pulumi/automation/index.js";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { onHost } from "../lab/lab.ts";
+import { HostShell } from "../lab/host-shell.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { certificateServed } from "./on-hosts.ts";
@@ -61,11 +60,7 @@ async function whileAsking(ca: string, work: () => Promise<unknown>) {
   return { asked, failures };
 }
 
-async function shell(host: string, script: string): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, host, ["sh", "-c", script]);
-  const { all } = await execa(file, args, { all: true, reject: false });
-  return all;
-}
+const shell = (host: string, script: string) => new HostShell(lab.name, host).shell(script);
 
 test("who trusts the stack's CA trusts the site, and nobody else does", async () => {
   expect(count(bundle)).toBe(1);

@@ -2,13 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { instanceName, paths } from "../../components/site/names.ts";
-import { onHost, thisLab } from "../lab/lab.ts";
+import { HostShell } from "../lab/host-shell.ts";
+import { thisLab } from "../lab/lab.ts";
 
 const lab = await thisLab();
+const first = new HostShell(lab.name, lab.hosts[0]?.name ?? "");
 const folder = "/run/judges";
 const golden = join(import.meta.dirname, "../golden");
 const domains = readdirSync(golden, { withFileTypes: true })
@@ -17,10 +18,9 @@ const domains = readdirSync(golden, { withFileTypes: true })
 
 /** Ends the test where the script fails, with all that it printed. */
 async function onFirstHost(script: string, input = ""): Promise<string> {
-  const [file = "", ...args] = await onHost(lab.name, lab.hosts[0]?.name ?? "", ["sh", "-euc", script]);
-  const { exitCode, all } = await execa(file, args, { input, reject: false, all: true });
-  expect(exitCode, all).toBe(0);
-  return all;
+  const { ok, text } = await first.run(["sh", "-euc", script], input);
+  expect(ok, text).toBe(true);
+  return text;
 }
 
 /** In a mount namespace in which the golden site is at its place, with a certificate and made-up credentials. */

@@ -6,25 +6,20 @@ import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 
 import type { Row } from "../../infra/status.ts";
-import { onHost } from "../lab/lab.ts";
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 const host = lab.hosts[0]?.name ?? "";
 const command = join(import.meta.dirname, "../../infra/status.ts");
 const undo: string[] = [];
 
-async function shell(script: string): Promise<void> {
-  const [file = "", ...rest] = await onHost(lab.name, host, ["/bin/sh", "-c", script]);
-  await execa(file, rest);
-}
-
 /** Changes something on the first host until the test ends. */
 async function until(change: string, back: string): Promise<void> {
   undo.unshift(back);
-  await shell(change);
+  await shellOn(host, change);
 }
 afterEach(async () => {
-  for (const script of undo.splice(0)) await shell(script);
+  for (const script of undo.splice(0)) await shellOn(host, script);
 });
 
 async function status(folder = join(lab.state, "stack"), ...more: string[]) {
