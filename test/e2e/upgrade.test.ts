@@ -61,13 +61,25 @@ test("an upgrade restarts the instances one after the other, and no request fail
   expect(answers).toEqual(["401"]);
 });
 
+test("a host whose account of a site is not whole is upgraded all the same", async () => {
+  const bundle = "/etc/protected-sites/sites/code.lab.test/current/bundle";
+  await run(`mv ${bundle} /run/bundle`);
+  try {
+    expect(await setUp(current)).toMatchObject({ ok: true });
+    expect(await running()).toEqual(domains.map(() => `/opt/oauth2-proxy/${current}/oauth2-proxy`));
+    expect(await setUp("7.15.8")).toMatchObject({ ok: true });
+  } finally {
+    await run(`mv /run/bundle ${bundle}`);
+  }
+});
+
 test("an upgrade whose instances do not come up goes back to what was live, and no request fails", async () => {
   const answers = await whileAsking(async () => {
     const { ok, text } = await setUp("7.15.9");
     expect({ ok, text }).toEqual({
       ok: false,
       text: expect.stringMatching(
-        /does not come up[^]*live now: \/opt\/oauth2-proxy\/7\.15\.8\/oauth2-proxy/,
+        /code\.lab\.test: it does not come up[^]*live now: \/opt\/oauth2-proxy\/7\.15\.8\/oauth2-proxy/,
       ) as string,
     });
   });
@@ -80,7 +92,7 @@ test("one that refuses a site's configuration is refused before anything changes
 case "$*" in *--version*) echo oauth2-proxy v7.15.7;; *) echo "unknown option cookie_httponly"; exit 1;; esac\\n' >oauth2-proxy && chmod 755 oauth2-proxy`);
   expect(await setUp("7.15.7")).toEqual({
     ok: false,
-    text: "protected-sites setup: failed in step 'oauth2-proxy --config-test'\n  unknown option cookie_httponly",
+    text: "protected-sites setup: failed in step 'oauth2-proxy --config-test'\n  code.lab.test: unknown option cookie_httponly",
   });
   expect((await lines("readlink /usr/local/bin/oauth2-proxy"))[0]).toBe(
     "/opt/oauth2-proxy/7.15.8/oauth2-proxy",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import io
 import os
+import re
 import tarfile
 import urllib.request
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from .commands import run
 from .failure import Failure
 from .files import make_folder, remove_link, replace_file, replace_link
-from .instances import check_version, config_test, port_of, start_instance
+from .instances import check_version, config_test, start_instance
 from .places import OAUTH2_PROXY, OAUTH2_PROXY_VERSIONS
-from .sites import all_sites
+from .sites import Site, all_sites
 
 
 def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool) -> list[str]:
@@ -48,8 +51,8 @@ def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool) -> lis
     said = run("oauth2-proxy", str(binary), "--version")
     if f"v{version}" not in said.split():
         raise Failure("oauth2-proxy", f"{binary} says it is {said.strip()[:80]!r}; right is v{version}")
-    for site in all_sites():
-        if site.live() is not None:
+    for site in live_sites():
+        with of_site(site):
             config_test(site, binary)  # before anything changes: another version may know other options
     old = os.readlink(OAUTH2_PROXY) if OAUTH2_PROXY.is_symlink() else None
     if old != str(binary):
@@ -78,9 +81,34 @@ def archive_for(release: dict[str, Any], machine: str) -> dict[str, str]:
 
 def run_everywhere(binary: Path) -> None:
     """Has every instance run the binary, one after the other; also after an upgrade that was cut off."""
-    for site in all_sites():
-        live = site.live()
-        if live is not None:
-            main = run("instance", "systemctl", "show", "--property=MainPID", "--value", site.service).strip()
+    for site in live_sites():
+        with of_site(site):
+            main = property_of("MainPID", site.service)
             runs_other = main != "0" and os.path.realpath(f"/proc/{main}/exe") != str(binary)
-            start_instance(site, port_of(site.bundle(live)), restart=runs_other)
+            start_instance(site, open_port(site), restart=runs_other)
+
+
+def live_sites() -> list[Site]:
+    return [site for site in all_sites() if site.live() is not None]
+
+
+def open_port(site: Site) -> int:
+    """By what systemd says: a host whose account of a site is not whole can be upgraded, too."""
+    listens = property_of("Listen", site.socket)
+    port = re.match(r"127\.0\.0\.1:(\d+) ", listens)
+    if port is None:
+        raise Failure("socket", f"{site.socket} must listen on a port of 127.0.0.1, got {listens[:80]!r}")
+    return int(port[1])
+
+
+def property_of(name: str, unit: str) -> str:
+    return run("instance", "systemctl", "show", f"--property={name}", "--value", unit).strip()
+
+
+@contextlib.contextmanager
+def of_site(site: Site) -> Generator[None]:
+    """Has a failure say whose it is: a host's set-up is about all its sites."""
+    try:
+        yield
+    except Failure as failure:
+        raise Failure(failure.step, f"{site.domain}: {failure.what}") from None
