@@ -110,6 +110,26 @@ export class Bench {
     return shell.shell(`cat /etc/protected-sites/sites/${domain}/current/bundle; echo`).then(ending);
   }
 
+  /** What the host got as the site's credentials; with a variable that the instance does not use where one is given. */
+  async credentials(variable?: string): Promise<string> {
+    const folder = `/etc/protected-sites/credentials/${domain}/current`;
+    const [client = "", clientSecret = "", cookieSecret = ""] = (
+      await this.shell.shell(
+        `cd ${folder}; sed -n s/^OAUTH2_PROXY_CLIENT_ID=//p client.env; cat client-secret; echo; cat cookie-secret`,
+      )
+    ).split("\n");
+    const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await this.live()) ?? [];
+    const environment = variable === undefined ? {} : { OAUTH2_PROXY_REDIS_PASSWORD: variable };
+    return JSON.stringify({
+      domain,
+      tokenEndpoint,
+      clientId: client,
+      clientSecret,
+      cookieSecret,
+      environment,
+    });
+  }
+
   /** The site's files with a mark in them that no push before had. */
   async changed(change: Change): Promise<string> {
     const mark = `# push ${++this.#pushes}`;
@@ -241,6 +261,12 @@ async function signIn(lab: Lab): Promise<Session> {
   } finally {
     await browser.close();
   }
+}
+
+/** @throws where it did not succeed */
+export async function must(ending: Promise<Ended>): Promise<void> {
+  const { ok, text } = await ending;
+  if (!ok) throw new Error(`it must succeed, got: ${text}`);
 }
 
 function isAtRest({ generation, answering, unfinished, drift }: State): boolean {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
+import { onFilesOf } from "../lab/hosts.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { HostShell } from "../lab/host-shell.ts";
 
@@ -122,66 +123,87 @@ export class Disk {
     await this.#inHost(`rm -rf ${mountPoint}/filler ${mountPoint}/inodes`);
   }
 
-  /** What has reached the disk so far, bit by bit. */
-  async snapshot(name: string): Promise<string> {
-    const file = join(this.#folder, name);
+  /** Copies what has reached the disk so far, bit by bit, to a file. */
+  async snapshot(file: string): Promise<void> {
     await execa("cp", ["--sparse=always", join(this.#folder, "disk"), file]);
-    return file;
-  }
-
-  /**
-   * What a host finds that boots with a snapshot: mounted anew, and recovered as before Nginx starts. systemd is left
-   * out, since at that moment it has started nothing yet.
-   * @param removes - Has the site removed afterwards, too.
-   */
-  async boot(snapshot: string, domain: string, { removes = false } = {}): Promise<Found> {
-    const device = await attach(snapshot);
-    const request = `{"kind": "remove", "domain": "${domain}", "by": "root", "boot": "'$(cat /proc/sys/kernel/random/boot_id)'"}`;
-    const removal = `
-      echo '${request}' >/var/lib/protected-sites/queue/1-1.json
-      /usr/local/sbin/protected-sites worker`;
-    try {
-      const { text } = await this.#host.run([
-        ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
-        `${nodeOf(device)}
-        mkdir -p /run/protected-sites-cut; mount -t ext4 ${device} /run/protected-sites-cut; rm ${device}
-        for folder in ${folders.join(" ")}; do mount --bind /run/protected-sites-cut$folder $folder; done
-        mount --bind /bin/true /usr/bin/systemctl
-        /usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed
-        nginx -t -q 2>&1 || echo failed
-        echo ==
-        (${this.#listing(domain)})
-        echo ==
-        ${removes ? removal : ":"}
-        ${this.#listing(domain)}`,
-      ]);
-      const [said = "", site = "", removed = ""] = text.split("==\n");
-      return { said: said.trim(), site: site.trim(), removed: removed.trim() };
-    } finally {
-      await execa("losetup", ["--detach", device]);
-    }
-  }
-
-  /** The same of the running host. */
-  async site(domain: string): Promise<string> {
-    return this.#host.shell(this.#listing(domain));
-  }
-
-  #listing(domain: string): string {
-    return `
-      cd /etc/protected-sites/sites
-      [ ! -L ${domain}/current ] || readlink ${domain}/current
-      for file in ${domain}/current/* ../credentials/${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
-        /etc/systemd/system/sockets.target.wants/*; do
-        [ ! -L "$file" ] && [ ! -e "$file" ] || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
-      done
-      ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null || :`;
   }
 
   async #inHost(script: string): Promise<void> {
     const { ok, text } = await this.#host.run(["/bin/sh", "-euc", script]);
     if (!ok) throw new Error(`${this.#host.name}: its disk could not be changed: ${text}`);
   }
+}
+
+/**
+ * What a host finds that boots with a snapshot: mounted anew, and recovered as before Nginx starts. systemd is left out,
+ * since at that moment it has started nothing yet.
+ * @param removes - Has the site removed afterwards, too.
+ */
+export async function recovered(
+  host: HostShell,
+  snapshot: string,
+  domain: string,
+  { removes = false } = {},
+): Promise<Found> {
+  const device = await attach(snapshot);
+  const request = `{"kind": "remove", "domain": "${domain}", "by": "root", "boot": "'$(cat /proc/sys/kernel/random/boot_id)'"}`;
+  const removal = `
+    echo '${request}' >/var/lib/protected-sites/queue/1-1.json
+    /usr/local/sbin/protected-sites worker`;
+  try {
+    const { text } = await host.run([
+      ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
+      `${nodeOf(device)}
+      mkdir -p /run/protected-sites-cut; mount -t ext4 ${device} /run/protected-sites-cut; rm ${device}
+      for folder in ${folders.join(" ")}; do mount --bind /run/protected-sites-cut$folder $folder; done
+      mount --bind /bin/true /usr/bin/systemctl
+      /usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed
+      nginx -t -q 2>&1 || echo failed
+      echo ==
+      (${listing(domain)})
+      echo ==
+      ${removes ? removal : ":"}
+      ${listing(domain)}`,
+    ]);
+    const [said = "", site = "", removed = ""] = text.split("==\n");
+    return { said: said.trim(), site: site.trim(), removed: removed.trim() };
+  } finally {
+    await execa("losetup", ["--detach", device]);
+  }
+}
+
+/** Every file of a site on a running host, as {@link Found.site}. */
+export async function siteOn(host: HostShell, domain: string): Promise<string> {
+  return host.shell(listing(domain));
+}
+
+/** Has a host that is off find what a snapshot holds. */
+export async function lay(
+  instance: string,
+  host: Parameters<typeof onFilesOf>[1],
+  snapshot: string,
+): Promise<void> {
+  const device = await attach(snapshot);
+  try {
+    const script = folders.map(
+      (folder) => `find $root${folder} -mindepth 1 -delete; cp -a $cut${folder}/. $root${folder}/`,
+    );
+    const cut = `cut=$root/mnt; mount -t ext4 ${device} $cut`;
+    await onFilesOf(instance, host, [cut, ...script].join("\n"));
+  } finally {
+    await execa("losetup", ["--detach", device]);
+  }
+}
+
+function listing(domain: string): string {
+  return `
+    cd /etc/protected-sites/sites
+    [ ! -L ${domain}/current ] || readlink ${domain}/current
+    for file in ${domain}/current/* ../credentials/${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
+      /etc/systemd/system/sockets.target.wants/*; do
+      [ ! -L "$file" ] && [ ! -e "$file" ] || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
+    done
+    ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null || :`;
 }
 
 async function attach(image: string): Promise<string> {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Ended } from "../lab/host-shell.ts";
-import { type Bench, type Outcome, program } from "./bench.ts";
+import { type Bench, must, type Outcome, program } from "./bench.ts";
 import type { Fault } from "./fault.ts";
 import { cutPower } from "./power.ts";
 import { chosen } from "./step-faults.ts";
@@ -33,32 +33,13 @@ class Before {
   }
 
   static async of(bench: Bench): Promise<Before> {
-    return new Before(bench, await bench.live(), await credentials(bench));
+    return new Before(bench, await bench.live(), await bench.credentials());
   }
 
   async restore(): Promise<void> {
     await must(this.#bench.shell.run([program, "credentials"], this.#credentials));
     await must(this.#bench.push(this.#files));
   }
-}
-
-/** What the host got as the site's credentials; with a variable that the instance does not use where one is given. */
-async function credentials(bench: Bench, variable?: string): Promise<string> {
-  const { domain, shell } = bench;
-  const folder = `/etc/protected-sites/credentials/${domain}/current`;
-  const [client = "", clientSecret = "", cookieSecret = ""] = (
-    await shell.shell(
-      `cd ${folder}; sed -n s/^OAUTH2_PROXY_CLIENT_ID=//p client.env; cat client-secret; echo; cat cookie-secret`,
-    )
-  ).split("\n");
-  const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await bench.live()) ?? [];
-  const environment = variable === undefined ? {} : { OAUTH2_PROXY_REDIS_PASSWORD: variable };
-  return JSON.stringify({ domain, tokenEndpoint, clientId: client, clientSecret, cookieSecret, environment });
-}
-
-async function must(ending: Promise<Ended>): Promise<void> {
-  const { ok, text } = await ending;
-  if (!ok) throw new Error(`it must succeed, got: ${text}`);
 }
 
 let switches = Date.now() % 1_000_000;
@@ -87,7 +68,7 @@ const switching: Change = {
   telling: /^rename credentials\/[^/]*\/current$/,
   inPart: false,
   begin: async (bench) => {
-    const given = await credentials(bench, `variable-${++switches}`);
+    const given = await bench.credentials(`variable-${++switches}`);
     return () => bench.shell.run([program, "credentials"], given);
   },
 };

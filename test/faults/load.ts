@@ -2,8 +2,9 @@
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { bundle } from "../../components/host/bundle.ts";
-import { type Bench, program } from "./bench.ts";
+import { certify } from "../e2e/on-hosts.ts";
+import type { Ended } from "../lab/host-shell.ts";
+import { type Bench, must, program } from "./bench.ts";
 
 /** What came of the requests of somebody who has signed in. */
 export interface Noticed {
@@ -18,6 +19,9 @@ export interface Noticed {
 }
 
 const clients = 8;
+
+/** Those that a host of the lab has anyway. */
+const ownSites = 2;
 
 /** Half of the clients keep their connection, half open one for each request. */
 function ask({ domain, host }: Bench, cookie: string): { readonly stop: () => Promise<Noticed> } {
@@ -61,22 +65,67 @@ function ask({ domain, host }: Bench, cookie: string): { readonly stop: () => Pr
   };
 }
 
-/** @param say - Gets a line for each kind of work. */
-export async function underLoad(
+/**
+ * Pushes, restarts and upgrades while clients ask; in the end the host is as it was.
+ * @param sites - How many the host has then: an upgrade restarts them all, so that with more there are fewer.
+ * @param say - Gets a line for each kind of work.
+ */
+export async function underLoad(bench: Bench, sites: number, say: (line: string) => void): Promise<boolean> {
+  const before = await bench.live();
+  const others = Array.from({ length: Math.max(0, sites - ownSites) }, (_, index) => index + 1);
+  await inTurns(others, (number) => add(bench, number));
+  say(`${sites} sites on ${bench.host.name}`);
+  try {
+    return await count(bench, say, { pushes: 50, restarts: 20, upgrades: sites > ownSites ? 2 : 20 });
+  } finally {
+    await inTurns(others, (number) => remove(bench, number));
+    await must(bench.push(before));
+  }
+}
+
+/** Several at once: a host takes pushes that wait together. */
+async function inTurns(numbers: readonly number[], work: (number: number) => Promise<void>): Promise<void> {
+  const waiting = [...numbers];
+  const one = async () => {
+    for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) await work(number);
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+}
+
+/** One more site: a copy of the other with a domain, ports and a certificate of its own. */
+async function add(bench: Bench, number: number): Promise<void> {
+  const domain = domainOf(number);
+  const copied = (text: string) =>
+    text
+      .replaceAll(bench.domain, domain)
+      .replaceAll(bench.domain.replaceAll(".", "_"), domain.replaceAll(".", "_"))
+      .replaceAll("4180", `${6000 + number}`)
+      .replace('"name": "code"', `"name": "${domain}"`);
+  await certify(domain);
+  await must(bench.shell.run([program, "credentials"], copied(await bench.credentials())));
+  await must(bench.push(copied(await bench.live())));
+}
+
+async function remove({ shell }: Bench, number: number): Promise<void> {
+  const domain = domainOf(number);
+  await must(shell.run([program, "remove", domain]));
+  await must(shell.run([program, "remove-credentials", domain]));
+  await shell.shell(`rm -r /data/certs/${domain}`);
+}
+
+const domainOf = (number: number) => `site${number}.lab.test`;
+
+async function count(
   bench: Bench,
   say: (line: string) => void,
-  count = { pushes: 50, restarts: 20, upgrades: 20 },
+  times: { readonly pushes: number; readonly restarts: number; readonly upgrades: number },
 ): Promise<boolean> {
   let failed = 0;
-  const tell = async (
-    what: string,
-    times: number,
-    work: (time: number) => Promise<{ readonly ok: boolean; readonly text: string }>,
-  ) => {
+  const tell = async (what: string, often: number, work: (time: number) => Promise<Ended>) => {
     const asking = ask(bench, bench.cookie);
     const began = Date.now();
     const wrong: string[] = [];
-    for (let time = 0; time < times; time++) {
+    for (let time = 0; time < often; time++) {
       const { ok, text } = await work(time);
       if (!ok) wrong.push(text);
     }
@@ -84,46 +133,39 @@ export async function underLoad(
     const { requests, failures, keepAliveRace } = await asking.stop();
     failed += failures.length + wrong.length;
     say(
-      `${times} ${what}: ${requests} requests in ${((Date.now() - began) / 1000).toFixed(0)} s, ${failures.length} failed` +
+      `${often} ${what}: ${requests} requests in ${((Date.now() - began) / 1000).toFixed(0)} s, ${failures.length} failed` +
         `${failures.length > 0 ? ` (${[...new Set(failures)].join(", ")})` : ""}, ${keepAliveRace} met Nginx's keep-alive race` +
         wrong.map((text) => `\n  WRONG ${text}`).join(""),
     );
   };
-  await tell("pushes that reload", count.pushes / 2, async () => bench.push(await bench.changed("nginx")));
-  await tell("pushes that restart", count.pushes / 2, async () => bench.push(await bench.changed("all")));
-  await tell("restarts", count.restarts, () =>
+  await tell("pushes that reload", times.pushes / 2, async () => bench.push(await bench.changed("nginx")));
+  await tell("pushes that restart", times.pushes / 2, async () => bench.push(await bench.changed("all")));
+  await tell("restarts", times.restarts, () =>
     bench.shell.run(["systemctl", "restart", `oauth2-proxy_${bench.domain}.service`]),
   );
-  await tell("upgrades of oauth2-proxy", count.upgrades, await upgrades(bench));
+  const { upgrade, clear } = await upgrades(bench);
+  await tell("upgrades of oauth2-proxy", times.upgrades, upgrade);
+  await clear();
   return failed === 0;
 }
 
 /** There and back again, between this version and a copy of it that says it is another. */
 async function upgrades(
   bench: Bench,
-): Promise<(time: number) => Promise<{ readonly ok: boolean; readonly text: string }>> {
+): Promise<{ readonly upgrade: (time: number) => Promise<Ended>; readonly clear: () => Promise<unknown> }> {
   const { version } = bench.lab.oauth2Proxy;
   const other = `${version.slice(0, -1)}${(Number(version.slice(-1)) + 1) % 10}`;
   const folder = "/opt/oauth2-proxy";
   await bench.shell.shell(
     `mkdir -p ${folder}/${other}; sed 's/v${version.replaceAll(".", "\\.")}/v${other}/g' ${folder}/${version}/oauth2-proxy >${folder}/${other}/oauth2-proxy; chmod 755 ${folder}/${other}/oauth2-proxy`,
   );
-  const facts = JSON.parse(await bench.shell.shell("cat /etc/protected-sites/host.json")) as {
-    oauth2Proxy: object;
-  };
-  const shared = "/etc/nginx/conf.d/protected-sites.conf";
-  const text = await bench.shell.shell(`cat ${shared}`);
-  return (time) => {
-    const host = {
-      ...facts,
-      oauth2Proxy: { ...facts.oauth2Proxy, version: time % 2 === 0 ? other : version },
-    };
+  const setUp = await bench.shell.shell("cat /var/lib/protected-sites/setup; echo");
+  const upgrade = (time: number) => {
+    const wanted = time % 2 === 0 ? other : version;
     return bench.shell.run(
       [program, "setup"],
-      bundle([
-        { name: "host.json", text: `${JSON.stringify(host, null, 2)}\n` },
-        { name: "protected-sites.conf", link: shared, text: `${text.trimEnd()}\n` },
-      ]),
+      setUp.replace(`"version": "${version}"`, `"version": "${wanted}"`),
     );
   };
+  return { upgrade, clear: () => bench.shell.shell(`rm -r ${folder}/${other}`) };
 }

@@ -1,7 +1,8 @@
 /**
  * Tries every fault on the lab that this process runs in, tells what happens, and ends with a table. `--telling` tries
  * each only where it hurts most, `--every <n>` at every n-th step. `--random <n>` pushes as often, each time with another
- * fault, which `--seed <n>` chooses; `--load` counts what people notice of pushes, restarts and upgrades.
+ * fault, which `--seed <n>` chooses; `--load` counts what people notice of pushes, restarts and upgrades on a host with
+ * `--sites <n>` sites.
  */
 import { parseArgs } from "node:util";
 
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
     every: { type: "string", default: "1" },
     random: { type: "string" },
     load: { type: "boolean" },
+    sites: { type: "string", default: "2" },
     seed: { type: "string", default: "1" },
   },
   allowPositionals: true,
@@ -40,7 +42,7 @@ if (values.random !== undefined) {
 if (values.load === true) {
   const bench = await Bench.open(lab.name);
   await bench.askers.stop();
-  const ok = await underLoad(bench, console.log);
+  const ok = await underLoad(bench, Number(values.sites), console.log);
   await bench.close();
   process.exit(ok ? 0 : 1);
 }

@@ -41,10 +41,17 @@ const patience = 90_000;
 
 /** Boots a host unless it runs. Its files are made when it is first booted, and stay when it is booted again. */
 export async function ensureHost(instance: string, args: HostArgs): Promise<LabHost> {
-  const { name, address, image } = args;
-  const directory = join(stateDirectory(instance), "hosts", name);
+  const directory = directoryOf(instance, args.name);
   if (!existsSync(join(directory, "files"))) await prepare(directory, args);
+  return boot(instance, args);
+}
 
+/** Boots a host that has files, unless it runs. @throws where it does not come up as systemd's "running" */
+export async function boot(
+  instance: string,
+  { name, address, image }: Pick<HostArgs, "name" | "address" | "image">,
+): Promise<LabHost> {
+  const directory = directoryOf(instance, name);
   const cgroup = cgroupOf(instance, name);
   const log = join(stateDirectory(instance), "logs", `${name}.log`);
   const runs = await isRunning(cgroup);
@@ -77,12 +84,35 @@ export async function ensureHost(instance: string, args: HostArgs): Promise<LabH
   return { name, address, hostKey: hostKey.trim() };
 }
 
+/** Takes a host's power: whatever runs there is gone at once. */
+export async function cutOff(instance: string, name: string): Promise<void> {
+  await end(cgroupOf(instance, name));
+}
+
+/** Runs a script over a host that is off; `$root` is its file system. */
+export async function onFilesOf(
+  instance: string,
+  { name, image }: Pick<HostArgs, "name" | "image">,
+  script: string,
+): Promise<void> {
+  const directory = directoryOf(instance, name);
+  const overlay = `lowerdir=${image.directory},upperdir=${directory}/files,workdir=${directory}/work`;
+  await execa("unshare", [
+    ...["--mount", "--propagation=private", "sh", "-euc"],
+    `root=${directory}/root; mount -t overlay overlay -o ${overlay} $root\n${script}`,
+  ]);
+}
+
 /** The command as it runs on the host as root, past SSH: for tests, and for what people want to look at. */
 export async function onHost(instance: string, name: string, command: readonly string[]): Promise<string[]> {
   const [pid] = await processesIn(cgroupOf(instance, `${name}/payload/init.scope`));
   if (pid === undefined) throw new Error(`lab "${instance}": host ${name} does not run`);
   const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
   return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...command];
+}
+
+function directoryOf(instance: string, name: string): string {
+  return join(stateDirectory(instance), "hosts", name);
 }
 
 async function systemctlOn(instance: string, name: string): Promise<(...args: string[]) => Promise<string>> {
