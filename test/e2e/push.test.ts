@@ -227,6 +227,17 @@ describe("refused before anything changes:", () => {
     expect(await shell("cat /etc/nginx/sites-enabled/push-other.lab.test.conf")).toBe("mine");
     await shell("rm /etc/nginx/sites-enabled/push-other.lab.test.conf");
   });
+
+  test("a link where the site's folder would be, which stays as it is", async () => {
+    const folder = "/etc/protected-sites/sites/push-other.lab.test";
+    await shell(`mkdir /run/elsewhere; ln -s /run/elsewhere ${folder}`);
+    const refused = await other.push();
+
+    expect(refused.ok).toBe(false);
+    expect(refused.text).toContain(`${folder} is a link; it must be a folder`);
+    expect(await shell(`readlink ${folder}; ls /run/elsewhere`)).toBe("/run/elsewhere");
+    await shell(`rm ${folder}; rmdir /run/elsewhere`);
+  });
 });
 
 describe("rolled back:", () => {

@@ -112,15 +112,13 @@ def stage(request: Request) -> Push | None:
     for number in site.numbers():
         if number > (old or 0):
             discard(site, number)  # of a program that died before it was live
-    for folder in (site.folder, site.generations):
-        make_folder(folder, 0o755)
-    numbers = [int(entry.name.split(".")[0]) for entry in site.generations.iterdir() if entry.name[0].isdigit()]
-    new = max(numbers, default=0) + 1
+    new = next_number(site)
     push = Push(request, site, bundle, old, new, site.changed(bundle))
     aside = site.generations / f".{new}"
-    remove_folder(aside)
-    make_folder(aside, 0o755)
     try:
+        remove_folder(aside)
+        for folder in (site.folder, site.generations, aside):
+            make_folder(folder, 0o755)
         for file in bundle.files:
             write_new(aside / file.name, file.text)
             if old is not None and file.name not in push.changed:
@@ -139,6 +137,12 @@ def stage(request: Request) -> Push | None:
         discard(site, new)
         raise
     return push
+
+
+def next_number(site: Site) -> int:
+    """Larger than that of any generation, also one that failed."""
+    entries = site.generations.iterdir() if site.generations.is_dir() else ()
+    return max((int(entry.name.split(".")[0]) for entry in entries if entry.name[0].isdigit()), default=0) + 1
 
 
 def origin_of(request: Request) -> dict[str, Any]:

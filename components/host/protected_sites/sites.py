@@ -89,6 +89,9 @@ class Site:
 
     def check_places(self, bundle: Bundle) -> None:
         """Refuses a bundle that would take a place that is not the site's, or that something else has."""
+        for folder in (self.folder, self.generations):
+            if folder.is_symlink():
+                raise Failure("places", f"{folder} is a link; it must be a folder")
         for file in bundle.files:
             if file.place is None:
                 continue
