@@ -26,8 +26,10 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
         for (const target of group.targets) targets.set(target, group.labels.site);
     }
     expect([...targets.values()]).toEqual(domains);
-    for (const target of targets.keys()) {
+    for (const [target, domain] of targets) {
       await shellOn(name, "sudo protected-sites metrics >/dev/null");
+      // An instance that has only just been restarted has answered nobody, and counts nothing yet.
+      await shellOn(name, `curl -sko /dev/null --resolve ${domain}:443:127.0.0.1 https://${domain}/`);
       expect(await shellOn(name, `curl --fail --silent http://${target}/metrics`)).toContain(
         "oauth2_proxy_requests_total",
       );
