@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
+import pMap from "p-map";
 import { parseDocument } from "yaml";
 
 import { program } from "../../components/host/program.ts";
@@ -75,16 +76,12 @@ async function bundlesOn(host: LabHost, sites: number): Promise<Bundles> {
 
 /** Pushes as `pulumi up` does: each site to the first host, then to the others; one SSH connection for each push. */
 async function push(bundles: Bundles, hosts: readonly LabHost[]): Promise<void> {
-  const waiting = Object.values(bundles);
   const [first, ...others] = hosts;
-  const one = async () => {
-    for (let bundle = waiting.shift(); bundle !== undefined; bundle = waiting.shift()) {
-      const text = bundle;
-      if (first !== undefined) await pushTo(first, text);
-      await Promise.all(others.map((host) => pushTo(host, text)));
-    }
+  const one = async (bundle: string) => {
+    if (first !== undefined) await pushTo(first, bundle);
+    await Promise.all(others.map((host) => pushTo(host, bundle)));
   };
-  await Promise.all(Array.from({ length: Math.max(1, Math.floor(parallel / hosts.length)) }, one));
+  await pMap(Object.values(bundles), one, { concurrency: Math.max(1, Math.floor(parallel / hosts.length)) });
 }
 
 async function pushTo({ address, hostKey }: LabHost, bundle: string): Promise<void> {

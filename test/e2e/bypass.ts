@@ -1,4 +1,5 @@
 /** Runs the attempts to get past the sign-in of the lab's site code, and judges what the application saw. */
+import pMap from "p-map";
 import { expect } from "vitest";
 
 import type { Echo } from "../lab/application.ts";
@@ -25,13 +26,9 @@ export async function reached({ bytes, protocol = "http1" }: Attempt, cookie: st
  * @returns how many there were, how often the application saw any, and those that passed
  */
 export async function passing(cookie: string, person?: string, made: readonly Attempt[] = attempts) {
-  const waiting = [...made];
-  const seen: { readonly what: string; readonly echo: Echo }[] = [];
-  const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      for (const echo of await reached(next, cookie)) seen.push({ what: next.what, echo });
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
+  const reaching = async (attempt: Attempt) =>
+    (await reached(attempt, cookie)).map((echo) => ({ what: attempt.what, echo }));
+  const seen = (await pMap(made, reaching, { concurrency: 16 })).flat();
   const through = seen.filter(({ echo }) => person === undefined || !isOnly(person, echo));
   return { attempts: made.length, seen: seen.length, through };
 }

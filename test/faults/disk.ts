@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
-import { onFilesOf } from "../lab/hosts.ts";
+import { type HostArgs, onFilesOf } from "../lab/hosts.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { HostShell } from "../lab/host-shell.ts";
 
@@ -180,7 +180,7 @@ export async function siteOn(host: HostShell, domain: string): Promise<string> {
 /** Has a host that is off find what a snapshot holds. */
 export async function lay(
   instance: string,
-  host: Parameters<typeof onFilesOf>[1],
+  host: Pick<HostArgs, "name" | "image">,
   snapshot: string,
 ): Promise<void> {
   const device = await attach(snapshot);

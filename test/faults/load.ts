@@ -2,6 +2,8 @@
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import pMap from "p-map";
+
 import { certify } from "../e2e/on-hosts.ts";
 import type { Ended } from "../lab/host-shell.ts";
 import { type Bench, must, program } from "./bench.ts";
@@ -72,28 +74,21 @@ function ask({ domain, host }: Bench, cookie: string): { readonly stop: () => Pr
  */
 export async function underLoad(bench: Bench, sites: number, say: (line: string) => void): Promise<boolean> {
   const before = await bench.live();
+  const given = await bench.credentials();
   const others = Array.from({ length: Math.max(0, sites - ownSites) }, (_, index) => index + 1);
-  await inTurns(others, (number) => add(bench, number));
+  // A host takes pushes that wait together.
+  await pMap(others, (number) => add(bench, number, before, given), { concurrency: clients });
   say(`${sites} sites on ${bench.host.name}`);
   try {
     return await count(bench, say, { pushes: 50, restarts: 20, upgrades: sites > ownSites ? 2 : 20 });
   } finally {
-    await inTurns(others, (number) => remove(bench, number));
+    await pMap(others, (number) => remove(bench, number), { concurrency: clients });
     await must(bench.push(before));
   }
 }
 
-/** Several at once: a host takes pushes that wait together. */
-async function inTurns(numbers: readonly number[], work: (number: number) => Promise<void>): Promise<void> {
-  const waiting = [...numbers];
-  const one = async () => {
-    for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) await work(number);
-  };
-  await Promise.all(Array.from({ length: clients }, one));
-}
-
 /** One more site: a copy of the other with a domain, ports and a certificate of its own. */
-async function add(bench: Bench, number: number): Promise<void> {
+async function add(bench: Bench, number: number, files: string, credentials: string): Promise<void> {
   const domain = domainOf(number);
   const copied = (text: string) =>
     text
@@ -102,8 +97,8 @@ async function add(bench: Bench, number: number): Promise<void> {
       .replaceAll("4180", `${6000 + number}`)
       .replace('"name": "code"', `"name": "${domain}"`);
   await certify(domain);
-  await must(bench.shell.run([program, "credentials"], copied(await bench.credentials())));
-  await must(bench.push(copied(await bench.live())));
+  await must(bench.shell.run([program, "credentials"], copied(credentials)));
+  await must(bench.push(copied(files)));
 }
 
 async function remove({ shell }: Bench, number: number): Promise<void> {

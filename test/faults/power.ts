@@ -42,15 +42,17 @@ interface Filmed {
 }
 
 /**
- * Makes a change of the host, which must succeed, and keeps what its disk holds after each step.
+ * Makes a change of the host, which must succeed, and keeps what its disk holds after some of its steps.
  * @param folder - Gets the snapshots.
+ * @param keeps - Whether that of a step is wanted, the n-th from 0.
  * @param broken - What keeps the push program from doing right.
  */
 async function film(
   bench: Bench,
   change: () => Promise<Ended>,
   folder: string,
-  { every, broken = [] }: { readonly every: number; readonly broken?: readonly Injection[] },
+  keeps: (step: Pick<Cut, "title" | "told">, nth: number) => boolean,
+  broken: readonly Injection[] = [],
 ): Promise<Filmed> {
   // It stands still longer than its watchdog allows.
   const worker = await TracedWorker.on(bench.shell, { watchdog: false });
@@ -69,7 +71,7 @@ async function film(
       const past = (await traced.steps()).map((step) => step.title);
       const title = past.at(-1) ?? "";
       told ||= past.includes("fsync verdicts");
-      if (!/\/run\/|socket/.test(title) && (steps++ % every === 0 || told)) {
+      if (!/\/run\/|socket/.test(title) && keeps({ title, told }, steps++)) {
         const snapshot = join(folder, `cut-${cuts.length}`);
         await disk.snapshot(snapshot);
         cuts.push({ title, told, snapshot });
@@ -84,6 +86,11 @@ async function film(
     await TracedWorker.on(bench.shell);
     await disk.remove();
   }
+}
+
+/** Every so manieth step, and each once the change has said that it is done. */
+function everySo(many: number): Parameters<typeof film>[3] {
+  return ({ told }, nth) => told || nth % many === 0;
 }
 
 /** A folder for snapshots. */
@@ -108,7 +115,7 @@ export async function cutPower(
 ): Promise<Cuts> {
   const folder = await snapshots(bench);
   try {
-    const { cuts, old, fresh } = await film(bench, change, folder, { every, broken });
+    const { cuts, old, fresh } = await film(bench, change, folder, everySo(every), broken);
     const seen = { old: 0, new: 0, part: 0 };
     const problems: string[] = [];
     for (const { title, snapshot, told } of cuts) {
@@ -173,10 +180,10 @@ export const powerAndBoot: Fault = {
     const text = await bench.changed("all");
     const folder = await snapshots(bench);
     try {
-      const every = which === "telling" ? 1 : 8 * which;
-      const { cuts } = await film(bench, () => bench.push(text), folder, { every });
-      const switched = cuts.filter(({ title }) => telling.test(title)).slice(-1);
-      for (const { title, snapshot, told } of which === "telling" ? switched : cuts) {
+      const keeps =
+        which === "telling" ? ({ title }: { title: string }) => telling.test(title) : everySo(8 * which);
+      const { cuts } = await film(bench, () => bench.push(text), folder, keeps);
+      for (const { title, snapshot, told } of cuts) {
         await bench.push(old);
         const outcome = await bench.attempt(
           text,

@@ -64,7 +64,7 @@ export async function boot(
       command: [
         ...["unshare", "--net", "--mount", "--propagation=slave"],
         ...["sh", join(import.meta.dirname, "boot.sh"), `${holderOf(instance)}`],
-        ...[`${instance}-${name}`, name, address, directory, image.directory],
+        ...[`${instance}-${name}`, name, address, `${directory}/root`, overlayOf(directory, image)],
       ],
     });
   }
@@ -96,10 +96,9 @@ export async function onFilesOf(
   script: string,
 ): Promise<void> {
   const directory = directoryOf(instance, name);
-  const overlay = `lowerdir=${image.directory},upperdir=${directory}/files,workdir=${directory}/work`;
   await execa("unshare", [
     ...["--mount", "--propagation=private", "sh", "-euc"],
-    `root=${directory}/root; mount -t overlay overlay -o ${overlay} $root\n${script}`,
+    `root=${directory}/root; mount -t overlay overlay -o ${overlayOf(directory, image)} $root\n${script}`,
   ]);
 }
 
@@ -109,6 +108,11 @@ export async function onHost(instance: string, name: string, command: readonly s
   if (pid === undefined) throw new Error(`lab "${instance}": host ${name} does not run`);
   const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
   return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...command];
+}
+
+/** The host's own files over the image, which all hosts share. */
+function overlayOf(directory: string, image: Image): string {
+  return `lowerdir=${image.directory},upperdir=${directory}/files,workdir=${directory}/work`;
 }
 
 function directoryOf(instance: string, name: string): string {

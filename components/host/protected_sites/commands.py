@@ -79,7 +79,7 @@ def unit_log(unit: str, since: float) -> str:
 
 def unit_states(*units: str) -> dict[str, dict[str, str]]:
     """What systemd says of units, by their names. One question for all: with 100 sites a process for each takes long."""
-    wanted = "Id,ActiveState,SubState,NeedDaemonReload,DropInPaths,MainPID"
+    wanted = "Id,ActiveState,SubState,NeedDaemonReload,DropInPaths,MainPID,Listen"
     shown = run("systemctl show", "systemctl", "show", f"--property={wanted}", *units) if units else ""
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
     return {block["Id"]: block for block in blocks if "Id" in block}

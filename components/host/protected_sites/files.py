@@ -66,10 +66,14 @@ def remove_folder(folder: Path) -> None:
 
 def make_folder(folder: Path, mode: int, group: int = 0) -> None:
     folder.mkdir(exist_ok=True)
-    if folder.is_symlink():
-        raise Failure("folders", f"{folder} is a link; it must be a folder")
+    refuse_link(folder)
     os.chown(folder, 0, group)
     folder.chmod(mode)
+
+
+def refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise Failure("folders", f"{folder} is a link; it must be a folder")
 
 
 def read_text(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from .commands import run
+from .commands import run, unit_state
 from .failure import Failure
 from .files import make_folder, remove_link, replace_file, replace_link
 from .instances import check_version, config_test, start_instance
@@ -83,7 +83,7 @@ def run_everywhere(binary: Path) -> None:
     """Has every instance run the binary, one after the other; also after an upgrade that was cut off."""
     for site in live_sites():
         with of_site(site):
-            main = property_of("MainPID", site.service)
+            main = unit_state(site.service)["MainPID"]
             runs_other = main != "0" and os.path.realpath(f"/proc/{main}/exe") != str(binary)
             start_instance(site, open_port(site), restart=runs_other)
 
@@ -94,15 +94,11 @@ def live_sites() -> list[Site]:
 
 def open_port(site: Site) -> int:
     """By what systemd says: a host whose account of a site is not whole can be upgraded, too."""
-    listens = property_of("Listen", site.socket)
+    listens = unit_state(site.socket).get("Listen", "")
     port = re.match(r"127\.0\.0\.1:(\d+) ", listens)
     if port is None:
         raise Failure("socket", f"{site.socket} must listen on a port of 127.0.0.1, got {listens[:80]!r}")
     return int(port[1])
-
-
-def property_of(name: str, unit: str) -> str:
-    return run("instance", "systemctl", "show", f"--property={name}", "--value", unit).strip()
 
 
 @contextlib.contextmanager

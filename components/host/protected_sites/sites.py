@@ -15,7 +15,7 @@ from typing import Any
 
 from .bundle import Bundle
 from .failure import Failure
-from .files import read_text
+from .files import read_text, refuse_link
 from .places import AUTH_CACHE_PREFIX, CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, SITES, UNITS
 
 
@@ -90,8 +90,7 @@ class Site:
     def check_places(self, bundle: Bundle) -> None:
         """Refuses a bundle that would take a place that is not the site's, or that something else has."""
         for folder in (self.folder, self.generations):
-            if folder.is_symlink():
-                raise Failure("places", f"{folder} is a link; it must be a folder")
+            refuse_link(folder)
         for file in bundle.files:
             if file.place is None:
                 continue
