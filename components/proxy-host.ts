@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { childOptions } from "./child-options.ts";
 import type { HostArgs } from "./host/connection.ts";
 import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
-import { sharedNginx } from "./render/shared-nginx.ts";
+import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
 /** An archive of a release of oauth2-proxy. */
 export interface Oauth2ProxyArchiveArgs {

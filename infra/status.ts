@@ -8,7 +8,7 @@ import Table from "cli-table3";
 import { Command } from "commander";
 
 import { program, programText } from "../components/host/program.ts";
-import { sharedNginx } from "../components/render/shared-nginx.ts";
+import { sharedNginx } from "../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";

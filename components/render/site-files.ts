@@ -2,7 +2,7 @@
 import { instanceName, machineClientsFile, paths } from "../site/names.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
-import { nginxSite } from "./nginx.ts";
+import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
 import {
   errorPage,

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 
 import { programFiles, programVersions } from "../../components/host/program.ts";
-import { sharedNginx } from "../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { ConfigError } from "../../components/site/errors.ts";
 import { acmeHosts, type Environment } from "../environment.ts";

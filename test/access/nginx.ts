@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
-import { sharedNginx } from "../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
 import { scratchRoot } from "../lab/scratch-root.ts";

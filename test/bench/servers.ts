@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { instanceName, paths } from "../../components/site/names.ts";
 import { type Site, siteFrom, type SiteArgs } from "../../components/site/site.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
-import { sharedNginx } from "../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import type { TrialApplication } from "../lab/entra/trial.ts";
 import { tenantId } from "../sites.ts";

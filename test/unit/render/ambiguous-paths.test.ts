@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { ambiguousPathMap, misspelt } from "../../../components/render/ambiguous-paths.ts";
-import { printNginx } from "../../../components/render/nginx-conf.ts";
+import { ambiguousPathMap, misspelt } from "../../../components/render/nginx/ambiguous-paths.ts";
+import { printNginx } from "../../../components/render/nginx/nginx-conf.ts";
 
 /** Nginx's patterns as JavaScript's: `~*` says that case does not matter, and a backslash in quotes is doubled. */
 function pattern(text: string): RegExp {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { sharedNginx } from "../../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
 import { codeRefolUs, site, tenantId } from "../../sites.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { nginxSite } from "../../../components/render/nginx.ts";
+import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
 import { argsOf, type Site, siteFrom, type SiteArgs } from "../../../components/site/site.ts";
 import { codeRefolUs } from "../../sites.ts";

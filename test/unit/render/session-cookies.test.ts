@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { nginxSite } from "../../../components/render/nginx.ts";
+import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { site } from "../../sites.ts";
 
 const text = nginxSite(site());

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { nginxSite } from "../../../components/render/nginx.ts";
+import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
-import { sharedNginx } from "../../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { site, tenantId } from "../../sites.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { sharedNginx } from "../../../components/render/shared-nginx.ts";
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { statementsOf, verdict } from "../../../infra/review/formats.ts";

@@ -1,8 +1,8 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
 import { ambiguousPathMap } from "./ambiguous-paths.ts";
-import { cookiePrefix } from "../site/names.ts";
+import { cookiePrefix } from "../../site/names.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
-import { header } from "./header.ts";
+import { header } from "../header.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
 import { intermediateTls } from "./tls.ts";
 
@@ -17,7 +17,7 @@ const sharedUpstream = "acme_protected-sites";
  */
 export function sharedNginx(acmeHosts: readonly string[] = []): string {
   return printNginx([
-    comment(header("shared-nginx.ts", "every site of this host")),
+    comment(header("nginx/shared-nginx.ts", "every site of this host")),
     // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
     ["large_client_header_buffers", 4, "64k"],
     // Names of variables hold the site's domain, which may have 253 characters.

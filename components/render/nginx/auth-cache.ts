@@ -2,8 +2,8 @@
  * A site's `authCache`: Nginx keeps what oauth2-proxy has answered to a session for some seconds. What decides about
  * the answer is all in its key, and what must not be kept is never kept.
  */
-import { authCacheFolder, cookieName, identifier } from "../site/names.ts";
-import type { Site } from "../site/site.ts";
+import { authCacheFolder, cookieName, identifier } from "../../site/names.ts";
+import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /** What stands before the site's servers. */

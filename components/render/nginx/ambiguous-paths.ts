@@ -2,7 +2,7 @@
  * Paths that Nginx and a backend may read differently. Nginx chooses a rule by the decoded, normalised path and hands
  * the path on as it came, so what a backend reads as another path than Nginx would get past the rules.
  */
-import type { OpenPath, PathRule } from "../site/path-access.ts";
+import type { OpenPath, PathRule } from "../../site/path-access.ts";
 import { block, type Directive, expr, literal } from "./nginx-conf.ts";
 
 /** 1 where the request's path has more than one reading; shared by all sites of a host. */

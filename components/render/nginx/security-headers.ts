@@ -1,6 +1,6 @@
 /** The headers that ask browsers for more care, on every answer of a site. */
-import { identifier } from "../site/names.ts";
-import type { Site } from "../site/site.ts";
+import { identifier } from "../../site/names.ts";
+import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /** One header: what it says, and what the backend may have said of the same, as a pattern. */

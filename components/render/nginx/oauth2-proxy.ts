@@ -1,0 +1,84 @@
+/** What Nginx asks the site's oauth2-proxy. */
+import { identifier, instanceName } from "../../site/names.ts";
+import { machineClients } from "../../site/roles.ts";
+import { type Site } from "../../site/site.ts";
+import { authCache } from "./auth-cache.ts";
+import { type Arg, block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { identityHeaders } from "./identity-headers.ts";
+import { bodyBuffering } from "./backend.ts";
+import { forwarded } from "./forwarded.ts";
+import { internalLocation } from "./locations.ts";
+
+/**
+ * The location of a subrequest.
+ * @param constraint what the user needs beyond the site's own rules, as a query
+ */
+export function askOauth2Proxy(site: Site, location: string, constraint = ""): Directive {
+  return internalLocation(
+    ["=", location],
+    [
+      // An instance that ends may close a connection that it has just taken; the next one answers. At most ten times.
+      ["error_page", 502, "=", location],
+      ...toOauth2Proxy(site, {
+        authorization: machineClients(site).length > 0 ? expr(bearerVariable(site)) : "",
+      }),
+      ...withoutBody,
+      ...authCache(site, constraint),
+      // oauth2-proxy's own requests to Entra have no time-out.
+      ["proxy_connect_timeout", "5s"],
+      ["proxy_read_timeout", "10s"],
+      ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
+    ],
+  );
+}
+
+function bearerVariable(site: Site): string {
+  return `$protected_sites_bearer_${identifier(site.domain)}`;
+}
+
+/** oauth2-proxy would take a token out of a Basic header, too, which browsers and proxies send by themselves. */
+export function bearerTokens(site: Site): Item[] {
+  if (machineClients(site).length === 0) return [];
+  return [
+    comment(
+      "Programs come with a token of the tenant; oauth2-proxy gets to see nothing else of this header.",
+    ),
+    block(
+      ["map", expr("$http_authorization"), expr(bearerVariable(site))],
+      [
+        ["default", ""],
+        [expr("~^Bearer [A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"), expr("$http_authorization")],
+      ],
+    ),
+  ];
+}
+
+/**
+ * @param ask.returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header
+ * @param ask.authorization what oauth2-proxy gets to see of the client's header of that name
+ */
+export function toOauth2Proxy(
+  site: Site,
+  { returnTo = "", authorization = "" }: { readonly returnTo?: Arg; readonly authorization?: Arg } = {},
+): Directive[] {
+  return [
+    ...forwarded(site),
+    ["proxy_set_header", "Connection", ""],
+    ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
+    ...identityHeaders.map(([, name]): Directive => [
+      "proxy_set_header",
+      name,
+      name === "Authorization" ? authorization : "",
+    ]),
+    ...(site.buffering ? [] : bodyBuffering("on")),
+    // With 200 groups, the most that Entra names, an answer that renews a session has 75 kB of headers.
+    ["proxy_buffer_size", "96k"],
+    ["proxy_buffers", 4, "64k"],
+    ["proxy_busy_buffers_size", "128k"],
+  ];
+}
+
+export const withoutBody: readonly Directive[] = [
+  ["proxy_pass_request_body", "off"],
+  ["proxy_set_header", "Content-Length", ""],
+];

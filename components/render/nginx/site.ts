@@ -1,0 +1,185 @@
+/**
+ * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
+ * location is one of the three functions of locations.ts, each of which says who may reach it.
+ */
+import { paths, instanceName } from "../../site/names.ts";
+import { type Site } from "../../site/site.ts";
+import { authCacheAnswer, authCacheDefinitions } from "./auth-cache.ts";
+import { acmeLocations, acmeUpstream } from "./acme.ts";
+import { header } from "../header.ts";
+import { onEveryAnswer, securityHeaderMaps } from "./security-headers.ts";
+import { block, comment, type Directive, expr, ifEquals, printNginx } from "./nginx-conf.ts";
+import { intermediateTls } from "./tls.ts";
+import {
+  acmeChallenge,
+  authLocation,
+  authLocationOf,
+  forbiddenLocation,
+  internalLocation,
+  maintenanceLocation,
+  openLocation,
+  protectedLocation,
+  signInLocation,
+  tooManyLocation,
+  unavailableLocation,
+} from "./locations.ts";
+import { accessLogFormat, logFormat } from "./access-log.ts";
+import { byPath, misspeltPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
+import { bodyBuffering, passOn, toBackend, upstreams } from "./backend.ts";
+import { sessionCookies } from "./session-cookies.ts";
+import { returnTo, returnToVariable, signInLimit, signInZone } from "./sign-in.ts";
+import { askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
+import { answerVariables } from "./identity-headers.ts";
+import { errorPages, maintenance, pageLocation } from "./error-pages.ts";
+
+/**
+ * The text of `/etc/nginx/sites-enabled/<domain>.conf`.
+ * @param hosts addresses of all hosts of the environment, which answer an ACME server's questions for each other
+ */
+export function nginxSite(site: Site, hosts: readonly string[] = []): string {
+  const peers = site.certificateFrom === "acme" ? hosts : [];
+  return printNginx([
+    comment(header("nginx/site.ts", site.domain)),
+    ...upstreams(site),
+    ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),
+    ...sessionCookies(site).maps,
+    ...authCacheDefinitions(site),
+    ...signInZone(site),
+    ...securityHeaderMaps(site),
+    accessLogFormat(site),
+    ...misspeltPaths(site),
+    ...bearerTokens(site),
+    ...returnTo(site),
+    httpServer(site, peers.length > 0),
+    httpsServer(site),
+  ]);
+}
+
+function acmeUpstreamName({ domain }: Site): string {
+  return `acme_${domain}`;
+}
+
+function httpServer(site: Site, withPeers: boolean): Directive {
+  return block(
+    ["server"],
+    [
+      ["listen", 80],
+      ["listen", "[::]:80"],
+      ["server_name", site.domain],
+      ["server_tokens", "off"],
+      openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
+      ...(withPeers ? acmeLocations(acmeUpstreamName(site)) : [acmeChallenge()]),
+    ],
+  );
+}
+
+function httpsServer(site: Site): Directive {
+  const at = paths(site.domain);
+  const oauth2Proxy = `http://${instanceName(site.domain)}`;
+  return block(
+    ["server"],
+    [
+      ["listen", 443, "ssl", "http2"],
+      ["listen", "[::]:443", "ssl", "http2"],
+      ["server_name", site.domain],
+      ["server_tokens", "off"],
+      ["ssl_certificate", `${site.certificates}/fullchain.pem`],
+      ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
+      ...intermediateTls,
+      ...onEveryAnswer(site),
+      ["client_max_body_size", site.clientMaxBodySize],
+      ["include", at.generation],
+      ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
+
+      comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
+      ["auth_request", authLocation],
+      ["error_page", 401, "=", signInLocation],
+      ...(byPath(site) ? [["error_page", 403, forbiddenLocation] as const] : []),
+      ...errorPages(site),
+      // Also where a sign-in fails, to which an error page has led.
+      ["recursive_error_pages", "on"],
+      ...answerVariables(),
+      ...authCacheAnswer(site),
+      ...sessionCookies(site).fromAnswer,
+      ...maintenance(site),
+
+      comment("What the backend gets, unless a location says all of it anew."),
+      ...toBackend(site, "user"),
+      ["proxy_connect_timeout", site.proxyConnectTimeout],
+      ["proxy_send_timeout", site.proxySendTimeout],
+      ["proxy_read_timeout", site.proxyReadTimeout],
+      ...(site.buffering ? [] : bodyBuffering("off")),
+      ...sessionCookies(site).renewed,
+
+      ...(byPath(site) ? refusals(site) : []),
+      protectedLocation(["/"], passOn(site)),
+      ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
+      ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
+      openLocation(["~", expr("/\\.ht")], [["return", 404]]),
+
+      comment("The sign-in, its callback and the sign-out."),
+      openLocation(
+        ["/oauth2/"],
+        [
+          ...onEveryAnswer(site),
+          ...sessionCookies(site).leftovers,
+          ...signInLimit(site),
+          ...toOauth2Proxy(site),
+          ["proxy_pass", oauth2Proxy],
+        ],
+      ),
+      openLocation(["=", "/oauth2/auth"], [["return", 404]]),
+      openLocation(
+        ["=", "/oauth2/signed-out"],
+        [
+          ["default_type", "text/html"],
+          ["alias", `${at.current}/signed-out.html`],
+        ],
+      ),
+      askOauth2Proxy(site, authLocation),
+      ...site.paths.map((rule, index) =>
+        askOauth2Proxy(
+          site,
+          authLocationOf(index + 1),
+          `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`,
+        ),
+      ),
+      ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
+      ...(site.signInRate === "off" ? [] : [pageLocation(site, tooManyLocation, "too-many.html")]),
+      pageLocation(site, unavailableLocation, "unavailable.html"),
+      ...(site.maintenance === undefined
+        ? []
+        : [pageLocation(site, maintenanceLocation, "maintenance.html")]),
+      comment(
+        "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
+      ),
+      internalLocation(
+        ["=", signInLocation],
+        [
+          ...(sessionCookies(site).voided.length > 0
+            ? [...onEveryAnswer(site), ...sessionCookies(site).voided]
+            : []),
+          ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+          // The server's own would lead back here.
+          ...errorPages(site),
+          ...signInLimit(site),
+          ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
+          ...withoutBody,
+          ["proxy_method", "GET"],
+          ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
+        ],
+      ),
+
+      acmeChallenge(),
+      comment("For the push: which generation answers. Only the host itself may ask."),
+      openLocation(
+        ["=", "/.well-known/protected-sites/generation"],
+        [
+          ["default_type", "text/plain"],
+          ifEquals("$protected_sites_from_host", 0, ["return", 404]),
+          ["return", 200, expr(`${site.domain} $protected_sites_generation`)],
+        ],
+      ),
+    ],
+  );
+}
