@@ -1,31 +1,37 @@
 /**
- * `npm test`: the checks, then every test there is. Unit and contract tests run as they are, end-to-end tests inside a
- * lab of their own, which is removed at the end, however that comes. The last line says how many passed.
+ * `npm test`: the checks, then every test there is. Unit and contract tests run as they are, end-to-end tests inside
+ * labs of their own, which are removed at the end, however that comes. Two labs stand side by side, and each takes the
+ * next file as soon as it is free: tests wait for hosts far longer than they compute. The last line says how many passed.
  *
  * `--lab <name>` runs the end-to-end tests alone, in a lab that stays: from the second time on they begin in seconds.
  * Further arguments are parts of the names of the test files that are wanted; with `--update` their golden files are
  * written anew.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { constants, tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
 import { enterCommand, remove } from "./lab/lab.ts";
-import { lock } from "./lab/lock.ts";
+import { type Lock, lock } from "./lab/lock.ts";
 import { pebblePhase } from "./lab/pebble.ts";
-import { runPhases } from "./lab/phases.ts";
+import { type Phase, runPhases } from "./lab/phases.ts";
+import { type Count, interruption, run, vitest } from "./vitest-run.ts";
 
-const ownInstance = "test";
+const ownInstances = ["test", "test-2"];
 const root = join(import.meta.dirname, "..");
 
-/** How many tests ended how; a check or a step that fails counts as one. */
+/** Files that take longest begin first, so that no lab is left with one of them at the end. */
+const longest = ["faults", "rotation", "who-may-enter", "push", "removal", "internal-ca", "acme"];
+
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-let running: ChildProcess | undefined;
+/** Something that a lab does; what does not need it takes its turn all the same. */
+interface Job {
+  readonly title: string;
+  /** @param enter makes a command run inside the lab */
+  readonly run: (output: (text: string) => void, enter: (command: string[]) => string[]) => Promise<Count>;
+}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -37,125 +43,148 @@ async function main(): Promise<void> {
     },
     allowPositionals: true,
   });
-  const filters = [...(values.update === true ? ["--update=all"] : []), ...positionals];
+  const update = values.update === true ? ["--update=all"] : [];
   const without = values["without-lab"];
   const { lab, project } = values;
   const interrupted = interruption();
-  const reports = await mkdtemp(join(tmpdir(), "protected-sites-test-"));
-  try {
-    if (lab === undefined)
-      await Promise.race([outside(reports, filters, without === undefined), interrupted]);
-    if (without === undefined) await onLab(reports, filters, interrupted, project, lab);
-    else console.log(`\nLeft out: contract and end-to-end tests. What this machine lacks: ${without}.`);
-  } finally {
-    await rm(reports, { recursive: true, force: true });
+  if (lab !== undefined) await inOneLab(lab, project, [...update, ...positionals], interrupted);
+  else if (without === undefined) await everything(update, positionals, interrupted);
+  else {
+    await Promise.race([outside([...update, ...positionals]), interrupted]);
+    console.log(`\nLeft out: contract and end-to-end tests. What this machine lacks: ${without}.`);
   }
 }
 
-async function outside(reports: string, filters: readonly string[], engine: boolean): Promise<void> {
-  await step("check", check);
-  await step("unit", () => vitest("unit", reports, filters));
-  if (!engine) return;
-  await step("engine", () => runPhases([enginePhase]));
-  await step("contract", () => vitest("contract", reports, filters));
+/** What needs no lab. */
+async function outside(filters: readonly string[]): Promise<void> {
+  for (const job of outsideJobs(filters).slice(0, 2)) await step(job.title, () => job.run(print, (it) => it));
 }
 
-async function onLab(
-  reports: string,
-  filters: readonly string[],
+function outsideJobs(filters: readonly string[]): readonly Job[] {
+  const check = async (output: (text: string) => void) => {
+    const code = await run(["npm", "run", "--silent", "check"], output);
+    return { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  };
+  return [
+    { title: "check", run: check },
+    { title: "unit", run: (output) => vitest({ project: "unit", filters, output }) },
+    { title: "contract", run: (output) => vitest({ project: "contract", filters, output }) },
+  ];
+}
+
+async function everything(
+  update: readonly string[],
+  wanted: readonly string[],
   interrupted: Promise<never>,
-  project: string,
-  lab: string | undefined,
 ): Promise<void> {
-  const instance = lab ?? ownInstance;
-  // A machine is bare only once.
-  const bare = project === "bare";
-  const fresh = lab === undefined || bare;
-  const held = await lock(instance, (holder) => {
-    console.log(`waiting for process ${holder}, which works on the lab "${instance}"`);
-  });
+  const files = await endToEndFiles(wanted);
+  const endToEnd = files.map((file): Job => ({
+    title: basename(file, ".test.ts"),
+    run: (output, enter) => vitest({ project: "e2e", filters: [...update, file], enter, output }),
+  }));
+  const [first, ...others] = endToEnd;
+  const jobs = [...(first === undefined ? [] : [first]), ...outsideJobs([...update, ...wanted]), ...others];
+  const instances = endToEnd.length > 1 ? ownInstances : ownInstances.slice(0, 1);
+  const locks: Lock[] = [];
   const work = async () => {
-    await step("lab", () => runPhases([pebblePhase, ...bringUpPhases(instance, { fresh, bare })]));
-    await step(project, () =>
-      vitest(project, reports, filters, (command) => enterCommand(instance, command)),
-    );
+    await bringUp("engine", [enginePhase, pebblePhase]);
+    for (const instance of instances) {
+      locks.push(await held(instance));
+      await bringUp(`lab ${instance}`, bringUpPhases(instance, { fresh: true }));
+    }
+    console.log();
+    const all = jobs.length;
+    await Promise.all(instances.map((instance) => takeTurns(instance, all, jobs)));
   };
   try {
     await Promise.race([work(), interrupted]);
   } finally {
-    if (fresh) await remove(instance);
-    await held.release();
+    for (const instance of instances) await remove(instance);
+    for (const it of locks) await it.release();
   }
 }
 
-async function step(title: string, run: () => Promise<void>): Promise<void> {
+/** Takes one job after the other from the list, which others take from as well. */
+async function takeTurns(instance: string, all: number, jobs: Job[]): Promise<void> {
+  for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+    const begin = Date.now();
+    let said = "";
+    const ended = await job.run(
+      (text) => (said += text),
+      (command) => enterCommand(instance, command),
+    );
+    add(ended);
+    if (ended.failed > 0) console.log(`\n${said.trimEnd()}\n`);
+    const tests = [`${ended.passed} passed`, ...(ended.failed > 0 ? [`${ended.failed} failed`] : [])];
+    const time = `${((Date.now() - begin) / 1000).toFixed(1).padStart(5)} s`;
+    console.log(
+      `${time}  ${job.title.padEnd(20)}  ${tests.join(", ").padEnd(24)}  ${jobs.length} of ${all} have not begun`,
+    );
+  }
+}
+
+async function endToEndFiles(wanted: readonly string[]): Promise<string[]> {
+  const files = (await readdir(join(root, "test", "e2e"))).filter((name) => name.endsWith(".test.ts"));
+  const rank = (file: string) => {
+    const place = longest.indexOf(basename(file, ".test.ts"));
+    return place < 0 ? longest.length : place;
+  };
+  return files
+    .map((name) => `test/e2e/${name}`)
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+    .sort((one, other) => rank(one) - rank(other) || one.localeCompare(other));
+}
+
+async function inOneLab(
+  instance: string,
+  project: string,
+  filters: readonly string[],
+  interrupted: Promise<never>,
+): Promise<void> {
+  // A machine is bare only once.
+  const bare = project === "bare";
+  const it = await held(instance);
+  const enter = (command: string[]) => enterCommand(instance, command);
+  const work = async () => {
+    await bringUp("lab", [pebblePhase, ...bringUpPhases(instance, { fresh: bare, bare })]);
+    await step(project, () => vitest({ project, filters, enter }));
+  };
+  try {
+    await Promise.race([work(), interrupted]);
+  } finally {
+    if (bare) await remove(instance);
+    await it.release();
+  }
+}
+
+function held(instance: string): Promise<Lock> {
+  return lock(instance, (holder) => {
+    console.log(`waiting for process ${holder}, which works on the lab "${instance}"`);
+  });
+}
+
+async function step(title: string, work: () => Promise<Count>): Promise<void> {
   const begin = Date.now();
   console.log(`\n== ${title}`);
-  await run();
+  add(await work());
   console.log(`== ${title}: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 }
 
-async function check(): Promise<void> {
-  if ((await run(["npm", "run", "--silent", "check"])) !== 0) total.failed += 1;
-}
-
-/** Runs the tests of one project of vitest.config.ts. @param enter makes the command run elsewhere */
-async function vitest(
-  project: string,
-  reports: string,
-  filters: readonly string[],
-  enter: (command: string[]) => string[] = (command) => command,
-): Promise<void> {
-  const report = join(reports, `${project}.json`);
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const program = join(root, "node_modules", "vitest", "vitest.mjs");
-  const options = filters.length === 0 ? [] : ["--passWithNoTests", ...filters];
-  const code = await run(
-    enter([process.execPath, program, "run", `--project=${project}`, ...reporters, ...options]),
-  );
-  await count(report, code);
-}
-
-/** The parts of vitest's JSON report that are read here. */
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-}
-
-async function count(file: string, code: number): Promise<void> {
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  let failed = 0;
-  if (text !== undefined) {
-    const report = JSON.parse(text) as Report;
-    total.passed += report.numPassedTests;
-    total.skipped += report.numPendingTests + report.numTodoTests;
-    failed = report.numFailedTests;
-  }
-  // A file that cannot be loaded has no tests that could fail.
-  total.failed += code !== 0 && failed === 0 ? 1 : failed;
-}
-
-async function run([file = "", ...args]: readonly string[]): Promise<number> {
-  // No colours in a log, whatever the machine's own variables make programs believe.
-  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
-  running = spawn(file, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
-  const [code] = (await once(running, "exit")) as [number | null];
-  running = undefined;
-  return code ?? 1;
-}
-
-/** Rejects when somebody ends the run. */
-function interruption(): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(signal, () => {
-        running?.kill(signal);
-        process.exitCode = 128 + constants.signals[signal];
-        reject(new Error(`ended by ${signal}`));
-      });
+async function bringUp(title: string, phases: readonly Phase[]): Promise<void> {
+  await step(title, async () => {
+    await runPhases(phases);
+    return { passed: 0, failed: 0, skipped: 0 };
   });
+}
+
+function add({ passed, failed, skipped }: Count): void {
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }
 
 try {
