@@ -49,6 +49,7 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
         oauth2Proxy: text(siteFiles[name], "oauth2-proxy.cfg"),
         machineClients: text(siteFiles[name], "machine-clients"),
         shared: text(hostFiles, "protected-sites.conf"),
+        tenantId: environment.tenantId,
       });
     readings.set(name, reading);
     return reading;

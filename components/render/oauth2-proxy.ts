@@ -6,6 +6,7 @@ import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { tenantEndpoints } from "../site/tenant.ts";
 import { header } from "./header.ts";
+import { promised } from "./oauth2-proxy-settings.ts";
 
 /**
  * The text of `/etc/oauth2-proxy/oauth2-proxy_<domain>.cfg`. It names the files of the secrets and holds none; the
@@ -16,20 +17,12 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
   const at = paths(site.domain);
   const allowed = [...site.allowedGroups, ...site.roles.map(({ value }) => value)];
   const settings = {
-    http_address: "fd:3",
+    ...promised,
     metrics_address: `127.0.0.1:${site.metricsPort}`,
-    reverse_proxy: true,
-    // Unset, every address is trusted: CVE-2026-40575, CVE-2026-76835.
-    trusted_proxy_ips: ["127.0.0.1/32", "::1/128"],
-    real_client_ip_header: "X-Real-IP",
     request_id_header: "X-Request-Id",
-    upstreams: ["static://404"],
 
-    provider: "entra-id",
     provider_display_name: "Microsoft Entra ID",
     oidc_issuer_url: entra.issuer,
-    // With discovery, an instance cannot start while Entra is down.
-    skip_oidc_discovery: true,
     login_url: entra.authorize,
     redeem_url: entra.token,
     oidc_jwks_url: entra.keys,
@@ -37,11 +30,6 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     client_secret_file: at.clientSecret,
     // Set, because the default asks for "groups" once allowed_groups is used, which Entra refuses (AADSTS650053).
     scope: ["openid profile email offline_access", site.accessTokenScope].filter(Boolean).join(" "),
-    code_challenge_method: "S256",
-    insecure_oidc_skip_nonce: false,
-    oidc_email_claim: "preferred_username",
-    // Entra's endpoint for it refuses a token that is not for Graph.
-    skip_claims_from_profile_url: true,
     skip_provider_button: true,
 
     // "*" only where a role or group is needed as well.
@@ -57,22 +45,15 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
 
     cookie_name: cookieName(site),
     cookie_secret_file: at.cookieSecret,
-    cookie_secure: true,
-    cookie_httponly: true,
-    cookie_samesite: "lax",
     cookie_expire: site.cookieExpire,
     cookie_refresh: site.cookieRefresh ?? "0s",
-    cookie_csrf_per_request: true,
     cookie_csrf_per_request_limit: 5,
     cookie_csrf_expire: "30m",
 
     ...sessionStore(site),
 
-    set_xauthrequest: true,
     set_authorization_header: site.identityHeaders.includes("idToken"),
     pass_access_token: site.identityHeaders.includes("accessToken"),
-    pass_basic_auth: false,
-    pass_user_headers: false,
 
     custom_templates_dir: at.current,
     silence_ping_logging: true,

@@ -44,22 +44,76 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     const asked = readings.some((it) => it?.methodMatters) ? methods : ["any"];
     const opened: Way[] = [];
     const closed: Way[] = [];
-    for (const target of targets) {
-      for (const method of asked) {
-        const request: AskedRequest = { scheme: "https", method: method === "any" ? "GET" : method, target };
-        const was = entryOf(old?.gate(request), before?.roles);
-        const is = entryOf(now?.gate(request), after?.roles);
-        const gained = someoneOnlyIn(is, was) ?? newRole(is, after?.roles, was, before?.roles);
-        const lost = someoneOnlyIn(was, is) ?? newRole(was, before?.roles, is, after?.roles);
-        if (gained !== undefined) opened.push({ method, target, ...gained });
-        if (lost !== undefined) closed.push({ method, target, ...lost });
-      }
-    }
+    const compared = (request: AskedRequest, way: Pick<Way, "method" | "target">) => {
+      const was = entryOf(old?.gate(request), before?.roles);
+      const is = entryOf(now?.gate(request), after?.roles);
+      const gained = someoneOnlyIn(is, was) ?? newRole(is, after?.roles, was, before?.roles);
+      const lost = someoneOnlyIn(was, is) ?? newRole(was, before?.roles, is, after?.roles);
+      if (gained !== undefined) opened.push({ ...way, ...gained });
+      if (lost !== undefined) closed.push({ ...way, ...lost });
+    };
+    for (const request of requests(targets, asked)) compared(request, wayOf(request, asked));
+    opened.push(...newExpressions(old, before, now, after, asked));
+    closed.push(...newExpressions(now, after, old, before, asked));
     return { opened, closed };
   } catch (error) {
     if (!(error instanceof CannotJudge)) throw error;
     return { opened: [], closed: [], cannotJudge: error.message };
   }
+}
+
+/** Every path with every method that matters, over both schemes: plain HTTP only ever redirects, which may change. */
+function* requests(targets: readonly string[], asked: readonly string[]): Generator<AskedRequest> {
+  for (const target of targets) {
+    for (const method of asked) {
+      for (const scheme of ["https", "http"] as const)
+        yield { scheme, method: method === "any" ? "GET" : method, target };
+    }
+  }
+}
+
+function wayOf({ scheme, method, target }: AskedRequest, asked: readonly string[]) {
+  const plain = scheme === "http" ? " over plain HTTP" : "";
+  return { method: asked.includes("any") ? "any" : method, target: `${target}${plain}` };
+}
+
+/**
+ * Who gets in at a location with a regular expression, and did not at the same one on the other side, or, where it has
+ * none, at one of the locations from which it may take requests.
+ */
+function newExpressions(
+  old: SiteReading | undefined,
+  before: JudgedSite | undefined,
+  now: SiteReading | undefined,
+  after: JudgedSite | undefined,
+  asked: readonly string[],
+): Way[] {
+  const found: Way[] = [];
+  for (const expression of now?.expressions() ?? []) {
+    for (const request of requests(["/"], asked)) {
+      const is = entryOf(now?.gateOf(expression, request), after?.roles);
+      const same = old?.gateOf(expression, request);
+      const were = same === undefined ? entriesOf(old, before, request) : [entryOf(same, before?.roles)];
+      const gained = were.map((was) => someoneOnlyIn(is, was)).find((it) => it !== undefined);
+      const target = `(a path that matches ${expression})`;
+      if (gained !== undefined) found.push({ ...wayOf({ ...request, target }, asked), ...gained });
+    }
+  }
+  return found;
+}
+
+/** Who gets in at each location that has content; at least one, even if it lets nobody in. */
+function entriesOf(
+  reading: SiteReading | undefined,
+  site: JudgedSite | undefined,
+  request: AskedRequest,
+): Entry[] {
+  const paths = new Set(["/", ...(reading?.locations() ?? []).map(({ match }) => match)]);
+  const entries = [...paths]
+    .filter((target) => target.startsWith("/"))
+    .map((target) => entryOf(reading?.gate({ ...request, target }), site?.roles))
+    .filter((it) => it !== undefined);
+  return entries.length > 0 ? entries : [undefined];
 }
 
 /** Whoever passes: nobody (nothing), anybody, or those whom the needs let in. */

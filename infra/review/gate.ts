@@ -4,6 +4,8 @@
  */
 import { parse } from "smol-toml";
 
+import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
+import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { type ReadDirective, readNginx } from "./nginx-text.ts";
 import {
   CannotJudge,
@@ -68,18 +70,13 @@ export interface SiteTexts {
   readonly machineClients?: string | undefined;
   /** What all sites of a host share. */
   readonly shared: string;
+  /** Whose accounts sign in: oauth2-proxy must ask this tenant and no other. */
+  readonly tenantId: string;
 }
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
   /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages|satisfy)$/;
-
-/** Settings of oauth2-proxy that let requests through without the gate that is read here. */
-const opensOauth2Proxy =
-  /^(?:skip_auth_\w+|skip_jwt_bearer_tokens|extra_jwt_issuers|trusted_ips|htpasswd_\w+|authenticated_emails_file|api_routes|allowed_roles|bearer_token_login_fallback|ping_user_agent|gcp_healthchecks|force_json_errors)$/;
-
-/** Of these, what lets programs in that have one of the site's roles. */
-const machineClients = ["skip_jwt_bearer_tokens", "authenticated_emails_file"];
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
@@ -107,7 +104,7 @@ export class SiteReading {
   readonly #locations = new Map<ReadDirective, Location[]>();
 
   /** @throws CannotJudge where a file holds what this reading does not know */
-  constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", shared }: SiteTexts) {
+  constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", shared, tenantId }: SiteTexts) {
     this.domain = domain;
     this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
     const top = readNginx(nginx);
@@ -132,20 +129,53 @@ export class SiteReading {
       if (!known.includes(directive.name) && !neutral.test(directive.name)) throw unknown(directive);
     }
     for (const server of this.#servers) checkBody(server);
+    this.#checkOauth2Proxy(tenantId);
+  }
+
+  /** The file may hold what the renderer promises, and nothing that this reading does not know. */
+  #checkOauth2Proxy(tenantId: string): void {
+    const refuse = (key: string, problem: string) => {
+      throw new CannotJudge(`oauth2-proxy.cfg line ${this.#cfgLine(key)}: ${key} ${problem}`);
+    };
+    for (const { key, problem } of brokenPromises(this.#cfg)) refuse(key, problem);
+    const { issuer, authorize, token, keys } = tenantEndpoints(tenantId);
+    const endpoints = {
+      oidc_issuer_url: issuer,
+      login_url: authorize,
+      redeem_url: token,
+      oidc_jwks_url: keys,
+    };
+    for (const [key, expected] of Object.entries(endpoints)) {
+      if (this.#cfg[key] !== expected)
+        refuse(key, `must be "${expected}", got ${JSON.stringify(this.#cfg[key])}`);
+    }
     // Without a needed role, every application of the tenant gets a token that passes.
     const tokensNeedARole =
       this.#cfg["oidc_groups_claim"] === "roles" && strings(this.#cfg["allowed_groups"]).length > 0;
-    for (const key of Object.keys(this.#cfg).filter((it) => opensOauth2Proxy.test(it))) {
-      const value = this.#cfg[key];
-      if (value === false || (Array.isArray(value) && value.length === 0)) continue;
-      if (tokensNeedARole && machineClients.includes(key)) continue;
-      throw new CannotJudge(`oauth2-proxy.cfg line ${this.#cfgLine(key)}: ${key} opens other ways in`);
-    }
+    if (this.#cfg["skip_jwt_bearer_tokens"] === true && !tokensNeedARole)
+      refuse("skip_jwt_bearer_tokens", "needs allowed_groups with roles beside it");
   }
 
   /** Every location of the site: its modifier (`=`, `^~`, `~`, `~*` or none) and what it matches. */
   locations(): { readonly modifier: string; readonly match: string }[] {
     return this.#servers.flatMap((server) => this.#locationsOf(server));
+  }
+
+  /** Locations with a regular expression, as they stand in the file: no list of paths tells which requests they take. */
+  expressions(): string[] {
+    return this.locations()
+      .filter(({ modifier }) => modifier.startsWith("~"))
+      .map(({ modifier, match }) => `${modifier} ${match}`);
+  }
+
+  /** What a request gets once the location of that regular expression has taken it; nothing where there is none. */
+  gateOf(expression: string, request: AskedRequest): Gate | undefined {
+    const server = this.#serverFor(request.scheme);
+    const location =
+      server &&
+      this.#locationsOf(server).find(({ modifier, match }) => `${modifier} ${match}` === expression);
+    if (server === undefined || location === undefined) return undefined;
+    return this.#at("/", server, request, { depth: 0, errorPages: true, taken: location.directive });
   }
 
   /** Values of `map` that look at the request's path or method: other places where a decision can hide. */
@@ -204,7 +234,14 @@ export class SiteReading {
     path: string,
     server: ReadDirective,
     request: AskedRequest,
-    how: { readonly depth: number; readonly errorPages: boolean; readonly target?: string },
+    how: {
+      readonly depth: number;
+      readonly errorPages: boolean;
+      /** Where an error page has led. */
+      readonly target?: string;
+      /** The location that has taken the request, where its path does not tell. */
+      readonly taken?: ReadDirective;
+    },
   ): Gate {
     const { depth, target } = how;
     const internal = target !== undefined;
@@ -213,7 +250,7 @@ export class SiteReading {
     const early = this.#rewrite(server.body ?? [], variables);
     if (early !== undefined) return early;
 
-    const location = this.#locationFor(target ?? path, server);
+    const location = how.taken ?? this.#locationFor(target ?? path, server);
     if (location === "redirect") {
       return { to: { kind: "answer", status: 301, location: `https://${this.domain}${path}/` }, places: [] };
     }

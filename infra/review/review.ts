@@ -394,6 +394,7 @@ function textsOf(stack: RenderedStack | undefined, name: string): JudgedSite | u
     oauth2Proxy,
     machineClients: text("machine-clients"),
     shared: shared(stack),
+    tenantId: stack?.environment?.tenantId ?? "",
     roles: site.roles,
   };
 }

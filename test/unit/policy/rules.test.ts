@@ -125,9 +125,24 @@ describe("refuses", () => {
       pushOf(`insecure_oidc_skip_issuer_verification = true\n${wiki}`),
     ],
     [
+      "an option that nobody here knows",
+      "no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: a_new_way_in must not be set, got true",
+      pushOf(`a_new_way_in = true\n${wiki}`),
+    ],
+    [
+      "addresses whose word on the client is taken",
+      'no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: trusted_proxy_ips must be ["127.0.0.1/32","::1/128"], got none',
+      pushOf(wiki.replace(/^trusted_proxy_ips = .*$/m, "")),
+    ],
+    [
+      "a session cookie that other sites' pages send along",
+      'no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: cookie_samesite must be "lax", got "none"',
+      pushOf(wiki.replace('cookie_samesite = "lax"', 'cookie_samesite = "none"')),
+    ],
+    [
       "every account of every domain",
       'no-wildcard-without-gate: oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none',
-      pushOf('email_domains = ["*"]\n'),
+      pushOf(wiki.replace(/^email_domains = .*$/m, 'email_domains = ["*"]')),
     ],
     [
       "a secret that would be an ID",
@@ -165,7 +180,8 @@ describe("refuses", () => {
 });
 
 test("takes every account of every domain where a group is needed as well", async () => {
-  expect(await said(pushOf('email_domains = ["*"]\nallowed_groups = ["reader"]\n'))).toEqual([]);
+  const gated = wiki.replace(/^email_domains = .*$/m, 'email_domains = ["*"]\nallowed_groups = ["readers"]');
+  expect(await said(pushOf(gated))).toEqual([]);
 });
 
 test("takes tokens of programs where a file names which ones", async () => {

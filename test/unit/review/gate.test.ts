@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
+import { accessChange } from "../../../infra/review/access.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { site, tenantId } from "../../sites.ts";
 
@@ -21,8 +22,62 @@ test.each([
   expect(() => ask(broken)).toThrow(/is not read by this review/);
 });
 
-function ask(nginx: string) {
-  const oauth2Proxy = oauth2ProxyConfig(site(), tenantId);
-  const reading = new SiteReading({ domain: site().domain, nginx, oauth2Proxy, shared: sharedNginx() });
+test.each([
+  ["an option that nobody here knows", "", 'a_new_way_in = "x"\n', /a_new_way_in must not be set/],
+  [
+    "another tenant's keys",
+    /^oidc_jwks_url = .*$/m,
+    'oidc_jwks_url = "https://keys.test/"',
+    /oidc_jwks_url must be/,
+  ],
+  [
+    "Entra's answers unchecked",
+    "",
+    "insecure_oidc_allow_unverified_email = true\n",
+    /must not be set, got true/,
+  ],
+  [
+    "a nonce that is not checked",
+    "skip_nonce = false",
+    "skip_nonce = true",
+    /skip_nonce must be false, got true/,
+  ],
+])("where oauth2-proxy.cfg has %s, a review does not judge", (_, from, to, words) => {
+  const oauth2Proxy = oauth2ProxyConfig(site(), tenantId).replace(from, to);
+  expect(() => ask(nginxSite(site()), oauth2Proxy)).toThrow(words);
+});
+
+test.each(
+  ["~* \\.(?:css|js)$", '~ "^/v[0-9]{2}/"', "~ ^/(?!private/)", "~ \\.pdf$", "~* ^/[^/]+/feed$"].flatMap(
+    (it) => [
+      [it, "443"],
+      [it, "80"],
+    ],
+  ),
+)("a location %s that a change of the code opens on port %s is told", (expression, port) => {
+  const nginx = nginxSite(site());
+  const [before = "", server = ""] = nginx.split(new RegExp(`(?=server \\{\n    listen ${port})`));
+  const location = `location ${expression} { auth_request off; proxy_pass http://backend_${site().domain}; }`;
+  const opened = before + server.replace("location / {", `${location}\n    location / {`);
+  const rest = nginx.slice(before.length + server.length);
+  const side = (text: string) => ({ ...texts(text), roles: [] });
+  const change = (from: string, to: string) => accessChange(side(from), side(to));
+  const told = expect.arrayContaining([
+    expect.objectContaining({
+      method: "GET",
+      target: expect.stringContaining(expression.replaceAll('"', "")) as unknown,
+    }),
+  ]) as unknown;
+  expect(change(nginx, opened + rest)).toMatchObject({ opened: told, closed: [] });
+  expect(change(opened + rest, nginx)).toMatchObject({ opened: [], closed: told });
+  expect(change(opened + rest, opened + rest)).toEqual({ opened: [], closed: [] });
+});
+
+function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId)) {
+  return { domain: site().domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId };
+}
+
+function ask(nginx: string, oauth2Proxy?: string) {
+  const reading = new SiteReading(texts(nginx, oauth2Proxy));
   return reading.gate({ scheme: "https", method: "GET", target: "/", headers: {} });
 }

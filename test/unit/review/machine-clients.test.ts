@@ -34,13 +34,14 @@ test("tokens without a role that they need are nothing that the review lets pass
       nginx: files.get("nginx.conf") ?? "",
       oauth2Proxy: change(files.get("oauth2-proxy.cfg") ?? ""),
       shared: sharedNginx(),
+      tenantId,
     });
   expect(() => reading((cfg) => cfg)).not.toThrow();
   for (const without of [/^oidc_groups_claim.*$/m, /^allowed_groups.*$/m])
     expect(() => reading((cfg) => cfg.replace(without, ""))).toThrow(
-      /skip_jwt_bearer_tokens opens other ways/,
+      /skip_jwt_bearer_tokens needs allowed_groups with roles/,
     );
   expect(() => reading((cfg) => `${cfg}extra_jwt_issuers = ["https://example.com=x"]\n`)).toThrow(
-    /extra_jwt_issuers opens other ways/,
+    /extra_jwt_issuers must not be set/,
   );
 });
