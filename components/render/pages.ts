@@ -3,8 +3,20 @@ import { signOutPath } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 
 /**
+ * What oauth2-proxy's template gets as `.Message`, by https://github.com/oauth2-proxy/oauth2-proxy/blob/v7.15.3/oauthproxy.go
+ * (`OAuthCallback`) and pkg/app/pagewriter/error_page.go: all of it comes with status 403.
+ */
+const messages = {
+  refused: "You do not have permission to access this resource.",
+  notBegunHere: "Login Failed: Unable to find a valid CSRF token. Please try again.",
+  ofEntra: (error: string) => `Login Failed: The upstream identity provider returned an error: ${error}`,
+};
+
+/**
  * The text of `error.html`, a Go template, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
- * (`custom_templates_dir`). Names in it have passed the model's checks and need no escaping.
+ * (`custom_templates_dir`). Names in it have passed the model's checks and need no escaping. What anybody can put into
+ * the callback's address is compared, and never shown. `.Redirect` is where the sign-in was to lead, checked by
+ * oauth2-proxy: see callbackLocation.
  */
 export function errorPage(site: Site, tenantId: string): string {
   const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
@@ -15,19 +27,46 @@ export function errorPage(site: Site, tenantId: string): string {
       : []),
     ...(site.roles.length > 0 ? ["who have been given a role in it"] : []),
   ];
+  const is = (...wanted: string[]) => `eq .Message ${wanted.map((it) => JSON.stringify(it)).join(" ")}`;
   return page(
-    `{{.Title}} · ${site.domain}`,
-    `{{- if eq .StatusCode 403 }}
+    `Sign-in · ${site.domain}`,
+    `{{- if ${is(messages.refused)} }}
 <h1>Your account may not open ${site.domain}</h1>
 <p>This site is open to people ${conditions.join(" and ")}.</p>
 <p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}.</p>
+{{- else if ${is(messages.notBegunHere)} }}
+<h1>This sign-in to ${site.domain} was open for too long</h1>
+<p>A sign-in has to end within half an hour, and a browser keeps the last few that it has begun. <a id="go-on" href="{{.Redirect}}">Go on to ${site.domain}</a>; you may have to sign in once more. If you end here again at once, your browser does not keep the cookies of ${site.domain}.</p>
+${goOnOnce}
+{{- else if ${is(messages.ofEntra("access_denied"))} }}
+<h1>You are not signed in to ${site.domain}</h1>
+<p>The sign-in was cancelled, or Microsoft did not let you go on. <a href="{{.Redirect}}">Sign in</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you end here without having cancelled anything, ask ${html(site.contact)}, with the number below.</p>
+{{- else if ${is(messages.ofEntra("temporarily_unavailable"), messages.ofEntra("server_error"))} }}
+<h1>Microsoft's sign-in is not available at the moment</h1>
+<p>That is not your fault, and ${site.domain} can do nothing about it. <a href="{{.Redirect}}">Try again</a> in a minute; if it goes on, tell ${html(site.contact)}, with the number below.</p>
 {{- else }}
 <h1>Signing in to ${site.domain} did not work</h1>
-<p>This is often a sign-in page that stayed open for too long. <a href="/">Try again</a>; if it keeps happening, tell ${html(site.contact)}, with the number below.</p>
+<p>That is not your fault. <a href="{{.Redirect}}">Try again</a>; if it goes on, tell ${html(site.contact)}, with the number below.</p>
 {{- end }}
 <p><small>{{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
   );
 }
+
+/** Follows the link by itself, but once a minute in a tab: a browser that keeps no cookies would go round for ever. */
+const goOnOnce = `<script>
+{
+  const link = document.getElementById("go-on");
+  try {
+    const last = Number(sessionStorage.getItem("protected-sites-went-on"));
+    if (link.host === location.host && !(Math.abs(Date.now() - last) < 60000)) {
+      sessionStorage.setItem("protected-sites-went-on", String(Date.now()));
+      location.replace(link.href);
+    }
+  } catch {
+    // A browser that keeps nothing leaves it to the person.
+  }
+}
+</script>`;
 
 /** The text of `forbidden.html`, which Nginx shows where a rule by path refuses somebody of the site. */
 export function forbiddenPage(site: Site, tenantId: string): string {

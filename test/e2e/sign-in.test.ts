@@ -1,5 +1,5 @@
 /** What people meet in a browser. */
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser, signIn } from "../lab/browser.ts";
@@ -111,6 +111,82 @@ test("somebody with the group opens wiki, and wiki learns of that group only", a
   expect(await page.locator("[data-header=x-auth-request-groups]").textContent()).toBe(
     "7e57ab1e-0000-4000-8000-000000000001",
   );
+});
+
+/** What Entra sends a browser back with, where a sign-in that was begun for `url` ends in an error. */
+async function endAtEntra(page: Page, url: string, error: string): Promise<void> {
+  const asked = page.waitForRequest(/\/oauth2\/v2\.0\/authorize\?/);
+  await page.goto(url);
+  const state = new URL((await asked).url()).searchParams.get("state") ?? "";
+  await page.goto(
+    `https://code.lab.test/oauth2/callback?${new URLSearchParams({ error, state }).toString()}`,
+  );
+}
+
+test("a sign-in page that stayed open for too long leads to what was asked for, through a new sign-in", async () => {
+  const page = await newPage(browser);
+  const deep = "https://code.lab.test/late?x=1&next=https://a.test//b";
+  await page.goto(deep);
+  // What the browser itself does after half an hour.
+  await page.context().clearCookies({ name: /_csrf$/ });
+  await signIn(page, people.ada);
+  // Entra knows ada by now, and asks for nothing.
+  await page.waitForURL(deep);
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+});
+
+test("the seventh tab of a browser that opens its tabs again leads to its page, too", async () => {
+  const context = await browser.newContext();
+  const tabs = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
+  for (const [index, tab] of tabs.entries()) await tab.goto(`https://code.lab.test/tab/${index}`);
+  await signIn(tabs[6] as Page, people.ada);
+  // The first one's cookie has made room for the others'.
+  await signIn(tabs[0] as Page, people.ada);
+  await tabs[0]?.waitForURL("https://code.lab.test/tab/0");
+  expect(await tabs[0]?.title()).toBe("code");
+});
+
+test("a browser that keeps no cookies does not go round for ever: the second time it is told so", async () => {
+  const page = await newPage(browser);
+  const query = new URLSearchParams({ code: "x", state: "not-begun-here:https://code.lab.test/deep?x=1" });
+  const callback = `https://code.lab.test/oauth2/callback?${query.toString()}`;
+  await page.goto(callback);
+  await page.waitForURL("https://login.microsoftonline.com/**");
+
+  await page.goto(callback);
+  expect(await page.locator("body").innerText()).toContain("does not keep the cookies of code.lab.test");
+  const link = page.getByRole("link", { name: "Go on to code.lab.test" });
+  expect(await link.getAttribute("href")).toBe("https://code.lab.test/deep?x=1");
+});
+
+test.each([
+  ["access_denied", "You are not signed in to code.lab.test", "Sign in"],
+  ["temporarily_unavailable", "Microsoft's sign-in is not available at the moment", "Try again"],
+  ["interaction_required", "Signing in to code.lab.test did not work", "Try again"],
+])(
+  "who comes back from Entra with %s is told that, and led to what was asked for",
+  async (error, heading, link) => {
+    const page = await newPage(browser);
+    const deep = "https://code.lab.test/p?x=1&y=2";
+    await endAtEntra(page, deep, error);
+    expect(await page.getByRole("heading").textContent()).toBe(heading);
+    expect(await page.locator("body").innerText()).not.toContain("may not open");
+
+    await page.getByRole("link", { name: link, exact: true }).click();
+    await signIn(page, people.ada);
+    expect(page.url()).toBe(deep);
+  },
+);
+
+test("nobody chooses what the page of a failed sign-in says or where it leads", async () => {
+  const page = await newPage(browser);
+  const query = new URLSearchParams({
+    error: "call 555-0100",
+    state: "x:https://elsewhere.test/",
+  }).toString();
+  await page.goto(`https://code.lab.test/oauth2/callback?rd=https://elsewhere.test/&${query}`);
+  expect(await page.locator("body").innerText()).not.toContain("555-0100");
+  expect(await page.getByRole("link").first().getAttribute("href")).toBe("/");
 });
 
 test("the session is kept from scripts, from plain HTTP, from other sites' requests and from other hosts", async () => {

@@ -4,6 +4,7 @@ import { cookiePrefix } from "../../site/names.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
+import { wantedMap } from "./sign-in.ts";
 import { intermediateTls } from "./tls.ts";
 
 /** Session and sign-in cookies that one request may carry; with more, the backend gets no cookie at all. */
@@ -60,6 +61,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
       ],
     ),
     ...withoutSessionCookies(),
+    comment("Where a sign-in was to lead that comes back to a site."),
+    wantedMap(),
     comment("For sites with rules by path: paths that a backend may read differently."),
     ambiguousPathMap(),
 

@@ -1,7 +1,8 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
-import { identifier } from "../../site/names.ts";
+import { identifier, instanceName } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, literal, type Item } from "./nginx-conf.ts";
+import { openLocation } from "./locations.ts";
 
 export function returnToVariable(site: Site): string {
   return `$protected_sites_return_to_${identifier(site.domain)}`;
@@ -27,6 +28,32 @@ export function returnTo(site: Site): Item[] {
       ],
     ),
   ];
+}
+
+const callback = "/oauth2/callback";
+
+const wantedVariable = "$protected_sites_wanted";
+
+/**
+ * For all sites of a host: from the `state` with which Entra sends a browser back, where the sign-in was to lead, as a
+ * part of a query. oauth2-proxy writes `<nonce>:<URL>` into it; what it cannot redeem loses that.
+ */
+export function wantedMap(): Directive {
+  return block(
+    ["map", expr("$arg_state"), expr(wantedVariable)],
+    [
+      ["default", ""],
+      [expr("~*^[\\w-]+(?:%3a|:)(?<protected_sites_rd>https(?:%3a|:).*)$"), expr("rd=$protected_sites_rd&")],
+    ],
+  );
+}
+
+/** Where Entra sends people back to. A page that says why it failed leads on to where the sign-in was to lead. */
+export function callbackLocation(site: Site, holds: readonly Item[]): Directive {
+  return openLocation(
+    ["=", callback],
+    [...holds, ["proxy_pass", expr(`http://${instanceName(site.domain)}${callback}?${wantedVariable}$args`)]],
+  );
 }
 
 /** Counts sign-ins by address; the check of a session is none. */

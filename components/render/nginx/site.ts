@@ -27,7 +27,7 @@ import { accessLogFormat, logFormat } from "./access-log.ts";
 import { byPath, misspeltPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
 import { bodyBuffering, passOn, toBackend, upstreams } from "./backend.ts";
 import { sessionCookies } from "./session-cookies.ts";
-import { returnTo, returnToVariable, signInLimit, signInZone } from "./sign-in.ts";
+import { callbackLocation, returnTo, returnToVariable, signInLimit, signInZone } from "./sign-in.ts";
 import { askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
 import { errorPages, maintenance, pageLocation } from "./error-pages.ts";
@@ -53,6 +53,16 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     httpServer(site, peers.length > 0),
     httpsServer(site),
   ]);
+}
+
+/** What the locations hold in which oauth2-proxy speaks to people. */
+function signInAnswers(site: Site): Directive[] {
+  return [
+    ...onEveryAnswer(site),
+    ...sessionCookies(site).leftovers,
+    ...signInLimit(site),
+    ...toOauth2Proxy(site),
+  ];
 }
 
 function acmeUpstreamName({ domain }: Site): string {
@@ -118,16 +128,8 @@ function httpsServer(site: Site): Directive {
       openLocation(["~", expr("/\\.ht")], [["return", 404]]),
 
       comment("The sign-in, its callback and the sign-out."),
-      openLocation(
-        ["/oauth2/"],
-        [
-          ...onEveryAnswer(site),
-          ...sessionCookies(site).leftovers,
-          ...signInLimit(site),
-          ...toOauth2Proxy(site),
-          ["proxy_pass", oauth2Proxy],
-        ],
-      ),
+      openLocation(["/oauth2/"], [...signInAnswers(site), ["proxy_pass", oauth2Proxy]]),
+      callbackLocation(site, signInAnswers(site)),
       openLocation(["=", "/oauth2/auth"], [["return", 404]]),
       openLocation(
         ["=", "/oauth2/signed-out"],

@@ -71,6 +71,7 @@ const acmeChallenge = "^~ /.well-known/acme-challenge/";
 const openByDesign: Readonly<Record<string, readonly string[]>> = {
   "~ /\\.ht": ["return"],
   "/oauth2/": ["proxy_pass"],
+  "= /oauth2/callback": ["proxy_pass"],
   "= /oauth2/auth": ["return"],
   "= /oauth2/signed-out": ["alias"],
   [acmeChallenge]: ["root"],
@@ -183,7 +184,7 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       }
       if (target === undefined) continue;
       if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
-      const to = /^https?:\/\/([^/$]+)(?:\/[^$]*)?$/.exec(target)?.[1];
+      const to = /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?)?$/.exec(target)?.[1];
       if (to === `backend_${domain}`) {
         if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
       } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
