@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
+import { type HostSystem, hostSystem } from "./host-system.ts";
 import { madeOnce } from "./made-once.ts";
 import { cacheDirectory } from "./paths.ts";
 
@@ -25,7 +26,6 @@ const packages = [
   "systemd-sysv",
   "dbus",
   "openssh-server",
-  "sudo",
   "nginx",
   "python3",
   "ca-certificates",
@@ -33,10 +33,12 @@ const packages = [
   "procps",
   "curl",
   "certbot",
+  "passwd",
+  "mount",
 ];
 
-/** What a bare machine lacks of it. */
-const installedBySetUp = ["nginx", "python3"];
+/** What a bare machine lacks of it. The last two are part of the smallest system up to Debian 13. */
+const installedBySetUp = ["nginx", "python3", "passwd", "mount"];
 
 /** Users of a host read manual pages elsewhere: a third of the image, and of the time to unpack it. */
 const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
@@ -46,7 +48,11 @@ const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
  * made on. Timers are off that would look for updates, since a host of the lab reaches no archive.
  */
 const finish = `
-useradd --create-home --shell /bin/bash --password '*' admin
+echo 'admin:x:1000:1000::/home/admin:/bin/bash' >>/etc/passwd
+echo 'admin:*:20000::::::' >>/etc/shadow
+echo 'admin:x:1000:' >>/etc/group
+cp -r /etc/skel /home/admin
+chown -R admin: /home/admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
 chmod 0440 /etc/sudoers.d/admin
 rm -f /etc/ssh/ssh_host_* /etc/resolv.conf /etc/hostname
@@ -69,7 +75,9 @@ systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.ti
 const archiveOnDisk = `
 mkdir -p /srv/packages/partial
 cd /srv/packages
-apt-get -qq install -y --no-install-recommends --download-only -o Dir::Cache::archives=/srv/packages ${installedBySetUp.join(" ")}
+lacking=
+for name in ${installedBySetUp.join(" ")}; do dpkg-query --status $name >/dev/null 2>&1 || lacking="$lacking $name"; done
+apt-get -qq install -y --no-install-recommends --download-only -o Dir::Cache::archives=/srv/packages $lacking
 for package in *.deb; do
   dpkg-deb --field "$package"
   echo "Filename: ./$package"
@@ -103,12 +111,14 @@ export async function ensureBareImage(onProgress: (line: string) => void = () =>
 }
 
 async function ensure(
-  included: readonly string[],
-  script: string,
+  common: readonly string[],
+  last: string,
   onProgress: (line: string) => void,
 ): Promise<Image> {
-  const distribution = await thisDistribution();
-  const recipe = JSON.stringify([distribution, process.arch, included, excluded, script]);
+  const system = await hostSystem();
+  const included = [...common, ...system.packages];
+  const script = `${system.script}${last}`;
+  const recipe = JSON.stringify([system.name, process.arch, included, excluded, script]);
   const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "images", hash);
   const root = join(directory, "root");
@@ -116,37 +126,18 @@ async function ensure(
     await madeOnce(
       directory,
       async (aside) => {
-        onProgress(`making a host's file system from ${distribution.name}'s packages: under a minute, once`);
-        await build(distribution, included, script, aside);
+        onProgress(`making a host's file system from ${system.name}'s packages: under a minute, once`);
+        await build(system, included, script, aside);
       },
       () => {
         onProgress("another run makes the image; waiting for it");
       },
     );
-  return { directory: root, hash, line: `${distribution.name}, ${hash}` };
-}
-
-interface Distribution {
-  /** For example "Debian GNU/Linux 12 (bookworm)". */
-  readonly name: string;
-  /** For example "bookworm". */
-  readonly codename: string;
-}
-
-/** Hosts get the distribution of the machine: its archive is the one that can be reached. */
-async function thisDistribution(): Promise<Distribution> {
-  const { stdout } = await execa("sh", [
-    "-euc",
-    '. /etc/os-release; echo "$PRETTY_NAME"; echo "$VERSION_CODENAME"',
-  ]);
-  const [name = "", codename = ""] = stdout.split("\n");
-  if (codename === "")
-    throw new Error("/etc/os-release: VERSION_CODENAME must name a release of Debian or Ubuntu, got none");
-  return { name, codename };
+  return { directory: root, hash, line: `${system.name}, ${hash}` };
 }
 
 async function build(
-  { codename }: Distribution,
+  system: HostSystem,
   included: readonly string[],
   script: string,
   aside: string,
@@ -155,7 +146,7 @@ async function build(
   const root = join(aside, "root");
   await mkdir(root);
   const configuration = join(aside, "apt.conf");
-  await writeFile(configuration, await aptConfiguration());
+  await writeFile(configuration, await aptConfiguration(system));
   const { failed, all } = await execa(
     "setpriv",
     [
@@ -168,7 +159,7 @@ async function build(
       ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
       `--aptopt=${configuration}`,
       `--customize-hook=chroot "$1" sh -euc ${quoted(script)}`,
-      ...[codename, root, ...(await archives(codename))],
+      ...[system.codename, root, ...(await archives(system))],
     ],
     { all: true, reject: false, env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" } },
   );
@@ -177,17 +168,20 @@ async function build(
     throw new Error(`mmdebstrap could not make the image:\n${all.split("\n").slice(-20).join("\n")}`);
 }
 
-/** The machine's archives of its own distribution, as lines of a sources.list; archives of others are left out. */
-async function archives(codename: string): Promise<readonly string[]> {
+/** The machine's archives of its own distribution, or the same of another release, as lines of a sources.list. */
+async function archives({ codename, own }: HostSystem): Promise<readonly string[]> {
   const read = async () => {
     const format = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
     const { stdout } = await execa("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]);
     return stdout.split("\n").flatMap((line) => {
       const [origin = "", name = "", uri = "", release = "", component = ""] = line.split("|");
       const keyring = `/usr/share/keyrings/${origin.toLowerCase()}-archive-keyring.gpg`;
-      const own =
-        name.split("-")[0] === codename && !/backports|proposed/.test(release) && existsSync(keyring);
-      return own ? [`deb [signed-by=${keyring}] ${uri} ${release} ${component}`] : [];
+      const ofMachine = name.split("-")[0] === own && !/backports|proposed/.test(release);
+      // Of another release, what a machine gets that was installed today.
+      const wanted = ofMachine && (codename === own || release === own) && existsSync(keyring);
+      return wanted
+        ? [`deb [signed-by=${keyring}] ${uri} ${release.replace(own, codename)} ${component}`]
+        : [];
     });
   };
   let lines = await read();
@@ -198,18 +192,20 @@ async function archives(codename: string): Promise<readonly string[]> {
   }
   if (lines.length === 0)
     throw new Error(
-      `apt: one archive of ${codename} must be configured, with its keyring in /usr/share/keyrings; got none`,
+      `apt: one archive of ${own} must be configured, with its keyring in /usr/share/keyrings; got none`,
     );
   return [...new Set(lines)];
 }
 
 /** How the machine reaches its archives: proxies, and whether it may take old indexes. */
-async function aptConfiguration(): Promise<string> {
+async function aptConfiguration({ codename, own }: HostSystem): Promise<string> {
   const { stdout } = await execa("apt-config", ["dump", "Acquire"]);
   const wanted = /^Acquire::(?:https?::|Check-Date|Check-Valid-Until|Retries|ForceIPv)/;
-  return stdout
-    .split("\n")
-    .filter((line) => wanted.test(line))
+  return [
+    ...stdout.split("\n").filter((line) => wanted.test(line)),
+    // A mirror may keep an index of a release that is not out yet for longer than its week.
+    ...(codename === own ? [] : ['Acquire::Check-Valid-Until "false";']),
+  ]
     .map((line) => `${line}\n`)
     .join("");
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .credentials import credentials
+from .deployer import refuse_more
 from .failure import Failure
 from .metrics import metrics
 from .push import push, rollback
@@ -32,6 +33,11 @@ def remove(site: Site, of: str | None, kind: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    try:
+        refuse_more(arguments)
+    except Failure as failure:
+        print(f"protected-sites: {failure.what}", file=sys.stderr)
+        return 1
     parser = argparse.ArgumentParser(prog="protected-sites", description="Changes a proxy host of Protected Sites.")
     commands = parser.add_subparsers(dest="command", required=True)
     repairs: list[argparse.ArgumentParser] = []

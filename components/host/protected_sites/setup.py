@@ -202,6 +202,7 @@ def teardown() -> int:
             OAUTH2_PROXY_FILES.rmdir()
         for user in made.get("users", []):
             run_quietly("userdel", user)
+            Path("/run/sudo/ts", user).unlink(missing_ok=True)  # where sudo has refused it something
     # Nginx makes one where it checks a file, too, also for a site that it then refuses.
     for folder in Path("/run").glob(f"{AUTH_CACHE_PREFIX}*"):
         remove_folder(folder)

@@ -82,12 +82,8 @@ OUR_UNITS = {
 
 
 def sudo_rule(user: str) -> str:
-    domain = "[a-z0-9][a-z0-9.-]*"
-    repair, of = "( --repair [0-9TZ:.-]+)?", "( --of [A-Za-z0-9_-]+)?"
-    commands = f"(push|credentials){repair}|status( --json)?|forget-sessions|(remove|remove-credentials) {domain}{of}"
+    """Any arguments; deployer.py says which. Nothing here that sudo and sudo-rs would read in two ways."""
     return (
         f"# {OURS} (components/host/protected_sites); edits here are lost.\n"
-        f"Defaults:{user} !requiretty, !lecture\n"
-        f"{user} ALL=(root) NOPASSWD: "
-        f"{PROGRAM} ^({commands})$\n"
+        f"{user} ALL=(root) NOPASSWD: {PROGRAM}\n"
     )
