@@ -6,6 +6,8 @@
  * `--lab <name>` runs the end-to-end tests alone, in a lab that stays: from the second time on they begin in seconds.
  * Further arguments are parts of the names of the test files that are wanted; with `--update` their golden files are
  * written anew.
+ *
+ * `--on <system>` (test/lab/host-system.ts), once or more often, runs the end-to-end tests alone, on hosts of each.
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -19,6 +21,8 @@ import { type Phase, runPhases } from "./lab/phases.ts";
 import { type Count, interruption, run, vitest } from "./vitest-run.ts";
 
 const ownInstances = ["test", "test-2"];
+/** For hosts of other distributions than the machine's own. */
+const otherInstances = ["hosts", "hosts-2"];
 const root = join(import.meta.dirname, "..");
 
 /** Files that take longest begin first, so that no lab is left with one of them at the end. */
@@ -40,14 +44,16 @@ async function main(): Promise<void> {
       lab: { type: "string" },
       update: { type: "boolean", short: "u" },
       project: { type: "string", default: "e2e" },
+      on: { type: "string", multiple: true, default: [] },
     },
     allowPositionals: true,
   });
   const update = values.update === true ? ["--update=all"] : [];
   const without = values["without-lab"];
-  const { lab, project } = values;
+  const { lab, project, on } = values;
   const interrupted = interruption();
   if (lab !== undefined) await inOneLab(lab, project, [...update, ...positionals], interrupted);
+  else if (on.length > 0) for (const system of on) await onOther(system, positionals, interrupted);
   else if (without === undefined) await everything(update, positionals, interrupted);
   else {
     await Promise.race([outside([...update, ...positionals]), interrupted]);
@@ -77,14 +83,36 @@ async function everything(
   wanted: readonly string[],
   interrupted: Promise<never>,
 ): Promise<void> {
+  const [first, ...others] = await endToEndJobs(update, wanted);
+  const jobs = [...(first === undefined ? [] : [first]), ...outsideJobs([...update, ...wanted]), ...others];
+  await inLabs(others.length > 0 ? ownInstances : ownInstances.slice(0, 1), jobs, interrupted);
+}
+
+/** The end-to-end tests on hosts of a distribution that is not the machine's. */
+async function onOther(
+  system: string,
+  wanted: readonly string[],
+  interrupted: Promise<never>,
+): Promise<void> {
+  process.env["LAB_SYSTEM"] = system;
+  const before = { ...total };
+  const jobs = await endToEndJobs([], wanted);
+  await inLabs(jobs.length > 1 ? otherInstances : otherInstances.slice(0, 1), jobs, interrupted);
+  console.log(
+    `\non ${system}: ${total.passed - before.passed} passed, ${total.failed - before.failed} failed, ${total.skipped - before.skipped} skipped`,
+  );
+}
+
+async function endToEndJobs(update: readonly string[], wanted: readonly string[]): Promise<Job[]> {
   const files = await endToEndFiles(wanted);
-  const endToEnd = files.map((file): Job => ({
+  return files.map((file) => ({
     title: basename(file, ".test.ts"),
     run: (output, enter) => vitest({ project: "e2e", filters: [...update, file], enter, output }),
   }));
-  const [first, ...others] = endToEnd;
-  const jobs = [...(first === undefined ? [] : [first]), ...outsideJobs([...update, ...wanted]), ...others];
-  const instances = endToEnd.length > 1 ? ownInstances : ownInstances.slice(0, 1);
+}
+
+/** Brings up labs, which take the jobs between them, and go at the end. */
+async function inLabs(instances: readonly string[], jobs: Job[], interrupted: Promise<never>): Promise<void> {
   const locks: Lock[] = [];
   const work = async () => {
     await bringUp("engine", [enginePhase, pebblePhase]);
