@@ -275,7 +275,8 @@ export class SiteReading {
       ...(location === undefined ? {} : { location }),
     };
     const auth = this.#inForce("auth_request", body, server);
-    if (auth === undefined || auth.args[0] === "off") {
+    // What is asked before a page of the sign-in's own is whether it can be shown.
+    if (auth === undefined || auth.args[0] === "off" || content.to.kind === "sign-in") {
       return { ...content, places: [...(auth === undefined ? [] : [this.#place(auth)]), ...content.places] };
     }
     const gate = this.#askedFor(auth, server, request, path);

@@ -5,7 +5,9 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { join } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
@@ -19,8 +21,10 @@ export interface LabRedis {
   readonly host: string;
   readonly port: number;
   readonly password: string;
-  /** What a command prints, one reply on each line, as in `ask("KEYS", "*")`. */
+  /** What a command prints, one reply on each line, as in `ask("KEYS", "*")`; also while hosts cannot reach it. */
   ask(...command: readonly string[]): Promise<string[]>;
+  /** Cuts hosts off, and lets them come again; what it holds stays. */
+  setAway(away: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,10 +33,12 @@ export async function startRedis(lab: Lab): Promise<LabRedis> {
   const host = addresses.applications;
   const port = 6380;
   const password = randomBytes(24).toString("hex");
+  const socket = join(await mkdtemp(join(tmpdir(), "protected-sites-redis-")), "socket");
   const { certificate, key } = await certificateOf(lab.name, host);
   const settings = [
     ...["port 0", `tls-port ${port}`, `bind ${host}`, "tls-auth-clients no", `tls-ca-cert-file ${lab.ca}`],
     ...[`tls-cert-file ${certificate}`, `tls-key-file ${key}`, `requirepass ${password}`],
+    `unixsocket ${socket}`,
     ...['save ""', "appendonly no", `dir ${join(lab.state, "logs")}`],
   ];
   // Debian's redis-server is a second name of this program, in a package that would start a service on the machine.
@@ -43,8 +49,9 @@ export async function startRedis(lab: Lab): Promise<LabRedis> {
   const ended = once(server, "exit");
   server.stdin.end(`${settings.join("\n")}\n`);
   const ask = async (...command: readonly string[]) => {
-    const to = ["--tls", "--cacert", lab.ca, "-h", host, "-p", String(port)];
-    const { stdout } = await execa("redis-cli", [...to, ...command], { env: { REDISCLI_AUTH: password } });
+    const { stdout } = await execa("redis-cli", ["-s", socket, ...command], {
+      env: { REDISCLI_AUTH: password },
+    });
     return stdout.split("\n").filter(Boolean);
   };
   while ((await ask("PING").catch(() => [])).length === 0) {
@@ -57,9 +64,15 @@ export async function startRedis(lab: Lab): Promise<LabRedis> {
     port,
     password,
     ask,
+    setAway: async (away) => {
+      await ask("CONFIG", "SET", "tls-port", String(away ? 0 : port));
+      // Of the connections over TLS; those over the socket have no port.
+      if (away) await ask("CLIENT", "KILL", "LADDR", `${host}:${port}`);
+    },
     close: async () => {
       server.kill();
       await ended;
+      await rm(dirname(socket), { recursive: true });
     },
   };
 }

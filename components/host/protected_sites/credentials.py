@@ -41,6 +41,7 @@ from .undo import check_undone, end_journal, forget, keep, write_journal
 
 # A site's certificate, where the stack makes it: the file, and what it is called in the input.
 CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
+REDIS_PASSWORD = "OAUTH2_PROXY_REDIS_PASSWORD"
 
 
 def credentials(patience: float, repair: str | None) -> int:
@@ -62,6 +63,9 @@ def credentials(patience: float, repair: str | None) -> int:
             allowed = "letters, digits and !%*+,./:=?@^_~-"
             raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value {allowed}")
     site = Site(values["domain"])
+    if REDIS_PASSWORD not in environment and 'session_store_type = "redis"' in (read_text(site.configuration) or ""):
+        # The live instance needs it until the push that comes next, which takes its sessions elsewhere.
+        environment |= {key: value for key, value in site.environment().items() if key == REDIS_PASSWORD}
     variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
     if certificate:
         check_certificate(site, certificate)

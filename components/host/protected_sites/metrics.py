@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import time
 from datetime import datetime
 from pathlib import Path
 
+from .bundle import Bundle
 from .drift import Units, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping, port_of
 from .probe import certificate_end
+from .sessions import check_store, store_of
 from .sites import Site, all_sites
 
 HELP = {
     "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking wakes one that sleeps.",
     "protected_sites_as_pushed": "Whether the site on this host is as it was pushed.",
     "protected_sites_certificate_end_seconds": "When the certificate ends that Nginx serves, in seconds since 1970.",
+    "protected_sites_session_store_up": "Whether the site's Redis does all that its sessions need, with room for another.",
     "protected_sites_client_secret_end_seconds": "When the client secret in use ends, in seconds since 1970.",
 }
 
@@ -58,6 +62,8 @@ def metrics_of(site: Site, units: Units) -> dict[str, float]:
         found["protected_sites_up"] = ping(port_of(bundle))
         found["protected_sites_as_pushed"] = not drift_of(site, bundle, live, units)
         found["protected_sites_certificate_end_seconds"] = certificate_end(site, bundle)
+        if store_of(site, bundle) is not None:
+            found["protected_sites_session_store_up"] = has_store(site, bundle)
     except (Failure, OSError, ValueError, http.client.HTTPException):
         found.setdefault("protected_sites_up", 0)
         found.setdefault("protected_sites_as_pushed", 0)
@@ -65,3 +71,10 @@ def metrics_of(site: Site, units: Units) -> dict[str, float]:
     if ends:
         found["protected_sites_client_secret_end_seconds"] = datetime.fromisoformat(ends).timestamp()
     return found
+
+
+def has_store(site: Site, bundle: Bundle) -> bool:
+    with contextlib.suppress(Failure):
+        check_store(site, bundle)
+        return True
+    return False

@@ -31,6 +31,7 @@ from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, now, settled, submit
+from .sessions import check_store
 from .sites import Site, as_if_live
 from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
 
@@ -164,10 +165,11 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
 
 
 def check_alone(push: Push) -> None:
-    """What oauth2-proxy and systemd say of a site's files."""
+    """What oauth2-proxy, its session store and systemd say of a site's files."""
     site = push.site
     with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
         config_test(site, OAUTH2_PROXY, *as_candidate)
+        check_store(site, push.bundle)
         units = [str(UNITS / site.socket), str(UNITS / site.service)]
         verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
         said = run("systemd-analyze verify", *as_candidate, *verify)

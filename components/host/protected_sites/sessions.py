@@ -1,18 +1,23 @@
-"""People's sessions of a site that keeps them in a Redis: they go when the site goes."""
+"""People's sessions of a site that keeps them in a Redis: whether it can keep them, and how they go when the site goes."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import secrets
 import socket
 import ssl
 import sys
 import time
 import tomllib
+import urllib.parse
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
-from .bundle import read_input
+from .bundle import Bundle, read_input
 from .failure import Failure
 from .files import read_text
 from .host import host_name
@@ -22,14 +27,111 @@ PATIENCE = 10  # seconds for each answer of the Redis
 TIME = 60  # seconds for all of them
 
 
+@dataclass(frozen=True)
+class Redis:
+    """Where a Redis is, and as whom it is asked."""
+
+    host: str
+    port: int
+    database: int
+    tls: bool
+    username: str | None
+    password: str | None
+
+    def __str__(self) -> str:
+        return f"the Redis at {self.host}:{self.port}, database {self.database}"
+
+    @contextlib.contextmanager
+    def opened(self) -> Generator[io.BufferedRWPair]:
+        context = ssl.create_default_context()
+        # Python 3.13 refuses CAs that oauth2-proxy takes.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        with (
+            socket.create_connection((self.host, self.port), timeout=PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname=self.host) if self.tls else plain as connection,
+            connection.makefile("rwb") as redis,
+        ):
+            if self.password is not None:
+                ask(redis, "AUTH", *([] if self.username is None else [self.username]), self.password)
+            # oauth2-proxy asks for no other database either: its user needs no right to.
+            if self.database != 0:
+                ask(redis, "SELECT", str(self.database))
+            yield redis
+
+    def redacted(self, error: Exception) -> str:
+        return f"{error}".replace(self.password, "[secret]") if self.password else f"{error}"
+
+
+def store_of(site: Site, bundle: Bundle) -> tuple[Redis, str] | None:
+    """The Redis of a bundle, and the name with which its keys begin; None where sessions are elsewhere."""
+    text = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
+    settings = tomllib.loads(text)
+    if settings.get("session_store_type") != "redis":
+        return None
+    url = urllib.parse.urlsplit(str(settings["redis_connection_url"]))
+    password = site.environment().get("OAUTH2_PROXY_REDIS_PASSWORD")
+    where = (url.hostname or "", url.port or 6379, int(url.path.strip("/") or 0), url.scheme == "rediss")
+    return Redis(*where, settings.get("redis_username"), password), str(settings["cookie_name"])
+
+
+def check_store(site: Site, bundle: Bundle) -> None:
+    """Has a site's Redis do all that oauth2-proxy needs of it. With fewer rights people can sign in, and each session
+    ends when it is renewed for the first time."""
+    store = store_of(site, bundle)
+    if store is None:
+        return
+    redis, cookie = store
+    key = f"{cookie}-healthcheck-{secrets.token_hex(16)}"
+    lock, soon = f"{key}.lock", "60000"
+    commands = [
+        ("PING",),
+        ("SET", key, "x", "PX", soon),
+        ("GET", key),
+        # What a renewal is locked with: https://github.com/bsm/redislock, v0.10.0, whose scripts run these.
+        ("EVALSHA", "0" * 40, "1", lock),
+        ("EVAL", "return 1", "1", lock),
+        ("MSETNX", lock, "x"),
+        ("PEXPIRE", lock, soon),
+        ("GETRANGE", lock, "0", "0"),
+        ("MGET", lock),
+        ("DEL", lock),
+        ("DEL", key),
+    ]
+    missing: list[str] = []
+    refused: list[str] = []
+    try:
+        with redis.opened() as connection:
+            for command in commands:
+                try:
+                    ask(connection, *command)
+                except Failure as failure:
+                    if failure.what.startswith("NOPERM"):
+                        missing += [command[0]] if command[0] not in missing else []
+                    # The script is known to nobody; that it is looked for is what is wanted.
+                    elif not failure.what.startswith("NOSCRIPT"):
+                        refused.append(f"{command[0]}: {failure.what}")
+    except (OSError, ValueError, Failure) as error:
+        raise Failure("session store", f"{redis}: {redis.redacted(error)[:200]}") from None
+    if missing:
+        user = redis.username or "default"
+        rights = f"+{' +'.join(word.lower() for word in missing)}"
+        raise Failure(
+            "session store",
+            f"{redis}: its user {user} may not {', '.join(missing)} on {cookie}-*, so that sessions would end when they "
+            f"are renewed; right is `ACL SETUSER {user} {rights}`, on those keys",
+        )
+    if refused:
+        raise Failure("session store", f"{redis}: {refused[0][:200]}")
+
+
 def forget_sessions() -> int:
     """Takes a site's sessions out of its Redis (JSON on standard input). A Redis that does not let them go is named, and
     is no failure: without the site nobody asks for them, and Redis drops them when they end."""
     try:
         given = json.loads(read_input())
         site, cookie = Site(given["domain"]), str(given["cookieName"])
-        host, port, database = str(given["host"]), int(given["port"]), str(int(given["database"]))
-        tls, username, password = given["tls"] is True, given.get("username"), given.get("password")
+        where = (str(given["host"]), int(given["port"]), int(given["database"]), given["tls"] is True)
+        redis = Redis(*where, given.get("username"), given.get("password"))
     except (ValueError, KeyError, TypeError):
         raise Failure("input", "it must be a JSON object with domain, cookieName, host, port, …") from None
     if not re.fullmatch(r"(__Host-)?_oauth2_proxy(_\w+)?", cookie, re.A):
@@ -39,23 +141,14 @@ def forget_sessions() -> int:
     if tomllib.loads(read_text(site.configuration) or "").get("cookie_name") == cookie:
         print(f"{about}: sessions kept, the site is live here")
         return 0
-    where = f"the Redis at {host}:{port}, database {database}"
     try:
-        with (
-            socket.create_connection((host, port), timeout=PATIENCE) as plain,
-            ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain as connection,
-            connection.makefile("rwb") as redis,
-        ):
-            if password is not None:
-                ask(redis, "AUTH", *([] if username is None else [username]), password)
-            ask(redis, "SELECT", database)
-            count = forget_keys(redis, f"{cookie}-*")
+        with redis.opened() as connection:
+            count = forget_keys(connection, f"{cookie}-*")
     except (OSError, ValueError, Failure) as error:
-        said = f"{error}".replace(password, "[secret]") if password else f"{error}"
-        left = f"its sessions are still in {where} (keys {cookie}-*), each until cookieExpire is over"
-        print(f"{about}: {left}: {said[:200]}", file=sys.stderr)
+        left = f"its sessions are still in {redis} (keys {cookie}-*), each until cookieExpire is over"
+        print(f"{about}: {left}: {redis.redacted(error)[:200]}", file=sys.stderr)
         return 0
-    print(f"{about}: sessions taken out of {where} (keys: {count})")
+    print(f"{about}: sessions taken out of {redis} (keys: {count})")
     return 0
 
 
@@ -86,7 +179,7 @@ def reply(redis: io.BufferedRWPair) -> Any:
     if kind in {b"+", b":"}:
         return text
     if kind == b"$":
-        return redis.read(int(text) + 2)[:-2].decode()
+        return None if text == "-1" else redis.read(int(text) + 2)[:-2].decode(errors="replace")
     if kind == b"*":
         return [reply(redis) for _ in range(int(text))]
     raise Failure("Redis", text if kind == b"-" else f"no answer of a Redis: {line[:40]!r}")

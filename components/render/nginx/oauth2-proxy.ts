@@ -7,7 +7,7 @@ import { type Arg, block, comment, type Directive, expr, type Item } from "./ngi
 import { identityHeaders } from "./identity-headers.ts";
 import { bodyBuffering } from "./backend.ts";
 import { forwarded } from "./forwarded.ts";
-import { internalLocation } from "./locations.ts";
+import { internalLocation, storeLocation } from "./locations.ts";
 
 /**
  * The location of a subrequest.
@@ -30,6 +30,26 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
       ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
     ],
   );
+}
+
+/**
+ * oauth2-proxy answers 401 and takes the cookie back when its Redis cannot be asked, as it does when a session has
+ * ended. Its readiness tells the two apart.
+ */
+export function askForStore(site: Site): Directive[] {
+  if (site.sessionStore !== "redis") return [];
+  return [
+    internalLocation(
+      ["=", storeLocation],
+      [
+        ...toOauth2Proxy(site),
+        ...withoutBody,
+        ["proxy_connect_timeout", "5s"],
+        ["proxy_read_timeout", "10s"],
+        ["proxy_pass", `http://${instanceName(site.domain)}/ready`],
+      ],
+    ),
+  ];
 }
 
 function bearerVariable(site: Site): string {

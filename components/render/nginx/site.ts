@@ -16,6 +16,7 @@ import {
   authLocationOf,
   forbiddenLocation,
   internalLocation,
+  internalLocationWithStore,
   maintenanceLocation,
   openLocation,
   protectedLocation,
@@ -28,7 +29,7 @@ import { byPath, misspeltPaths, openPathLocations, refusals, ruleLocations } fro
 import { bodyBuffering, passOn, toBackend, upstreams } from "./backend.ts";
 import { sessionCookies } from "./session-cookies.ts";
 import { callbackLocation, returnTo, returnToVariable, signInLimit, signInZone } from "./sign-in.ts";
-import { askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
+import { askForStore, askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
 import { errorPages, maintenance, pageLocation } from "./error-pages.ts";
 
@@ -152,10 +153,11 @@ function httpsServer(site: Site): Directive {
       ...(site.maintenance === undefined
         ? []
         : [pageLocation(site, maintenanceLocation, "maintenance.html")]),
+      ...askForStore(site),
       comment(
         "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
       ),
-      internalLocation(
+      (site.sessionStore === "redis" ? internalLocationWithStore : internalLocation)(
         ["=", signInLocation],
         [
           ...(sessionCookies(site).voided.length > 0
