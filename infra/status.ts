@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import Table from "cli-table3";
 import { Command } from "commander";
 
-import { program, programText } from "../components/host/program.ts";
+import { program, programVersion } from "../components/host/program.ts";
 import { sharedNginx } from "../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
@@ -49,9 +49,7 @@ export function compare(environment: Environment, host: string, report: Report, 
   const drift = [
     ...report.drift,
     ...report.extra,
-    ...(report.program === sha256(programText())
-      ? []
-      : [`${program} is another version than this checkout's`]),
+    ...(report.program === programVersion() ? [] : [`${program} is another version than this checkout's`]),
     ...(report.sharedNginx === sha256(sharedNginx(acmeHosts(environment)))
       ? []
       : ["/etc/nginx/conf.d/protected-sites.conf differs from the configuration"]),

@@ -1,27 +1,30 @@
 /** What turns a machine into a proxy host: the push program, what it needs, and who may run it. */
-import { createHash } from "node:crypto";
-
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
-import { installProgram, program, programText, programVersions } from "./program.ts";
+import { installProgram, program, programText, programVersion, programVersions } from "./program.ts";
 
-/** The push program itself. */
+/**
+ * The push program itself. Its text is this checkout's, for review there; a preview, which would print it for every
+ * host in one line of 100 kB, shows its checksum. What hides it is a secret's mark, and nothing in it is one.
+ */
 export function hostProgram(
   name: string,
   { login, repair }: { readonly login: Login; readonly repair: string | undefined },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
+  const create = `${installProgram} # program ${programVersion()}`;
   return hostCommand(
     name,
     {
       login,
-      create: installProgram,
-      update: repair && `${installProgram} # ${repair}`,
+      create,
+      update: repair && `${create}, ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
-      stdin: programText(),
+      stdin: pulumi.secret(programText()),
+      secret: true,
     },
     opts,
   );
@@ -55,7 +58,7 @@ export function hostSetup(
     name: login.host.name,
     deployer: deployerUser,
     // A new program sets the host up anew: it brings its own units and rules.
-    program: createHash("sha256").update(programText()).digest("hex"),
+    program: programVersion(),
     oauth2Proxy: {
       version,
       ...{ url, sha256 },

@@ -1,4 +1,5 @@
 /** The push program: the folder protected_sites, Python. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 
 import { bundle, type BundleFile } from "./bundle.ts";
@@ -18,9 +19,14 @@ export function programFiles(): BundleFile[] {
     .map((name) => ({ name, text: readFileSync(new URL(name, folder), "utf8") }));
 }
 
-/** All of it as one text, whose SHA-256 is its version: a host says the same of what lies on its disk. */
+/** All of it as one text. */
 export function programText(): string {
   return bundle(programFiles());
+}
+
+/** Its version, the text's SHA-256: a host says the same of what lies on its disk. */
+export function programVersion(): string {
+  return createHash("sha256").update(programText()).digest("hex");
 }
 
 /**

@@ -201,7 +201,7 @@ test("throttling, outages, and a new object that is not known yet are repeated; 
   const body = { error: { code: "Authorization_RequestDenied", message: "Insufficient privileges." } };
   disturbances.push({ when: /^POST/, status: 403, body });
   await expect(application.create({ displayName: "wiki" }, call, "wiki")).rejects.toThrow(
-    "unexpected status 403 with error: Authorization_RequestDenied: Insufficient privileges.",
+    "unexpected status 403 (403 Forbidden) with error: Authorization_RequestDenied: Insufficient privileges.",
   );
 });
 

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 
@@ -53,6 +54,14 @@ test("the program reads it as well; a mistake is told in its own words, without 
     ),
   ]);
   expect(all).not.toMatch(/ConfigError|unhandled exception|^\s+at /m);
+});
+
+test("a Node that cannot read TypeScript is told of, and what will do", async () => {
+  const options = { cwd: checkout.directory, reject: false };
+  const old = await execa(process.execPath, ["--no-experimental-strip-types", "infra/main.js"], options);
+  expect(old.stderr).toContain(
+    `Protected Sites needs Node 22.18 or newer on the PATH of \`pulumi\`, since it is TypeScript that Node itself reads; this is Node ${process.versions.node}`,
+  );
 });
 
 test("what the engine refuses a command is told in one line", async () => {

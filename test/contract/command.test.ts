@@ -2,11 +2,20 @@
 import { remote } from "@pulumi/command";
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { test } from "vitest";
+import { test, vi } from "vitest";
 
 import { openSshServer } from "./ssh-server.ts";
 import type { SshServer } from "./ssh-server.ts";
 import { openStack } from "./stack.ts";
+
+const to = ({ port, clientKey: privateKey, hostKey }: SshServer) => ({
+  host: "127.0.0.1",
+  port,
+  user: "deployer",
+  privateKey,
+  hostKey,
+  dialErrorLimit: 0,
+});
 
 /** A command as components/host makes them. */
 const command =
@@ -19,15 +28,7 @@ const command =
     const made = new remote.Command(
       "push",
       {
-        connection: {
-          host: "127.0.0.1",
-          port: server.port,
-          user: "deployer",
-          privateKey: server.clientKey,
-          hostKey: server.hostKey,
-          dialErrorLimit: 0,
-          ...connection,
-        },
+        connection: { ...to(server), ...connection },
         create: "push it",
         logging: "none",
         addPreviousOutputInEnv: false,
@@ -190,3 +191,32 @@ test.concurrent("a server behind a jump host is reached through it", async ({ ex
   expect(server.ran).toEqual([{ user: "deployer", command: "push it", stdin: "" }]);
   expect(jump.connections).toBe(1);
 });
+
+test.concurrent(
+  "connections stay open for as long as the run lasts, so that a user who has signed in is signed in at its end",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const server = await openSshServer(onTestFinished);
+    const open: number[] = [];
+    server.answer = () => {
+      open.push(server.open);
+      return {};
+    };
+    const args = { delete: "take it away" };
+    await stack.up(async () => {
+      const first = await command(server, args)();
+      // Depends on the first.
+      new remote.Command("second", {
+        connection: to(server),
+        create: pulumi.interpolate`after ${first.id}`,
+        ...args,
+      });
+    });
+    expect(open).toEqual([1, 2]);
+    await vi.waitFor(() => {
+      expect(server.open, "after the run").toBe(0);
+    });
+    await stack.destroy();
+    expect(open).toEqual([1, 2, 1, 2]);
+  },
+);

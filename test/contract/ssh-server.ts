@@ -33,6 +33,8 @@ export interface SshServer {
   readonly ran: Ran[];
   /** TCP connections so far. */
   connections: number;
+  /** Those of them that nobody has ended. */
+  open: number;
   /** Decides what a command answers. */
   answer: (ran: Ran) => Answer;
 }
@@ -48,10 +50,15 @@ export async function openSshServer(onTestFinished: TestContext["onTestFinished"
     clientKey: client.privateKey,
     ran: [],
     connections: 0,
+    open: 0,
     answer: () => ({}),
   };
   const server = new ssh2.Server({ hostKeys: [host.privateKey] }, (connection) => {
     state.connections++;
+    state.open++;
+    connection.on("close", () => {
+      state.open--;
+    });
     let user = "";
     connection.on("error", () => undefined);
     connection.on("authentication", (context) => {

@@ -4,9 +4,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import * as azuread from "@pulumi/azuread";
+import type * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 
 import { openStack } from "../contract/stack.ts";
+import { EntraControl } from "../lab/entra/control.ts";
+import { leastPermissions } from "../lab/entra/permissions.ts";
 import { lab } from "./instance.ts";
 
 const deployer = JSON.parse(readFileSync(join(lab.state, "deployer.json"), "utf8")) as {
@@ -19,6 +22,8 @@ const environment = {
   ARM_CLIENT_ID: deployer.clientId,
   ARM_CLIENT_SECRET: deployer.clientSecret,
 };
+
+const entra = new EntraControl("http://192.0.2.2:8400");
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
 const graph = "00000003-0000-0000-c000-000000000000";
@@ -66,6 +71,8 @@ const registration =
     const password = new azuread.ApplicationPassword("site", {
       applicationId: application.id,
       displayName: secret,
+      // As Graph writes it back: one that differed by a fraction of a second would be replaced at every run.
+      endDate: "2030-01-01T00:00:00Z",
     });
     return Promise.resolve({
       id: application.id,
@@ -100,7 +107,7 @@ test("a registration is created, known from then on, changed in place, and its s
     expect(value("assigned")).toBe("wiki-readers");
     expect(value("consentId")).toMatch(/^\/oauth2PermissionGrants\/./);
     expect(value("passwordId")).toBe(`${objectId}/password/${value("keyId")}`);
-    expect(Date.parse(value("endDate"))).toBeGreaterThan(Date.now());
+    expect(value("endDate")).toBe("2030-01-01T00:00:00Z");
     expect(first.outputs["value"]?.secret).toBe(true);
     expect(await stack.state()).not.toContain(value("value"));
 
@@ -126,22 +133,40 @@ test("a registration is created, known from then on, changed in place, and its s
   }
 });
 
-test("what others made can be looked up", async ({ onTestFinished }) => {
+test("what others made can be looked up, and what nobody made is told of by its name", async ({
+  onTestFinished,
+}) => {
+  onTestFinished(() => entra.reset());
+  await entra.setPermissions([...leastPermissions, "User.Read.All"]);
   const stack = await openStack(onTestFinished, environment);
   const run = await stack.up(() => {
     const config = azuread.getClientConfigOutput();
-    const group = azuread.getGroupOutput({ displayName: "wiki-readers" });
+    const group = azuread.getGroupOutput({ displayName: "wiki-readers", securityEnabled: true });
+    const user = azuread.getUserOutput({ userPrincipalName: "ada@lab.test" });
     return Promise.resolve({
       tenantId: config.tenantId,
       clientId: config.clientId,
       group: group.objectId,
+      user: user.objectId,
+      manager: user.managerId,
       principal: azuread.getServicePrincipalOutput({ clientId: graph }).displayName,
     });
   });
   expect(run.outputs["tenantId"]?.value).toBe(deployer.tenantId);
   expect(run.outputs["clientId"]?.value).toBe(deployer.clientId);
   expect(run.outputs["group"]?.value).toBe(readers);
+  expect(run.outputs["user"]?.value).toBe("0fee1000-0000-4000-8000-000000000001");
+  expect(run.outputs["manager"]?.value).toBe("");
   expect(run.outputs["principal"]?.value).toBe("Microsoft Graph");
+
+  const unknown = async (look: () => pulumi.Output<unknown>) =>
+    stack.upFails(() => Promise.resolve({ found: look() }));
+  expect(await unknown(() => azuread.getUserOutput({ userPrincipalName: "gone@lab.test" }))).toContain(
+    'User with UPN "gone@lab.test" was not found',
+  );
+  expect(
+    await unknown(() => azuread.getGroupOutput({ displayName: "gone", securityEnabled: true })),
+  ).toContain("No group found matching specified filter (displayName eq 'gone' and securityEnabled eq true)");
 });
 
 test("a refusal is told with Graph's own code and message", async ({ onTestFinished }) => {
@@ -161,7 +186,7 @@ test("a refusal is told with Graph's own code and message", async ({ onTestFinis
     return Promise.resolve({ user: user.objectId });
   });
   expect(denied).toContain(
-    "unexpected status 403 with error: Authorization_RequestDenied: Insufficient privileges",
+    "unexpected status 403 (403 Forbidden) with error: Authorization_RequestDenied: Insufficient privileges",
   );
 
   const closed = await openStack(onTestFinished, { ...environment, ARM_CLIENT_SECRET: "wrong" });

@@ -64,9 +64,13 @@ function withNames(block: readonly string[], { names, texts }: RunFacts): string
     return `<${files.map(({ name }) => name).join(", ")}>`;
   });
   for (const [value, name] of Object.entries(names)) text = text.replaceAll(value, `<${name}>`);
-  return text
-    .replaceAll(/\b(?!7e57ab1e|00000000)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "<guid>")
-    .replaceAll(/\b[0-9a-f]{64}\b/g, "<sha256>")
-    .replaceAll(/ssh-ed25519 [\w+/]+/g, "ssh-ed25519 <key>")
-    .replaceAll(/ +$/gm, "");
+  return (
+    text
+      .replaceAll(/\b(?!7e57ab1e|00000000)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "<guid>")
+      .replaceAll(/\b[0-9a-f]{64}\b/g, "<sha256>")
+      .replaceAll(/ssh-ed25519 [\w+/]+/g, "ssh-ed25519 <key>")
+      // How far values are indented depends on names that are not shown.
+      .replaceAll(/^( *(?:[-+~] )?[\w.-]+) +: /gm, "$1: ")
+      .replaceAll(/ +$/gm, "")
+  );
 }

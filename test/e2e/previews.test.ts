@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Document, parseDocument, Scalar } from "yaml";
 
 import { bundle } from "../../components/host/bundle.ts";
-import { installProgram, programText } from "../../components/host/program.ts";
+import { installProgram, programVersion } from "../../components/host/program.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { environmentOf, parseStackFile } from "../../infra/stack-file.ts";
 import { openStack } from "../lab/stack.ts";
@@ -138,6 +138,6 @@ function factsOf(text: string): RunFacts {
   );
   return {
     names: { [lab.oauth2Proxy.version]: "the lab's version" },
-    texts: [...sites, [programText(), "the push program"], [installProgram, "its installation"]],
+    texts: [...sites, [`${installProgram} # program ${programVersion()}`, "the push program's installation"]],
   };
 }

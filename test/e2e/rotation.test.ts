@@ -161,6 +161,7 @@ test("a secret whose making Entra did not answer is named by `npm run expiry`, a
   expect(await secretsInEntra()).toEqual(["protected-sites 6"]);
   const up = await run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local");
   expect(up.exitCode, up.all).toBe(0);
+  expect(up.all, "an output that no site here has").not.toContain("Undefined value");
   expect(await tokensOnHosts()).toEqual(["200", "200"]);
   const after = await run("npm", "run", "--silent", "expiry", "--", "--stack", "local", "--entra");
   expect(after.exitCode, after.all).toBe(0);

@@ -2,6 +2,7 @@
 import type { RequestListener } from "node:http";
 
 import type { ApplicationSummary, Commands } from "./control.ts";
+import { directoryDate } from "./dates.ts";
 import { givePermissions, isDeployer, restorePeople, wellBehaved } from "./directory.ts";
 import { readBody } from "./http.ts";
 import { makeSigningKey } from "./keys.ts";
@@ -60,7 +61,7 @@ const handlers: Handlers = {
       secrets.some((secret) => secret.keyId === keyId),
     );
     if (registration === undefined) throw new Error(`no application has the secret ${keyId}`);
-    const endDateTime = new Date(Date.now() - 1000).toISOString();
+    const endDateTime = directoryDate(new Date(Date.now() - 1000));
     registration.secrets = registration.secrets.map((secret) =>
       secret.keyId === keyId ? { ...secret, endDateTime } : secret,
     );

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { directoryDate } from "./dates.ts";
 import { makeSigningKey } from "./keys.ts";
 import type { AppRoleAssignment, Behaviour, Group, Principal, Registration, Tenant, User } from "./model.ts";
 import {
@@ -252,7 +253,7 @@ function permissionOf(
     principalDisplayName: holder.displayName,
     resourceId: graph.id,
     resourceDisplayName: graph.displayName,
-    createdDateTime: new Date().toISOString(),
+    createdDateTime: directoryDate(),
   };
 }
 

@@ -1,6 +1,7 @@
 /** New applications and service principals with the defaults that Graph gives them. */
 import { randomUUID } from "node:crypto";
 
+import { directoryDate } from "./dates.ts";
 import type { ApplicationObject, ServicePrincipalObject } from "./model.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -54,7 +55,7 @@ export function newApplication(given: Properties, publisherDomain: string): Appl
     ...(merged(defaults, given) as unknown as ApplicationObject),
     id: randomUUID(),
     appId: randomUUID(),
-    createdDateTime: new Date().toISOString(),
+    createdDateTime: directoryDate(),
     deletedDateTime: null,
     publisherDomain,
   };
@@ -85,7 +86,7 @@ export function newServicePrincipal(
     ...(merged(defaults, given) as unknown as ServicePrincipalObject),
     ...copied(application),
     id: randomUUID(),
-    createdDateTime: new Date().toISOString(),
+    createdDateTime: directoryDate(),
     deletedDateTime: null,
   };
 }

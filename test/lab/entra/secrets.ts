@@ -1,6 +1,7 @@
 /** Random texts, and how they are kept: as hashes, so that no secret of the lab lies in the tenant's file. */
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 
+import { givenDate, secretDate } from "./dates.ts";
 import type { Behaviour, Registration, Secret } from "./model.ts";
 
 /** A client secret looks like `Ab18Q~…`: 40 characters of letters, digits, `~`, `.`, `_` and `-`. */
@@ -47,7 +48,7 @@ export function makeSecret(
 }
 
 function dateOf(given: unknown, otherwise: Date): string {
-  return (typeof given === "string" ? new Date(given) : otherwise).toISOString();
+  return typeof given === "string" ? givenDate(given) : secretDate(otherwise);
 }
 
 const attempts = new Map<string, number>();

@@ -64,7 +64,7 @@ test("an application lives as the azuread provider leads it", async () => {
   expect(secret.body).toMatchObject({
     displayName: "one",
     hint: text.slice(0, 3),
-    endDateTime: "2030-01-01T00:00:00.000Z",
+    endDateTime: "2030-01-01T00:00:00Z",
     customKeyIdentifier: null,
   });
   const { body: withSecret } = await entra.graph("GET", path);

@@ -66,25 +66,22 @@ async function execute(
   const given = properties as unknown as Command;
   const text = given[step];
   if (text === undefined) return undefined;
+  // As with the real provider, nobody ends the connection: it stays until this process does.
   const client = await dial(given.connection, call);
-  try {
-    const previous =
-      given.addPreviousOutputInEnv === false
-        ? {}
-        : {
-            ...(given.stdout ? { PULUMI_COMMAND_STDOUT: given.stdout } : {}),
-            ...(given.stderr ? { PULUMI_COMMAND_STDERR: given.stderr } : {}),
-          };
-    const logged: readonly string[] = logs[given.logging ?? "stdoutAndStderr"];
-    const finished = await run(client, text, given.stdin ?? "", previous, (line, from) => {
-      if (logged.includes(from)) call.log("info", line);
-    });
-    if (finished.failure !== undefined)
-      throw new Error(`${finished.failure}: running ${JSON.stringify(text)}:\n${finished.output}`);
-    return { stdout: finished.stdout.replace(/\n$/, ""), stderr: finished.stderr.replace(/\n$/, "") };
-  } finally {
-    client.end();
-  }
+  const previous =
+    given.addPreviousOutputInEnv === false
+      ? {}
+      : {
+          ...(given.stdout ? { PULUMI_COMMAND_STDOUT: given.stdout } : {}),
+          ...(given.stderr ? { PULUMI_COMMAND_STDERR: given.stderr } : {}),
+        };
+  const logged: readonly string[] = logs[given.logging ?? "stdoutAndStderr"];
+  const finished = await run(client, text, given.stdin ?? "", previous, (line, from) => {
+    if (logged.includes(from)) call.log("info", line);
+  });
+  if (finished.failure !== undefined)
+    throw new Error(`${finished.failure}: running ${JSON.stringify(text)}:\n${finished.output}`);
+  return { stdout: finished.stdout.replace(/\n$/, ""), stderr: finished.stderr.replace(/\n$/, "") };
 }
 
 /** The provider. */

@@ -27,6 +27,8 @@ export interface Input {
   readonly replaces?: true;
   /** What the resource has where the input is not given. */
   readonly default?: unknown;
+  /** The default counts as given: previews show it. So do real providers that are made with Terraform's older SDK. */
+  readonly shown?: true;
 }
 
 /** One resource type, for example `random:index/randomPassword:RandomPassword`. */
@@ -74,6 +76,12 @@ export class Unfinished extends Error {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.resource = resource;
   }
+}
+
+/** The inputs as the engine gets them back: with the defaults that count as given. */
+export function checked(type: ResourceType, inputs: Properties): Properties {
+  const shown = Object.entries(type.inputs).filter(([, input]) => input.shown);
+  return { ...Object.fromEntries(shown.map(([property, input]) => [property, input.default])), ...inputs };
 }
 
 /** What is wrong with the inputs of a resource, by property; empty if nothing is. */

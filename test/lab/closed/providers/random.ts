@@ -34,13 +34,14 @@ const randomPassword: ResourceType = {
     minSpecial: { replaces: true, default: 0 },
     keepers: { replaces: true },
   },
-  computed: ["result", "bcryptHash"],
+  // The real provider has its ID among the outputs, too: a preview of a replacement shows it.
+  computed: ["id", "result", "bcryptHash"],
   secret: ["result", "bcryptHash"],
   create: async (inputs) => {
     const result = password({ ...defaults, ...inputs } as unknown as Rules);
     // bcrypt reads 72 bytes at most. The ID is in the clear in the state, so it says nothing.
     const bcryptHash = await hash(Buffer.from(result).subarray(0, 72).toString(), 10);
-    return { id: "none", outputs: { result, bcryptHash } };
+    return { id: "none", outputs: { id: "none", result, bcryptHash } };
   },
 };
 

@@ -16,7 +16,7 @@ import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
 
-import { Unfinished, check, created, diff, refreshed, updated } from "./provider.ts";
+import { Unfinished, check, checked, created, diff, refreshed, updated } from "./provider.ts";
 import type { Call, Properties, Provider, ResourceType } from "./provider.ts";
 
 /** Marks a secret on the wire, https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go */
@@ -95,8 +95,9 @@ export async function serve(provider: Provider, version: string, engineAddress: 
       return new messages.InvokeResponse().setReturn(wire(await run(plain(request.getArgs()))));
     },
     check: (request: InstanceType<typeof messages.CheckRequest>) => {
-      const inputs = defined(plain(request.getNews()));
-      const failures = check(typeOf(request.getUrn()), inputs).map(({ property, reason }) =>
+      const type = typeOf(request.getUrn());
+      const inputs = checked(type, defined(plain(request.getNews())));
+      const failures = check(type, inputs).map(({ property, reason }) =>
         new messages.CheckFailure().setProperty(property).setReason(reason),
       );
       return Promise.resolve(new messages.CheckResponse().setInputs(wire(inputs)).setFailuresList(failures));

@@ -1,6 +1,7 @@
 /** App registrations: /applications, their owners, secrets and federated credentials. */
 import { randomUUID } from "node:crypto";
 
+import { directoryDate } from "../dates.ts";
 import { tenantDomain } from "../directory.ts";
 import type { AppRole, ApplicationObject, FederatedCredential, Registration, Tenant } from "../model.ts";
 import { copied, merged, newApplication, without } from "../objects.ts";
@@ -60,7 +61,7 @@ export const applicationRoutes: readonly Route[] = [
     at(""),
     async (call, objectId) => {
       const registration = owned(call, objectId);
-      registration.deletedDateTime = new Date().toISOString();
+      registration.deletedDateTime = directoryDate();
       const { appId } = registration.application;
       for (const { servicePrincipal } of call.tenant.principals)
         if (servicePrincipal.appId === appId) removePrincipal(call.tenant, servicePrincipal.id);

@@ -60,12 +60,17 @@ export const peopleRoutes: readonly Route[] = [
     /^\/users\/([^/]+)$/,
     (call, name = "") => {
       require(call, ...userReaders);
-      const wanted = decodeURIComponent(name).toLowerCase();
-      const user = call.tenant.users.find(
-        (one_) => one_.id === wanted || one_.userPrincipalName.toLowerCase() === wanted,
-      );
-      if (user === undefined) throw notThere(name);
-      return one(call, shownUser(user));
+      return one(call, shownUser(findUser(call, name)));
+    },
+  ],
+  [
+    "GET",
+    /^\/users\/([^/]+)\/manager$/,
+    (call, name = "") => {
+      require(call, ...userReaders);
+      findUser(call, name);
+      // Nobody here has one.
+      throw notThere("manager");
     },
   ],
   [
@@ -107,6 +112,15 @@ function me({ tenant, caller }: GraphCall): User {
   const user = tenant.users.find((one_) => one_.id === caller.id);
   if (caller.kind !== "user" || user === undefined) throw denied();
   return user;
+}
+
+function findUser({ tenant }: GraphCall, name: string): User {
+  const wanted = decodeURIComponent(name).toLowerCase();
+  const found = tenant.users.find(
+    (one_) => one_.id === wanted || one_.userPrincipalName.toLowerCase() === wanted,
+  );
+  if (found === undefined) throw notThere(name);
+  return found;
 }
 
 function findGroup({ tenant }: GraphCall, groupId = ""): Group {

@@ -1,6 +1,7 @@
 /** Conditional access policies. */
 import { randomUUID } from "node:crypto";
 
+import { directoryDate } from "../dates.ts";
 import type { Policy } from "../model.ts";
 import { merged } from "../objects.ts";
 import { type GraphCall, requireForPolicies, type Route } from "./call.ts";
@@ -31,7 +32,7 @@ export const policyRoutes: readonly Route[] = [
       const made = {
         ...merged({}, call.body),
         id: randomUUID(),
-        createdDateTime: new Date().toISOString(),
+        createdDateTime: directoryDate(),
         modifiedDateTime: null,
       } as unknown as Policy;
       check(call, made);
@@ -57,7 +58,7 @@ export const policyRoutes: readonly Route[] = [
       const after = {
         ...merged(before as unknown as Record<string, unknown>, call.body),
         id: before.id,
-        modifiedDateTime: new Date().toISOString(),
+        modifiedDateTime: directoryDate(),
       } as unknown as Policy;
       check(call, after);
       call.tenant.policies = call.tenant.policies.map((policy) => (policy === before ? after : policy));

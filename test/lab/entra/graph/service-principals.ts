@@ -1,6 +1,7 @@
 /** Service principals, and who is assigned to them. */
 import { randomBytes } from "node:crypto";
 
+import { directoryDate } from "../dates.ts";
 import type { AppRoleAssignment, Principal, ServicePrincipalObject } from "../model.ts";
 import { merged, newServicePrincipal, without } from "../objects.ts";
 import { defaultAccess } from "../permissions.ts";
@@ -234,6 +235,6 @@ function assign({ tenant, body }: GraphCall, { servicePrincipal: resource }: Pri
     principalDisplayName: holder.displayName,
     resourceId: resource.id,
     resourceDisplayName: resource.displayName,
-    createdDateTime: new Date().toISOString(),
+    createdDateTime: directoryDate(),
   };
 }

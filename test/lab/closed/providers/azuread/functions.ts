@@ -47,13 +47,24 @@ export async function getGroup(args: Properties): Promise<Properties> {
 export async function getUser(args: Properties): Promise<Properties> {
   const { userPrincipalName, objectId, mail, mailNickname } = args as Record<string, string | undefined>;
   const users = "/v1.0/users";
-  let found: GraphObject;
-  if (userPrincipalName) found = await only("user", users, equals("userPrincipalName", userPrincipalName));
-  else if (objectId) found = await byId("user", users, objectId);
-  else if (mail) found = await only("user", users, equals("mail", mail));
-  else found = await only("user", users, equals("mailNickname", mailNickname ?? ""));
+  const by = (property: string, value: string) => graph().list(users, equals(property, value));
+  const [{ id: wanted } = {}] = userPrincipalName
+    ? await by("userPrincipalName", userPrincipalName)
+    : mail
+      ? await by("mail", mail)
+      : mailNickname
+        ? await by("mailNickname", mailNickname)
+        : [{ id: objectId }];
+  const missing = userPrincipalName
+    ? `User with UPN ${JSON.stringify(userPrincipalName)} was not found`
+    : `User not found: ${JSON.stringify(mail ?? mailNickname ?? objectId)}`;
+  const path = `${users}/${wanted ?? ""}`;
+  const found = wanted === undefined ? undefined : await orNotThere(graph().get(path));
+  if (found === undefined) throw new Error(missing);
+  const manager = await orNotThere(graph().get(`${path}/manager`));
   return {
     id: `/users/${found.id ?? ""}`,
+    managerId: manager?.id ?? "",
     objectId: found.id,
     accountEnabled: found["accountEnabled"] ?? true,
     displayName: found["displayName"] ?? "",
@@ -77,6 +88,15 @@ export async function getServicePrincipal(args: Properties): Promise<Properties>
   const id = `/servicePrincipals/${found.id ?? ""}`;
   const beta = await graph().get(`/beta${id}?$select=samlMetadataUrl`);
   return { id, ...describe(found, beta) };
+}
+
+async function orNotThere(answer: Promise<GraphObject>): Promise<GraphObject | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (notFound(error)) return undefined;
+    throw error;
+  }
 }
 
 const equals = (property: string, value: string) => `${property} eq '${value.replaceAll("'", "''")}'`;

@@ -1,4 +1,5 @@
 /** Calls to Microsoft Graph as the real azuread provider makes them: sign-in, retries, waiting for consistency. */
+import { STATUS_CODES } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** What Graph answers with: an object of a kind that only the caller knows. */
@@ -26,10 +27,13 @@ export class GraphError extends Error {
   readonly detail: string;
 
   constructor(status: number, detail: string) {
+    const told = [status, STATUS_CODES[status] && `(${status} ${STATUS_CODES[status]})`]
+      .filter(Boolean)
+      .join(" ");
     super(
       detail === ""
-        ? `unexpected status ${status} received with no body`
-        : `unexpected status ${status} with error: ${detail}`,
+        ? `unexpected status ${told} received with no body`
+        : `unexpected status ${told} with error: ${detail}`,
     );
     this.status = status;
     this.detail = detail;

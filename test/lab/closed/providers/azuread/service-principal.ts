@@ -28,7 +28,7 @@ export const servicePrincipal: ResourceType = {
   inputs: {
     clientId: { required: true, replaces: true },
     owners: {},
-    accountEnabled: { default: true },
+    accountEnabled: { default: true, shown: true },
     alternativeNames: {},
     appRoleAssignmentRequired: {},
     description: {},
