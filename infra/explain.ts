@@ -46,6 +46,7 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
       new SiteReading({
         domain,
         nginx: text(siteFiles[name], "nginx.conf"),
+        inherited: text(siteFiles[name], "inherited.conf"),
         oauth2Proxy: text(siteFiles[name], "oauth2-proxy.cfg"),
         machineClients: text(siteFiles[name], "machine-clients"),
         shared: text(hostFiles, "protected-sites.conf"),
@@ -91,7 +92,7 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
     (gate.needs === undefined || (person !== undefined && passes(gate.needs, person)));
   const at = paths(site.domain);
   const place = ({ file: name, line, text: words }: Place) =>
-    `${name === "nginx.conf" ? at.nginx : at.oauth2Proxy}:${line}: ${words}`;
+    `${{ "nginx.conf": at.nginx, "inherited.conf": at.inherited, "oauth2-proxy.cfg": at.oauth2Proxy }[name]}:${line}: ${words}`;
   const setting = (key: string) => lineAt(file.text, file.document, settingPath(file, site.name, key));
   const settings =
     gate.needs === undefined

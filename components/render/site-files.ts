@@ -2,6 +2,7 @@
 import { instanceName, machineClientsFile, paths } from "../site/names.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
+import { inheritedNginx } from "./nginx/inherited.ts";
 import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
 import {
@@ -55,6 +56,7 @@ export function siteFiles(
   return [
     { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },
     { name: "nginx.conf", link: at.nginx, text: nginxSite(site, addresses) },
+    { name: "inherited.conf", text: inheritedNginx() },
     { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },

@@ -14,6 +14,7 @@ export function paths(domain: string) {
   return {
     current,
     generation: `${current}/generation.conf`,
+    inherited: `${current}/inherited.conf`,
     credentials,
     clientEnvironment: `${credentials}/current/client.env`,
     clientSecret: `${credentials}/current/client-secret`,

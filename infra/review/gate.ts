@@ -5,6 +5,7 @@
 import { parse } from "smol-toml";
 
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
+import { paths } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { type ReadDirective, readNginx } from "./nginx-text.ts";
 import {
@@ -39,7 +40,7 @@ export interface Needs {
 
 /** A line of a file that hosts get. */
 export interface Place {
-  readonly file: "nginx.conf" | "oauth2-proxy.cfg";
+  readonly file: "nginx.conf" | "inherited.conf" | "oauth2-proxy.cfg";
   readonly line: number;
   readonly text: string;
 }
@@ -66,6 +67,8 @@ export interface SiteTexts {
   readonly domain: string;
   readonly nginx: string;
   readonly oauth2Proxy: string;
+  /** What the site's servers include as `inherited.conf`, where they do. */
+  readonly inherited?: string | undefined;
   /** What `authenticated_emails_file` holds, where there is one. */
   readonly machineClients?: string | undefined;
   /** What all sites of a host share. */
@@ -76,7 +79,24 @@ export interface SiteTexts {
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
-  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages|satisfy)$/;
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
+
+/** What opens ways, sends requests elsewhere or puts something into an answer, unless it says just this. */
+const onlyAs: Readonly<Record<string, string>> = {
+  satisfy: "all",
+  allow: "all",
+  mirror: "off",
+  dav_methods: "off",
+  autoindex: "off",
+  userid: "off",
+  ssi: "off",
+  proxy_store: "off",
+  proxy_pass_request_headers: "on",
+  proxy_ignore_headers: "X-Accel-Charset",
+  sub_filter: "$protected_sites_nothing ",
+  add_before_body: "",
+  add_after_body: "",
+};
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
@@ -104,10 +124,18 @@ export class SiteReading {
   readonly #locations = new Map<ReadDirective, Location[]>();
 
   /** @throws CannotJudge where a file holds what this reading does not know */
-  constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", shared, tenantId }: SiteTexts) {
+  constructor({
+    domain,
+    nginx,
+    inherited,
+    oauth2Proxy,
+    machineClients: programs = "",
+    shared,
+    tenantId,
+  }: SiteTexts) {
     this.domain = domain;
     this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
-    const top = readNginx(nginx);
+    const top = withIncluded(readNginx(nginx), domain, inherited);
     this.#servers = top.filter(({ name }) => name === "server");
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
     this.#definitions = definitionsOf(this.#blocks);
@@ -369,10 +397,10 @@ export class SiteReading {
         return this.#returned(then, variables);
       }
       if (name === "rewrite" && !isBelowPath(directive)) throw unknown(directive);
+      // The same for every request.
+      if (name === "set" && !/\$/.test(args[1] ?? "")) continue;
       if (name === "set") {
-        throw new CannotJudge(
-          `nginx.conf line ${directive.line}: set ${args.join(" ")} is not read by this review`,
-        );
+        throw unknown(directive);
       }
     }
     return undefined;
@@ -512,7 +540,8 @@ export class SiteReading {
     return undefined;
   }
 
-  #place({ line }: ReadDirective): Place {
+  #place({ line, name, args, file }: ReadDirective): Place {
+    if (file !== undefined) return { file, line, text: `${[name, ...args].join(" ")};` };
     return { file: "nginx.conf", line, text: (this.#nginxLines[line - 1] ?? "").trim().replace(/ \{$/, "") };
   }
 
@@ -604,15 +633,33 @@ function holds({ args, line }: ReadDirective, variables: Variables): boolean {
   }
 }
 
+/** The directives with what they include in place of `include`, which leads to files that this reading knows. */
+function withIncluded(
+  directives: readonly ReadDirective[],
+  domain: string,
+  inherited: string | undefined,
+): ReadDirective[] {
+  const at = paths(domain);
+  return directives.flatMap((directive) => {
+    const { name, args, body } = directive;
+    if (body !== undefined) return [{ ...directive, body: withIncluded(body, domain, inherited) }];
+    // The host writes it: the generation's number as a variable.
+    if (name !== "include" || args[0] === at.generation) return [directive];
+    if (args[0] !== at.inherited || inherited === undefined) throw unknown(directive);
+    return readNginx(inherited).map((it): ReadDirective => ({ ...it, file: "inherited.conf" }));
+  });
+}
+
 function checkBody(directive: ReadDirective): void {
   for (const inner of directive.body ?? []) {
     // Pages of ours may ask for the request's ID; others could include what nobody was asked for.
     if (inner.name === "ssi" && isOurPage(directive)) continue;
-    if (!neutral.test(inner.name)) throw unknown(inner);
+    const only = onlyAs[inner.name];
+    if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw unknown(inner);
     if (inner.name === "location" && directive.name === "location") throw unknown(inner);
-    if (inner.name === "satisfy" && inner.args[0] !== "all") throw unknown(inner);
     // An answer that is kept for another session, or another question, is a way in.
-    if (inner.name === "proxy_cache" && !keepsBySession(directive)) throw unknown(inner);
+    if (inner.name === "proxy_cache" && inner.args[0] !== "off" && !keepsBySession(directive))
+      throw unknown(inner);
     if (inner.name === "location" || inner.name === "if") checkBody(inner);
   }
 }
@@ -631,8 +678,10 @@ function keepsBySession({ body = [] }: ReadDirective): boolean {
   );
 }
 
-function unknown({ name, args, line }: ReadDirective): CannotJudge {
-  return new CannotJudge(`nginx.conf line ${line}: ${[name, ...args].join(" ")} is not read by this review`);
+function unknown({ name, args, line, file }: ReadDirective): CannotJudge {
+  return new CannotJudge(
+    `${file ?? "nginx.conf"} line ${line}: ${[name, ...args].join(" ")} is not read by this review`,
+  );
 }
 
 function strings(value: unknown): string[] {

@@ -7,6 +7,8 @@ export interface ReadDirective {
   /** The line on which it starts, 1 and up. */
   readonly line: number;
   readonly body?: readonly ReadDirective[];
+  /** The file, where it was included. */
+  readonly file?: "inherited.conf";
 }
 
 interface Token {

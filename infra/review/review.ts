@@ -74,6 +74,7 @@ export interface StackReview {
 export const notForInstance: readonly string[] = [
   "site.json",
   "nginx.conf",
+  "inherited.conf",
   "prometheus.json",
   "signed-out.html",
   "forbidden.html",
@@ -391,6 +392,7 @@ function textsOf(stack: RenderedStack | undefined, name: string): JudgedSite | u
   return {
     domain: site.domain,
     nginx,
+    inherited: text("inherited.conf"),
     oauth2Proxy,
     machineClients: text("machine-clients"),
     shared: shared(stack),

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
+import { inheritedNginx } from "../../components/render/nginx/inherited.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
@@ -15,15 +16,20 @@ import { scratchRoot } from "../lab/scratch-root.ts";
 /** Where the sites' certificate lies, for their setting `certificates`. */
 export const certificates = "/data/certs/judge";
 
+/** A root folder with Nginx and sites as a host has them. */
+export interface NginxRoot {
+  readonly root: string;
+  readonly put: (path: string, text: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
 /**
- * Starts Nginx with these sites, as a host has them.
  * @param sites their Nginx files by domain
- * @returns ends it
- * @throws Error with what `nginx -t` says
+ * @param image the root folder of another image
  */
-export async function startNginx(sites: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
+export async function nginxRoot(sites: ReadonlyMap<string, string>, image?: string): Promise<NginxRoot> {
   await execa("ip", ["link", "set", "lo", "up"]);
-  const { root, close } = await scratchRoot(await ensureImage());
+  const { root, close } = await scratchRoot(image === undefined ? await ensureImage() : { directory: image });
 
   const put = async (path: string, text: string) => {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -33,6 +39,7 @@ export async function startNginx(sites: ReadonlyMap<string, string>): Promise<()
   await rm(join(root, "/etc/nginx/sites-enabled/default"));
   for (const [domain, text] of sites) {
     await put(paths(domain).generation, 'set $protected_sites_generation "1";\n');
+    await put(paths(domain).inherited, inheritedNginx());
     await put(join(paths(domain).current, "nginx.conf"), text);
     await symlink(join(paths(domain).current, "nginx.conf"), join(root, paths(domain).nginx));
   }
@@ -42,6 +49,15 @@ export async function startNginx(sites: ReadonlyMap<string, string>): Promise<()
     ...["-keyout", join(root, certificates, "privkey.pem")],
     ...["-out", join(root, certificates, "fullchain.pem")],
   ]);
+  return { root, put, close };
+}
+
+/**
+ * Starts Nginx in such a root.
+ * @returns its process and what ends it
+ * @throws Error with what `nginx -t` says
+ */
+export async function startNginxIn(root: string) {
   await execa("chroot", [root, "nginx", "-t"]);
   const nginx = spawn("chroot", [root, "nginx", "-g", "daemon off;"], { stdio: "ignore" });
   const ended = new Promise<void>((resolve) =>
@@ -50,14 +66,31 @@ export async function startNginx(sites: ReadonlyMap<string, string>): Promise<()
     }),
   );
   await listening(443, () => nginx.exitCode === null, join(root, "/var/log/nginx/error.log"));
+  return {
+    nginx,
+    stop: async () => {
+      nginx.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/**
+ * Starts Nginx with these sites, as a host has them.
+ * @param sites their Nginx files by domain
+ * @returns ends it
+ * @throws Error with what `nginx -t` says
+ */
+export async function startNginx(sites: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
+  const { root, close } = await nginxRoot(sites);
+  const { stop } = await startNginxIn(root);
   return async () => {
-    nginx.kill("SIGTERM");
-    await ended;
+    await stop();
     await close();
   };
 }
 
-async function listening(port: number, alive: () => boolean, log: string): Promise<void> {
+export async function listening(port: number, alive: () => boolean, log: string): Promise<void> {
   while (alive()) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, "127.0.0.1", () => {

@@ -20,6 +20,7 @@ from .sites import Site
 NOT_FOR_INSTANCE = {
     "site.json",
     "nginx.conf",
+    "inherited.conf",
     "prometheus.json",
     "signed-out.html",
     "forbidden.html",

@@ -99,6 +99,7 @@ export function toOauth2Proxy(
 }
 
 export const withoutBody: readonly Directive[] = [
+  ["proxy_method", "GET"],
   ["proxy_pass_request_body", "off"],
   ["proxy_set_header", "Content-Length", ""],
 ];

@@ -3,6 +3,7 @@ import { ambiguousPathMap } from "./ambiguous-paths.ts";
 import { cookiePrefix } from "../../site/names.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
+import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
 import { wantedMap } from "./sign-in.ts";
 import { intermediateTls } from "./tls.ts";
@@ -19,8 +20,6 @@ const sharedUpstream = "acme_protected-sites";
 export function sharedNginx(acmeHosts: readonly string[] = []): string {
   return printNginx([
     comment(header("nginx/shared-nginx.ts", "every site of this host")),
-    // A session with Entra's tokens and groups is larger than the default of four times 8 kB allows.
-    ["large_client_header_buffers", 4, "64k"],
     // Names of variables hold the site's domain, which may have 253 characters.
     ["variables_hash_bucket_size", 512],
     ["variables_hash_max_size", 4096],
@@ -82,8 +81,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ["listen", 80, "default_server"],
         ["listen", "[::]:80", "default_server"],
         ...(acmeHosts.length === 0
-          ? [["return", 444] as const]
-          : [block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
+          ? [...requestReading.says, ["return", 444] as const]
+          : [...inherited, block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
       ],
     ),
     block(
@@ -94,6 +93,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ["ssl_reject_handshake", "on"],
         // The default server's protocols are those of every site: the name comes after the version.
         ...intermediateTls,
+        ...inheritedTls.says,
+        ...requestReading.says,
         // A client may say one of our names in TLS and another in its request.
         ["return", 444],
       ],

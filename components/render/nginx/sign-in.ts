@@ -76,6 +76,7 @@ export function signInLimit(site: Site): Directive[] {
   const burst = unit === "s" ? 10 * Number(rate) : Number(rate);
   return [
     ["limit_req", `zone=${signInZoneName(site)}`, `burst=${burst}`, "nodelay"],
+    ["limit_req_dry_run", "off"],
     ["limit_req_status", 429],
     // Its line in the error log would hold the query, and so a sign-in's code.
     ["limit_req_log_level", "notice"],

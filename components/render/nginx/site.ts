@@ -78,6 +78,8 @@ function httpServer(site: Site, withPeers: boolean): Directive {
       ["listen", "[::]:80"],
       ["server_name", site.domain],
       ["server_tokens", "off"],
+      ["auth_request", "off"],
+      ["include", paths(site.domain).inherited],
       openLocation(["/"], [["return", 301, expr(`https://${site.domain}$request_uri`)]]),
       ...(withPeers ? acmeLocations(acmeUpstreamName(site)) : [acmeChallenge()]),
     ],
@@ -99,6 +101,7 @@ function httpsServer(site: Site): Directive {
       ...intermediateTls,
       ...onEveryAnswer(site),
       ["client_max_body_size", site.clientMaxBodySize],
+      ["include", at.inherited],
       ["include", at.generation],
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
@@ -119,7 +122,7 @@ function httpsServer(site: Site): Directive {
       ["proxy_connect_timeout", site.proxyConnectTimeout],
       ["proxy_send_timeout", site.proxySendTimeout],
       ["proxy_read_timeout", site.proxyReadTimeout],
-      ...(site.buffering ? [] : bodyBuffering("off")),
+      ...bodyBuffering(site.buffering ? "on" : "off"),
       ...sessionCookies(site).renewed,
 
       ...(byPath(site) ? refusals(site) : []),
@@ -169,7 +172,6 @@ function httpsServer(site: Site): Directive {
           ...signInLimit(site),
           ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
           ...withoutBody,
-          ["proxy_method", "GET"],
           ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
         ],
       ),

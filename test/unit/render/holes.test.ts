@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { pinned } from "../../../components/render/nginx/inherited.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
 import { argsOf, type Site, siteFrom, type SiteArgs } from "../../../components/site/site.ts";
@@ -94,6 +95,17 @@ function allowed(args: SiteArgs): Site | undefined {
   }
 }
 
+/** Directives that gather in a list where they stand twice; of others Nginx says that they are duplicates. */
+const lists = ["add_header", "set", "error_page"];
+
+/** What a server says that its `inherited.conf` says, too. */
+function saidTwice(text: string): string[] {
+  return readNginx(text)
+    .filter(({ name }) => name === "server")
+    .flatMap(({ holds = [] }) => holds.map(({ name }) => name))
+    .filter((name) => pinned.includes(name) && !lists.includes(name));
+}
+
 function declaredOpen({ open: parts }: Site): string[] {
   return parts.map((it) => (it.match === "prefix" ? it.path : `= ${it.path}`));
 }
@@ -107,6 +119,7 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
       const { locations: here, holes } = holesIn(nginxSite(any, hosts), any.domain, declaredOpen(any));
       locations += here;
       expect(holes).toEqual([]);
+      expect(saidTwice(nginxSite(any, hosts))).toEqual([]);
     }),
     { numRuns: runs },
   );
@@ -153,6 +166,7 @@ describe("a hole is seen:", () => {
 
   test.each([
     ["the server asks nobody", "    auth_request /oauth2/-/auth;\n", ""],
+    ["http {} reaches in", /include .*inherited.conf;/, ""],
     ["the check is not internal", "        internal;\n", ""],
     [
       "the client's own address list is passed on",

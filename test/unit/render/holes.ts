@@ -120,6 +120,8 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
     const check = values(holds, "auth_request")[0]?.[0];
     if (secure && (check === undefined || check === "off")) holes.push("the server asks nobody");
     if (values(holds, "server_name").join() !== domain) holes.push("the server has another name");
+    const included = `/etc/protected-sites/sites/${domain}/current/inherited.conf`;
+    if (values(holds, "include")[0]?.[0] !== included) holes.push("the server inherits what http {} says");
     if (holds.some(({ name }) => name.startsWith("proxy_cache"))) holes.push("the server keeps answers");
     if (holds.some(({ name }) => ["proxy_pass", "alias", "root"].includes(name)))
       holes.push("the server answers outside of its locations");

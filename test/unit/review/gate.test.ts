@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 
+import { inheritedNginx } from "../../../components/render/nginx/inherited.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
+import { paths } from "../../../components/site/names.ts";
 import { accessChange } from "../../../infra/review/access.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { site, tenantId } from "../../sites.ts";
@@ -73,11 +75,39 @@ test.each(
   expect(change(opened + rest, opened + rest)).toEqual({ opened: [], closed: [] });
 });
 
-function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId)) {
-  return { domain: site().domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId };
+test.each([
+  ["satisfy all;", "satisfy any;"],
+  ["allow all;", "deny all;"],
+  ["mirror off;", "mirror /elsewhere;"],
+  ["dav_methods off;", "dav_methods PUT;"],
+  ["sub_filter $protected_sites_nothing", "sub_filter </head>"],
+  ["proxy_store off;", "proxy_store on;"],
+  ["ssi off;", "ssi on;"],
+  ["proxy_intercept_errors off;", "proxy_intercept_errors on;"],
+  ["proxy_cache off;", "proxy_cache elsewhere;"],
+  ['set $protected_sites_nothing "";', "set $protected_sites_nothing $http_x;"],
+])("a review reads what a site includes: with %s turned into %s it does not judge", (from, to) => {
+  const broken = inherited.replace(from, to);
+  expect(broken).not.toBe(inherited);
+  expect(() => ask(nginxSite(site()), undefined, broken)).toThrow(
+    /inherited\.conf line \d+: .* is not read by this review/,
+  );
+});
+
+test("where a site includes a file that the review was not given, it does not judge", () => {
+  const { inherited: known } = paths(site().domain);
+  expect(() => ask(nginxSite(site()).replace(known, "/etc/nginx/snippets/open.conf"))).toThrow(
+    /include .* is not read/,
+  );
+});
+
+const inherited = inheritedNginx();
+
+function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId), included = inherited) {
+  return { domain: site().domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId, inherited: included };
 }
 
-function ask(nginx: string, oauth2Proxy?: string) {
-  const reading = new SiteReading(texts(nginx, oauth2Proxy));
+function ask(nginx: string, oauth2Proxy?: string, included?: string) {
+  const reading = new SiteReading(texts(nginx, oauth2Proxy, included));
   return reading.gate({ scheme: "https", method: "GET", target: "/", headers: {} });
 }

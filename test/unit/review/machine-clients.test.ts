@@ -32,6 +32,7 @@ test("tokens without a role that they need are nothing that the review lets pass
     new SiteReading({
       domain: "wiki.example.com",
       nginx: files.get("nginx.conf") ?? "",
+      inherited: files.get("inherited.conf"),
       oauth2Proxy: change(files.get("oauth2-proxy.cfg") ?? ""),
       shared: sharedNginx(),
       tenantId,

@@ -1,0 +1,223 @@
+/**
+ * What Nginx would inherit from `http {}` of the host's own nginx.conf, said by the site itself: a directive there could
+ * open a site, change what its application answers, or keep everybody out. The same for all sites, and a file of each
+ * site's generation, so that a rollback takes it along.
+ *
+ * `test/e2e/inherited.test.ts` puts every directive that the real Nginx inherits into `http {}` and asks a site. Said is
+ * only what Nginx 1.22 to 1.30 knows; what none of them can be told stands in {@link notForHttp}.
+ */
+import { header } from "../header.ts";
+import { block, comment, type Directive, expr, type Item, printNginx } from "./nginx-conf.ts";
+
+/** Directives with one reason; each has the value that Nginx has by itself, unless the reason says otherwise. */
+export interface Pins {
+  readonly why: string;
+  readonly says: readonly Directive[];
+}
+
+/** Always empty: a constant, by which directives are said that have no "off". */
+const nothing = expr("$protected_sites_nothing");
+
+/** How a request is read; Nginx takes it from the default server where it does not know the site yet. */
+export const requestReading: Pins = {
+  why: "How requests are read. A session with Entra's tokens and groups is larger than four times 8k.",
+  says: [
+    ["client_header_buffer_size", "1k"],
+    ["large_client_header_buffers", 4, "64k"],
+    ["client_header_timeout", "60s"],
+    // An identity header with "_" for "-" would reach some applications under the same name.
+    ["underscores_in_headers", "off"],
+    ["ignore_invalid_headers", "on"],
+    // Locations are chosen by the merged path.
+    ["merge_slashes", "on"],
+  ],
+};
+
+/** For servers with TLS. */
+export const inheritedTls: Pins = {
+  why: "TLS as the site says it, and nobody needs a certificate.",
+  says: [
+    ["ssl_verify_client", "off"],
+    // A request that came early can be sent again by somebody else.
+    ["ssl_early_data", "off"],
+    ["ssl_ecdh_curve", "auto"],
+    ["ssl_conf_command", "MinProtocol", "TLSv1.2"],
+  ],
+};
+
+const pins: readonly Pins[] = [
+  { why: "A handshake with the site's name is answered.", says: [["ssl_reject_handshake", "off"]] },
+  {
+    why: "Access is what auth_request says: nothing beside it lets in or keeps out.",
+    says: [
+      ["satisfy", "all"],
+      ["allow", "all"],
+      ["auth_basic", "off"],
+      ["auth_delay", 0],
+    ],
+  },
+  {
+    why: "Limits of the host's count nobody here; a sign-in's own says so itself.",
+    says: [
+      ["limit_req_dry_run", "on"],
+      ["limit_conn_dry_run", "on"],
+      ["limit_rate", 0],
+      ["limit_rate_after", 0],
+    ],
+  },
+  {
+    why: "No request goes elsewhere as well, is written to the host's disk as a file, or leaves a line of its own.",
+    says: [
+      ["mirror", "off"],
+      ["dav_methods", "off"],
+      ["client_body_in_file_only", "off"],
+      ["client_body_in_single_buffer", "off"],
+      ["client_body_buffer_size", "16k"],
+      ["client_body_timeout", "60s"],
+      ["log_subrequest", "off"],
+    ],
+  },
+  {
+    why: "The application gets the request as it came.",
+    says: [
+      ["proxy_method", expr("$request_method")],
+      ["proxy_pass_request_headers", "on"],
+      ["proxy_pass_request_body", "on"],
+      ["proxy_bind", "off"],
+      ["proxy_ignore_client_abort", "off"],
+      ["proxy_socket_keepalive", "off"],
+      ["proxy_headers_hash_max_size", 1024],
+      ["proxy_headers_hash_bucket_size", 128],
+      ["proxy_next_upstream", "error", "timeout"],
+      ["proxy_next_upstream_timeout", 0],
+      ["proxy_next_upstream_tries", 0],
+    ],
+  },
+  {
+    why: "TLS to an application. Nginx's own default leaves TLS 1.3 out before 1.23.4.",
+    says: [
+      ["proxy_ssl_protocols", "TLSv1.2", "TLSv1.3"],
+      ["proxy_ssl_ciphers", "DEFAULT"],
+      ["proxy_ssl_conf_command", "MinProtocol", "TLSv1.2"],
+      ["proxy_ssl_session_reuse", "on"],
+    ],
+  },
+  {
+    why: "Its answer goes on as it is: its errors, its headers, and nothing of it is kept.",
+    says: [
+      ["proxy_intercept_errors", "off"],
+      // Lists without an "off": X-Pad is hidden anyway, Content-Type is not, and nothing here has a charset of its own.
+      ["proxy_hide_header", "X-Pad"],
+      ["proxy_pass_header", "Content-Type"],
+      ["proxy_ignore_headers", "X-Accel-Charset"],
+      ["proxy_redirect", "off"],
+      ["proxy_cookie_domain", "off"],
+      ["proxy_cookie_path", "off"],
+      ["proxy_cookie_flags", "off"],
+      ["proxy_force_ranges", "off"],
+      ["proxy_store", "off"],
+      ["proxy_cache", "off"],
+      ["proxy_limit_rate", 0],
+    ],
+  },
+  {
+    why: "Room for its headers (four times Nginx's own), and for what oauth2-proxy's locations have.",
+    says: [
+      ["proxy_buffer_size", "16k"],
+      ["proxy_buffers", 8, "16k"],
+      ["proxy_busy_buffers_size", "32k"],
+      ["proxy_temp_file_write_size", "128k"],
+      ["proxy_max_temp_file_size", "1024m"],
+    ],
+  },
+  {
+    why: "Where a site keeps answers of oauth2-proxy for some seconds (authCache), it serves none that is older.",
+    says: [
+      ["proxy_cache_use_stale", "off"],
+      ["proxy_cache_background_update", "off"],
+      ["proxy_cache_revalidate", "off"],
+      ["proxy_cache_lock", "off"],
+      ["proxy_cache_min_uses", 1],
+      ["proxy_cache_methods", "GET", "HEAD"],
+      ["proxy_cache_convert_head", "on"],
+    ],
+  },
+  {
+    why: "Nothing is put into an answer, replaced in it, or packed: an application that packs its pages knows which may be.",
+    says: [
+      ["set", nothing, ""],
+      ["sub_filter", nothing, ""],
+      ["add_before_body", ""],
+      ["add_after_body", ""],
+      ["ssi", "off"],
+      ["gzip", "off"],
+      ["gunzip", "off"],
+      ["gzip_static", "off"],
+      ["gzip_vary", "off"],
+      ["charset", "off"],
+      ["override_charset", "off"],
+      ["slice", 0],
+      ["max_ranges", 2147483647],
+      ["chunked_transfer_encoding", "on"],
+      ["msie_padding", "on"],
+      ["msie_refresh", "off"],
+    ],
+  },
+  {
+    why: "Its headers are the application's and this site's. An empty one is not sent; it keeps others from being inherited.",
+    says: [
+      ["add_header", "X-Protected-Sites", ""],
+      ["add_trailer", "X-Protected-Sites", ""],
+      ["expires", "off"],
+      ["userid", "off"],
+      ["etag", "on"],
+      ["if_modified_since", "exact"],
+    ],
+  },
+  {
+    why: "Errors have the site's pages. No server answers with this one, which keeps others from being inherited.",
+    says: [["error_page", 305, "/"]],
+  },
+  {
+    why: "Pages of the site: found through links, not kept open beyond a push, and sent as what they are.",
+    says: [
+      ["disable_symlinks", "off"],
+      ["open_file_cache", "off"],
+      ["autoindex", "off"],
+      block(["types"], [["text/html", "html"]]),
+      ["default_type", "application/octet-stream"],
+      ["ssi_silent_errors", "off"],
+      ["ssi_value_length", 256],
+      ["ssi_min_file_chunk", "1k"],
+      ["ssi_last_modified", "off"],
+    ],
+  },
+  {
+    why: "Redirects that Nginx itself makes, and how long a client may take.",
+    says: [
+      ["absolute_redirect", "on"],
+      ["port_in_redirect", "on"],
+      ["server_name_in_redirect", "off"],
+      ["send_timeout", "60s"],
+      ["lingering_close", "on"],
+      ["lingering_time", "30s"],
+      ["lingering_timeout", "5s"],
+    ],
+  },
+];
+
+/** All of it. */
+export const inherited: readonly Item[] = [requestReading, inheritedTls, ...pins].flatMap(({ why, says }) => [
+  comment(why),
+  ...says,
+]);
+
+/** The text of `inherited.conf`, which each server of a site includes. */
+export function inheritedNginx(): string {
+  return printNginx([comment(header("nginx/inherited.ts", "every site")), ...inherited]);
+}
+
+/** The names of what that file says. */
+export const pinned: readonly string[] = inherited
+  .map((it) => ("comment" in it ? undefined : "block" in it ? it.block[0] : it[0]))
+  .filter((name) => typeof name === "string");
