@@ -241,10 +241,11 @@ export class SiteReading {
       ({ name }) => name === "auth_request_set",
     );
     const set = new Map(answers.map(({ args }) => [(args[0] ?? "").slice(1), args[1] ?? ""]));
-    const variables: Variables = variablesOf(this.#definitions, (name) => {
+    // What the caller tells of a variable goes before its map, which may be written as only Nginx reads it.
+    const variables: Variables = (name) => value(name) ?? mapped(name);
+    const mapped = variablesOf(this.#definitions, (name) => {
       const answer = set.get(name);
-      if (answer !== undefined) return expand(answer, variables);
-      return value(name) ?? this.#requestVariable(name, request);
+      return answer === undefined ? this.#requestVariable(name, request) : expand(answer, variables);
     });
     return inForce.map(({ args }) => [args[0] ?? "", expand(args[1] ?? "", variables)] as const);
   }
@@ -274,8 +275,7 @@ export class SiteReading {
     const { depth, target } = how;
     const internal = target !== undefined;
     if (depth > 3) throw new CannotJudge(`nginx.conf line ${server.line}: error pages lead in a circle`);
-    const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
-    const early = this.#rewrite(server.body ?? [], variables);
+    const early = this.#rewrite(server.body ?? [], this.#variables(server.body ?? [], request, path));
     if (early !== undefined) return early;
 
     const location = how.taken ?? this.#locationFor(target ?? path, server);
@@ -283,6 +283,7 @@ export class SiteReading {
       return { to: { kind: "answer", status: 301, location: `https://${this.domain}${path}/` }, places: [] };
     }
     const body = location?.body ?? [];
+    const variables = this.#variables([...(server.body ?? []), ...body], request, path);
     const here = location ?? server;
     if (!internal && body.some(({ name }) => name === "internal")) {
       return { to: { kind: "answer", status: 404 }, places: [this.#place(here)] };
@@ -321,7 +322,7 @@ export class SiteReading {
 
   /** What the subrequest of `auth_request` asks of oauth2-proxy. */
   #askedFor(auth: ReadDirective, server: ReadDirective, request: AskedRequest, path: string) {
-    const variables = variablesOf(this.#definitions, (name) => this.#requestVariable(name, request, path));
+    const variables = this.#variables(server.body ?? [], request, path);
     const target = auth.args[0] ?? "";
     const location = this.#locationFor(target.split("?")[0] ?? "", server);
     const pass =
@@ -389,7 +390,7 @@ export class SiteReading {
 
   #rewrite(body: readonly ReadDirective[], variables: Variables): Gate | undefined {
     for (const directive of body) {
-      const { name, args } = directive;
+      const { name } = directive;
       if (name === "return") return this.#returned(directive, variables);
       if (name === "if" && holds(directive, variables)) {
         const [then, ...others] = directive.body ?? [];
@@ -397,11 +398,7 @@ export class SiteReading {
         return this.#returned(then, variables);
       }
       if (name === "rewrite" && !isBelowPath(directive)) throw unknown(directive);
-      // The same for every request.
-      if (name === "set" && !/\$/.test(args[1] ?? "")) continue;
-      if (name === "set") {
-        throw unknown(directive);
-      }
+      if (name === "set" && !isConstant(directive)) throw unknown(directive);
     }
     return undefined;
   }
@@ -512,6 +509,17 @@ export class SiteReading {
     return (pattern ?? prefix)?.directive;
   }
 
+  /** @param holds directives that are in force, of which each `set` is of a constant */
+  #variables(holds: readonly ReadDirective[], request: AskedRequest, path: string): Variables {
+    const constants = new Map(
+      holds.filter(({ name }) => name === "set").map(({ args }) => [args[0]?.slice(1), args[1]]),
+    );
+    return variablesOf(
+      this.#definitions,
+      (name) => constants.get(name) ?? this.#requestVariable(name, request, path),
+    );
+  }
+
   #requestVariable(name: string, request: AskedRequest, path?: string): string | undefined {
     const [rawPath = "", query = ""] = request.target.split(/\?(.*)/s);
     switch (name) {
@@ -601,6 +609,11 @@ function normalized(target: string): string | undefined {
 /** A path of the backend's own goes before the request's; which location the request is in stays as it was. */
 function isBelowPath({ name, args }: ReadDirective): boolean {
   return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
+}
+
+/** A constant of ours. What is made of a request could decide where it goes. */
+function isConstant({ args: [variable = "", value = ""] }: ReadDirective): boolean {
+  return variable.startsWith("$protected_sites_") && !value.includes("$");
 }
 
 function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {

@@ -1,79 +1,44 @@
 /** What an application behind a site can be: each kind is asked through a host's own Nginx, by somebody signed in. */
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer, request as tlsRequest } from "node:https";
-import type { AddressInfo } from "node:net";
+import { request as tlsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
-import { bundle } from "../../components/host/bundle.ts";
-import { siteFiles } from "../../components/render/site-files.ts";
-import { siteFrom, type SiteArgs } from "../../components/site/site.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
 import { request } from "../lab/http.ts";
-import { tenantId } from "../sites.ts";
 import { lab, people } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
+import { backend, closeBackends, giveBack, serve, servedByStack } from "./own-backend.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const [host = { name: "", address: "" }] = lab.hosts;
-const here = "192.0.2.3";
 const code = "https://code.lab.test";
-const push = ["/usr/local/sbin/protected-sites", "push"];
 const ca = "/etc/ssl/certs/backends-of-the-tests.pem";
 
 let browser: Browser;
 let cookie: string;
 /** What the stack has pushed, and gets back. */
 let before: string;
-const open = new Set<Server>();
 
 beforeAll(async () => {
   browser = await openBrowser({ ca: lab.ca });
   cookie = await cookieHeader((await openAs(browser, people.ada, `${code}/`)).context(), code);
-  before = await shell("cat /etc/protected-sites/sites/code.lab.test/current/bundle");
+  before = await servedByStack();
 });
 
-afterEach(() => {
-  for (const server of open) {
-    server.closeAllConnections();
-    server.close();
-  }
-  open.clear();
-});
+afterEach(closeBackends);
 
 afterAll(async () => {
-  await run(push, `${before}\n`);
+  await giveBack(before);
   await shell(`rm -f ${ca}`);
   await browser.close();
 });
 
 const run = (command: readonly string[], input?: string) => runOn(host.name, command, input);
 const shell = (script: string) => shellOn(host.name, script);
-
-/** Has the host serve the site with these settings: the push proves that it is as closed as before. */
-async function serve(settings: Partial<SiteArgs>): Promise<void> {
-  const args = {
-    domain: "code.lab.test",
-    port: 4180,
-    upstream: `http://${here}:1`,
-    emailDomains: ["lab.test"],
-  };
-  const site = siteFrom("code", { ...args, ...settings });
-  await run(push, bundle(siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true })));
-}
-
-/** A backend of this test's own; @returns its address and port */
-async function backend(answer: RequestListener, tls?: { cert: string; key: string }): Promise<string> {
-  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
-  open.add(server);
-  server.listen(0, here);
-  await once(server, "listening");
-  return `${here}:${(server.address() as AddressInfo).port}`;
-}
 
 const ask = (path = "/", more: { method?: string; body?: Buffer } = {}) =>
   request({ url: `${code}${path}`, address: host.address, headers: { cookie, accept: "*/*" }, ...more });

@@ -1,6 +1,7 @@
 /** How a site's session cookies reach the browser. */
 import { cookieName, identifier } from "../../site/names.ts";
 import { seconds, type Site } from "../../site/site.ts";
+import { sessionCookieVariable } from "./application-cookies.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /**
@@ -11,7 +12,10 @@ const cookieParts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`
 
 /** How a site's session cookies reach the browser. */
 interface SessionCookies {
+  /** What the site defines before its servers. */
   readonly maps: readonly Item[];
+  /** Constants of its server. */
+  readonly constants: readonly Directive[];
   /** Takes them from oauth2-proxy's answer to the subrequest. */
   readonly fromAnswer: readonly Directive[];
   /** Adds those of a renewed session to an answer. */
@@ -24,11 +28,48 @@ interface SessionCookies {
 
 const cookieAttributes = "Path=/; HttpOnly; Secure; SameSite=Lax";
 
+/** What the shared maps read of a site: of its server, and of oauth2-proxy's answer to the subrequest. */
+const maxAge = "$protected_sites_cookie_expire";
+const status = "$oauth2_status";
+const wholeSetCookie = "$oauth2_set_cookie";
+const value = (part: string) => `$oauth2_cookie${part}`;
+
+/** What they define: the Set-Cookie header of each part, and of a store whose cookie has no parts. */
+const setCookie = (part: string) => `$protected_sites_set_cookie${part === "" ? "_whole" : part}`;
+const setCookieAsItCame = "$protected_sites_set_cookie";
+
+/** Variables that a map of this file reads, and that are unknown to Nginx on a host without sites. */
+export const variablesOfSites: readonly string[] = [
+  sessionCookieVariable,
+  maxAge,
+  status,
+  wholeSetCookie,
+  ...cookieParts.map(value),
+];
+
 export function sessionCookies(site: Site): SessionCookies {
-  const none: SessionCookies = { maps: [], fromAnswer: [], renewed: [], leftovers: [], voided: [] };
+  const name = cookieName(site);
+  const none: SessionCookies = {
+    maps: [],
+    constants: [["set", expr(sessionCookieVariable), name.replace(/^__Host-/, "")]],
+    fromAnswer: [],
+    renewed: [],
+    leftovers: [],
+    voided: [],
+  };
   switch (site.sessionStore) {
     case "cookie":
-      return cookiesInParts(site);
+      return {
+        ...none,
+        ...leftovers(site),
+        constants: [...none.constants, ["set", expr(maxAge), seconds(site.cookieExpire)]],
+        fromAnswer: cookieParts.map((part) => [
+          "auth_request_set",
+          expr(value(part)),
+          expr(`$upstream_cookie_${name}${part}`),
+        ]),
+        renewed: cookieParts.map((part) => toBrowser(setCookie(part))),
+      };
     case "minimal":
       // Never renewed, but with many groups in parts: an old one must not outlive the sign-in that follows.
       return {
@@ -36,7 +77,7 @@ export function sessionCookies(site: Site): SessionCookies {
         voided: cookieParts.map((part) => [
           "add_header",
           "Set-Cookie",
-          `${cookieName(site)}${part}=; Max-Age=0; ${cookieAttributes}`,
+          `${name}${part}=; Max-Age=0; ${cookieAttributes}`,
           "always",
         ]),
       };
@@ -44,78 +85,94 @@ export function sessionCookies(site: Site): SessionCookies {
       // One short cookie, which travels as it is.
       return {
         ...none,
-        fromAnswer: [["auth_request_set", expr("$oauth2_set_cookie"), expr("$upstream_http_set_cookie")]],
-        renewed: [["add_header", "Set-Cookie", expr("$oauth2_set_cookie"), "always"]],
+        fromAnswer: [["auth_request_set", expr(wholeSetCookie), expr("$upstream_http_set_cookie")]],
+        renewed: [toBrowser(setCookieAsItCame)],
       };
   }
 }
 
+function toBrowser(variable: string): Directive {
+  return ["add_header", "Set-Cookie", expr(variable), "always"];
+}
+
 /**
- * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
- * several of them with a comma, which no browser reads, so each part travels in a variable of its own.
+ * For all sites of a host: what the answer to the subrequest sets goes to the browser, if that answer lets the user in.
+ * oauth2-proxy takes the cookie back also where only its store, or Entra, cannot be reached for a moment.
  *
+ * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
+ * several of them with a comma, which no browser reads, so each part travels in a variable of its own. For the parts
+ * that the answer does not have, see {@link leftovers}.
+ */
+export function renewedSessions(): Item[] {
+  const renewed = "$protected_sites_renewed";
+  const letIn = "202";
+  return [
+    comment("A renewed session: what comes with the answer that lets the user in goes to the browser."),
+    block(
+      ["map", expr(`${status}:${value("")}${value("_0")}`), expr(renewed)],
+      [
+        ["default", ""],
+        // Where Nginx has asked twice, the statuses of both answers, as in "502 : 202".
+        [expr(`~${letIn}:.`), 1],
+      ],
+    ),
+    ...cookieParts.map((part) =>
+      block(
+        ["map", expr(`${renewed}:${value(part)}`), expr(setCookie(part))],
+        [
+          ["default", ""],
+          ["1:", expr(`${cookie(part)}=; Max-Age=0; ${cookieAttributes}`)],
+          [expr("~^1:"), expr(`${cookie(part)}=${value(part)}; Max-Age=${maxAge}; ${cookieAttributes}`)],
+        ],
+      ),
+    ),
+    block(
+      ["map", expr(`${status}:${wholeSetCookie}`), expr(setCookieAsItCame)],
+      [
+        ["default", ""],
+        [expr(`~${letIn}:(?<protected_sites_renewed_cookie>.+)$`), expr("$protected_sites_renewed_cookie")],
+      ],
+    ),
+  ];
+}
+
+/** The name of a part, of whichever site. */
+function cookie(part: string): string {
+  return `\${${sessionCookieVariable.slice(1)}}${part}`;
+}
+
+/**
  * oauth2-proxy never takes back the parts of an older session: a whole cookie wins over newer parts, and a part too
  * many spoils what is joined from them. So every answer that brings a session names all parts, those that it does
  * not have as expired; also those that the request did not carry, since a parallel one may just have brought them.
+ *
+ * Here for the answer to a sign-in, whose cookies reach the browser by themselves. One map for all parts, since each
+ * costs Nginx a table: its source holds, for each part, what the answer brings and the header that takes it back, and
+ * the expression captures the header where nothing comes before it.
  */
-function cookiesInParts(site: Site): SessionCookies {
-  const name = cookieName(site);
-  const id = identifier(site.domain);
-  const parts = cookieParts.map((part) => ({
-    cookie: `${name}${part}`,
-    answer: `$upstream_cookie_${name}${part}`,
-    value: `$oauth2_cookie${part}`,
-    setCookie: `$oauth2_set_cookie${part}_${id}`,
-    leftover: `$oauth2_leftover${part}_${id}`,
-    expired: `${name}${part}=; Max-Age=0; ${cookieAttributes}`,
-  }));
-  const renewed = `$oauth2_renewed_${id}`;
-  const signedIn = `$oauth2_signed_in_${id}`;
-  const toBrowser = (variables: readonly string[]) =>
-    variables.map((variable): Directive => ["add_header", "Set-Cookie", expr(variable), "always"]);
+function leftovers(site: Site): Pick<SessionCookies, "maps" | "leftovers"> {
+  const attributes = "$protected_sites_cookie_expired";
+  const first = `$protected_sites_leftovers_${identifier(site.domain)}`;
+  const source = cookieParts
+    .map((part) => `$upstream_cookie_${cookieName(site)}${part} ${cookie(part)}=${attributes},`)
+    .join("");
+  const leftover = (part: string) => `protected_sites_leftover${part}`;
+  const captures = cookieParts.map((part) => `(?:[^ ]+ [^,]*| (?<${leftover(part)}>[^,]*)),`);
   return {
     maps: [
-      comment("A renewed session: what the answer to the subrequest sets goes to the browser."),
-      anyOf(["$oauth2_cookie", "$oauth2_cookie_0"], renewed),
-      ...parts.map(({ value, setCookie, cookie, expired }) =>
-        block(
-          ["map", expr(`${renewed}:${value}`), expr(setCookie)],
-          [
-            [":", ""],
-            ["1:", expired],
-            [
-              "default",
-              expr(`${cookie}=${value}; Max-Age=${seconds(site.cookieExpire)}; ${cookieAttributes}`),
-            ],
-          ],
-        ),
-      ),
       comment("A new session: its cookies reach the browser by themselves, and what an older one left goes."),
-      anyOf([`$upstream_cookie_${name}`, `$upstream_cookie_${name}_0`], signedIn),
-      ...parts.map(({ answer, leftover, expired }) =>
-        block(
-          ["map", expr(`${signedIn}:${answer}`), expr(leftover)],
-          [
-            ["1:", expired],
-            ["default", ""],
-          ],
-        ),
+      block(
+        ["map", expr(source), expr(first)],
+        [
+          ["default", ""],
+          [expr(`~^(?=[^ ]| [^,]*,[^ ])${captures.join("")}$`), expr(`$${leftover("")}`)],
+        ],
       ),
     ],
-    fromAnswer: parts.map(({ answer, value }): Directive => ["auth_request_set", expr(value), expr(answer)]),
-    renewed: toBrowser(parts.map(({ setCookie }) => setCookie)),
-    leftovers: toBrowser(parts.map(({ leftover }) => leftover)),
-    voided: [],
-  };
-}
-
-/** Sets `variable` to 1 where one of `values` is not empty. */
-function anyOf(values: readonly string[], variable: string): Directive {
-  return block(
-    ["map", expr(values.join("")), expr(variable)],
-    [
-      [expr(""), ""],
-      ["default", 1],
+    leftovers: [
+      ["set", expr(attributes), `; Max-Age=0; ${cookieAttributes}`],
+      // The first one has the expression evaluated, which sets the others.
+      ...cookieParts.map((part) => toBrowser(part === "" ? first : `$${leftover(part)}`)),
     ],
-  );
+  };
 }

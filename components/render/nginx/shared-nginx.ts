@@ -1,15 +1,13 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
 import { ambiguousPathMap } from "./ambiguous-paths.ts";
-import { cookiePrefix } from "../../site/names.ts";
+import { applicationCookies } from "./application-cookies.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
 import { wantedMap } from "./sign-in.ts";
+import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
 import { intermediateTls } from "./tls.ts";
-
-/** Session and sign-in cookies that one request may carry; with more, the backend gets no cookie at all. */
-const cookiesRemoved = 16;
 
 const sharedUpstream = "acme_protected-sites";
 
@@ -59,7 +57,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ["::1", 1],
       ],
     ),
-    ...withoutSessionCookies(),
+    ...applicationCookies(),
+    ...renewedSessions(),
     comment("Where a sign-in was to lead that comes back to a site."),
     wantedMap(),
     comment("For sites with rules by path: paths that a backend may read differently."),
@@ -95,42 +94,11 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ...intermediateTls,
         ...inheritedTls.says,
         ...requestReading.says,
+        // The maps above read them. Not by `set`, after which Nginx would log each request that has none.
+        ...variablesOfSites.map((it): Directive => ["auth_request_set", expr(it), ""]),
         // A client may say one of our names in TLS and another in its request.
         ["return", 444],
       ],
     ),
   ]);
-}
-
-/**
- * `$protected_sites_cookie`: the request's cookies without those of any site's sign-in, so that no backend can replay
- * a session. Nginx has no "replace all", so each map takes one away.
- */
-function withoutSessionCookies(): Directive[] {
-  const step = (number: number) => (number === 0 ? "$http_cookie" : `$protected_sites_cookie_${number}`);
-  const removed = Array.from({ length: cookiesRemoved }, (_, index) =>
-    block(
-      ["map", expr(step(index)), expr(step(index + 1))],
-      [
-        ["default", expr(step(index))],
-        [
-          expr(
-            `~^(?<protected_sites_before>.*?)(?:^|; ?)(?:__Host-)?${cookiePrefix}[^=;]*=[^;]*(?<protected_sites_after>.*)$`,
-          ),
-          expr("$protected_sites_before$protected_sites_after"),
-        ],
-      ],
-    ),
-  );
-  return [
-    ...removed,
-    block(
-      ["map", expr(step(cookiesRemoved)), expr("$protected_sites_cookie")],
-      [
-        ["default", expr(step(cookiesRemoved))],
-        [expr(`~${cookiePrefix}`), ""],
-        [expr("~^; ?(?<protected_sites_rest>.*)$"), expr("$protected_sites_rest")],
-      ],
-    ),
-  ];
 }

@@ -103,6 +103,7 @@ function httpsServer(site: Site): Directive {
       ["client_max_body_size", site.clientMaxBodySize],
       ["include", at.inherited],
       ["include", at.generation],
+      ...sessionCookies(site).constants,
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
       comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),

@@ -1,22 +1,48 @@
 import { expect, test } from "vitest";
 
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { site } from "../../sites.ts";
+import { readNginx, type Statement } from "./nginx-text.ts";
 
 const text = nginxSite(site());
+const shared = sharedNginx();
 const parts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`)];
+const attributes = "; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
 
 test("an answer that brings a session takes back every part that it does not have", () => {
+  expect(text).toContain(`set $protected_sites_cookie_expired "${attributes}";`);
   for (const part of parts) {
-    const expiry = `1: "_oauth2_proxy_wiki_example_com${part}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";`;
-    expect(text.split(expiry), part).toHaveLength(3);
+    expect(shared, part).toContain(`1: "\${protected_sites_session_cookie}${part}=${attributes}";`);
+    const leftover = `\${protected_sites_session_cookie}${part}=$protected_sites_cookie_expired,`;
+    expect(text, part).toContain(`$upstream_cookie__oauth2_proxy_wiki_example_com${part} ${leftover}`);
   }
 });
 
 test.each([
-  ["a renewed session", "\n    ", "$oauth2_set_cookie"],
-  ["a new session", "\n        ", "$oauth2_leftover"],
-])("%s reaches the browser with every part, whatever the status of the answer", (_, indent, variable) => {
-  for (const part of parts)
-    expect(text).toContain(`${indent}add_header Set-Cookie ${variable}${part}_wiki_example_com always;`);
+  ["a renewed session", "\n    ", ["$protected_sites_set_cookie_whole"], "$protected_sites_set_cookie"],
+  [
+    "a new session",
+    "\n        ",
+    ["$protected_sites_leftovers_wiki_example_com"],
+    "$protected_sites_leftover",
+  ],
+])("%s reaches the browser with every part, whatever the status of the answer", (_, indent, whole, part) => {
+  for (const variable of [...whole, ...parts.slice(1).map((it) => `${part}${it}`)])
+    expect(text).toContain(`${indent}add_header Set-Cookie ${variable} always;`);
+});
+
+// A parameter of more than 4096 bytes is none to Nginx.
+test("the longest domain that a host's files can be named after is none too long for Nginx", () => {
+  const domain = [63, 63, 63, 20]
+    .map((length) => "a".repeat(length))
+    .join(".")
+    .replace(/.{4}$/, ".com");
+  const lengths = ({ args, holds = [] }: Statement): number[] => [
+    ...args.map((it) => it.length),
+    ...holds.flatMap(lengths),
+  ];
+  const longest = Math.max(...readNginx(nginxSite(site({ domain }))).flatMap(lengths));
+  expect(longest).toBeGreaterThan(2000);
+  expect(longest).toBeLessThan(4096);
 });

@@ -1,0 +1,53 @@
+/** Which of a request's cookies reach the application: all but those of the site's own sign-in. */
+import { cookiePrefix } from "../../site/names.ts";
+import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+
+/** The name of the site's session cookie without `__Host-`; a constant of each site's server. */
+export const sessionCookieVariable = "$protected_sites_session_cookie";
+
+/**
+ * How often cookies of the sign-in and of others may take turns. oauth2-proxy sets at most 11 for a session and 6 for
+ * sign-ins; of a request in which somebody has planted more, the application gets the cookies before the one too many.
+ */
+const turns = 32;
+
+/**
+ * `$protected_sites_cookie`: the request's cookies without those of its site's sign-in, so that no application can
+ * replay a session. One pass over the header and one table for all sites of a host: the expression finds the name of
+ * the session cookie before the cookies, and takes out what has it, as far as oauth2-proxy names cookies after it
+ * (https://github.com/oauth2-proxy/oauth2-proxy/blob/v7.15.3/pkg/cookies/csrf.go and pkg/sessions/cookie).
+ */
+export function applicationCookies(): Item[] {
+  const named = "(?:__Host-)?\\1(?:_[0-9]+|(?:_[A-Za-z0-9_-]{8})?_csrf)?";
+  return [
+    comment("What the application gets of the cookies: all but those of its site's sign-in."),
+    block(
+      ["map", expr(`${sessionCookieVariable}|$http_cookie`), expr("$protected_sites_cookie")],
+      [
+        ["default", ""],
+        without("([^|]+)", named),
+        // A site's file from before its server named the cookie: none of anybody's sign-in.
+        without("()", `(?:__Host-)?${cookiePrefix}[^=;]*`),
+      ],
+    ),
+  ];
+}
+
+/**
+ * Leading cookies of the sign-in go with the separator after them, all others with the one before. Every quantifier is
+ * possessive: nothing is tried twice, however long the header.
+ * @param site what stands before the "|", as group 1
+ * @param named what the names of the sign-in's cookies are
+ */
+function without(site: string, named: string): Directive {
+  const [own, ownCookies, others] = ["(?2)", "(?3)", "(?4)"];
+  const groups = [`([ \\t]*+${named}[ \\t]*+=)`, `((?:;(?=${own})[^;]*+)*+)`, `((?:;(?!${own})[^;]*+)*+)`];
+  const kept = Array.from({ length: turns }, (_, turn) => `protected_sites_cookies_${turn}`);
+  const [first = "", ...later] = kept;
+  const taken = later.reduceRight((rest, name) => `(?:(?=;)(?<${name}>${others})${ownCookies}${rest})?+`, "");
+  const start = `^${site}\\|(?(DEFINE)${groups.join("")})(?:(?=${own})[^;]*+(?:; *+|$))*+`;
+  return [
+    expr(`~${start}(?<${first}>[^;]*+${others})${ownCookies}${taken}`),
+    expr(kept.map((name) => `$${name}`).join("")),
+  ];
+}
