@@ -10,6 +10,7 @@ import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
 import { expiryMessage } from "./expiry.ts";
+import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";
 import { operator } from "./operator.ts";
@@ -54,6 +55,7 @@ async function declare(): Promise<Outputs> {
     ? await observe(environment, asker, who)
     : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
   explainRefusals();
+  dialFirst(environment);
 
   // Hosts take commands from each of them; the last one is in use.
   const deployerKeys = environment.deployerKeyGenerations.map(

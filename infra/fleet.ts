@@ -87,6 +87,6 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
     const { specialSigKey, specialSecretSig } = pulumi.runtime;
     const { connection: value } = props as { connection?: unknown };
     const connection = { [specialSigKey]: specialSecretSig, value };
-    return own && { props: { ...props, connection }, opts: { ...opts, hooks: own } };
+    return own && { props: { ...props, connection }, opts: pulumi.mergeOptions(opts, { hooks: own }) };
   };
 }

@@ -14,6 +14,8 @@ export interface Asker {
   readonly identity?: string | undefined;
   /** The private key itself, in OpenSSH's format. It is given to an agent of its own, and lies in no file. */
   readonly privateKey?: string | undefined;
+  /** The same for the jump host. @default `privateKey` */
+  readonly jumpPrivateKey?: string | undefined;
 }
 
 /** What a command on a host ended with. */
@@ -24,7 +26,15 @@ export interface Ended {
 }
 
 /** A host that could not be reached, with the reason in one line. */
-class Unreachable extends Error {}
+export class Unreachable extends Error {
+  /** Whether it closed the connection before it asked who calls. */
+  readonly closed: boolean;
+
+  constructor(reason: string, closed = false) {
+    super(reason);
+    this.closed = closed;
+  }
+}
 
 /**
  * Runs a command on a host. The system's `ssh` does it, so that the user's own configuration and agent work; the host's
@@ -46,7 +56,7 @@ export async function runOnHost(host: Host, asker: Asker, command: string): Prom
       known,
       pinned.map(([name, key = ""]) => `${name} ${key.split(" ").slice(0, 2).join(" ")}\n`).join(""),
     );
-    const { identity, privateKey } = asker;
+    const { identity, privateKey, jumpPrivateKey = privateKey } = asker;
     const options = (alias: string) =>
       Object.entries({
         BatchMode: "yes",
@@ -70,21 +80,46 @@ export async function runOnHost(host: Host, asker: Asker, command: string): Prom
     ];
     const [file = "", ...args] = privateKey === undefined ? ssh : [...withAgent, ...ssh];
     const { stdout, stderr, exitCode, timedOut } = await execa(file, args, {
-      input: privateKey === undefined ? "" : `${privateKey.trimEnd()}\n`,
+      input: [...new Set(privateKey && [privateKey, jumpHost && jumpPrivateKey])]
+        .map((key) => (key === undefined ? "" : `${key.trimEnd()}\n`))
+        .join(""),
       reject: false,
       timeout: 120_000,
     });
     if (timedOut) throw new Unreachable("no answer within 120 s");
     // 255 is ssh's own.
-    if (exitCode === undefined || exitCode === 255) throw new Unreachable(reasonIn(stderr));
+    if (exitCode === undefined) throw new Error(`ssh could not be run: ${reasonIn(stderr)}`);
+    if (exitCode === 255) throw unreachable(stderr);
     return { exitCode, stdout, stderr };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** An agent that ends with the command after it, and that has the key on standard input. */
-const withAgent = ["ssh-agent", "sh", "-c", 'ssh-add -q - && exec "$@" </dev/null', "sh"];
+/** An agent that ends with the command after it, and that has the keys on standard input, one after the other. */
+const addKeys = String.raw`keys=$(cat); while [ -n "$keys" ]; do
+  printf '%s\n' "$keys" | sed '/^-----END /q' | ssh-add -q - || exit 255
+  keys=$(printf '%s\n' "$keys" | sed '1,/^-----END /d')
+done; exec "$@" </dev/null`;
+const withAgent = ["ssh-agent", "sh", "-c", addKeys, "sh"];
+
+/** What `ssh` said, with what it leaves out. */
+function unreachable(stderr: string): Unreachable {
+  const reason = reasonIn(stderr);
+  const came = /fingerprint for the \S+ key sent by the remote host is\s+(SHA256:[\w+/=]+)/.exec(stderr)?.[1];
+  if (reason.startsWith("Host key verification failed"))
+    return new Unreachable(
+      `${reason} It has another key than hostKey says${came === undefined ? "" : ` (${came})`}; \`npm run host-key\` shows it`,
+    );
+  const closed = /kex_exchange_identification|Connection (?:closed|reset) by|Not allowed at this time/.test(
+    stderr,
+  );
+  if (!closed) return new Unreachable(reason);
+  return new Unreachable(
+    `${reason} before it asked who calls: it has too many callers at once, or has shut this address out for a while after calls that failed (PerSourcePenalties, docs/operations.md)`,
+    true,
+  );
+}
 
 /** What `ssh`, or a program on a host, said of what is wrong, in one line. */
 export function reasonIn(stderr: string): string {

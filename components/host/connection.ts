@@ -44,7 +44,11 @@ export interface Login {
 /** The user on every host who may run the push program, and nothing else. */
 export const deployerUser = "protected-sites";
 
-/** The connection; its host keys are always pinned, and a dead host is given up after three further attempts. */
+/**
+ * The connection; its host keys are always pinned. The engine runs many commands at once, four for each processor, and a
+ * host's OpenSSH lets in only some that have not signed in yet (MaxStartups): hence the attempts, within half a minute.
+ * docs/decisions/few-dials.md
+ */
 export function connectionTo(login: Login): command.types.input.remote.ConnectionArgs {
   const { host, user, privateKey, jumpPrivateKey } = login;
   const { jumpHost } = host;
@@ -61,7 +65,7 @@ function hop(to: HostArgs | JumpHostArgs, user: string, privateKey: pulumi.Input
     user,
     // One key per line, the comment left out: the pinned key is compared as a whole.
     hostKey: to.hostKey.split(" ").slice(0, 2).join(" "),
-    dialErrorLimit: 3,
+    dialErrorLimit: 12,
     perDialTimeout: 15,
     ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
   };

@@ -21,7 +21,8 @@ export interface Run {
 /** One stack. */
 export interface TestStack {
   preview: (program: PulumiFn) => Promise<Run>;
-  up: (program: PulumiFn) => Promise<Run>;
+  /** @param parallel how many resources at once. @default the engine's own, four for each processor */
+  up: (program: PulumiFn, parallel?: number) => Promise<Run>;
   /** The run's error. */
   upFails: (program: PulumiFn) => Promise<string>;
   refresh: () => Promise<Run>;
@@ -64,8 +65,12 @@ export async function openStack(
       },
     },
   );
-  const up = async (program: PulumiFn): Promise<Run> => {
-    const result = await stack.up({ program, color: "never" });
+  const up = async (program: PulumiFn, parallel?: number): Promise<Run> => {
+    const result = await stack.up({
+      program,
+      color: "never",
+      ...(parallel === undefined ? {} : { parallel }),
+    });
     const changes = { ...(result.summary.resourceChanges ?? {}) };
     return { changes: withoutStack(changes), text: result.stdout + result.stderr, outputs: result.outputs };
   };

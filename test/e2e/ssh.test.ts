@@ -6,7 +6,10 @@ import { execa } from "execa";
 import { expect, test } from "vitest";
 import { parseDocument } from "yaml";
 
+import { hostCommand } from "../../components/host/host-command.ts";
 import { type Asker, runOnHost } from "../../infra/ssh.ts";
+import { openStack as openOwnStack } from "../contract/stack.ts";
+import { slowWay } from "../lab/slow-way.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
@@ -54,6 +57,78 @@ test("an update goes by way of the jump host, too, with each host's own user", a
     await writeFile(file, usual);
     await stack.up(push);
   }
+});
+
+/** What an update of the second host's pushes says that fails. @param change of the host in the environment's file */
+async function failingUpdate(change: { readonly hostKey?: string; readonly port?: number }): Promise<string> {
+  const stack = await openStack(lab.name);
+  const file = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
+  const usual = await readFile(file, "utf8");
+  const document = parseDocument(usual);
+  for (const [key, value] of Object.entries(change))
+    document.setIn(["config", "protected-sites:hosts", 1, key], value);
+  document.setIn(["config", "protected-sites:sites", "code", "proxyReadTimeout"], "61s");
+  document.setIn(["config", "protected-sites:sites", "wiki", "proxyReadTimeout"], "61s");
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+  try {
+    await stack.up({ target: pushesToSecond });
+    return "";
+  } catch (error) {
+    return String(error);
+  } finally {
+    await writeFile(file, usual);
+  }
+}
+
+const pushesToSecond = [`**::code-${second.name}`, `**::wiki-${second.name}`];
+
+/** How often somebody has called a host's sshd since a moment, and did not get in. */
+async function failedCalls(host: string, since: number): Promise<number> {
+  const log = `journalctl --sync; journalctl --unit=ssh --since=@${since} --output=cat | grep -c '\\[preauth\\]$' || true`;
+  return Number(await shellOn(host, log));
+}
+
+test("an update with a wrong pinned key says so of each push after one call, and with the right key all is well at once", async () => {
+  const since = Math.floor(Date.now() / 1000);
+  const said = await failingUpdate({ hostKey: first.hostKey });
+  const reason =
+    /edge-2 could not be reached as protected-sites: Host key verification failed\. It has another key/g;
+  expect(said.match(reason)?.length, said).toBeGreaterThanOrEqual(pushesToSecond.length);
+  // The other one asked what is there (repairDrift).
+  expect(await failedCalls(second.name, since)).toBeLessThanOrEqual(2);
+  await (await openStack(lab.name)).up({ target: pushesToSecond });
+});
+
+test("an update whose key a host refuses says so of each push after one call, and with the right key all is well at once", async () => {
+  const keys = "/var/lib/protected-sites/deployer/.ssh/authorized_keys";
+  await shellOn(second.name, `mv ${keys} ${keys}.aside`);
+  let said: string;
+  try {
+    said = await failingUpdate({});
+  } finally {
+    await shellOn(second.name, `mv ${keys}.aside ${keys}`);
+  }
+  const reason = /edge-2 could not be reached as protected-sites: \S+ Permission denied \(publickey/g;
+  expect(said.match(reason)?.length, said).toBeGreaterThanOrEqual(pushesToSecond.length);
+  await (await openStack(lab.name)).up({ target: pushesToSecond });
+});
+
+test("of 128 commands, 64 at once with 100 ms to the host and back, none fails", async ({
+  onTestFinished,
+}) => {
+  const way = await slowWay(first, 50);
+  onTestFinished(() => {
+    way.close();
+  });
+  const privateKey = await readFile(lab.adminKey, "utf8");
+  const login = { host: { ...first, address: "127.0.0.1", port: way.port }, user: "admin", privateKey };
+  const stack = await openOwnStack(onTestFinished);
+  const { changes } = await stack.up(() => {
+    for (let number = 1; number <= 128; number++)
+      hostCommand(`command-${number}`, { login, create: "true", stdin: "" }, {});
+    return Promise.resolve();
+  }, 64);
+  expect(changes).toEqual({ create: 128 });
 });
 
 test("npm run host-key shows a host's key as the environment's file takes it, with its fingerprint", async () => {

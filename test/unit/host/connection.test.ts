@@ -20,7 +20,7 @@ test("a host behind a jump host is reached by way of it, and both keys are pinne
     port: 22,
     user: "jump",
     hostKey: "ssh-ed25519 BBBB",
-    dialErrorLimit: 3,
+    dialErrorLimit: 12,
     perDialTimeout: 15,
   });
 });
