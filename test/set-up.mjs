@@ -31,6 +31,7 @@ const debianPackages = {
   strace: "strace",
   "mkfs.ext4": "e2fsprogs",
   "redis-cli": "redis-tools",
+  dnsmasq: "dnsmasq-base",
   pip3: "python3-pip",
 };
 

@@ -32,6 +32,14 @@ export function authCacheFolder(domain: string): string {
   return `/run/protected-sites-auth_${domain}`;
 }
 
+/**
+ * The file on a host that holds the addresses of a server with a name, as `server` directives of Nginx. No name holds an
+ * underscore, so each file says whose it is.
+ */
+export function addressesFile(host: string, port: number, role: "backup" | "first"): string {
+  return `/etc/protected-sites/addresses/${host}_${port}${role === "backup" ? "_backup" : ""}.conf`;
+}
+
 /** Under which path ACME servers ask for proof, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 

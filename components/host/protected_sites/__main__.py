@@ -13,6 +13,7 @@ from typing import Any
 from .credentials import credentials
 from .deployer import refuse_more
 from .failure import Failure
+from .follow import follow
 from .metrics import metrics
 from .push import push, rollback
 from .rehearsal import rehearse
@@ -62,6 +63,7 @@ def main(arguments: list[str]) -> int:
     told.add_argument("--textfile", type=Path, help="a file for the node exporter, in place of standard output")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
+    commands.add_parser("follow-addresses", help="started by systemd")
     rehearsal = commands.add_parser("rehearse", help="started by the worker")
     rehearsal.add_argument("--names", default="")
     rehearsal.add_argument("domains", nargs="+")
@@ -82,10 +84,11 @@ def main(arguments: list[str]) -> int:
         "metrics": lambda: metrics(given.textfile),
         "worker": work_and_return,
         "recover": lambda: recover(given.boot),
+        "follow-addresses": follow,
         "rehearse": lambda: rehearse([Site(domain) for domain in given.domains], given.names.split(",")),
     }
     os.umask(0o022)
-    if given.command not in {"worker", "recover"}:
+    if given.command not in {"worker", "recover", "follow-addresses"}:
         signal.signal(signal.SIGALRM, out_of_time)
         signal.alarm(900 if given.command == "setup" else 600)
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from .addresses import files_in, trouble_in
 from .bundle import Bundle
 from .commands import unit_states
 from .files import read_text
@@ -28,6 +30,7 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
     missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
     drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
+    drift += [f"{path} is missing" for path in addresses_of(site) if not path.exists()]
     # An inactive service is well: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
         state = units[unit]
@@ -37,6 +40,11 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
             drift.append(f"{unit} is not what systemd has loaded")
     answer = answers_as(site)
     return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
+
+
+def addresses_of(site: Site) -> list[Path]:
+    """The files with the addresses of a live site's backends that have names."""
+    return files_in(read_text(site.current / "nginx.conf") or "")
 
 
 def credentials_drift(site: Site) -> list[str]:
@@ -54,6 +62,7 @@ def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
         return []
     known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
+    extra += [f"{path.stem}: {trouble}" for path in addresses_of(site) if (trouble := trouble_in(path))]
     for unit in (site.socket, site.service):
         state = units[unit]
         extra += [f"{path} changes the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]

@@ -11,6 +11,7 @@ SITES = ROOT / "sites"
 CREDENTIALS = ROOT / "credentials"
 HOST = ROOT / "host.json"
 PROMETHEUS = ROOT / "prometheus"  # what to ask for metrics, for Prometheus' file_sd: one file for each site
+ADDRESSES = ROOT / "addresses"  # of backends that have names: files that Nginx includes; see addresses.py
 STATE = Path("/var/lib/protected-sites")
 QUEUE = STATE / "queue"
 VERDICTS = STATE / "verdicts"
@@ -43,6 +44,7 @@ ACME_LOCK = Path("/run/protected-sites-acme.lock")
 
 WORKER = "protected-sites-worker.service"
 RECOVER = "protected-sites-recover.service"
+FOLLOWER = "protected-sites-addresses.service"
 METRICS = "protected-sites-metrics.service"
 METRICS_TIMER = "protected-sites-metrics.timer"
 TEXTFILES = Path("/var/lib/prometheus/node-exporter")  # where Debian's node exporter looks

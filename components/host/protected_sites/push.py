@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from .addresses import look_up_new, provide
 from .acme import ensure_certificate, facts_of, forget_certificate
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
@@ -183,6 +184,8 @@ def commit(group: list[Push]) -> None:
     check_undone()
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
     generations = {push.site: push.new for push in group}
+    for push in group:
+        provide([nginx_of(push.bundle)], push.request.content.get("addresses", {}))
     check_nginx(generations, {link: target for link, target in links.items() if link.parent == NGINX_SITES})
     rehearse_apart(generations, links)
     requests = [push.request.path.stem for push in group]
@@ -212,6 +215,10 @@ def commit(group: list[Push]) -> None:
         problems = go_back(entries)
         what = "\n".join([failure.what, *problems])
         raise Failure(failure.step, what, switched=True) from error
+
+
+def nginx_of(bundle: Bundle) -> str:
+    return next((file.text for file in bundle.files if file.name == "nginx.conf"), "")
 
 
 def discard(site: Site, number: int) -> None:
@@ -246,7 +253,9 @@ def push(repair: str | None) -> int:
     site.check_places(bundle)
     ensure_certificate(site, bundle)
     first = site.live() is None
-    failed = submit("push", site.domain, bundle=bundle.text)
+    # A name that goes later stops no push: only one that this host has never known may be a slip of the pen.
+    addresses = look_up_new(nginx_of(bundle), needed=True)
+    failed = submit("push", site.domain, bundle=bundle.text, addresses=addresses)
     if not failed:
         keep_mark(f"site-{site.domain}", repair, first=first)
     return failed
@@ -266,5 +275,7 @@ def rollback(domain: str, to: int | None) -> int:
     if number not in earlier:
         kept = ", ".join(map(str, earlier)) or "none"
         raise Failure("rollback", f"{domain}: generation {number} is not one of the earlier ones here ({kept})")
-    ensure_certificate(site, site.bundle(number))
-    return submit("push", domain, bundle=site.bundle(number).text, rollbackTo=number)
+    bundle = site.bundle(number)
+    ensure_certificate(site, bundle)
+    addresses = look_up_new(nginx_of(bundle), needed=False)
+    return submit("push", domain, bundle=bundle.text, addresses=addresses, rollbackTo=number)

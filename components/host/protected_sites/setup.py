@@ -15,6 +15,7 @@ from typing import Any
 
 from .accounts import remove_account
 from .acme import install_certbot
+from .addresses import look_up_new, provide
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .commands import holds, install_packages, run, run_quietly
@@ -37,6 +38,7 @@ from .places import (
     AUTH_CACHE_PREFIX,
     CREDENTIALS,
     DEFAULT_SITE,
+    FOLLOWER,
     HOST,
     LOCK,
     LOG,
@@ -112,8 +114,10 @@ def setup(repair: str | None) -> int:
     make_folder(PROMETHEUS, 0o755)
     make_folder(LOG.parent, 0o750)
     replace_file(MADE, json.dumps(made))
+    peers = look_up_new(wanted.get(NGINX_SHARED, ""), needed=False)
     with lock():
         done += install_units(own)
+        provide(wanted.values(), peers)
         done += install_shared_nginx(wanted, made)
         done += install_oauth2_proxy(release, facts.get("allowVulnerableOauth2Proxy") is True)
     host = json.dumps(facts, indent=2) + "\n"
@@ -139,6 +143,8 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
         run("daemon-reload", "systemctl", "daemon-reload")
     if not holds("systemctl", "--quiet", "is-enabled", RECOVER):
         run("units", "systemctl", "--quiet", "enable", RECOVER)
+    if not holds("systemctl", "--quiet", "is-enabled", FOLLOWER):
+        run("units", "systemctl", "--quiet", "enable", FOLLOWER)
     if not holds("systemctl", "--quiet", "is-enabled", METRICS_TIMER):
         run("units", "systemctl", "--quiet", "enable", "--now", METRICS_TIMER)
     return [str(place) for place in changed]
@@ -183,7 +189,7 @@ def teardown() -> int:
         raise Failure("teardown", f"still on this host: {', '.join(site.domain for site in all_sites())}")
     made = json.loads(read_text(MADE) or "{}")
     with lock():
-        for unit in (METRICS_TIMER, METRICS, WORKER, RECOVER):
+        for unit in (FOLLOWER, METRICS_TIMER, METRICS, WORKER, RECOVER):
             run_quietly("systemctl", "--quiet", "disable", "--now", unit)
         for place in (NGINX_SHARED, *OUR_UNITS, SUDO_RULE):
             if OURS in (read_text(place) or "").split("\n")[0]:

@@ -8,15 +8,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .addresses import all_files, files_in
 from .announcement import mark_of
 from .bundle import Bundle
-from .commands import run_quietly
+from .commands import run_quietly, unit_state
 from .drift import Units, credentials_drift, drift_of, extra_of, units_of
 from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .nginx import nginx_runs
 from .places import (
+    FOLLOWER,
     HOST,
     JOURNAL,
     NGINX_SHARED,
@@ -86,6 +88,9 @@ def host_drift() -> list[str]:
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
     if Path(__file__).parents[1].name != program_digest():
         drift.append(f"{Path(__file__).parent} differs")
+    drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]
+    if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
+        drift.append(f"{FOLLOWER} is not active")
     if not nginx_runs():
         drift.append("nginx.service is not active")
     return drift

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .places import (
+    ADDRESSES,
+    FOLLOWER,
     JOURNAL,
     METRICS,
     METRICS_TIMER,
@@ -73,9 +75,29 @@ RandomizedDelaySec=60
 WantedBy=timers.target
 """
 
+FOLLOWER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Unit]
+Description=Protected Sites: follows the addresses of backends that have names
+ConditionPathExistsGlob={ADDRESSES}/*.conf
+Wants=network-online.target
+After=network-online.target nginx.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={PROGRAM} follow-addresses
+Restart=always
+RestartSec=2
+LimitCORE=0
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 OUR_UNITS = {
     UNITS / WORKER: WORKER_UNIT,
     UNITS / RECOVER: RECOVER_UNIT,
+    UNITS / FOLLOWER: FOLLOWER_UNIT,
     UNITS / METRICS: METRICS_UNIT,
     UNITS / METRICS_TIMER: METRICS_TIMER_UNIT,
 }

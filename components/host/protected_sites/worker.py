@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from .addresses import forget_unused
 from .credentials import go_back_to_credentials, remove_credentials, switch_credentials
 from .failure import Failure
 from .files import remove_folder
@@ -34,6 +35,8 @@ def work() -> None:
                 if request.kind != "push":
                     settled(ACTIONS[request.kind], request)
             push_group(pushes)
+        if not JOURNAL.exists():
+            forget_unused()
         for verdict in VERDICTS.iterdir():
             if not Path("/proc", verdict.stem.split("-")[-1]).exists():
                 verdict.unlink()  # whoever waited for it is gone

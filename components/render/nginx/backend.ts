@@ -2,6 +2,7 @@
 import { instanceName } from "../../site/names.ts";
 import { type Site, upstreamPath } from "../../site/site.ts";
 import { block, type Directive, expr, literal } from "./nginx-conf.ts";
+import { server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { forwarded } from "./forwarded.ts";
 
@@ -17,18 +18,18 @@ export function upstreams(site: Site): Directive[] {
     block(
       ["upstream", backend(site)],
       [
-        ["server", serverAddress(site.upstream)],
-        ...site.backupUpstreams.map((it): Directive => ["server", serverAddress(it), "backup"]),
+        serverOf(site.upstream, "first"),
+        ...site.backupUpstreams.map((it) => serverOf(it, "backup")),
         ["keepalive", 32],
       ],
     ),
   ];
 }
 
-function serverAddress(upstream: string): string {
-  if (upstream.startsWith("unix:")) return upstream;
-  const { host } = new URL(upstream);
-  return /:\d+$/.test(host) ? host : `${host}:${upstream.startsWith("https:") ? 443 : 80}`;
+function serverOf(upstream: string, role: "backup" | "first"): Directive {
+  if (upstream.startsWith("unix:")) return ["server", upstream, ...(role === "backup" ? ["backup"] : [])];
+  const { hostname, port, protocol } = new URL(upstream);
+  return server(hostname, port === "" ? (protocol === "https:" ? 443 : 80) : Number(port), role);
 }
 
 function isHttps(site: Site): boolean {

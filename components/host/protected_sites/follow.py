@@ -1,0 +1,128 @@
+"""Follows the addresses of backends that have names; started by systemd where there are any."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from .addresses import (
+    NotResolved,
+    all_files,
+    look_up,
+    name_of,
+    provide,
+    servers_in,
+    servers_of,
+    trouble_in,
+    write,
+)
+from .failure import Failure
+from .files import write_new
+from .host import lock
+from .nginx import check_nginx, nginx_runs, reload_nginx
+from .places import ADDRESSES, JOURNAL, PROGRAM
+
+# Seconds between two look-ups of a name, and how long one is waited for.
+EVERY = 5
+PATIENCE = 5
+# For so many seconds there must be no such name until its addresses go: DHCP takes a record away to write it anew.
+GONE_FOR = 20
+# Every change is a reload, which leaves workers behind as long as WebSockets live: so many in so many seconds for a name.
+CHANGES, IN_SECONDS = 6, 600
+
+# There while Nginx has not read what was written.
+UNREAD = ADDRESSES / ".unread"
+
+
+class Follower:
+    def __init__(self) -> None:
+        self.asked: dict[str, Future[list[str]]] = {}
+        self.gone: dict[str, float] = {}
+        self.changes: dict[str, deque[float]] = {}
+        self.pool = ThreadPoolExecutor(64)
+
+    def look(self) -> dict[Path, tuple[list[str], str | None]]:
+        """What is to be written: for each file whose name is known now, its directives and what is wrong with it. One name
+        whose look-up hangs keeps no other waiting."""
+        files = all_files()
+        for name in {name_of(path) for path in files} - set(self.asked):
+            self.asked[name] = self.pool.submit(look_up, name)
+        wait(self.asked.values(), timeout=PATIENCE)
+        answers = {name: self.asked.pop(name) for name, asked in list(self.asked.items()) if asked.done()}
+        return {path: self.wanted(path, answers[name_of(path)]) for path in files if name_of(path) in answers}
+
+    def wanted(self, path: Path, answer: Future[list[str]]) -> tuple[list[str], str | None]:
+        name = name_of(path)
+        try:
+            servers = servers_of(path, answer.result())
+            self.gone.pop(name, None)
+            if servers == servers_in(path) or self.may_change(name):
+                return servers, None
+            return servers_in(path), f"it has changed {CHANGES} times in {IN_SECONDS // 60} minutes"
+        except NotResolved as error:
+            if not error.gone:
+                self.gone.pop(name, None)
+            elif time.monotonic() - self.gone.setdefault(name, time.monotonic()) >= GONE_FOR:
+                return servers_of(path, []), str(error)
+            return servers_in(path), str(error)
+
+    def may_change(self, name: str) -> bool:
+        times = self.changes.setdefault(name, deque())
+        while times and time.monotonic() - times[0] > IN_SECONDS:
+            times.popleft()
+        return len(times) < CHANGES
+
+    def follow_once(self) -> None:
+        wanted = self.look()
+        moved = {path: servers for path, (servers, _) in wanted.items() if servers != servers_in(path)}
+        changed = {path for path, (_, trouble) in wanted.items() if trouble != trouble_in(path)} | set(moved)
+        if not changed and not UNREAD.exists():
+            return
+        with lock():
+            if JOURNAL.exists():
+                return  # whoever goes back there comes first
+            if moved:
+                self.check(moved)
+                UNREAD.touch()
+            for path in changed:
+                if path.exists():  # a push may have taken it away meanwhile
+                    servers, trouble = wanted[path]
+                    write(path, moved.get(path, servers_in(path)), trouble)
+                    told = ", ".join(servers) if path in moved else "its addresses stay"
+                    print(f"{path.stem}: {trouble}; {told}" if trouble else f"{path.stem}: {told}", flush=True)
+            for path in moved:
+                self.changes.setdefault(name_of(path), deque()).append(time.monotonic())
+            if UNREAD.exists():
+                if nginx_runs():
+                    reload_nginx({})
+                UNREAD.unlink()
+
+    def check(self, moved: dict[Path, list[str]]) -> None:
+        with tempfile.TemporaryDirectory(dir="/run") as aside:
+            candidates: dict[Path, str | None] = {}
+            for path, servers in moved.items():
+                write_new(Path(aside, path.name), "".join(f"{line}\n" for line in servers))
+                candidates[path] = str(Path(aside, path.name))
+            check_nginx({}, candidates)
+
+
+def follow() -> int:
+    """Until there are no names any more, or another version of the program is live, which systemd then starts."""
+    program = PROGRAM.resolve()
+    with lock():
+        provide([], {})
+    follower = Follower()
+    failed = ""
+    while all_files() and PROGRAM.resolve() == program:
+        try:
+            follower.follow_once()
+            failed = ""
+        except (Failure, OSError) as error:
+            if (said := Failure.of(error).what) != failed:
+                print(f"Nginx keeps the addresses that it has: {said}", flush=True)
+            failed = said
+        time.sleep(EVERY)
+    return 0
