@@ -1,5 +1,5 @@
 /** The first thing that runs after a clone, on a machine that lacks something. */
-import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { chmod, constants, copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 
 const { dependencies } = packageJson;
-const script = join(import.meta.dirname, "..", "set-up.mjs");
+const root = join(import.meta.dirname, "..", "..");
 const nobody = 65534;
 
 let machine: string;
@@ -17,9 +17,18 @@ let machine: string;
 beforeAll(async () => {
   machine = await mkdtemp(join(tmpdir(), "protected-sites-set-up-"));
   await chmod(machine, 0o755);
+  // The checkout and its Node may lie where only root may enter; set-up is run by somebody else.
+  for (const file of [
+    "package.json",
+    "test/set-up.mjs",
+    "test/lab/closed/pulumi/go.mod",
+    "test/lab/closed/oauth2-proxy/go.mod",
+  ])
+    await cp(join(root, file), join(machine, "checkout", file));
   // Node and npm are there, and nothing else: no apt-get.
   await mkdir(join(machine, "bin"));
-  for (const program of ["node", "npm"]) await symlink(process.execPath, join(machine, "bin", program));
+  await copyFile(process.execPath, join(machine, "bin", "node"), constants.COPYFILE_FICLONE);
+  await symlink("node", join(machine, "bin", "npm"));
   // What an earlier run has built needs no Go, and nobody is asked whether it can be downloaded.
   for (const made of [`pulumi/v${dependencies["@pulumi/pulumi"]}/built`, "oauth2-proxy/v7.15.3"])
     await mkdir(join(machine, ".cache", "protected-sites", made), { recursive: true });
@@ -29,7 +38,8 @@ afterAll(() => rm(machine, { recursive: true, force: true }));
 
 /** Runs set-up as somebody with few rights and few programs. */
 function setUp(command: string, environment: Record<string, string> = {}) {
-  return execa(process.execPath, [script, command], {
+  return execa(join(machine, "bin", "node"), [join(machine, "checkout/test/set-up.mjs"), command], {
+    cwd: machine,
     reject: false,
     extendEnv: false,
     env: { PATH: join(machine, "bin"), HOME: machine, ...environment },
