@@ -34,7 +34,8 @@ const siteSchema = z.object({
   credentialsRepair: z.string(),
   /** The SHA-256 of every file with its place. */
   files: z.record(z.string(), z.string()),
-  /** Seconds since 1970. */
+  /** Seconds since 1970, of the certificate that Nginx serves. */
+  certificateStarts: z.number().nullable().default(null),
   certificateEnds: z.number().nullable(),
 });
 

@@ -34,12 +34,13 @@ export interface Row {
 /** What a certificate's end is measured by. */
 export interface Clock {
   readonly now: Date;
-  /** A certificate that ends in fewer days than this is drift. */
+  /** A certificate that ends in fewer days than this, and in less than a quarter of its own, is drift. */
   readonly certificateDays: number;
 }
 
-/** What renews certificates has done so long before this many days are left. */
+/** What renews certificates has done so long before this many days are left, or a quarter of what they are valid for. */
 export const usualCertificateDays = 14;
+const usualShare = 1 / 4;
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -100,14 +101,15 @@ function siteDrift(environment: Environment, site: Site, found: SiteReport, { no
   ];
 }
 
-/** That a site's certificate ends soon, or has ended; nothing where it does not. */
+/** That a site's certificate ends soon for one that is valid so long, or has ended; nothing where it does not. */
 export function certificateEnd(
-  { certificateEnds }: Pick<SiteReport, "certificateEnds">,
+  { certificateStarts, certificateEnds }: Pick<SiteReport, "certificateStarts" | "certificateEnds">,
   { now, certificateDays }: Clock,
 ): string[] {
   if (certificateEnds === null) return [];
   const days = Math.floor((certificateEnds * 1000 - now.getTime()) / 86_400_000);
-  if (days >= certificateDays) return [];
+  const share = certificateStarts === null ? Infinity : (certificateEnds - certificateStarts) * usualShare;
+  if (days >= certificateDays || certificateEnds - now.getTime() / 1000 >= share) return [];
   return [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(certificateEnds)}`];
 }
 

@@ -131,6 +131,30 @@ test("a host answers for a challenge that another host has, for a name that it d
   await shellOn(second?.name ?? "", `rm ${file}`);
 });
 
+test("a renewed certificate that Nginx was not told of is named", async () => {
+  const [{ name } = { name: "" }] = lab.hosts;
+  // As where Nginx's configuration is broken by somebody else: the deploy hook fails, and certbot says nothing.
+  const noReload = "/run/systemd/system/nginx.service.d/no-reload.conf";
+  await shellOn(
+    name,
+    `mkdir -p $(dirname ${noReload}); printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >${noReload}; systemctl daemon-reload`,
+  );
+  try {
+    await shellOn(name, "certbot renew --quiet --force-renewal --no-random-sleep-on-renew");
+    expect(await shellOn(name, "protected-sites status || true")).toContain(
+      `Nginx serves another certificate than /etc/letsencrypt/live/${domain}/fullchain.pem holds`,
+    );
+    expect(await shellOn(name, "protected-sites metrics")).toContain(
+      `protected_sites_certificate_is_new{site="${domain}"} 0`,
+    );
+  } finally {
+    await shellOn(name, `rm ${noReload}; systemctl daemon-reload; systemctl reload nginx.service`);
+  }
+  expect(await shellOn(name, "protected-sites metrics")).toContain(
+    `protected_sites_certificate_is_new{site="${domain}"} 1`,
+  );
+});
+
 test("certbot's timer runs; what it starts renews in time, and clients get the new certificate", async () => {
   const [{ name, address } = { name: "", address: "" }] = lab.hosts;
   expect(await shellOn(name, "systemctl is-active certbot.timer")).toBe("active");

@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await run(`${program} setup </run/set-up; rm -rf /run/asking /run/set-up /opt/oauth2-proxy/7.15.[789]`);
+  await run(`${program} setup </run/set-up; rm -rf /run/asking /run/set-up /opt/oauth2-proxy/7.15.[6789]`);
 });
 
 test("an upgrade restarts the instances one after the other, and no request fails", async () => {
@@ -97,6 +97,30 @@ case "$*" in *--version*) echo oauth2-proxy v7.15.7;; *) echo "unknown option co
   expect((await lines("readlink /usr/local/bin/oauth2-proxy"))[0]).toBe(
     "/opt/oauth2-proxy/7.15.8/oauth2-proxy",
   );
+});
+
+test("a mirror is believed whose CA says nothing of its key's usage, as oauth2-proxy would", async () => {
+  // As `openssl req -x509` makes it, which is how many a company's was made.
+  const [mirror] = await lines(`mkdir /run/mirror && cd /run/mirror
+    key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+    openssl req -x509 $key -days 2 -subj /CN=Company -keyout ca.key -out ca.pem 2>/dev/null
+    openssl req $key -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem 2>/dev/null |
+      openssl x509 -req -CA ca.pem -CAkey ca.key -days 2 -copy_extensions copy -out certificate.pem 2>/dev/null
+    ln -s /run/mirror/ca.pem /etc/ssl/certs/$(openssl x509 -noout -hash -in ca.pem).0
+    mkdir oauth2-proxy
+    sed 's/v${current}/v7.15.6/g' /opt/oauth2-proxy/${current}/oauth2-proxy >oauth2-proxy/oauth2-proxy
+    tar -czf archive.tar.gz oauth2-proxy && sha256sum archive.tar.gz | cut -d' ' -f1
+    setsid openssl s_server -accept 8443 -cert certificate.pem -key key.pem -WWW >/dev/null 2>&1 &
+    echo $! >pid`);
+  try {
+    const facts = `s|"version": "[^"]*"|"version": "7.15.6"|; s|"url": "[^"]*"|"url": "https://localhost:8443/archive.tar.gz"|`;
+    const taken = await run(
+      `sed '${facts}; s|"sha256": "[^"]*"|"sha256": "${mirror ?? ""}"|' /run/set-up | ${program} setup`,
+    );
+    expect(taken).toMatchObject({ ok: true, text: expect.stringContaining("oauth2-proxy 7.15.6") as string });
+  } finally {
+    await run("kill $(cat /run/mirror/pid); rm -rf /run/mirror; find /etc/ssl/certs -xtype l -delete");
+  }
 });
 
 test("one with known vulnerabilities is refused by the advisory's name", async () => {

@@ -37,8 +37,8 @@ const packages = [
   "mount",
 ];
 
-/** What a bare machine lacks of it. The last two are part of the smallest system up to Debian 13. */
-const installedBySetUp = ["nginx", "python3", "passwd", "mount"];
+/** What a bare machine lacks of it. `passwd` is part of the smallest system up to Debian 13. */
+const installedBySetUp = ["nginx", "python3", "passwd"];
 
 /** Users of a host read manual pages elsewhere: a third of the image, and of the time to unpack it. */
 const excluded = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];

@@ -63,7 +63,7 @@ def forget_certificate(site: Site) -> None:
 
 
 def install_certbot() -> list[str]:
-    """Debian's certbot, whose timer renews what ends within 30 days, and reloads Nginx by each certificate's own hook."""
+    """Debian's certbot, whose timer renews in time (docs/certificates.md), and reloads Nginx by each certificate's own hook."""
     done: list[str] = []
     if not CERTBOT.exists():
         install_packages("certbot")

@@ -11,11 +11,13 @@ import subprocess
 
 from .failure import Failure
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 def run(step: str, *command: str, timeout: int = 30, env: dict[str, str] | None = None) -> str:
     """Runs a program and returns what it printed; its failure is the step's."""
     still_alive()
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
             command,
@@ -54,7 +56,7 @@ def install_packages(*names: str) -> None:
 
 def telling(output: str) -> str:
     """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
-    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^$"
+    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^Failed to .*\bignoring\b|^$"
     said = [line.strip() for line in output.splitlines() if not re.search(noise, line.strip())]
     wrong = r"emerg|error|fail|invalid|denied|unknown|in use|refus"
     first = next((at for at, line in enumerate(said) if re.search(wrong, line, re.IGNORECASE)), max(len(said) - 3, 0))

@@ -14,7 +14,7 @@ from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping, port_of
-from .probe import certificate_end
+from .probe import certificate_served
 from .sessions import check_store, store_of
 from .sites import Site, all_sites
 
@@ -22,6 +22,8 @@ HELP = {
     "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking wakes one that sleeps.",
     "protected_sites_as_pushed": "Whether the site on this host is as it was pushed.",
     "protected_sites_backend_resolved": "Whether the names of the site's backends have addresses; 1 without names.",
+    "protected_sites_certificate_is_new": "Whether the certificate that Nginx serves is the one that its file holds.",
+    "protected_sites_certificate_start_seconds": "From when that certificate is valid, in seconds since 1970.",
     "protected_sites_certificate_end_seconds": "When the certificate ends that Nginx serves, in seconds since 1970.",
     "protected_sites_session_store_up": "Whether the site's Redis does all that its sessions need, with room for another.",
     "protected_sites_client_secret_end_seconds": "When the client secret in use ends, in seconds since 1970.",
@@ -64,7 +66,10 @@ def metrics_of(site: Site, units: Units) -> dict[str, float]:
         found["protected_sites_up"] = ping(port_of(bundle))
         found["protected_sites_as_pushed"] = not drift_of(site, bundle, live, units)
         found["protected_sites_backend_resolved"] = not any(map(trouble_in, addresses_of(site)))
-        found["protected_sites_certificate_end_seconds"] = certificate_end(site, bundle)
+        certificate = certificate_served(site, bundle)
+        found["protected_sites_certificate_start_seconds"] = certificate.starts
+        found["protected_sites_certificate_end_seconds"] = certificate.ends
+        found["protected_sites_certificate_is_new"] = certificate.is_new
         if store_of(site, bundle) is not None:
             found["protected_sites_session_store_up"] = has_store(site, bundle)
     except (Failure, OSError, ValueError, http.client.HTTPException):

@@ -7,6 +7,7 @@ import socket
 import ssl
 import tomllib
 import urllib.parse
+from dataclasses import dataclass
 from pathlib import Path
 
 from .bundle import Bundle
@@ -23,19 +24,39 @@ def certificates_of(site: Site, bundle: Bundle) -> Path:
 def certificate_context(site: Site, bundle: Bundle) -> ssl.SSLContext:
     """Takes a site's certificate file as its own authority: the name must fit, the chain and the dates need not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certificates_of(site, bundle) / "fullchain.pem")
+    context.load_verify_locations(file_of(site, bundle))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
     return context
 
 
-def certificate_end(site: Site, bundle: Bundle) -> int:
-    """When the certificate ends that Nginx serves for a site, in seconds since 1970."""
+@dataclass(frozen=True)
+class Served:
+    """The certificate that Nginx serves for a site."""
+
+    starts: int  # seconds since 1970, as `ends`
+    ends: int
+    is_new: bool  # whether it is the one in the file; where it is not, Nginx was not reloaded, or could not be
+
+
+def certificate_served(site: Site, bundle: Bundle) -> Served:
     context = certificate_context(site, bundle)
     with (
         socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
         context.wrap_socket(plain, server_hostname=site.domain) as encrypted,
     ):
-        return int(ssl.cert_time_to_seconds(str((encrypted.getpeercert() or {}).get("notAfter"))))
+        served = encrypted.getpeercert() or {}
+        starts, ends = (int(ssl.cert_time_to_seconds(str(served.get(key)))) for key in ("notBefore", "notAfter"))
+        return Served(starts, ends, encrypted.getpeercert(binary_form=True) == first_of(file_of(site, bundle)))
+
+
+def file_of(site: Site, bundle: Bundle) -> Path:
+    return certificates_of(site, bundle) / "fullchain.pem"
+
+
+def first_of(chain: Path) -> bytes:
+    """A chain's own certificate, in DER."""
+    end = "-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert(chain.read_text().partition(end)[0] + end)
 
 
 def probe(site: Site, bundle: Bundle, number: int) -> None:
@@ -66,7 +87,7 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
     try:
         context = certificate_context(site, bundle)
     except OSError as error:
-        raise Failure("probe", f"{certificates_of(site, bundle)}/fullchain.pem: {error}") from None
+        raise Failure("probe", f"{file_of(site, bundle)}: {error}") from None
     asked("the certificate", path, {}, context)
 
     if answers_as(site) != f"generation {number}":

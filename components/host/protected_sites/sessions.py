@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 import socket
-import ssl
 import sys
 import time
 import tomllib
@@ -22,6 +21,7 @@ from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .sites import Site
+from .trust import trusting
 
 PATIENCE = 10  # seconds for each answer of the Redis
 TIME = 60  # seconds for all of them
@@ -43,12 +43,9 @@ class Redis:
 
     @contextlib.contextmanager
     def opened(self) -> Generator[io.BufferedRWPair]:
-        context = ssl.create_default_context()
-        # Python 3.13 refuses CAs that oauth2-proxy takes.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         with (
             socket.create_connection((self.host, self.port), timeout=PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=self.host) if self.tls else plain as connection,
+            trusting().wrap_socket(plain, server_hostname=self.host) if self.tls else plain as connection,
             connection.makefile("rwb") as redis,
         ):
             if self.password is not None:

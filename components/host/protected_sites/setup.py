@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from .acme import install_certbot
 from .addresses import look_up_new, provide
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
-from .commands import holds, install_packages, run, run_quietly
+from .commands import PATH, holds, install_packages, run, run_quietly
 from .failure import Failure
 from .files import (
     make_folder,
@@ -67,6 +68,9 @@ from .places import (
 from .sites import all_sites
 from .units import OUR_UNITS, sudo_rule
 
+# What is run here, by the package that has it. The last two are part of the smallest system up to Debian 13.
+NEEDED = {"nginx": "nginx", "sudo": "sudo", "ip": "iproute2", "useradd": "passwd", "mount": "mount"}
+
 
 def setup(repair: str | None) -> int:
     """Makes a machine a proxy host; a second time it changes nothing. For `repair` see announcement.py."""
@@ -89,10 +93,7 @@ def setup(repair: str | None) -> int:
         raise Failure("places", f"{OAUTH2_PROXY} is there already and is not ours; move it away")
 
     done: list[str] = []
-    packages = [
-        name for name, file in (("nginx", "/usr/sbin/nginx"), ("sudo", "/usr/bin/sudo")) if not Path(file).exists()
-    ]
-    if packages:
+    if packages := [package for program, package in NEEDED.items() if not shutil.which(program, path=PATH)]:
         install_packages(*packages)
         done.append(f"installed {', '.join(packages)}")
     if facts.get("acme") is True:

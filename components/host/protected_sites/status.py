@@ -31,7 +31,7 @@ from .places import (
     SUDO_RULE,
     UNITS,
 )
-from .probe import certificate_end
+from .probe import certificate_served, file_of
 from .sites import Site, all_sites
 from .units import OUR_UNITS, sudo_rule
 
@@ -40,13 +40,15 @@ def site_status(site: Site, units: Units) -> dict[str, Any]:
     """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
     puts right what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
-    drift, extra, files, end = ["it has no live generation"], [], {}, None
+    drift, extra, files, served = ["it has no live generation"], [], {}, None
     if live is not None:
         bundle = site.bundle(live)
         drift, extra = drift_of(site, bundle, live, units), extra_of(site, bundle, units)
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
         try:
-            end = certificate_end(site, bundle)
+            served = certificate_served(site, bundle)
+            if not served.is_new:
+                extra.append(f"Nginx serves another certificate than {file_of(site, bundle)} holds; reload it")
         except (OSError, ValueError, Failure) as error:
             extra.append(f"the certificate: {error}")
     return {
@@ -59,7 +61,8 @@ def site_status(site: Site, units: Units) -> dict[str, Any]:
         "repair": mark_of(f"site-{site.domain}"),
         "credentialsRepair": mark_of(f"credentials-{site.domain}"),
         "files": files,
-        "certificateEnds": end,
+        "certificateStarts": served and served.starts,
+        "certificateEnds": served and served.ends,
     }
 
 

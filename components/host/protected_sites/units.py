@@ -26,6 +26,9 @@ StartLimitIntervalSec=0
 Type=exec
 ExecStart={PROGRAM} worker
 ExecStopPost={PROGRAM} recover
+# A signal to the whole unit ends that, too (systemd 262); the next worker begins with it.
+Restart=on-abnormal
+RestartSec=1
 NotifyAccess=main
 WatchdogSec=45
 WatchdogSignal=SIGKILL

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+
+import { certificateEnd, usualCertificateDays } from "../../../infra/status.ts";
+
+const now = new Date("2028-03-01T00:00:00Z");
+
+/** What is said of a certificate that is valid for `valid` days, of which `left` are left. */
+function said(valid: number, left: number, certificateDays = usualCertificateDays): string[] {
+  const certificateEnds = now.getTime() / 1000 + left * 86_400;
+  return certificateEnd(
+    { certificateStarts: certificateEnds - valid * 86_400, certificateEnds },
+    { now, certificateDays },
+  );
+}
+
+test.each([
+  [365, 14, 13],
+  [90, 14, 13],
+  [64, 14, 13],
+  // Certbot renews it when 15 are left.
+  [45, 12, 11],
+  // Certbot renews it when three are left.
+  [6, 2, 1],
+])("a certificate that is valid for %i days is told of when fewer than %i are left", (valid, well, late) => {
+  expect(said(valid, well)).toEqual([]);
+  expect(said(valid, late)).toEqual([expect.stringMatching(/^the certificate ends on 2028-03-/)]);
+});
+
+test("one that has ended is told of", () => {
+  expect(said(90, -1)).toEqual(["the certificate has ended on 2028-02-29"]);
+});
+
+test("of a host whose program does not say from when it is valid, the days decide", () => {
+  const certificateEnds = now.getTime() / 1000 + 13 * 86_400;
+  expect(
+    certificateEnd({ certificateStarts: null, certificateEnds }, { now, certificateDays: 14 }),
+  ).toHaveLength(1);
+});
