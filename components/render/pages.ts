@@ -132,7 +132,8 @@ export function signedOutPage(site: Site): string {
   );
 }
 
-function page(title: string, body: string): string {
+/** A whole page. @param head more for its head, lines that end in a line break */
+export function page(title: string, body: string, head = ""): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -145,7 +146,7 @@ h1 { font-size: 1.4rem; }
 a { color: #0b57d0; }
 small { color: #666; }
 </style>
-</head>
+${head}</head>
 <body>
 ${body}
 </body>

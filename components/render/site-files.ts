@@ -13,6 +13,7 @@ import {
   tooManyPage,
   unavailablePage,
 } from "./pages.ts";
+import { beginPage, returnPage } from "./sign-in-pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -63,6 +64,8 @@ export function siteFiles(
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
     { name: "error.html", text: errorPage(site, tenantId) },
+    { name: "begin.html", text: beginPage(site) },
+    { name: "return.html", text: returnPage(site) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
     { name: "unavailable.html", text: unavailablePage(site) },

@@ -76,6 +76,8 @@ export const notForInstance: readonly string[] = [
   "nginx.conf",
   "inherited.conf",
   "prometheus.json",
+  "begin.html",
+  "return.html",
   "signed-out.html",
   "forbidden.html",
   "unavailable.html",

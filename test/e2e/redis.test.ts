@@ -73,7 +73,9 @@ test("with the rights that are written down, people sign in, and their sessions 
   const page = await openAs(browser, people.ada, `${code}/`);
   const keys = await redis.ask("KEYS", `${cookie}-*`);
   expect(keys).toHaveLength(1);
-  console.log(`a session takes ${(await redis.ask("MEMORY", "USAGE", keys[0] ?? "")).join("")} bytes of the Redis`);
+  console.log(
+    `a session takes ${(await redis.ask("MEMORY", "USAGE", keys[0] ?? "")).join("")} bytes of the Redis`,
+  );
   await page.waitForTimeout(2500);
   const answer = await page.reload();
   expect(answer?.status()).toBe(200);

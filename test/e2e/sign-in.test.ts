@@ -178,6 +178,78 @@ test.each([
   },
 );
 
+/** Signs somebody out of the site alone, as when the session has ended. */
+const endSession = (page: Page) => page.context().clearCookies({ domain: "code.lab.test" });
+
+test("what stands behind the # of a link comes back after the sign-in, and no server has seen it", async () => {
+  const page = await newPage(browser);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(decodeURIComponent(request.url().replace(/#.*/, ""))));
+  const deep = "https://code.lab.test/app?x=1&y=a%26b#/dash/7?tab=2";
+  await page.goto("https://code.lab.test/oauth2/signed-out");
+  await page.goto(deep);
+  await signIn(page, people.ada);
+  await page.waitForURL(deep);
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+  expect(asked.filter((url) => url.includes("dash"))).toEqual([]);
+  expect(await page.evaluate("sessionStorage.length")).toBe(0);
+
+  // Where the back button leads.
+  const tools = await page.context().newCDPSession(page);
+  const { entries } = await tools.send("Page.getNavigationHistory");
+  const ours = entries.map(({ url }) => url).filter((url) => new URL(url).host === "code.lab.test");
+  expect(ours).toEqual(["https://code.lab.test/oauth2/signed-out", deep]);
+});
+
+test("a browser that runs no scripts is led through the sign-in, too", async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  const deep = "https://code.lab.test/app?x=1&y=2";
+  await page.goto(deep);
+  await page.waitForURL("https://login.microsoftonline.com/**");
+  await signIn(page, people.ada);
+  await page.waitForURL(deep);
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+});
+
+test("a frame whose session has ended offers the sign-in, which opens in the whole window and leads back", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/around?x=1#/here");
+  await endSession(page);
+  await page.evaluate(`document.body.innerHTML = '<iframe src="/framed"></iframe>'`);
+  await page.frameLocator("iframe").getByRole("link", { name: "Sign in" }).click();
+  await page.waitForURL("https://code.lab.test/around?x=1#/here");
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+});
+
+test("an application that lives in a service worker signs in by /oauth2/start, and comes back", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/");
+  await page.evaluate(
+    `navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready)`,
+  );
+  await page.goto("https://code.lab.test/offline?x=1");
+  await page.getByText("ada@lab.test").waitFor();
+  expect(await page.title()).toBe("shell");
+
+  await endSession(page);
+  const callback = page.waitForRequest(/\/oauth2\/callback\?/);
+  await page.reload();
+  await callback;
+  await page.waitForURL("https://code.lab.test/offline?x=1");
+  await page.getByText("ada@lab.test").waitFor();
+});
+
+test("the page that leads back leads to no other site", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/");
+  for (const to of ["//elsewhere.test/", "/\\elsewhere.test/", "javascript:document.title=1"]) {
+    await page.evaluate((address) => {
+      sessionStorage.setItem("protected-sites-page", address);
+    }, to);
+    await page.goto(`https://code.lab.test/oauth2/return?to=${encodeURIComponent(to)}`);
+    await page.waitForURL("https://code.lab.test/");
+    expect(await page.title()).toBe("code");
+  }
+});
+
 test("nobody chooses what the page of a failed sign-in says or where it leads", async () => {
   const page = await newPage(browser);
   const query = new URLSearchParams({
@@ -186,7 +258,7 @@ test("nobody chooses what the page of a failed sign-in says or where it leads", 
   }).toString();
   await page.goto(`https://code.lab.test/oauth2/callback?rd=https://elsewhere.test/&${query}`);
   expect(await page.locator("body").innerText()).not.toContain("555-0100");
-  expect(await page.getByRole("link").first().getAttribute("href")).toBe("/");
+  expect(await page.getByRole("link").first().getAttribute("href")).toBe("https://code.lab.test/");
 });
 
 test("the session is kept from scripts, from plain HTTP, from other sites' requests and from other hosts", async () => {

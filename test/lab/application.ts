@@ -82,6 +82,11 @@ async function answer(site: string, request: IncomingMessage, response: ServerRe
     events(site, response);
     return;
   }
+  if (path === "/worker.js") {
+    response.writeHead(200, { "Content-Type": "text/javascript", "Cache-Control": "no-store" });
+    response.end(worker);
+    return;
+  }
   let bodyLength = 0;
   for await (const chunk of request) bodyLength += (chunk as Buffer).length;
   const echo: Echo = {
@@ -96,6 +101,24 @@ async function answer(site: string, request: IncomingMessage, response: ServerRe
   response.setHeader("Content-Type", `${json ? "application/json" : "text/html"}; charset=utf-8`);
   response.end(json ? `${JSON.stringify(echo, null, 2)}\n` : page(echo));
 }
+
+/**
+ * A service worker that answers every page with a shell of its own, as offline applications do, and a shell that asks
+ * for its data and begins a sign-in by itself: docs/configuration.md, "Frames and service workers".
+ */
+const worker = `self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const { pathname } = new URL(event.request.url);
+  if (event.request.mode !== "navigate" || pathname.startsWith("/oauth2/")) return;
+  event.respondWith(new Response(\`<!doctype html><title>shell</title><p id="user"></p><script>
+    fetch("/api/me").then(async (answer) => {
+      if (answer.status === 401) location.assign("/oauth2/start");
+      else document.getElementById("user").textContent = (await answer.json()).headers["x-auth-request-user"];
+    });
+  </script>\`, { headers: { "Content-Type": "text/html" } }));
+});
+`;
 
 /** A stream of server-sent events, one at once and then one a second. */
 function events(site: string, response: ServerResponse): void {

@@ -27,10 +27,12 @@ export interface Answer {
   readonly body: string;
 }
 
-/** What a browser sends when a person opens a page. */
+/**
+ * What a browser sends when a person opens a page, but for `sec-fetch-dest`: a site answers a browser that has that by a
+ * page whose script goes on to the sign-in, and the rest by the redirect.
+ */
 export const navigation = {
   accept: "text/html,application/xhtml+xml,*/*;q=0.8",
-  "sec-fetch-dest": "document",
   "sec-fetch-mode": "navigate",
   "sec-fetch-site": "none",
 };

@@ -22,6 +22,8 @@ NOT_FOR_INSTANCE = {
     "nginx.conf",
     "inherited.conf",
     "prometheus.json",
+    "begin.html",
+    "return.html",
     "signed-out.html",
     "forbidden.html",
     "unavailable.html",

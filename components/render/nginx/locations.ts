@@ -9,6 +9,8 @@ export const signInLocation = "/oauth2/-/sign-in";
 /** Where Nginx asks whether the store of sessions is there. */
 export const storeLocation = "/oauth2/-/store";
 
+export const beginLocation = "/oauth2/-/begin";
+
 export const forbiddenLocation = "/oauth2/-/forbidden";
 
 export const tooManyLocation = "/oauth2/-/too-many";

@@ -5,7 +5,7 @@ import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
-import { wantedMap } from "./sign-in.ts";
+import { browserMap, wantedMap } from "./sign-in.ts";
 import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
 import { intermediateTls } from "./tls.ts";
 
@@ -59,6 +59,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ),
     ...applicationCookies(),
     ...renewedSessions(),
+    comment("Whether it can run what a page of ours holds."),
+    browserMap(),
     comment("Where a sign-in was to lead that comes back to a site."),
     wantedMap(),
     comment("For sites with rules by path: paths that a backend may read differently."),

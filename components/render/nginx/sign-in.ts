@@ -1,8 +1,8 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
 import { identifier, instanceName } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, literal, type Item } from "./nginx-conf.ts";
-import { openLocation } from "./locations.ts";
+import { block, comment, type Directive, expr, ifEquals, literal, type Item } from "./nginx-conf.ts";
+import { beginLocation, openLocation } from "./locations.ts";
 
 export function returnToVariable(site: Site): string {
   return `$protected_sites_return_to_${identifier(site.domain)}`;
@@ -22,12 +22,34 @@ export function returnTo(site: Site): Item[] {
       [
         ["default", expr(`https://${site.domain}$request_uri`)],
         [
-          expr(`~^(?!GET |HEAD )[A-Z]+ [^ ]+ [^ ]+ https://${own}(?<protected_sites_page>/[!-~]*)$`),
+          expr(
+            `~^(?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET /oauth2/start) [^ ]+ https://${own}(?<protected_sites_page>/(?!oauth2/)[!-~]*)$`,
+          ),
           expr(`https://${site.domain}$protected_sites_page`),
         ],
+        // None of these leads anywhere without a sign-in that was begun elsewhere.
+        [expr("~^[A-Z]+ /oauth2/"), `https://${site.domain}/`],
       ],
     ),
   ];
+}
+
+/** 1 where a browser opens a page, or a frame on one, and so can run what it gets; for all sites of a host. */
+const browserVariable = "$protected_sites_browser";
+
+export function browserMap(): Directive {
+  return block(
+    ["map", expr("$request $http_sec_fetch_mode $http_sec_fetch_dest"), expr(browserVariable)],
+    [
+      ["default", ""],
+      [expr("~^GET [^ ]+ [^ ]+ navigate (?:document|iframe|frame|embed|object)$"), 1],
+    ],
+  );
+}
+
+/** Has such a browser go to the sign-in by way of a page of ours, which keeps what stands behind the "#". */
+export function beginInBrowser(): Directive[] {
+  return [["error_page", 418, "=401", beginLocation], ifEquals(browserVariable, 1, ["return", 418])];
 }
 
 const callback = "/oauth2/callback";

@@ -28,10 +28,17 @@ import { accessLogFormat, logFormat } from "./access-log.ts";
 import { byPath, misspeltPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
 import { bodyBuffering, passOn, toBackend, upstreams } from "./backend.ts";
 import { sessionCookies } from "./session-cookies.ts";
-import { callbackLocation, returnTo, returnToVariable, signInLimit, signInZone } from "./sign-in.ts";
+import {
+  beginInBrowser,
+  callbackLocation,
+  returnTo,
+  returnToVariable,
+  signInLimit,
+  signInZone,
+} from "./sign-in.ts";
 import { askForStore, askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
-import { errorPages, maintenance, pageLocation } from "./error-pages.ts";
+import { beginPageLocation, errorPages, maintenance, openPage, pageLocation } from "./error-pages.ts";
 
 /**
  * The text of `/etc/nginx/sites-enabled/<domain>.conf`.
@@ -62,8 +69,14 @@ function signInAnswers(site: Site): Directive[] {
     ...onEveryAnswer(site),
     ...sessionCookies(site).leftovers,
     ...signInLimit(site),
-    ...toOauth2Proxy(site),
+    ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
   ];
+}
+
+/** The headers that take back a session that has just been refused. */
+function withoutRefused(site: Site): Directive[] {
+  const { voided } = sessionCookies(site);
+  return voided.length > 0 ? [...onEveryAnswer(site), ...voided] : [];
 }
 
 function acmeUpstreamName({ domain }: Site): string {
@@ -136,13 +149,8 @@ function httpsServer(site: Site): Directive {
       openLocation(["/oauth2/"], [...signInAnswers(site), ["proxy_pass", oauth2Proxy]]),
       callbackLocation(site, signInAnswers(site)),
       openLocation(["=", "/oauth2/auth"], [["return", 404]]),
-      openLocation(
-        ["=", "/oauth2/signed-out"],
-        [
-          ["default_type", "text/html"],
-          ["alias", `${at.current}/signed-out.html`],
-        ],
-      ),
+      openPage(site, "/oauth2/signed-out", "signed-out.html"),
+      openPage(site, "/oauth2/return", "return.html"),
       askOauth2Proxy(site, authLocation),
       ...site.paths.map((rule, index) =>
         askOauth2Proxy(
@@ -154,6 +162,7 @@ function httpsServer(site: Site): Directive {
       ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
       ...(site.signInRate === "off" ? [] : [pageLocation(site, tooManyLocation, "too-many.html")]),
       pageLocation(site, unavailableLocation, "unavailable.html"),
+      beginPageLocation(site, withoutRefused(site)),
       ...(site.maintenance === undefined
         ? []
         : [pageLocation(site, maintenanceLocation, "maintenance.html")]),
@@ -164,10 +173,9 @@ function httpsServer(site: Site): Directive {
       (site.sessionStore === "redis" ? internalLocationWithStore : internalLocation)(
         ["=", signInLocation],
         [
-          ...(sessionCookies(site).voided.length > 0
-            ? [...onEveryAnswer(site), ...sessionCookies(site).voided]
-            : []),
+          ...withoutRefused(site),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+          ...beginInBrowser(),
           // The server's own would lead back here.
           ...errorPages(site),
           ...signInLimit(site),

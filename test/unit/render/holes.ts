@@ -74,6 +74,7 @@ const openByDesign: Readonly<Record<string, readonly string[]>> = {
   "= /oauth2/callback": ["proxy_pass"],
   "= /oauth2/auth": ["return"],
   "= /oauth2/signed-out": ["alias"],
+  "= /oauth2/return": ["alias"],
   [acmeChallenge]: ["root"],
   "= /.well-known/protected-sites/generation": ["return"],
 };
