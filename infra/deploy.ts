@@ -6,6 +6,7 @@ import * as tls from "@pulumi/tls";
 import { InternalCa } from "../components/internal-ca.ts";
 import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
+import { cookieProblems } from "../components/site/browser-cookies.ts";
 import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
@@ -49,6 +50,7 @@ async function declare(): Promise<Outputs> {
 
   await refuseOtherTenant(tenantId);
   warnOfExpiry(environment, new Date());
+  for (const problem of cookieProblems(environment.sites)) void pulumi.log.warn(problem);
   const asker = { user: adminUser, privateKey: await known(adminPrivateKey) };
   const who = await operator();
   const { live, marks }: Observation = environment.repairDrift

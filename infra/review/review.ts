@@ -2,6 +2,7 @@
 import { createTwoFilesPatch, diffLines } from "diff";
 
 import { identifier } from "../../components/site/names.ts";
+import { cookieProblems } from "../../components/site/browser-cookies.ts";
 import type { Site } from "../../components/site/site.ts";
 import { ConfigError } from "../../components/site/errors.ts";
 import type { Environment } from "../environment.ts";
@@ -139,7 +140,7 @@ export function reviewStack(
   return {
     ...nothing,
     kind: was === undefined ? "new" : is === undefined ? "removed" : changed ? "changed" : "same",
-    notes: [...notes, ...fromCodeOnly(sites, files.bySite)],
+    notes: [...notes, ...fromCodeOnly(sites, files.bySite), ...moreThanBrowsersKeep(was, is)],
     sites,
     environment,
     files: together(files.all, before, after),
@@ -155,6 +156,14 @@ export function reviewStack(
     narrows: sites.filter(({ narrows }) => narrows).map(({ name }) => name),
     cannotJudge: sites.filter(({ cannotJudge }) => cannotJudge !== undefined).map(({ name }) => name),
   };
+}
+
+/** Told where the change brings it about, or makes more of it. */
+function moreThanBrowsersKeep(was: Environment | undefined, is: Environment | undefined): string[] {
+  const before = cookieProblems(was?.sites ?? []);
+  return cookieProblems(is?.sites ?? [])
+    .filter((problem) => !before.includes(problem))
+    .map((problem) => `${problem.slice(0, 1).toUpperCase()}${problem.slice(1)}.`);
 }
 
 /** A base of an older model, with the values that this model gives to settings that the older one did not know. */

@@ -87,12 +87,14 @@ test("with the rights that are written down, people sign in, and their sessions 
 
 test("while the Redis is away people are told so and stay signed in, and nobody is sent to a sign-in that must fail", async () => {
   const page = await openAs(browser, people.ada, `${code}/`);
-  expect(await cookieHeader(page.context(), code)).toContain(cookie);
+  const session = await cookieHeader(page.context(), code);
+  expect(session).toContain(cookie);
   await redis.setAway(true);
   try {
     const met = await page.reload();
     expect(met?.status()).toBe(500);
     expect(await page.getByRole("heading").textContent()).toBe("code.lab.test does not answer");
+    expect(await cookieHeader(page.context(), code)).toBe(session);
     const stranger = await browser.newPage();
     expect((await stranger.goto(`${code}/`))?.status()).toBe(500);
     expect(new URL(stranger.url()).host).toBe("code.lab.test");
