@@ -24,16 +24,26 @@ export interface Revocation {
   readonly graph: GraphCall;
   readonly environment: Environment;
   readonly sites: readonly Site[];
+  /** Hosts that may be left with a secret that is worth nothing, such as one that has been turned off. */
+  readonly without: readonly string[];
   readonly say: (line: string) => void;
 }
 
+/** Hosts could not be given the new secret, and nobody has said that they may be left behind. */
+export class HostsLeftBehind extends Error {
+  override readonly name = "HostsLeftBehind";
+}
+
 /**
- * Deploys nothing but the secrets, so that nothing else stands in the way. A host that cannot be reached does not stop
- * it.
+ * Deploys nothing but the secrets, so that nothing else stands in the way. A host that cannot be reached stops it only
+ * before the old secrets are taken away: a host that goes on serving with one of them ends every session that it is to
+ * renew, and with a Redis it does so for all hosts.
  * @returns the hosts that have not got a new secret, and so cannot sign anybody in until an update reaches them
- * @throws where Entra does not make a new secret: then nothing has been taken away
+ * @throws where Entra does not make a new secret, or a host has not got it that is not in `without`: then nothing has
+ * been taken away
  */
-export async function revoke({ stack, graph, environment, sites, say }: Revocation): Promise<string[]> {
+export async function revoke(revocation: Revocation): Promise<string[]> {
+  const { stack, environment, sites, without, say } = revocation;
   const names = sites.map(({ name }) => name);
   await stack.up({
     target: sites.map((site) => `**::${site.name}-client-secret-${activeClientSecret(site).generation}`),
@@ -50,7 +60,27 @@ export async function revoke({ stack, graph, environment, sites, say }: Revocati
       say(`host ${host}: could not be given them: ${reasonOf(error)}`);
     }
   }
+  const left = interrupted.filter((host) => !without.includes(host));
+  if (left.length > 0) throw new HostsLeftBehind(whatItMeans(left, sites));
+  await takeAway(revocation);
+  return interrupted;
+}
 
+function whatItMeans(hosts: readonly string[], sites: readonly Site[]): string {
+  const shared = sites.filter(({ sessionStore }) => sessionStore === "redis").map(({ domain }) => domain);
+  const ends =
+    shared.length === 0
+      ? "nobody could sign in or renew a session"
+      : `nobody could sign in, and each session of ${shared.join(", ")} that is to be renewed would end, on every host, since they share a Redis`;
+  return [
+    `Nothing has been taken away from Entra yet: ${hosts.join(", ")} could not be given the new client secret.`,
+    `While a host serves with an old one that is worth nothing, through it ${ends}.`,
+    `Make it reachable, or see that nobody reaches it (turn it off, or stop its Nginx), and run this again with ${hosts.map((host) => `--without ${host}`).join(" ")}.`,
+  ].join("\n");
+}
+
+/** Takes all client secrets but the new ones away from Entra. */
+async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void> {
   const gone: string[] = [];
   for (const registered of await registeredSites(await stack.exportStack(), graph)) {
     const site = sites.find(({ name }) => name === registered.site);
@@ -68,13 +98,13 @@ export async function revoke({ stack, graph, environment, sites, say }: Revocati
   }
   // Else the next update would want to take away what is gone.
   if (gone.length > 0) await stack.refresh({ target: gone });
-  return interrupted;
 }
 
 interface Options {
   readonly stack: string;
   readonly site: string[];
   readonly days: string;
+  readonly without: string[];
 }
 
 async function main(): Promise<void> {
@@ -84,6 +114,11 @@ async function main(): Promise<void> {
     )
     .requiredOption("--stack <name>", "the environment")
     .requiredOption("--site <name or domain...>", "these sites")
+    .option(
+      "--without <host...>",
+      "go on where these hosts cannot be given the new ones; nobody must reach them",
+      [],
+    )
     .option("--days <number>", "days for which a new client secret is good", "180")
     .parse()
     .opts<Options>();
@@ -102,7 +137,9 @@ async function main(): Promise<void> {
   const say = (line: string) => {
     console.log(line);
   };
-  const interrupted = await fromEngine(revoke({ stack, graph, environment, sites, say }));
+  const interrupted = await fromEngine(
+    revoke({ stack, graph, environment, sites, without: options.without, say }),
+  );
   console.log(
     "Access tokens that somebody has got with a leaked secret end by themselves, after 90 minutes at most.",
   );
@@ -115,4 +152,4 @@ async function main(): Promise<void> {
   console.log(`Commit ${file.source}.`);
 }
 
-if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure);
+if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure, HostsLeftBehind);

@@ -7,7 +7,8 @@ import * as checks from "./checks.ts";
 export interface SecurityHeadersArgs {
   /**
    * Who may show the site in a frame (`Content-Security-Policy: frame-ancestors`): `self`, origins like
-   * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. @default `[self]`
+   * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. In
+   * frames of another registrable domain browsers send no session, so that they show only what is `open`. @default `[self]`
    */
   frameAncestors?: string[];
   /** What other sites learn of the page that a link is on. @default `strict-origin-when-cross-origin` */

@@ -411,11 +411,17 @@ test("a form that is sent after the session has ended leads back to the page tha
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
 });
 
-test("an API path and a WebSocket get 401, and a build server its open path", async () => {
+test("an API path and a WebSocket get 401, a build server its open path, and an application the answer to its own sign-in", async () => {
   const at = { address: first };
   const site = "https://build.company.lab.test";
   expect((await request({ ...at, url: `${site}/api/builds`, headers: api })).status).toBe(401);
   expect(await echoOverWebSocket({ ...at, url: `${site}/ws` }, "hello")).toBe(401);
+  // What an identity provider has a browser send: a form of another site's, with which no session cookie comes.
+  const form = { "content-type": "application/x-www-form-urlencoded", origin: "https://idp.test", ...api };
+  const saml = { ...at, url: `${site}/saml/acs`, headers: { ...form, "sec-fetch-site": "cross-site" } };
+  const answer = await request({ ...saml, method: "POST", body: "SAMLResponse=x" });
+  expect(echoOf(answer)).toMatchObject({ method: "POST", url: "/saml/acs", bodyLength: 14 });
+  expect((await request(saml)).status).toBe(401);
   const push = (method: string) => request({ ...at, url: `${site}/hooks/push`, method, headers: api });
   expect((await push("POST")).status).toBe(200);
   expect((await push("GET")).status).toBe(401);

@@ -24,9 +24,10 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
       }),
       ...withoutBody,
       ...authCache(site, constraint),
-      // oauth2-proxy's own requests to Entra have no time-out.
+      // oauth2-proxy's own requests to Entra have no time-out. It waits 5 s for another request's renewal, whose lock
+      // ends after 2 s: with an Entra that takes 8 s, the last of several answers comes after 12 s.
       ["proxy_connect_timeout", "5s"],
-      ["proxy_read_timeout", "10s"],
+      ["proxy_read_timeout", "20s"],
       ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
     ],
   );

@@ -97,7 +97,7 @@ const environment = environmentOf(
 );
 
 /** Revokes on an engine that cannot reach the host edge-1, or cannot make secrets at all. */
-function revoked(cannot: "reach edge-1" | "make secrets") {
+function revoked(cannot: "reach edge-1" | "make secrets", without: readonly string[] = []) {
   const inEntra = entra("key-1", "key-2", "stray");
   const targets: string[][] = [];
   const engine = {
@@ -118,13 +118,14 @@ function revoked(cannot: "reach edge-1" | "make secrets") {
     graph: inEntra.graph,
     environment,
     sites: environment.sites,
+    without,
     say: (line) => said.push(line),
   });
   return { interrupted, said, targets, ...inEntra };
 }
 
 test("a revocation reaches the other hosts where one cannot be reached, says which, and leaves the new secret alone in Entra", async () => {
-  const { interrupted, said, targets, kept } = revoked("reach edge-1");
+  const { interrupted, said, targets, kept } = revoked("reach edge-1", ["edge-1"]);
   expect(await interrupted).toEqual(["edge-1"]);
   expect(said).toContain("host edge-1: could not be given them: no route");
   expect(said).toContain("host edge-2: uses them");
@@ -135,6 +136,13 @@ test("a revocation reaches the other hosts where one cannot be reached, says whi
     ["**::wiki-edge-2-credentials"],
     [urn("azuread:index/applicationPassword:ApplicationPassword", "wiki-client-secret-1")],
   ]);
+});
+
+test("a revocation takes nothing away while a host would go on serving with what it takes away, and says what that would do", async () => {
+  const { interrupted, asked, said } = revoked("reach edge-1");
+  await expect(interrupted).rejects.toThrow(/^Nothing has been taken away .* edge-1 .*--without edge-1\.$/s);
+  expect(said).toContain("host edge-2: uses them");
+  expect(asked).toEqual([]);
 });
 
 test("a revocation takes nothing away where no new secret can be made", async () => {
