@@ -42,6 +42,11 @@ export interface ProxyHostArgs {
    * @default whatever the state holds
    */
   repair?: string;
+  /**
+   * How long after a push the connections of before may last, such as WebSockets and downloads: one that narrows who may
+   * enter ends them within that time. @default "10m"
+   */
+  workerShutdownTimeout?: string;
   /** Addresses of all hosts of the environment, where one of its sites has its certificate by ACME. @default none */
   acmeHosts?: string[];
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
@@ -73,6 +78,7 @@ export class ProxyHost extends pulumi.ComponentResource {
         login,
         oauth2Proxy,
         acme: args.acmeHosts !== undefined,
+        workerShutdownTimeout: args.workerShutdownTimeout ?? "10m",
         allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
         files: [
           {

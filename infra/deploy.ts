@@ -80,6 +80,7 @@ async function declare(): Promise<Outputs> {
           ...(marks.hosts[host.name] === undefined ? {} : { repair: marks.hosts[host.name] }),
           oauth2Proxy,
           ...(peers === undefined ? {} : { acmeHosts: peers }),
+          workerShutdownTimeout: environment.workerShutdownTimeout,
           allowVulnerableOauth2Proxy,
         },
         // The first host is the canary here, too: of another oauth2-proxy, of another push program.

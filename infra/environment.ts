@@ -76,6 +76,12 @@ export interface EnvironmentArgs {
   onHostFailure?: "stop" | "rollback";
   /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
   expiryWarningDays?: number;
+  /**
+   * How long after a push connections of before may last, such as WebSockets and downloads: a push that narrows who
+   * may enter, or begins maintenance, ends them within that time. Longer, more memory is used after each push.
+   * @default `10m`
+   */
+  workerShutdownTimeout?: string;
   /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
   internalCa?: StackCaArgs;
   /** Who certifies sites with `certificateFrom: acme`. @default Let's Encrypt */
@@ -201,6 +207,7 @@ export const environmentSchema = z.strictObject({
     .enum(["stop", "rollback"], { error: checks.expected('"stop" or "rollback"') })
     .default("stop"),
   expiryWarningDays: checks.wholeNumber(0, 365).default(30),
+  workerShutdownTimeout: checks.duration.default("10m"),
   deployerKeyGenerations: checks
     .listOf(checks.wholeNumber(1, 100_000), "generations of the deployer's key")
     .min(1, { error: checks.expected("a list with at least one generation; the last one is in use") })

@@ -41,6 +41,8 @@ export interface HostSetupArgs {
   readonly oauth2Proxy: Archive & { readonly version: string; readonly arm64?: Archive | undefined };
   /** Whether it gets an ACME client. */
   readonly acme: boolean;
+  /** As Nginx writes a duration. */
+  readonly workerShutdownTimeout: string;
   readonly allowVulnerableOauth2Proxy: boolean;
   readonly files: readonly BundleFile[];
   /** See ProxyHostArgs. */
@@ -50,7 +52,15 @@ export interface HostSetupArgs {
 /** Packages, users, folders, oauth2-proxy and what all sites share in Nginx. */
 export function hostSetup(
   name: string,
-  { login, oauth2Proxy, acme, allowVulnerableOauth2Proxy, files, repair }: HostSetupArgs,
+  {
+    login,
+    oauth2Proxy,
+    acme,
+    workerShutdownTimeout,
+    allowVulnerableOauth2Proxy,
+    files,
+    repair,
+  }: HostSetupArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   const { version, url, sha256, arm64 } = oauth2Proxy;
@@ -65,6 +75,7 @@ export function hostSetup(
       ...(arm64 === undefined ? {} : { arm64: { url: arm64.url, sha256: arm64.sha256 } }),
     },
     ...(acme ? { acme } : {}),
+    workerShutdownTimeout,
     allowVulnerableOauth2Proxy,
   };
   return hostCommand(

@@ -377,6 +377,9 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   expiryWarningDays: (before, after) => [
     plain(`a client secret's end is told ${after} days before; before this change ${before}`),
   ],
+  workerShutdownTimeout: (before, after) => [
+    plain(`connections of before a push, such as WebSockets, last ${after} at most; before ${before}`),
+  ],
   acme: (before, after) => [
     ...(before.server === after.server
       ? []

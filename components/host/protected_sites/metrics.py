@@ -14,6 +14,7 @@ from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping, port_of
+from .nginx_limits import connections_held
 from .probe import certificate_served
 from .sessions import check_store, store_of
 from .sites import Site, all_sites
@@ -42,6 +43,14 @@ def metrics(textfile: Path | None) -> int:
     for name, sites in values.items():
         lines += [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
         lines += [f'{name}{{site="{domain}"}} {value:.0f}' for domain, value in sites.items()]
+    held, limit = connections_held()
+    host = {
+        "nginx_connections": ("Sockets of the Nginx worker with most of them, to clients and to backends.", held),
+        "nginx_connections_limit": ("How many a worker can have.", limit),
+    }
+    for name, (help_text, value) in host.items():
+        lines += [f"# HELP protected_sites_{name} {help_text}", f"# TYPE protected_sites_{name} gauge"]
+        lines.append(f"protected_sites_{name} {value}")
     lines += [
         "# HELP protected_sites_written_seconds When these metrics were written, in seconds since 1970.",
         "# TYPE protected_sites_written_seconds gauge",

@@ -26,11 +26,14 @@ LOG = Path("/var/log/protected-sites/pushes.jsonl")
 
 NGINX_SITES = Path("/etc/nginx/sites-enabled")
 NGINX_SHARED = Path("/etc/nginx/conf.d/protected-sites.conf")
+NGINX_CONF = Path("/etc/nginx/nginx.conf")  # the distribution's own
+NGINX_MAIN = Path("/etc/nginx/modules-enabled/zz-protected-sites.conf")  # Debian's nginx.conf includes it outside of http
 NGINX_ERRORS = Path("/var/log/nginx/error.log")
 OAUTH2_PROXY_FILES = Path("/etc/oauth2-proxy")
 OAUTH2_PROXY = Path("/usr/local/bin/oauth2-proxy")
 OAUTH2_PROXY_VERSIONS = Path("/opt/oauth2-proxy")
 UNITS = Path("/etc/systemd/system")
+NGINX_DROP_IN = UNITS / "nginx.service.d" / "00-protected-sites.conf"  # so that any other drop-in comes after it
 SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")

@@ -32,6 +32,7 @@ from .files import (
 )
 from .host import host_name, lock
 from .nginx import check_nginx, nginx_runs, reload_nginx
+from .nginx_limits import set_limits, undo_limits
 from .oauth2_proxy import install_oauth2_proxy
 from .places import (
     ACME_LOCK,
@@ -46,6 +47,7 @@ from .places import (
     MADE,
     METRICS,
     METRICS_TIMER,
+    NGINX_DROP_IN,
     NGINX_SHARED,
     OAUTH2_PROXY,
     OAUTH2_PROXY_FILES,
@@ -120,6 +122,8 @@ def setup(repair: str | None) -> int:
         done += install_units(own)
         provide(wanted.values(), peers)
         done += install_shared_nginx(wanted, made)
+        done += set_limits(str(facts.get("workerShutdownTimeout", "10m")), made)
+        replace_file(MADE, json.dumps(made))
         done += install_oauth2_proxy(release, facts.get("allowVulnerableOauth2Proxy") is True)
     host = json.dumps(facts, indent=2) + "\n"
     if read_text(HOST) != host:
@@ -139,6 +143,7 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
             write_new(candidate, changed[SUDO_RULE][0], 0o440)
             run("visudo -c", "visudo", "-c", "-q", "-f", str(candidate))
     for place, (text, mode) in changed.items():
+        place.parent.mkdir(exist_ok=True)
         replace_file(place, text, mode)
     if changed:
         run("daemon-reload", "systemctl", "daemon-reload")
@@ -195,6 +200,9 @@ def teardown() -> int:
         for place in (NGINX_SHARED, *OUR_UNITS, SUDO_RULE):
             if OURS in (read_text(place) or "").split("\n")[0]:
                 place.unlink()
+        undo_limits(made)
+        with contextlib.suppress(OSError):
+            NGINX_DROP_IN.parent.rmdir()
         (TEXTFILES / "protected-sites.prom").unlink(missing_ok=True)
         if "default_site" in made and not os.path.lexists(DEFAULT_SITE):
             replace_link(DEFAULT_SITE, made["default_site"])

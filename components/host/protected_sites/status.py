@@ -17,10 +17,12 @@ from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .nginx import nginx_runs
+from .nginx_limits import limits_drift
 from .places import (
     FOLLOWER,
     HOST,
     JOURNAL,
+    MADE,
     NGINX_SHARED,
     NGINX_SITES,
     OAUTH2_PROXY,
@@ -94,6 +96,7 @@ def host_drift() -> list[str]:
     drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]
     if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
         drift.append(f"{FOLLOWER} is not active")
+    drift += limits_drift(json.loads(read_text(MADE) or "{}"))
     if not nginx_runs():
         drift.append("nginx.service is not active")
     return drift

@@ -8,6 +8,7 @@ from .places import (
     JOURNAL,
     METRICS,
     METRICS_TIMER,
+    NGINX_DROP_IN,
     OURS,
     PROGRAM,
     QUEUE,
@@ -97,7 +98,14 @@ LimitCORE=0
 WantedBy=multi-user.target
 """
 
+# The process that opens the log files of all sites; its workers have worker_rlimit_nofile.
+NGINX_DROP_IN_TEXT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+[Service]
+LimitNOFILE=65536:524288
+"""
+
 OUR_UNITS = {
+    NGINX_DROP_IN: NGINX_DROP_IN_TEXT,
     UNITS / WORKER: WORKER_UNIT,
     UNITS / RECOVER: RECOVER_UNIT,
     UNITS / FOLLOWER: FOLLOWER_UNIT,
