@@ -52,6 +52,11 @@ export interface ProtectedSiteArgs {
    * `site.cookieSecretGeneration` is 1. @default one is made
    */
   adoptedCookieSecret?: pulumi.Input<string>;
+  /**
+   * Object IDs of the groups and users that `site.roles` name, by these names; whom it lacks gets no role.
+   * @default they are looked up in Entra, and one who is missing is an error
+   */
+  roleHolders?: Record<string, string>;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -78,7 +83,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
     if (site.certificateFrom === "internalCa" && args.certificateAuthority === undefined)
       throw new Error(`site "${name}": certificateFrom internalCa needs certificateAuthority, got none`);
 
-    const registration = new Registration(name, { site }, { parent: this });
+    const registration = new Registration(name, { site, roleHolders: args.roleHolders }, { parent: this });
     const adopted = site.cookieSecretGeneration === 1 ? args.adoptedCookieSecret : undefined;
     const cookieGeneration = adopted === undefined ? String(site.cookieSecretGeneration) : "1, taken over";
     // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
@@ -165,7 +170,8 @@ export class ProtectedSite extends pulumi.ComponentResource {
       const push = sitePush(
         `${name}-${host.name}`,
         { login, site: site.name, domain: site.domain, files, repair: args.repairs?.[host.name] },
-        after([...sessions, ...canary, secrets]),
+        // No rule goes to a host for which Entra has not given everybody what the rule asks for.
+        after([...sessions, ...canary, secrets, registration]),
       );
       if (canary.length === 0) canary = [secrets, push];
     }

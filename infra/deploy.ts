@@ -16,6 +16,7 @@ import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";
 import { operator } from "./operator.ts";
 import { explainRefusals } from "./refusals.ts";
+import { asInTheState, endIfStopped, roleHolders } from "./role-holders.ts";
 import { readSettings, stackSource } from "./settings.ts";
 
 /** What a stack tells after an update. */
@@ -56,6 +57,7 @@ async function declare(): Promise<Outputs> {
   const { live, marks }: Observation = environment.repairDrift
     ? await observe(environment, asker, who)
     : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
+  const holders = await roleHolders(environment.sites);
   explainRefusals();
   dialFirst(environment);
 
@@ -96,7 +98,11 @@ async function declare(): Promise<Outputs> {
         expiryWarningDays,
       })
     : undefined;
-  const sites = environment.sites.map((site) => ({
+  // Not declared in an update; see role-holders.ts.
+  const declared = environment.sites.filter(
+    ({ name }) => pulumi.runtime.isDryRun() || !holders.stopped.has(name),
+  );
+  const sites = declared.map((site) => ({
     name: site.name,
     site: new ProtectedSite(
       site.name,
@@ -123,18 +129,21 @@ async function declare(): Promise<Outputs> {
         deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
         ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
         repairs: marks.sites[site.name] ?? {},
+        roleHolders: holders.ids,
         credentialsRepairs: marks.credentials[site.name] ?? {},
         allowVulnerableOauth2Proxy,
       },
       {
         dependsOn: proxyHosts,
         aliases: renamedSites[site.name] === undefined ? [] : [{ name: renamedSites[site.name] as string }],
+        transformations: holders.stopped.has(site.name) ? [asInTheState] : [],
         transforms: [
           onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} }),
         ],
       },
     ),
   }));
+  await endIfStopped(holders);
   return {
     ...(ca === undefined ? {} : { internalCa: ca.bundle }),
     urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
@@ -149,7 +158,9 @@ function known(setting: pulumi.Output<string> | undefined): Promise<string> | un
 
 /** @throws ConfigError where the credentials are of another tenant: the registrations would be made there */
 async function refuseOtherTenant(tenantId: string): Promise<void> {
-  const signedIn = await azuread.getClientConfig();
+  const signedIn = await azuread.getClientConfig().catch((error: unknown): never => {
+    throw new pulumi.RunError(notSignedIn(String(error)), { cause: error });
+  });
   if (signedIn.tenantId.toLowerCase() === tenantId.toLowerCase()) return;
   throw new ConfigError(stackSource(), [
     {
@@ -157,6 +168,12 @@ async function refuseOtherTenant(tenantId: string): Promise<void> {
       what: `tenantId is ${tenantId}, but the credentials are of tenant ${signedIn.tenantId}; sign in to the stack's tenant (ARM_TENANT_ID) or choose another stack. Nothing has been touched`,
     },
   ]);
+}
+
+/** What the azuread provider's failure to sign in means; it tells more of Go than of Entra. */
+function notSignedIn(error: string): string {
+  const said = /AADSTS\d+: [^\n\r"]*?(?= Trace ID|[\n\r"]|$)/.exec(error)?.[0] ?? error.split("\n").at(-1);
+  return `nobody is signed in to Entra: ${said?.trim() ?? ""}. Set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET of the deployment's registration (README, 3), or sign in to the Azure CLI. Nothing has been touched`;
 }
 
 /** @throws RunError where a client secret has ended: with it, nobody can sign in */

@@ -49,7 +49,7 @@ export function expiryMessage(
     case "no end date":
       return {
         error: false,
-        text: `${where} has no endDate, so nobody is warned before Entra ends it; run ${rotate}`,
+        text: `${where} has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run ${rotate}`,
       };
     case "ends soon":
       return {

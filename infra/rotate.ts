@@ -112,6 +112,21 @@ export function rotateDeployerKey(file: StackFile): string[] {
       ];
 }
 
+/**
+ * Gives the first client secret of every site that says nothing of its secrets an end date: Entra's own is two years on,
+ * which tenants with a policy refuse, and nobody is warned of it.
+ */
+export function firstEndDates(file: StackFile, now: Date, days: number): string[] {
+  const endDate = day(now, days);
+  return environmentOf(file)
+    .sites.filter(({ name }) => !file.document.hasIn(sitePath(name, "clientSecrets")))
+    .map(({ name }) => {
+      const first = file.document.createNode({ generation: 1, endDate: quoted(endDate) });
+      file.document.setIn(sitePath(name, "clientSecrets"), file.document.createNode([first]));
+      return `site "${name}": client secret 1, good until ${endDate}`;
+    });
+}
+
 /** A day in quotes: the engine's YAML reader would take a bare one for a moment in time. */
 function quoted(text: string): Scalar {
   const scalar = new Scalar(text);
@@ -145,6 +160,10 @@ function main(): void {
     .option("--all", "all sites")
     .option("--due [days]", "only sites whose client secret ends within so many days (30)")
     .option("--deployer-key", "a new SSH key of the deployer instead; a second time, takes the old one away")
+    .option(
+      "--first",
+      "an end date for the first client secret of sites that have none; for sites not deployed yet",
+    )
     .option("--cookie", "a new cookie secret instead, which signs everybody of the site out, once")
     .option("--days <number>", "days for which a new client secret is good", "180")
     .option(
@@ -155,22 +174,27 @@ function main(): void {
     .option("--dry-run", "only show the change")
     .parse()
     .opts<Options>();
-  if ([options.site, options.all, options.deployerKey].filter((it) => it !== undefined).length !== 1) {
-    console.error("rotate: give one of --site NAME, --all and --deployer-key");
+  const ways = [options.site, options.all, options.deployerKey, options.first];
+  if (ways.filter((it) => it !== undefined).length !== 1) {
+    console.error("rotate: give one of --site NAME, --all, --first and --deployer-key");
     process.exitCode = 2;
     return;
   }
   const file = readStackFile(options.stack);
   const told = options.deployerKey
     ? rotateDeployerKey(file)
-    : rotate(file, {
-        ...(options.site === undefined ? {} : { sites: options.site }),
-        ...(options.due === undefined ? {} : { dueWithin: options.due === true ? 30 : Number(options.due) }),
-        cookie: options.cookie === true,
-        days: Number(options.days),
-        overlapDays: Number(options.overlap),
-        now: new Date(),
-      });
+    : options.first
+      ? firstEndDates(file, new Date(), Number(options.days))
+      : rotate(file, {
+          ...(options.site === undefined ? {} : { sites: options.site }),
+          ...(options.due === undefined
+            ? {}
+            : { dueWithin: options.due === true ? 30 : Number(options.due) }),
+          cookie: options.cookie === true,
+          days: Number(options.days),
+          overlapDays: Number(options.overlap),
+          now: new Date(),
+        });
   if (told.length === 0) {
     console.log(`${file.source}: nothing to rotate`);
     return;
@@ -200,6 +224,7 @@ interface Options {
   readonly due?: string | true;
   readonly cookie?: true;
   readonly deployerKey?: true;
+  readonly first?: true;
   readonly days: string;
   readonly overlap: string;
   readonly dryRun?: true;

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "../components/site/errors.ts";
 import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
 import { type Environment, environmentFrom, isSecret, settingNames, settingOf } from "./environment.ts";
+import { readStackFile, stacks } from "./stack-file.ts";
 import { closest } from "fastest-levenshtein";
 
 /** An environment, and what its configuration holds encrypted. */
@@ -27,6 +28,8 @@ export function stackSource(): string {
 /** @throws ConfigError with everything that is wrong in the stack's file */
 export function readSettings(): Settings {
   const source = stackSource();
+  // What the engine has read in it does not show how it was written.
+  if (stacks().includes(pulumi.getStack())) readStackFile(pulumi.getStack());
   const config = new pulumi.Config();
   const prefix = `${config.name}:`;
   const values = Object.entries(pulumi.runtime.allConfig())

@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Document, isMap, parseDocument, visit } from "yaml";
+import { type Document, isMap, parseDocument } from "yaml";
 
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
+import { doubtfulReadings } from "./yaml-readings.ts";
 import { type Environment, environmentFrom, isSecret, settingOf } from "./environment.ts";
 
 /** What the name of every setting begins with in the file. */
@@ -54,23 +55,10 @@ export function parseStackFile(stack: string, text: string): StackFile {
       where: `line ${linePos?.[0].line ?? 1}`,
       what: message.split("\n")[0] ?? "not YAML",
     })),
-    ...bareDays(document, text),
+    ...doubtfulReadings(document, text, settingPrefix),
   ];
   if (problems.length > 0) throw new ConfigError(source, problems);
   return { stack, source, text, document };
-}
-
-/** A day without quotes is a text to this reader, and a moment in time to the engine's. */
-function bareDays(document: Document, text: string): Problem[] {
-  const problems: Problem[] = [];
-  visit(document, {
-    Scalar: (_, { type, value, range }) => {
-      if (type !== "PLAIN" || typeof value !== "string" || !/^\d{4}-\d\d?-\d\d?$/.test(value)) return;
-      const line = text.slice(0, range?.[0]).split("\n").length;
-      problems.push({ where: `line ${line}`, what: `a day must be in quotes, "${value}", got ${value}` });
-    },
-  });
-  return problems;
 }
 
 /**

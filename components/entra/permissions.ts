@@ -17,8 +17,18 @@ export function needsPermission(type: string): boolean {
   return Object.hasOwn(needed, type);
 }
 
-/** The permission that is missing, in a sentence, where an error is Entra's refusal. @param type - of the resource */
-export function missingPermission(type: string, error: string): string | undefined {
+/** An app management policy of the tenant, by Graph's code. https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy */
+const policies: Readonly<Record<string, string>> = {
+  CredentialInvalidLifetimeAsPerAppPolicy:
+    "a policy of the tenant (app management policy) allows client secrets for fewer days only; give the last of clientSecrets a nearer endDate (npm run rotate -- --days 90), or have an administrator exempt this registration",
+  CredentialTypeNotAllowedAsPerAppPolicy:
+    "a policy of the tenant (app management policy) allows no client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
+};
+
+/** What an error of Entra's asks for, in a sentence, where it is one that names nothing to do. @param type - of the resource */
+export function remedy(type: string, error: string): string | undefined {
+  const policy = Object.keys(policies).find((code) => error.includes(code));
+  if (policy !== undefined) return policies[policy];
   const permission = needed[type];
   return permission === undefined || !isRefusal(error) ? undefined : sentence(permission);
 }

@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { displayName, redirectUrl, signedOutUrl } from "../site/names.ts";
 import { isObjectId, machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
-import { lookUp } from "./permissions.ts";
+import { lookUpHolders } from "./holders.ts";
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
 const graph = "00000003-0000-0000-c000-000000000000";
@@ -35,7 +35,15 @@ export class Registration extends pulumi.ComponentResource {
   /** When Entra ends that secret, as in `2027-11-01T00:00:00Z`. */
   readonly clientSecretEnds: pulumi.Output<string>;
 
-  constructor(name: string, { site }: { readonly site: Site }, opts?: pulumi.ComponentResourceOptions) {
+  /** @param args - `roleHolders`: see ProtectedSiteArgs */
+  constructor(
+    name: string,
+    {
+      site,
+      roleHolders,
+    }: { readonly site: Site; readonly roleHolders?: Readonly<Record<string, string>> | undefined },
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("protected-sites:index:Registration", name, { domain: site.domain }, opts);
     const child = { parent: this };
     // The engine ignores it once the resource is in the state.
@@ -76,6 +84,9 @@ export class Registration extends pulumi.ComponentResource {
       },
       existing === undefined ? child : adopted(`/applications/${existing.application}`),
     );
+    // Entra takes all of these along with the application. Each removal of its own would wait for every one of Entra's
+    // replicas, 20 seconds. Secrets are removed all the same: an application can be restored for 30 days.
+    const part = { ...child, deletedWith: application };
     this.clientId = application.clientId;
 
     const principal = new azuread.ServicePrincipal(
@@ -85,22 +96,21 @@ export class Registration extends pulumi.ComponentResource {
         owners,
         appRoleAssignmentRequired: site.allowedGroups.length > 0 || site.roles.length > 0,
       },
-      existing === undefined ? child : adopted(`/servicePrincipals/${existing.servicePrincipal}`),
+      existing === undefined ? part : { ...part, import: `/servicePrincipals/${existing.servicePrincipal}` },
     );
     for (const group of groups) {
       new azuread.AppRoleAssignment(
         `${name}-${group}`,
         { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },
-        child,
+        part,
       );
     }
+    const lookedUp = roleHolders === undefined ? everybody(site) : undefined;
     for (const role of site.roles) {
-      const holders = [
-        ...role.groups.map((group) => ({ holder: group, objectId: groupId(group, child) })),
-        ...role.users.map((user) => ({ holder: user, objectId: userId(user, child) })),
-        ...role.applications.map((application) => ({ holder: application, objectId: application })),
-      ];
-      for (const { holder, objectId } of holders) {
+      const holders = [...role.groups, ...role.users, ...role.applications];
+      for (const holder of holders) {
+        const objectId = isObjectId(holder) ? holder : (lookedUp?.(holder) ?? roleHolders?.[holder]);
+        if (objectId === undefined) continue;
         new azuread.AppRoleAssignment(
           `${name}-${role.value}-${holder}`,
           {
@@ -108,7 +118,7 @@ export class Registration extends pulumi.ComponentResource {
             principalObjectId: objectId,
             resourceObjectId: principal.objectId,
           },
-          child,
+          part,
         );
       }
     }
@@ -120,7 +130,7 @@ export class Registration extends pulumi.ComponentResource {
           resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId }, child).objectId,
           claimValues,
         },
-        given === undefined ? child : adopted(`/oauth2PermissionGrants/${given}`),
+        given === undefined ? part : { ...part, import: `/oauth2PermissionGrants/${given}` },
       );
     consent(`${name}-consent`, graph, Object.keys(signInPermissions), existing?.consent);
     const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
@@ -171,15 +181,14 @@ export class Registration extends pulumi.ComponentResource {
   }
 }
 
-function groupId(group: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
-  if (isObjectId(group)) return group;
-  const found = azuread.getGroup({ displayName: group, securityEnabled: true }, opts);
-  return lookUp(`group "${group}"`, "GroupMember.Read.All", found).then(({ objectId }) => objectId);
-}
-
-function userId(userPrincipalName: string, opts: pulumi.InvokeOptions): pulumi.Input<string> {
-  const found = azuread.getUser({ userPrincipalName }, opts);
-  return lookUp(`user "${userPrincipalName}"`, "User.Read.All", found).then(({ objectId }) => objectId);
+/** Whom a site's roles name, for a program that has not looked them up itself. */
+function everybody({ name, roles }: Site): (holder: string) => Promise<string> {
+  const looked = lookUpHolders(roles).then(({ ids, missing: [first] }) => {
+    if (first !== undefined)
+      throw new Error(`site "${name}": roles name the ${first.kind} "${first.name}", which ${first.why}`);
+    return ids;
+  });
+  return async (holder) => (await looked)[holder] ?? "";
 }
 
 /** The ID of a site's role: always the same for the same name, so that it is known before the role exists. */

@@ -1,5 +1,5 @@
 /** The engine's own command line on the program, and the operator's commands on what it writes. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -54,6 +54,23 @@ test("the program reads it as well; a mistake is told in its own words, without 
     ),
   ]);
   expect(all).not.toMatch(/ConfigError|unhandled exception|^\s+at /m);
+});
+
+test("a number that the engine reads in another way than the review is refused by both, before anything else", async () => {
+  const file = join(checkout.directory, "stacks/Pulumi.prod.yaml");
+  const text = await readFile(file, "utf8");
+  try {
+    await writeFile(file, text.replace(/port: .*/, "port: 010124"));
+    const said =
+      /stacks\/Pulumi.prod.yaml, line \d+: a number must be in plain digits like 4180, .* got 010124/;
+    const preview = await checkout.run("pulumi", "preview", "--non-interactive", "--color=never");
+    expect(preview.all).toMatch(said);
+    expect(preview.all).not.toMatch(/^\s+at /m);
+    const args = ["--silent", "explain", "--", "--stack", "prod", "https://wiki.example.com/"];
+    expect((await checkout.run("npm", "run", ...args)).all).toMatch(said);
+  } finally {
+    await writeFile(file, text);
+  }
 });
 
 test("a Node that cannot read TypeScript is told of, and what will do", async () => {

@@ -3,8 +3,13 @@ import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { beforeAll, expect, test } from "vitest";
 
+import { EntraControl } from "../lab/entra/control.ts";
+import { leastPermissions } from "../lab/entra/permissions.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
+import { everywhere } from "./on-hosts.ts";
+
+const entra = new EntraControl("http://192.0.2.2:8400");
 
 let stack: Stack;
 
@@ -66,6 +71,69 @@ test("a stack of another tenant than the credentials is refused, and nothing is 
     stack = await openStack(lab.name);
   }
   expect((await resources()).resources).toEqual(before);
+});
+
+test("a role's group that is gone stops its own site alone, and a user who is gone stops nobody", async () => {
+  const generation = (domain: string) => everywhere(`readlink /etc/protected-sites/sites/${domain}/current`);
+  const group = `site "code": roles, "reader" names the group "gone", which does not exist in the tenant`;
+  const user = `site "code": roles, "reader" names the user "gone@lab.test", which does not exist in the tenant`;
+  const role = { "code.roles[0].value": "reader", "code.roles[0].groups[0]": "gone" };
+  const before = [await generation("code.lab.test"), await generation("wiki.lab.test")];
+  const state = async () => (await stack.exportStack()).deployment as { resources: { urn: string }[] };
+  const { resources } = await state();
+  try {
+    const { text, changes } = await previewWith({ ...role, "wiki.proxyReadTimeout": "61s" });
+    expect(text).toContain(group);
+    expect(changes["delete"] ?? 0).toBe(0);
+    expect(changes["update"]).toBe(lab.hosts.length);
+
+    for (const [path, value] of Object.entries({ ...role, "wiki.proxyReadTimeout": "61s" }))
+      await stack.setConfig(`protected-sites:sites.${path}`, { value }, true);
+    await expect(stack.up({ color: "never" })).rejects.toThrow(group);
+    const after = [await generation("code.lab.test"), await generation("wiki.lab.test")];
+    expect(after[0]).toEqual(before[0]);
+    expect(after[1]).not.toEqual(before[1]);
+    expect(new Set((await state()).resources.map(({ urn }) => urn))).toEqual(
+      new Set(resources.map(({ urn }) => urn)),
+    );
+
+    await entra.setPermissions([...leastPermissions, "User.Read.All"]);
+    const gone = { ...role, "code.roles[0].groups[0]": "staff", "code.roles[0].users[0]": "gone@lab.test" };
+    const { text: warned, changes: planned } = await previewWith(gone);
+    expect(warned).toContain(user);
+    expect(planned["create"]).toBe(1);
+  } finally {
+    await entra.reset();
+    stack = await openStack(lab.name);
+    await stack.up({ color: "never" });
+  }
+}, 400_000);
+
+test("credentials that Entra refuses, and a look-up that it does not allow, are told in a sentence", async () => {
+  const { envVars } = stack.workspace;
+  const secret = envVars["ARM_CLIENT_SECRET"] ?? "";
+  const told = async (run: Promise<unknown>) => {
+    const error = await run.then(
+      () => "it went well",
+      (it: unknown) => String(it),
+    );
+    expect(error).not.toMatch(/^\s+at /m);
+    return error;
+  };
+  try {
+    envVars["ARM_CLIENT_SECRET"] = "wrong";
+    expect(await told(stack.preview({ color: "never" }))).toMatch(
+      /nobody is signed in to Entra: AADSTS7000215: [^\n]*\. Set ARM_TENANT_ID/,
+    );
+    envVars["ARM_CLIENT_SECRET"] = secret;
+    const user = { "code.roles[0].value": "reader", "code.roles[0].users[0]": "ada@lab.test" };
+    expect(await told(previewWith(user))).toContain(
+      'user "ada@lab.test" cannot be looked up in Entra: the deployer lacks the application permission User.Read.All',
+    );
+  } finally {
+    envVars["ARM_CLIENT_SECRET"] = secret;
+    stack = await openStack(lab.name);
+  }
 });
 
 test("no secret is in the clear: not in the state, in no preview and in no command", async () => {

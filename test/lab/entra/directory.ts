@@ -63,6 +63,7 @@ export const wellBehaved: Behaviour = {
   lostAnswers: 0,
   clockSkewSeconds: 0,
   tokenLifetimeSeconds: null,
+  secretDays: null,
   concurrencyViolations: 0,
 };
 

@@ -230,6 +230,8 @@ export interface Behaviour {
   clockSkewSeconds: number;
   /** Of access tokens and ID tokens; null is Entra's usual. */
   tokenLifetimeSeconds: number | null;
+  /** The tenant's app management policy: for how many days a client secret may be good; 0 allows none, null any. */
+  secretDays: number | null;
   /** How many of the next parallel changes of an application's secrets get Directory_ConcurrencyViolation. */
   concurrencyViolations: number;
 }

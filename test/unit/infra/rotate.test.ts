@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 
 import { expiryMessage } from "../../../infra/expiry.ts";
-import { changedText, rotate, rotateDeployerKey, type Rotation } from "../../../infra/rotate.ts";
+import {
+  changedText,
+  firstEndDates,
+  rotate,
+  rotateDeployerKey,
+  type Rotation,
+} from "../../../infra/rotate.ts";
 import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
 import { site } from "../../sites.ts";
 
@@ -127,4 +133,15 @@ test("a new key of the deployer comes beside the old one; the second time, the o
 test("an overlap of 0 days leaves the new client secret alone", () => {
   const before = text(secrets("- generation: 1", '  retireAfter: "2027-01-01"', "- generation: 2"));
   expect(rotated({ sites: ["wiki"], overlapDays: 0 }, before).after).not.toMatch(/generation: [12]\b/);
+});
+
+test("before the first update, secrets that have no end date get one, and the others keep theirs", () => {
+  const file = parseStackFile("prod", text(secrets('- { generation: 1, endDate: "2026-12-24" }')));
+  expect(firstEndDates(file, now, 180)).toEqual(['site "code": client secret 1, good until 2027-05-23']);
+  expect(changedText(file)).toContain(`emailDomains: [example.com]
+      clientSecrets:
+        - generation: 1
+          endDate: "2027-05-23"
+`);
+  expect(firstEndDates(file, now, 180)).toEqual([]);
 });

@@ -19,6 +19,55 @@ test("a day without quotes is refused, since the engine reads a moment in time",
   );
 });
 
+test.each([
+  [
+    "a leading zero, octal to the engine",
+    "port: 010124",
+    "a number must be in plain digits like 4180, and a text in quotes, got 010124",
+  ],
+  [
+    "a digit separator, which the engine skips",
+    "port: 4_180",
+    "plain digits like 4180, and a text in quotes, got 4_180",
+  ],
+  [
+    "a binary number",
+    "port: 0b1000001010100",
+    "plain digits like 4180, and a text in quotes, got 0b1000001010100",
+  ],
+  ["a moment in time", "maintenance: 2027-11-01 10:00:00", 'a day must be in quotes, "2027-11-01 10:00:00"'],
+  ["a merge key", "<<: { port: 4180 }", '"<<" is read by the engine alone'],
+  ["a tag", "port: !!int 4180", "leave tag:yaml.org,2002:int out"],
+])("what the engine reads otherwise is refused: %s", (_, line, said) => {
+  const text = `config:\n  protected-sites:sites:\n    wiki:\n      ${line}\n`;
+  expect(() => parseStackFile("prod", text)).toThrow(/^stacks\/Pulumi.prod.yaml, line 4: /);
+  expect(() => parseStackFile("prod", text)).toThrow(said);
+});
+
+test.each([
+  "port: 4180",
+  'port: "010"',
+  "port: 0x1054",
+  "version: 7.15.5",
+  "secure: v1:0_1",
+  "a: 0.5",
+  "a: 0",
+])("what both read alike is taken: %s", (line) => {
+  expect(() =>
+    parseStackFile("prod", `config:\n  protected-sites:sites:\n    wiki:\n      ${line}\n`),
+  ).not.toThrow();
+});
+
+test.each([
+  ["sites", "protected-sites:sites"],
+  ["siteDefaults", "protected-sites:siteDefaults"],
+  ["protected-sites:config:sites", "protected-sites:sites"],
+])("a key that the engine takes for ours and nobody else sees is refused: %s", (key, right) => {
+  expect(() => parseStackFile("prod", `config:\n  azuread:tenantId: x\n  ${key}: {}\n`)).toThrow(
+    `stacks/Pulumi.prod.yaml, line 3: "${key}" must be "${right}"`,
+  );
+});
+
 test("what is encrypted is left out", () => {
   const secure = { secure: "v1:AAAA" };
   const text = fileOf({

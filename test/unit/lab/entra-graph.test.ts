@@ -106,6 +106,19 @@ test("two secrets of an application are valid at once, and a removed one no more
   expect(await status(String(second["secretText"]))).toBe(200);
 });
 
+test("a policy of the tenant refuses secrets that are good for too long, or all", async () => {
+  const site = await entra.register();
+  const add = async (secretDays: number, days: number) => {
+    await entra.control.behave({ secretDays });
+    const endDateTime = new Date(Date.now() + days * 86_400_000).toISOString();
+    const path = `/v1.0/applications/${site.objectId}/addPassword`;
+    return entra.graph("POST", path, { passwordCredential: { endDateTime } });
+  };
+  expect((await add(180, 179)).status).toBe(200);
+  expect(code(await add(180, 181))).toBe("CredentialInvalidLifetimeAsPerAppPolicy");
+  expect(code(await add(0, 1))).toBe("CredentialTypeNotAllowedAsPerAppPolicy");
+});
+
 test("a service principal needs an application, and an application has one", async () => {
   const site = await entra.register();
   const none = await entra.graph("POST", "/v1.0/servicePrincipals", { appId: missing });
@@ -169,6 +182,12 @@ test("a role goes only once it is disabled", async () => {
   expect([refused.status, code(refused)]).toEqual([400, "CannotDeleteOrUpdateEnabledEntitlement"]);
   await entra.graph("PATCH", path, { appRoles: [{ ...role, isEnabled: false }] });
   expect((await entra.graph("PATCH", path, { appRoles: [] })).status).toBe(204);
+});
+
+test("a user who has no manager is asked for one in vain", async () => {
+  await entra.control.setPermissions([...leastPermissions, "User.Read.All"]);
+  const none = await entra.graph("GET", "/v1.0/users/0fee1000-0000-4000-8000-000000000001/manager");
+  expect([none.status, code(none)]).toEqual([404, "Request_ResourceNotFound"]);
 });
 
 test("groups are found by name, also two of one name", async () => {

@@ -3,7 +3,14 @@ import { randomUUID } from "node:crypto";
 
 import { directoryDate } from "../dates.ts";
 import { tenantDomain } from "../directory.ts";
-import type { AppRole, ApplicationObject, FederatedCredential, Registration, Tenant } from "../model.ts";
+import type {
+  AppRole,
+  ApplicationObject,
+  FederatedCredential,
+  Registration,
+  Secret,
+  Tenant,
+} from "../model.ts";
 import { copied, merged, newApplication, without } from "../objects.ts";
 import { makeSecret, newSecretText } from "../secrets.ts";
 import { boundIds, type GraphCall, may, require, requireOwnership, type Route } from "./call.ts";
@@ -78,6 +85,7 @@ export const applicationRoutes: readonly Route[] = [
       const text = newSecretText();
       const given = (call.body["passwordCredential"] ?? {}) as Readonly<Record<string, unknown>>;
       const secret = makeSecret(text, given, call.tenant.behaviour.newSecrets);
+      refuseByPolicy(call.tenant, secret);
       registration.secrets.push(secret);
       await call.state.save();
       const body = {
@@ -304,6 +312,23 @@ function credential({
     secretText: null,
     startDateTime,
   };
+}
+
+/** Codes and texts as people have reported them of tenants with such a policy. */
+function refuseByPolicy({ behaviour: { secretDays } }: Tenant, { startDateTime, endDateTime }: Secret): void {
+  if (secretDays === null) return;
+  if (secretDays === 0)
+    throw new GraphRefusal(
+      400,
+      "CredentialTypeNotAllowedAsPerAppPolicy",
+      "Credential type not allowed as per assigned policy.",
+    );
+  if (Date.parse(endDateTime) - Date.parse(startDateTime) > secretDays * 86_400_000)
+    throw new GraphRefusal(
+      400,
+      "CredentialInvalidLifetimeAsPerAppPolicy",
+      "Credential lifetime exceeds the max value allowed as per assigned policy.",
+    );
 }
 
 function refuseSomeChanges({ behaviour }: Tenant): void {

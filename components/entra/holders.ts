@@ -1,0 +1,62 @@
+/** The groups and people that roles name, looked up in Entra. */
+import * as azuread from "@pulumi/azuread";
+
+import { isObjectId, type Role } from "../site/roles.ts";
+import { lookUp } from "./permissions.ts";
+
+/** A group or a user of a role that Entra does not have, or of whose name it has several. */
+export interface MissingHolder {
+  readonly kind: "group" | "user";
+  readonly name: string;
+  /** In words, as `does not exist`. */
+  readonly why: string;
+}
+
+/** What became of the look-ups. */
+export interface Holders {
+  /** Object IDs by the names that were found. */
+  readonly ids: Readonly<Record<string, string>>;
+  readonly missing: readonly MissingHolder[];
+}
+
+/**
+ * Looks up whom roles name; each name once.
+ * @throws Error that names the permission, where the deployer may not look; or whatever else Entra answers
+ */
+export async function lookUpHolders(roles: readonly Role[]): Promise<Holders> {
+  const groups = new Set(roles.flatMap((role) => role.groups).filter((group) => !isObjectId(group)));
+  const users = new Set(roles.flatMap((role) => role.users));
+  const found = await Promise.all([
+    ...[...groups].map((name) =>
+      holder("group", name, "GroupMember.Read.All", () =>
+        azuread.getGroup({ displayName: name, securityEnabled: true }),
+      ),
+    ),
+    ...[...users].map((name) =>
+      holder("user", name, "User.Read.All", () => azuread.getUser({ userPrincipalName: name })),
+    ),
+  ]);
+  return {
+    ids: Object.fromEntries(found.filter((it) => "id" in it).map(({ name, id }) => [name, id])),
+    missing: found.filter((it) => "why" in it),
+  };
+}
+
+async function holder(
+  kind: MissingHolder["kind"],
+  name: string,
+  permission: string,
+  ask: () => Promise<{ readonly objectId: string }>,
+): Promise<MissingHolder | { readonly name: string; readonly id: string }> {
+  try {
+    const { objectId } = await lookUp(`${kind} "${name}"`, permission, ask());
+    return { name, id: objectId };
+  } catch (error) {
+    // The provider's words, https://github.com/hashicorp/terraform-provider-azuread: group_data_source.go, user_data_source.go
+    if (/More than one \w+ found/.test(String(error)))
+      return { kind, name, why: "has a name that several have; give its object ID" };
+    if (/No group found|User with UPN .* was not found/.test(String(error)))
+      return { kind, name, why: "does not exist in the tenant" };
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * What the engine reads in a stack's file otherwise than the commands do that read it without the engine. Its reader is
+ * Go's yaml.v3, which keeps parts of YAML 1.1 (https://github.com/go-yaml/yaml#compatibility); theirs is YAML 1.2.
+ */
+import { type Document, isMap, isScalar, visit } from "yaml";
+
+import type { Problem } from "../components/site/errors.ts";
+
+/** Everything in a file that the two read differently, by its line. */
+export function doubtfulReadings(document: Document, text: string, prefix: string): Problem[] {
+  const problems: Problem[] = [];
+  const refuse = (offset: number | undefined, what: string) => {
+    problems.push({ where: `line ${text.slice(0, offset ?? 0).split("\n").length}`, what });
+  };
+  const refuseTag = (tag: string | undefined, offset: number | undefined) => {
+    if (tag !== undefined) refuse(offset, `a tag is not read alike by everybody; leave ${tag} out`);
+  };
+  if (document.directives?.yaml.explicit)
+    refuse(0, "a %YAML directive is read by one reader alone; leave it out");
+  visit(document, {
+    Collection: (_, { tag, range }) => {
+      refuseTag(tag, range?.[0]);
+    },
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.type === "PLAIN" && key.value === "<<")
+        refuse(key.range?.[0], `"<<" is read by the engine alone; write what it stands for`);
+    },
+    Scalar: (_, { tag, type, source, range }) => {
+      refuseTag(tag, range?.[0]);
+      if (type !== "PLAIN" || source === undefined) return;
+      if (/^\d{4}-\d\d?-\d\d?(?:[Tt ].*)?$/.test(source))
+        refuse(range?.[0], `a day must be in quotes, "${source}", got ${source}`);
+      else if (isDoubtfulNumber(source))
+        refuse(range?.[0], `a number must be in plain digits like 4180, and a text in quotes, got ${source}`);
+    },
+  });
+  const config = document.get("config");
+  for (const { key } of isMap(config) ? config.items : []) {
+    const name = isScalar(key) ? String(key.value) : "";
+    const bare = name.startsWith(`${prefix}config:`) ? name.slice(`${prefix}config:`.length) : name;
+    if (bare !== name || !name.includes(":"))
+      refuse(isScalar(key) ? key.range?.[0] : 0, `"${name}" must be "${prefix}${bare}"`);
+  }
+  return problems;
+}
+
+/** A leading zero is octal to the engine; it skips `_`, and knows more prefixes. */
+function isDoubtfulNumber(source: string): boolean {
+  const digits = source.replaceAll("_", "");
+  const number = /^[-+]?(?:0[xob][\da-f]+|\d+(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?)$/i;
+  if (!number.test(digits)) return false;
+  return digits !== source || /^[-+]?0\d/.test(source) || /^[-+]0[xob]|^0b|^0[XOB]/.test(source);
+}
