@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /**
  * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
  * contract  what the program expects of the provider plug-ins, through a real engine.
+ * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
  * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
  * bare      as e2e, on hosts that lack Nginx and Python before they are set up: `npm run test:bare`.
@@ -16,6 +17,15 @@ export default defineConfig({
           name: "contract",
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "nginx",
+          include: ["test/nginx/**/*.test.ts"],
+          testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },

@@ -75,6 +75,10 @@ function outsideJobs(filters: readonly string[]): readonly Job[] {
     { title: "check", run: check },
     { title: "unit", run: (output) => vitest({ project: "unit", filters, output }) },
     { title: "contract", run: (output) => vitest({ project: "contract", filters, output }) },
+    {
+      title: "nginx",
+      run: (output) => vitest({ project: "nginx", filters, enter: inNamespaces, output }),
+    },
   ];
 }
 
@@ -149,6 +153,11 @@ async function takeTurns(instance: string, all: number, jobs: Job[]): Promise<vo
       `${time}  ${job.title.padEnd(20)}  ${tests.join(", ").padEnd(24)}  ${jobs.length} of ${all} have not begun`,
     );
   }
+}
+
+/** Nginx's ports and files are its own there. */
+function inNamespaces(command: string[]): string[] {
+  return ["unshare", "--net", "--mount", ...command];
 }
 
 async function endToEndFiles(wanted: readonly string[]): Promise<string[]> {

@@ -78,6 +78,17 @@ ${requestId}`,
   );
 }
 
+/** The text of `bad-request.html`, which Nginx shows where it cannot read a request, above all its path, in one way. */
+export function badRequestPage(site: Site): string {
+  return page(
+    `Address not understood · ${site.domain}`,
+    `<h1>${site.domain} does not understand this address</h1>
+<p>Some parts of this site are not for everybody. The address could be read as one of them and as another page, because of a slash that is encoded or doubled, a “;”, or a “..” in it. So nobody gets it. <a href="/">Go to the start page</a> and find the page from there.</p>
+<p>If a link or a program that you need leads here, tell ${html(site.contact)}, with the address and the number below.</p>
+${requestId}`,
+  );
+}
+
 /** The text of `unavailable.html`, which Nginx shows where the backend or oauth2-proxy does not answer. */
 export function unavailablePage(site: Site): string {
   return page(

@@ -6,6 +6,7 @@ import { inheritedNginx } from "./nginx/inherited.ts";
 import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
 import {
+  badRequestPage,
   errorPage,
   forbiddenPage,
   maintenancePage,
@@ -68,6 +69,7 @@ export function siteFiles(
     { name: "return.html", text: returnPage(site) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
+    { name: "bad-request.html", text: badRequestPage(site) },
     { name: "unavailable.html", text: unavailablePage(site) },
     { name: "too-many.html", text: tooManyPage(site) },
     ...(site.maintenance === undefined

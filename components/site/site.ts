@@ -45,8 +45,8 @@ export interface SiteArgs {
   /**
    * Scheme, host and port of the application, for example `http://10.0.0.5:3000`; with https its certificate is
    * verified. With a path, as in `http://10.0.0.5/app/`, the site shows what is below it: the path is taken out of
-   * redirects and cookies, but not out of pages, so the application has to write relative links. Or its Unix socket on
-   * the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
+   * redirects, `Link` headers and cookies, but not out of pages, so the application has to write relative links. Or its
+   * Unix socket on the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
    */
   upstream: string;
   /**
@@ -54,11 +54,15 @@ export interface SiteArgs {
    * have begun (POST, PATCH) is not repeated. @default none
    */
   backupUpstreams?: string[];
-  /** The Host that the application gets: the `site`'s name, or `upstream`'s own. @default `site` */
+  /**
+   * The Host that the application gets: the `site`'s name, or `upstream`'s own. With `upstream`, its cookies and
+   * redirects are made the site's, and Origin and Referer, with which it may compare it, the application's.
+   * @default `site`
+   */
   hostHeader?: string;
   /** File on the hosts with the CA of an https application. @default the host's CAs */
   upstreamCa?: string;
-  /** Name in the certificate of an https application. @default the host in `upstream` */
+  /** Name in the certificate of an https application; needed where `upstream` is an address. @default the host in `upstream` */
   upstreamServerName?: string;
   /**
    * `false` hands bodies on as they come, in both directions: for server-sent events and large files.
@@ -441,8 +445,10 @@ function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
   const { upstream, backupUpstreams, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
   if (typeof upstream !== "string") return found;
   const secure = upstream.startsWith("https:");
-  for (const backup of Array.isArray(backupUpstreams) ? (backupUpstreams as unknown[]) : []) {
-    if (typeof backup !== "string") continue;
+  const backups = (Array.isArray(backupUpstreams) ? (backupUpstreams as unknown[]) : []).filter(
+    (it) => typeof it === "string",
+  );
+  for (const backup of backups) {
     if (backup.startsWith("https:") !== secure)
       found.push(
         `backupUpstreams must all be ${secure ? "https" : "plain HTTP"} like upstream, got "${backup}"`,
@@ -457,6 +463,17 @@ function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     if (value !== undefined && value !== defaultCa && !secure)
       found.push(`${key} is for https backends, but upstream is "${upstream}"`);
   }
+  if (secure && upstreamServerName === undefined && URL.canParse(upstream) && isAddress(upstream))
+    found.push(
+      `upstream "${upstream}" is an address, and Nginx compares certificates with names only; give upstreamServerName, a DNS name in the application's certificate`,
+    );
+  for (const [key, addresses] of Object.entries({ upstream: [upstream], backupUpstreams: backups })) {
+    for (const address of addresses) {
+      const itself = proxyItself(address, args);
+      if (itself !== undefined)
+        found.push(`${key} "${address}" is ${itself}, so that requests would go round in a circle`);
+    }
+  }
   if (hostHeader === "upstream" && upstream.startsWith("unix:"))
     found.push(`hostHeader upstream needs a backend with a name, but upstream is "${upstream}"`);
   if (typeof proxyConnectTimeout === "string" && seconds(proxyConnectTimeout) > 75)
@@ -464,6 +481,23 @@ function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
       `proxyConnectTimeout must be at most 75s, which is all that Nginx waits, got "${proxyConnectTimeout}"`,
     );
   return found;
+}
+
+function isAddress(upstream: string): boolean {
+  return /^\[|^[\d.]+$/.test(new URL(upstream).hostname);
+}
+
+/** What of the proxy itself an address is, in words; nothing where it may be an application's. */
+function proxyItself(upstream: string, site: Partial<Record<keyof SiteArgs, unknown>>): string | undefined {
+  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
+  const { hostname, port, protocol } = new URL(upstream);
+  const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+  const nginx = number === 80 || number === 443;
+  if (nginx && hostname === site.domain) return "the site itself";
+  if (!/^(?:localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname)) return undefined;
+  if (nginx) return "Nginx on the host";
+  if (number === site.port) return "the site's own oauth2-proxy (port)";
+  return number === metricsPortOf(site) ? "the metrics of the site's oauth2-proxy (metricsPort)" : undefined;
 }
 
 function generationsOf(clientSecrets: unknown): number[] {

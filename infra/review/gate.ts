@@ -210,8 +210,11 @@ export class SiteReading {
   mapKeys(variable: RegExp): string[] {
     return (
       this.#blocks
-        // These two only ever refuse odd spellings of paths, whoever asks.
-        .filter(({ args }) => !/^\$protected_sites_(?:ambiguous|misspelt)_path/.test(args[1] ?? ""))
+        // These only ever refuse odd spellings of paths, whoever asks.
+        .filter(
+          ({ args }) =>
+            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|spelling)/.test(args[1] ?? ""),
+        )
         .filter(({ args }) => variable.test(args[0] ?? ""))
         .flatMap(({ body = [] }) => body.map(({ name }) => name))
     );
@@ -427,23 +430,26 @@ export class SiteReading {
     body: readonly ReadDirective[],
     server: ReadDirective,
     variables: Variables,
-    path: string,
+    requested: string,
   ): Gate["to"] {
     const pass = body.find(({ name }) => name === "proxy_pass");
     if (pass !== undefined) {
-      const target = expand(pass.args[0] ?? "", variables);
+      // A path of the backend's own, and the request's as it came.
+      const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(pass.args[0] ?? "");
+      const target = expand(below?.[1] ?? pass.args[0] ?? "", variables);
       const { protocol, hostname } = new URL(target.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
-      if (hostname === this.#ownPort) return { kind: "sign-in", what: path };
+      if (hostname === this.#ownPort) return { kind: "sign-in", what: requested };
       const servers = this.#upstreams.get(hostname);
-      const below = body.find(isBelowPath)?.args[1]?.replace("$uri", "/") ?? "";
+      const path =
+        below === null ? body.find(isBelowPath)?.args[1]?.replace("$uri", "/") : `${below[2] ?? ""}/`;
       const what = servers === undefined ? target : `${protocol}//${servers.join(", ")}`;
-      return { kind: "content", what: `${what}${below}` };
+      return { kind: "content", what: `${what}${path ?? ""}` };
     }
     const files = body.find(({ name }) => name === "alias") ?? this.#inForce("root", body, server);
     if (files === undefined) return { kind: "answer", status: 404 };
     const folder = files.args[0] ?? "";
     // The pages of the sign-in and the answers to ACME challenges are ours and tell nothing of the site.
-    if (folder === "/var/www/certbot" || ourPages.test(folder)) return { kind: "sign-in", what: path };
+    if (folder === "/var/www/certbot" || ourPages.test(folder)) return { kind: "sign-in", what: requested };
     return { kind: "content", what: `files of ${folder}` };
   }
 
@@ -606,7 +612,7 @@ function normalized(target: string): string | undefined {
   return `/${parts.join("/")}`;
 }
 
-/** A path of the backend's own goes before the request's; which location the request is in stays as it was. */
+/** How earlier versions of the renderer put a path of the backend's own before the request's. */
 function isBelowPath({ name, args }: ReadDirective): boolean {
   return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
 }

@@ -13,7 +13,7 @@ import { execa } from "execa";
 import fc from "fast-check";
 import { stringify } from "yaml";
 
-import { cookieName } from "../../components/site/names.ts";
+import { cookieName, paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import { environmentFrom } from "../../infra/environment.ts";
 import { explainer } from "../../infra/explain.ts";
@@ -60,6 +60,8 @@ interface Asked {
 }
 
 const backendPort = 3000;
+/** The one that Nginx shows in place of an answer whose status counts here. */
+const page = "bad-request.html";
 /** How many pairs one Nginx serves. */
 const batch = 25;
 
@@ -71,6 +73,12 @@ const spellings = [
   "/%61dmin/below",
   "/admin%2faudit",
   "/admin;x",
+  "/admin/x;v=1",
+  "/x/a%2Fb",
+  "/public/..;/x",
+  "/public/a%252Fb",
+  "/%2561dmin",
+  "//other",
   "/admin.",
   "/ADMIN",
   "/public/..",
@@ -260,7 +268,10 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
   const sites = fc.sample(anyChange, { numRuns: pairs, seed }).flat();
   for (let first = 0; first < sites.length; first += 2 * batch) {
     const sides = sites.slice(first, first + 2 * batch).map((given, index) => new Side(given, index));
-    const stop = await startNginx(new Map(sides.map((it) => [it.site.domain, it.text("nginx.conf")])));
+    const stop = await startNginx(
+      new Map(sides.map((it) => [it.site.domain, it.text("nginx.conf")])),
+      new Map(sides.map((it) => [`${paths(it.site.domain).current}/${page}`, it.text(page)])),
+    );
     for (const side of sides) await judgeSide(side, findings);
     await stop();
     for (const [index, before] of sides.entries()) {

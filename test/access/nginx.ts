@@ -78,11 +78,16 @@ export async function startNginxIn(root: string) {
 /**
  * Starts Nginx with these sites, as a host has them.
  * @param sites their Nginx files by domain
+ * @param files what else is to lie in its root, by absolute paths
  * @returns ends it
  * @throws Error with what `nginx -t` says
  */
-export async function startNginx(sites: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
-  const { root, close } = await nginxRoot(sites);
+export async function startNginx(
+  sites: ReadonlyMap<string, string>,
+  files: ReadonlyMap<string, string> = new Map(),
+): Promise<() => Promise<void>> {
+  const { root, put, close } = await nginxRoot(sites);
+  for (const [path, text] of files) await put(path, text);
   const { stop } = await startNginxIn(root);
   return async () => {
     await stop();

@@ -110,7 +110,7 @@ test("a backend that lives below a path of its own", async () => {
   expect((await ask("/")).body).toBe("/app/");
   expect((await ask("/a%20b/c%3Fd?x=1")).body).toBe("/app/a%20b/c%3Fd and a query");
   expect((await ask("/app/x")).body).toBe("/app/app/x");
-  expect((await ask("/x/../y")).status).toBe(400);
+  expect((await ask("/x;v=1//y%2Fz")).body).toBe("/app/x;v=1//y%2Fz");
   expect((await ask("/open/x")).body).toBe("/app/open/x");
   expect((await ask("/open/x", { method: "POST" })).body).toBe("/app/open/x");
   const leads = async (to: string) => (await ask(`/?to=${encodeURIComponent(to)}`)).headers["location"];

@@ -1,10 +1,11 @@
 /** The application behind a site: where it is, what it gets, and how its answers are put right. */
-import { instanceName } from "../../site/names.ts";
+import { identifier, instanceName } from "../../site/names.ts";
 import { type Site, upstreamPath } from "../../site/site.ts";
-import { block, type Directive, expr, literal } from "./nginx-conf.ts";
+import { block, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 import { server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { forwarded } from "./forwarded.ts";
+import { putRight } from "./redirects.ts";
 
 export function upstreams(site: Site): Directive[] {
   return [
@@ -41,30 +42,51 @@ function backend(site: Site): string {
 }
 
 /**
- * Hands a request to the backend. Where that has another host name or a path of its own, its redirects and cookies are
- * put right; always with the site's name, since a path alone that begins with two slashes leads elsewhere.
+ * Hands a request to the backend: method, path and query as they came. With a variable, `proxy_pass` sends what it says
+ * and decodes nothing; `$request_uri` stays the request's own where Nginx has gone to a named location.
  */
 export function passOn(site: Site): Directive[] {
-  const pass: Directive = ["proxy_pass", `${isHttps(site) ? "https" : "http"}://${backend(site)}`];
-  const path = upstreamPath(site.upstream);
-  if (path === "/" && site.hostHeader === "site") return [pass];
-  const hosts = [site.domain, ...(site.hostHeader === "upstream" ? [new URL(site.upstream).host] : [])];
-  const start = `(?:https?://(?:${hosts.map(literal).join("|")}))?${literal(path)}`;
-  return [
-    // Not a path in proxy_pass, which named locations cannot have.
-    ...(path === "/" ? [] : [["rewrite", expr("^"), expr(`${path.slice(0, -1)}$uri`), "break"] as const]),
-    ["proxy_redirect", expr(`~^${start}(.*)$`), expr(`https://${site.domain}/$1`)],
-    ...(path === "/"
-      ? []
-      : [["proxy_cookie_path", expr(`~^${literal(path.slice(0, -1))}(?:/(.*))?$`), expr("/$1")] as const]),
-    pass,
-  ];
+  const path = upstreamPath(site.upstream).slice(0, -1);
+  const address = `${isHttps(site) ? "https" : "http"}://${backend(site)}`;
+  return [...putRight(site), ["proxy_pass", path === "" ? address : expr(`${address}${path}$request_uri`)]];
+}
+
+/** Headers in which a browser says on which site a request was made; an application may compare them with its name. */
+const namesOfOrigin = [
+  ["Origin", "$http_origin", ""],
+  ["Referer", "$http_referer", "(?<protected_sites_page>/.*)?"],
+] as const;
+
+/** What stands before the site's servers: {@link namesOfOrigin} as though the browser had asked the backend itself. */
+export function originMaps(site: Site): Item[] {
+  if (site.hostHeader !== "upstream") return [];
+  const { host } = new URL(site.upstream);
+  const path = upstreamPath(site.upstream).slice(0, -1);
+  return namesOfOrigin.map(([name, header, page]) =>
+    block(
+      ["map", expr(header), expr(originVariable(site, name))],
+      [
+        ["default", expr(header)],
+        [
+          expr(`~*^https://${literal(site.domain)}(?::443)?${page}$`),
+          page === "" ? `https://${host}` : expr(`https://${host}${path}$protected_sites_page`),
+        ],
+      ],
+    ),
+  );
+}
+
+function originVariable({ domain }: Site, name: string): string {
+  return `$protected_sites_${name.toLowerCase()}_${identifier(domain)}`;
 }
 
 /** @param whom whether the backend is told of the user */
 export function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
   return [
     ...forwarded(site, site.hostHeader === "upstream" ? new URL(site.upstream).host : site.domain),
+    ...(site.hostHeader === "upstream"
+      ? namesOfOrigin.map(([name]): Directive => ["proxy_set_header", name, expr(originVariable(site, name))])
+      : []),
     ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],

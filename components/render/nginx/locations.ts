@@ -13,6 +13,8 @@ export const beginLocation = "/oauth2/-/begin";
 
 export const forbiddenLocation = "/oauth2/-/forbidden";
 
+export const badRequestLocation = "/oauth2/-/bad-request";
+
 export const tooManyLocation = "/oauth2/-/too-many";
 
 export const unavailableLocation = "/oauth2/-/unavailable";

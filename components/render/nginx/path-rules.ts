@@ -1,10 +1,20 @@
 /** Parts of a site with rules of their own, and parts that are open. */
 import { identifier } from "../../site/names.ts";
-import { type Site } from "../../site/site.ts";
+import { type Site, upstreamPath } from "../../site/site.ts";
 import { type OpenPath, type PathRule } from "../../site/path-access.ts";
-import { ambiguousPath, misspelt } from "./ambiguous-paths.ts";
-import { block, comment, type Directive, expr, ifEquals, ifNoneOf, type Item } from "./nginx-conf.ts";
-import { authLocationOf, openLocation, protectedLocation } from "./locations.ts";
+import { leadsAbove, misreadAsRules, readByNginx, readings, spelling } from "./ambiguous-paths.ts";
+import {
+  block,
+  comment,
+  type Directive,
+  expr,
+  ifEquals,
+  ifNoneOf,
+  ifNotLike,
+  type Item,
+  literal,
+} from "./nginx-conf.ts";
+import { authLocationOf, badRequestLocation, openLocation, protectedLocation } from "./locations.ts";
 import { passOn, toBackend } from "./backend.ts";
 import { errorPages } from "./error-pages.ts";
 
@@ -12,27 +22,43 @@ export function byPath(site: Site): boolean {
   return site.paths.length > 0 || site.open.length > 0;
 }
 
+/** Whether {@link refusals} are for anything. */
+export function canMisread(site: Site): boolean {
+  return site.paths.length > 0 || upstreamPath(site.upstream) !== "/";
+}
+
+/** Refuses what a backend may read as another path than Nginx, where that makes a difference. */
 export function refusals(site: Site): Item[] {
+  if (!canMisread(site)) return [];
+  const variable = misreadVariable(site);
   return [
     comment(
-      "Rules go by the path as Nginx reads it: one that the backend may read differently gets nowhere.",
+      "Rules go by the path as Nginx reads it; what a backend may read as one with another rule gets nowhere.",
     ),
-    ifEquals(ambiguousPath, 1, ["return", 400]),
-    ...(site.paths.length > 0 ? [ifEquals(misspeltVariable(site), 1, ["return", 404])] : []),
+    ["error_page", 400, badRequestLocation],
+    ifEquals(variable, 400, ["return", 400]),
+    ...(site.paths.length > 0 ? [ifEquals(variable, 404, ["return", 404])] : []),
   ];
 }
 
-function misspeltVariable(site: Site): string {
-  return `$protected_sites_misspelt_path_${identifier(site.domain)}`;
+function misreadVariable(site: Site): string {
+  return `$protected_sites_misread_path_${identifier(site.domain)}`;
 }
 
-/** Paths of rules in another case, which some backends take for the same. */
-export function misspeltPaths(site: Site): Directive[] {
-  if (site.paths.length === 0) return [];
+/** Which paths {@link refusals} are for. */
+export function misreadPaths(site: Site): Directive[] {
+  if (!canMisread(site)) return [];
   return [
     block(
-      ["map", expr("$uri"), expr(misspeltVariable(site))],
-      [["default", ""], ...site.paths.map((rule): Directive => [expr(misspelt(rule)), 1])],
+      ["map", readings, expr(misreadVariable(site))],
+      [
+        // An error page is another path than the request's.
+        ["volatile"],
+        ["default", ""],
+        readByNginx("/oauth2/"),
+        ...misreadAsRules(site.paths),
+        ...(upstreamPath(site.upstream) === "/" ? [] : leadsAbove()),
+      ],
     ),
   ];
 }
@@ -47,7 +73,10 @@ export function ruleLocations(site: Site, { path, match }: PathRule, number: num
   ];
 }
 
-/** With a method that is not open, the path is as protected as its surroundings. */
+/**
+ * With a method that is not open, or spelt so that a backend may read something else, the path is as protected as its
+ * surroundings.
+ */
 export function openPathLocations(
   site: Site,
   { path, match, methods, why }: OpenPath,
@@ -68,6 +97,11 @@ export function openPathLocations(
       ...errorPages(site),
       ["error_page", 418, "=", otherwise],
       ifNoneOf("$request_method", methods, ["return", 418]),
+      ifNotLike("$request_uri", match === "prefix" ? `^${literal(path)}` : `^${literal(path)}(?:\\?|$)`, [
+        "return",
+        418,
+      ]),
+      ifNoneOf(spelling, ["plain", "odd"], ["return", 418]),
       ...toBackend(site, "nobody"),
       ...passOn(site),
     ]),

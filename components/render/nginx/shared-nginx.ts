@@ -1,5 +1,5 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
-import { ambiguousPathMap } from "./ambiguous-paths.ts";
+import { spellingMap } from "./ambiguous-paths.ts";
 import { applicationCookies } from "./application-cookies.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
@@ -63,8 +63,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     browserMap(),
     comment("Where a sign-in was to lead that comes back to a site."),
     wantedMap(),
-    comment("For sites with rules by path: paths that a backend may read differently."),
-    ambiguousPathMap(),
+    ...spellingMap(),
 
     ...(acmeHosts.length === 0
       ? []

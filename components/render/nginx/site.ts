@@ -14,6 +14,7 @@ import {
   acmeChallenge,
   authLocation,
   authLocationOf,
+  badRequestLocation,
   forbiddenLocation,
   internalLocation,
   internalLocationWithStore,
@@ -25,8 +26,16 @@ import {
   unavailableLocation,
 } from "./locations.ts";
 import { accessLogFormat, logFormat } from "./access-log.ts";
-import { byPath, misspeltPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
-import { bodyBuffering, passOn, toBackend, upstreams } from "./backend.ts";
+import {
+  byPath,
+  canMisread,
+  misreadPaths,
+  openPathLocations,
+  refusals,
+  ruleLocations,
+} from "./path-rules.ts";
+import { bodyBuffering, originMaps, passOn, toBackend, upstreams } from "./backend.ts";
+import { linkMap, putRightLinks } from "./redirects.ts";
 import { sessionCookies } from "./session-cookies.ts";
 import {
   beginInBrowser,
@@ -49,13 +58,15 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
   return printNginx([
     comment(header("nginx/site.ts", site.domain)),
     ...upstreams(site),
+    ...originMaps(site),
+    ...linkMap(site),
     ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),
     ...sessionCookies(site).maps,
     ...authCacheDefinitions(site),
     ...signInZone(site),
     ...securityHeaderMaps(site),
     accessLogFormat(site),
-    ...misspeltPaths(site),
+    ...misreadPaths(site),
     ...bearerTokens(site),
     ...returnTo(site),
     httpServer(site, peers.length > 0),
@@ -138,8 +149,9 @@ function httpsServer(site: Site): Directive {
       ["proxy_read_timeout", site.proxyReadTimeout],
       ...bodyBuffering(site.buffering ? "on" : "off"),
       ...sessionCookies(site).renewed,
+      ...putRightLinks(site),
 
-      ...(byPath(site) ? refusals(site) : []),
+      ...refusals(site),
       protectedLocation(["/"], passOn(site)),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
@@ -160,6 +172,7 @@ function httpsServer(site: Site): Directive {
         ),
       ),
       ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
+      ...(canMisread(site) ? [pageLocation(site, badRequestLocation, "bad-request.html")] : []),
       ...(site.signInRate === "off" ? [] : [pageLocation(site, tooManyLocation, "too-many.html")]),
       pageLocation(site, unavailableLocation, "unavailable.html"),
       beginPageLocation(site, withoutRefused(site)),

@@ -60,10 +60,10 @@ const overwritten = [
 
 /**
  * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
- * always one of the site.
+ * always one of the site, and the origin only what a browser says of where it was.
  */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to_\w+|oauth2_[a-z_]+)$/;
+  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer)_\w+|oauth2_[a-z_]+)$/;
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
@@ -105,8 +105,7 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
     holes.push(`upstreams are ${upstreams.join(", ")}`);
   let locations = 0;
   for (const statement of everything(top)) {
-    if (neverThere.test(statement.name) && !isBelowPath(statement))
-      holes.push(`${shown(statement)} is not allowed anywhere`);
+    if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
     if (statement.name === "if" && statement.holds?.some(({ name }) => name !== "return") === true)
       holes.push(`${shown(statement)} holds more than a return`);
     if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
@@ -131,10 +130,7 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       const match = location.args.join(" ");
       const say = (what: string) => holes.push(`location ${match}: ${what}`);
       const asks = values(own, "auth_request")[0]?.[0] ?? check;
-      const does = own
-        .filter((it) => !isBelowPath(it))
-        .map(({ name }) => name)
-        .filter((name) => answers.includes(name));
+      const does = own.map(({ name }) => name).filter((name) => answers.includes(name));
       const kind = isInternal(location)
         ? "internal"
         : asks === "off" || asks === undefined
@@ -187,7 +183,11 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       }
       if (target === undefined) continue;
       if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
-      const to = /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?)?$/.exec(target)?.[1];
+      // Of a request for the backend, its path and query as they came, below a path of the backend's own.
+      const to =
+        /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?|(?:\/[\w.~-]+)+\$request_uri)?$/.exec(
+          target,
+        )?.[1];
       if (to === `backend_${domain}`) {
         if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
       } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
@@ -269,11 +269,6 @@ function locationsOf(holds: readonly Statement[]): Statement[] {
   return holds
     .filter(({ name }) => name === "location")
     .flatMap((it) => [it, ...locationsOf(it.holds ?? [])]);
-}
-
-/** The path of a backend before the request's own, which stays in its location. */
-function isBelowPath({ name, args }: Statement): boolean {
-  return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
 }
 
 function isInternal({ holds = [] }: Statement): boolean {

@@ -25,6 +25,25 @@ test.each([
   ],
   [{ upstreamServerName: "a.example.com" }, "upstreamServerName is for https backends"],
   [{ upstream: "unix:/run/a", hostHeader: "upstream" }, "hostHeader upstream needs a backend with a name"],
+  [
+    { upstream: "https://10.0.0.5:8443" },
+    'upstream "https://10.0.0.5:8443" is an address, and Nginx compares certificates with names only; give upstreamServerName',
+  ],
+  [{ upstream: "https://[2001:db8::7]/app/" }, "give upstreamServerName"],
+  [
+    { upstream: "http://127.0.0.1:4181" },
+    'upstream "http://127.0.0.1:4181" is the site\'s own oauth2-proxy (port)',
+  ],
+  [{ upstream: "http://localhost:14181" }, "is the metrics of the site's oauth2-proxy (metricsPort)"],
+  [
+    { upstream: "https://wiki.example.com/app/" },
+    "is the site itself, so that requests would go round in a circle",
+  ],
+  [{ upstream: "http://127.0.0.1" }, "is Nginx on the host"],
+  [
+    { backupUpstreams: ["http://[::1]:4181"] },
+    'backupUpstreams "http://[::1]:4181" is the site\'s own oauth2-proxy',
+  ],
   [{ proxyConnectTimeout: "2m" }, "proxyConnectTimeout must be at most 75s"],
   [{ hostHeader: "client" }, 'hostHeader must be site or upstream, got "client"'],
   [{ upstream: "unix:run/a" }, "upstream must be the scheme, host and port of the backend"],
@@ -33,6 +52,14 @@ test.each([
   [{ upstream: "http://a.test/app" }, "upstream must be"],
 ])("backends that contradict each other are refused: %j", (given, sentence) => {
   expect(() => site(given)).toThrow(sentence);
+});
+
+test.each([
+  { upstream: "https://10.0.0.5:8443", upstreamServerName: "app.internal.example.com" },
+  { upstream: "http://wiki.example.com:8080" },
+  { upstream: "http://10.0.0.5:4181" },
+])("backends that can work are taken: %j", (given) => {
+  expect(site(given).upstream).toBe(given.upstream);
 });
 
 test("a site with every default can be written down and read again", () => {

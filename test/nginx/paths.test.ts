@@ -1,0 +1,127 @@
+/** What reaches an application of a request's path, and which paths reach none. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { application, serve, siteOf } from "./served.ts";
+
+const group = "7e57ab1e-0000-4000-8000-000000000002";
+const open = [{ path: "/public/", match: "prefix", methods: ["GET"], why: "A test." }];
+const echo = await application(({ url }, response) => {
+  response.end(url);
+});
+
+const rules = siteOf("rules", 1, {
+  upstream: `http://${echo}`,
+  open,
+  paths: [{ path: "/admin", allowedGroups: [group] }],
+});
+const onlyOpen = siteOf("open", 2, { upstream: `http://${echo}`, open });
+const below = siteOf("below", 3, { upstream: `http://${echo}/app/`, open });
+
+let served: Awaited<ReturnType<typeof serve>>;
+beforeAll(async () => {
+  served = await serve([rules, onlyOpen, below]);
+});
+afterAll(() => served.close());
+
+/** Paths that applications have, and other spellings that servers read in their own ways. */
+const targets = [
+  ..."/ /a /a/b?x=1 /?x=//../%2F /a%20b/c%3Fd?e=%2F /a%2Fb /a%2fb /a%252Fb /%2F/x /a%3Bb /a;jsessionid=1 /a%2Bb+c".split(
+    " ",
+  ),
+  ..."//a //a//b///c// /a/%41%7e~ /caf%C3%A9/%E2%82%AC /a%25 /100%25/%2525 /a/./b /a/../b /a/%2e/b /a/. /.git/x".split(
+    " ",
+  ),
+  ..."/a%22b'c(d)!*$&,=:@ /a|b /a^b`{c} /a%0Ab /%C0%80 /a\\b /a%5Cb /#a /a#b?c /a? /a?? /a?b#c /app/x /public/x/%2F".split(
+    " ",
+  ),
+];
+
+test(`of ${targets.length} paths and queries, an application below a path of its own gets the bytes that were sent`, async () => {
+  const changed: string[] = [];
+  for (const target of targets) {
+    const { status, body } = await served.ask(below, target);
+    if (status !== 400 && body !== `/app${target}`) changed.push(`${target}: ${status} ${body}`);
+  }
+  expect(changed).toEqual([]);
+  const refused = [];
+  for (const target of targets) if ((await served.ask(below, target)).status === 400) refused.push(target);
+  // A line break, and an encoded "/" in two bytes.
+  expect(refused).toEqual(["/a%0Ab", "/%C0%80"]);
+});
+
+test("also where the method of an open path is not the one that is open", async () => {
+  const target = "/public/a%2Fb?x=%2F";
+  const post = { method: "POST", headers: { "content-length": "0" } };
+  expect((await served.ask(below, target, post)).body).toBe(`/app${target}`);
+  expect((await served.ask(below, target, { ...post, groups: null })).status).toBe(401);
+  expect((await served.ask(below, target, { groups: null })).body).toBe(`/app${target}`);
+});
+
+test("nothing above the part of an application that a site shows can be reached", async () => {
+  for (const target of [
+    "/..;/x",
+    "/%252e%252e/x",
+    "/..%5cx",
+    "/x/;/../../y",
+    "/a\\..\\..\\x",
+    "/..%2fx",
+    "/../x",
+  ])
+    expect((await served.ask(below, target)).status, target).toBe(400);
+});
+
+test("an open path refuses nothing to who is signed in", async () => {
+  for (const target of targets) {
+    const { status, body } = await served.ask(onlyOpen, target);
+    expect([status, body], target).toEqual([200, target]);
+  }
+});
+
+test("what may be read as another path than the open one is not open", async () => {
+  const anonymous = async (target: string) => (await served.ask(onlyOpen, target, { groups: null })).status;
+  for (const target of ["/public/x", "/public/a%2Fb", "/public/x;v=1", "/public//x"])
+    expect(await anonymous(target), target).toBe(200);
+  for (const target of [
+    "/public/..;/x",
+    "//public/x",
+    "/x/../public/y",
+    "/public/%252e%252e/x",
+    "/%70ublic/x",
+    "/public/..%5cx",
+  ])
+    expect(await anonymous(target), target).toBe(401);
+});
+
+describe("beside a rule for another part", () => {
+  test.each([
+    ["GitLab", "/api/v4/projects/group%2Fadmin/merge_requests"],
+    ["RabbitMQ", "/api/queues/%2F/admin"],
+    ["Tomcat", "/shop;jsessionid=0123456789ABCDEF"],
+    ["a proxy that encodes twice", "/artifacts/a%252Fb"],
+    ["slashes too many", "//static//main.css"],
+  ])("paths pass as they are: %s", async (_, target) => {
+    expect((await served.ask(rules, target)).body).toBe(target);
+  });
+
+  test("what may be read as the rule's path gets a page that says why", async () => {
+    for (const target of [
+      "/admin;x",
+      "/x/..;/admin",
+      "//x/admin",
+      "/%2561dmin",
+      "/x%5c..%5cadmin",
+      "/public/..;/admin",
+    ]) {
+      const { status, body } = await served.ask(rules, target, { groups: [group] });
+      expect([status, body.includes("does not understand this address")], target).toEqual([400, true]);
+    }
+    expect((await served.ask(rules, "/Admin", { groups: [group] })).status).toBe(404);
+  });
+
+  test("who the rule lets in may use every spelling of what is below it", async () => {
+    for (const target of ["/admin/a%2Fb", "/admin/x;v=1", "/admin//x", "/%61dmin"]) {
+      expect((await served.ask(rules, target, { groups: [group] })).body, target).toBe(target);
+      expect((await served.ask(rules, target)).status, target).toBe(403);
+    }
+  });
+});

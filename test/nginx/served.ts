@@ -1,0 +1,96 @@
+/** Sites before the real Nginx, with a stand-in for their oauth2-proxy and applications of the test's own. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { request } from "node:https";
+import type { AddressInfo } from "node:net";
+
+import { nginxSite } from "../../components/render/nginx/site.ts";
+import { oauth2ProxyConfig } from "../../components/render/oauth2-proxy.ts";
+import { siteFiles } from "../../components/render/site-files.ts";
+import { cookieName, paths } from "../../components/site/names.ts";
+import { type Site, siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { certificates, startNginx } from "../access/nginx.ts";
+import { cookieOf, startOauth2Proxy } from "../access/oauth2-proxy.ts";
+import { tenantId } from "../sites.ts";
+
+/** What came back. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** What to ask, apart from the target. */
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  /** Groups of who asks; nobody is signed in where it is `null`. @default none */
+  readonly groups?: readonly string[] | null;
+}
+
+/** One site for the tests of a file: its name is its domain's first label. */
+export function siteOf(name: string, number: number, given: Partial<SiteArgs>): Site {
+  return siteFrom(name, {
+    domain: `${name}.example.com`,
+    port: 4200 + number,
+    upstream: "http://127.0.0.1:1",
+    emailDomains: ["example.com"],
+    certificates,
+    ...given,
+  });
+}
+
+/** An application of the test's own on loopback. @returns its address and port */
+export async function application(server: Server | RequestListener): Promise<string> {
+  const listening = typeof server === "function" ? createServer(server) : server;
+  listening.listen(0, "127.0.0.1");
+  await once(listening, "listening");
+  listening.unref();
+  return `127.0.0.1:${(listening.address() as AddressInfo).port}`;
+}
+
+/** Has Nginx serve these sites. @returns asks one of them, and ends all of it */
+export async function serve(sites: readonly Site[], files: ReadonlyMap<string, string> = new Map()) {
+  const pages = sites.flatMap((site) =>
+    siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true })
+      .filter(({ name }) => name.endsWith(".html"))
+      .map(({ name, text }) => [`${paths(site.domain).current}/${name}`, text] as const),
+  );
+  const stop = await startNginx(
+    new Map(sites.map((site) => [site.domain, nginxSite(site)])),
+    new Map([...pages, ...files]),
+  );
+  const proxies = await Promise.all(
+    sites.map((site) => startOauth2Proxy(site.port, oauth2ProxyConfig(site, tenantId), "")),
+  );
+  const ask = async (site: Site, target: string, { method = "GET", headers, groups = [] }: Ask = {}) => {
+    const session =
+      groups === null
+        ? {}
+        : { cookie: `${cookieName(site)}=${cookieOf({ upn: "ada@example.com", groups })}` };
+    const outgoing = request({
+      host: "127.0.0.1",
+      servername: site.domain,
+      path: target,
+      method,
+      headers: { host: site.domain, accept: "*/*", ...session, ...headers },
+      agent: false,
+      rejectUnauthorized: false,
+    });
+    outgoing.end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    let body = "";
+    for await (const chunk of response.setEncoding("utf8")) body += chunk as string;
+    return { status: response.statusCode ?? 0, headers: response.headers, body } satisfies Answer;
+  };
+  return {
+    ask,
+    close: async () => {
+      for (const it of proxies) {
+        it.closeAllConnections();
+        it.close();
+      }
+      await stop();
+    },
+  };
+}
