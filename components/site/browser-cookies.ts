@@ -37,12 +37,24 @@ export function sessionParts(site: Omit<Counted, "domain">): number {
   return Math.ceil((plainSession + named * each) / partSize);
 }
 
+/** As Chromium counts. */
+function registrableDomain(host: string): string {
+  return getDomain(host, { allowPrivateDomains: true }) ?? host;
+}
+
+/** Whether browsers send a site's session along from a frame on a page of the origin: `SameSite=Lax`. */
+export function isSameSite(origin: string, domain: string): boolean {
+  return (
+    registrableDomain(origin.replace(/^https:\/\/(?:\*\.)?/, "").replace(/:\d+$/, "")) ===
+    registrableDomain(domain)
+  );
+}
+
 /** For each registrable domain whose sites' sessions a browser may not keep all together: a sentence that says so. */
 export function cookieProblems(sites: readonly Counted[]): string[] {
   const domains = new Map<string, Counted[]>();
   for (const site of sites) {
-    // As Chromium counts.
-    const domain = getDomain(site.domain, { allowPrivateDomains: true }) ?? site.domain;
+    const domain = registrableDomain(site.domain);
     domains.set(domain, [...(domains.get(domain) ?? []), site]);
   }
   return [...domains].flatMap(([domain, its]) => {

@@ -4,6 +4,7 @@
  */
 import type { PathRule } from "../../components/site/path-access.ts";
 import type { Site } from "../../components/site/site.ts";
+import { isSameSite } from "../../components/site/browser-cookies.ts";
 import { seconds } from "../../components/site/site.ts";
 import type { Environment, Host } from "../environment.ts";
 
@@ -220,9 +221,12 @@ export const siteMeaning: Entries<Site> = {
     ];
   },
   contact: (_, after) => [plain(`pages send people with questions to ${after}`)],
-  securityHeaders: (before, after) => [
+  securityHeaders: (before, after, { after: { domain } }) => [
     ...without(after.frameAncestors, before.frameAncestors).map((it) =>
-      says("weakens", `${it === "*" ? "anybody" : it} may show the site in a frame`),
+      says(
+        "weakens",
+        `${it === "*" ? "anybody" : it} may show the site in a frame${it === "self" || it === "*" || isSameSite(it, domain) ? "" : "; it is another site to browsers, which send no session there: the frame shows only what is open"}`,
+      ),
     ),
     ...without(before.frameAncestors, after.frameAncestors).map((it) =>
       plain(`${it === "*" ? "not everybody" : `${it} no longer`} may show the site in a frame`),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { cookieProblems, sessionParts } from "../../../components/site/browser-cookies.ts";
+import { cookieProblems, isSameSite, sessionParts } from "../../../components/site/browser-cookies.ts";
 import { site } from "../../sites.ts";
 
 const groups = (count: number) =>
@@ -39,4 +39,10 @@ test("domains count as browsers count them", () => {
   expect(cookieProblems(one).join()).toContain("of example.co.uk");
   // Each customer of such a host is a domain of its own.
   expect(cookieProblems([...many(50, "one.github.io"), ...many(50, "two.github.io")])).toEqual([]);
+});
+
+test("a frame on a page of another registrable domain gets no session", () => {
+  expect(isSameSite("https://*.portal.example.com:8443", "wiki.example.com")).toBe(true);
+  expect(isSameSite("https://portal.example.org", "wiki.example.com")).toBe(false);
+  expect(isSameSite("https://one.github.io", "two.github.io")).toBe(false);
 });
