@@ -472,7 +472,8 @@ describe("a program with a role", () => {
     expect((await call(`Bearer ${token}`, "/settings")).status).toBe(403);
     expect((await call(`Bearer ${token}`, "/settings/x")).status).toBe(403);
     expect((await call(`Bearer ${token}`, "/Settings")).status).toBe(404);
-    expect((await call(`Bearer ${token}`, "//settings")).status).toBe(400);
+    expect((await call(`Bearer ${token}`, "//settings")).status).toBe(403);
+    expect((await call(`Bearer ${token}`, "/settings;x")).status).toBe(400);
   });
 
   test.each<[what: string, token: () => string | Promise<string>]>([
