@@ -42,6 +42,16 @@ export const domain = text(
   'a bare host name in lower case like "wiki.example.com"',
 );
 
+/**
+ * The domain of a site. The shortest of all limits on what is named after it: systemd makes the folder
+ * `systemd-private-<32 digits>-oauth2-proxy_<domain>.service-XXXXXX` for the unit, and no file system takes a name of more
+ * than 255 characters. (Entra's redirect URI, 256 characters, leaves 230; its display name, 256, leaves 241.)
+ */
+export const siteDomain = domain.refine((name) => name.length <= 178, {
+  error: ({ input }) =>
+    `must have at most 178 characters, which is what systemd can name a unit's private folder after, got ${String(input).length}`,
+});
+
 /** A GUID in Entra's lower-case form. */
 export const guid = text(
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,

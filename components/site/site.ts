@@ -260,7 +260,7 @@ const defaultCa = "/etc/ssl/certs/ca-certificates.crt";
 /** The shape of {@link SiteArgs}; also the source of the JSON Schema for editors. */
 export const siteSchema = z.strictObject(
   {
-    domain: checks.domain,
+    domain: checks.siteDomain,
     port: checks.wholeNumber(1024, 65535),
     upstream: checks.upstreamUrl,
     backupUpstreams: checks.listOf(checks.upstreamUrl, "backends like upstream").default([]),

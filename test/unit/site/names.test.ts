@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { domain } from "../../../components/site/checks.ts";
+import { domain, siteDomain } from "../../../components/site/checks.ts";
 import { cookieName as nameOf, signOutPath } from "../../../components/site/names.ts";
 import { tenantId } from "../../sites.ts";
 
@@ -25,5 +25,13 @@ test("the sign-out ends the session at Entra too, and comes back to the site", (
   expect(atEntra.href).toMatch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/logout`);
   expect(atEntra.searchParams.get("post_logout_redirect_uri")).toBe(
     "https://wiki.example.com/oauth2/signed-out",
+  );
+});
+
+test("a domain that systemd could not name a private folder after is refused, with the limit", () => {
+  const long = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(51)}.test`;
+  expect(siteDomain.safeParse(long).success).toBe(true);
+  expect(siteDomain.safeParse(`a${long}`).error?.issues[0]?.message).toMatch(
+    /^must have at most 178 characters, .* got 179$/,
   );
 });
