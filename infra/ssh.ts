@@ -124,6 +124,6 @@ function unreachable(stderr: string): Unreachable {
 /** What `ssh`, or a program on a host, said of what is wrong, in one line. */
 export function reasonIn(stderr: string): string {
   const said = stderr.split("\n").filter((line) => line !== "" && !/^[@ ]/.test(line));
-  const telling = /verification failed|denied|refused|timed out|not/i;
+  const telling = /verification failed|denied|refused|timed out|is required|not/i;
   return said.find((line) => telling.test(line)) ?? said.at(-1) ?? "it said nothing";
 }

@@ -1,6 +1,7 @@
 /** What the deployer's sudo rule lets through, by each sudo that the host has: Todd Miller's, and sudo-rs. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { reasonIn } from "../../infra/ssh.ts";
 import { HostShell } from "../lab/host-shell.ts";
 import { thisLab } from "../lab/lab.ts";
 
@@ -89,5 +90,16 @@ describe.each(sudos)("by %s", (sudo) => {
         text: expect.stringContaining("protected_sites_up") as string,
       });
     });
+  });
+
+  test("a user whom it would ask for a password is told so, in words that the program passes on", async () => {
+    await edge.shell("echo 'nobody ALL=(ALL) ALL' >/etc/sudoers.d/nobody");
+    try {
+      const { ok, text } = await as("nobody", [sudo, "-n", program, "status"]);
+      expect(ok).toBe(false);
+      expect(reasonIn(text)).toMatch(/a password is required|interactive authentication is required/i);
+    } finally {
+      await edge.shell("rm /etc/sudoers.d/nobody");
+    }
   });
 });

@@ -123,6 +123,23 @@ test("a mirror is believed whose CA says nothing of its key's usage, as oauth2-p
   }
 });
 
+test("a set-up names the line that nginx.org's nginx.conf lacks", async () => {
+  const refused = await run(`cp -p /etc/nginx/nginx.conf /run/nginx.conf
+    sed -i '/sites-enabled/d' /etc/nginx/nginx.conf; code=0; ${program} setup </run/set-up || code=$?
+    cp -p /run/nginx.conf /etc/nginx/nginx.conf; rm /run/nginx.conf; exit $code`);
+  expect(refused).toEqual({
+    ok: false,
+    text: "protected-sites setup: failed in step 'Nginx'\n  /etc/nginx/nginx.conf does not read /etc/nginx/sites-enabled; it needs this line in http { }: include /etc/nginx/sites-enabled/*.conf;",
+  });
+});
+
+test("a set-up says where the kernel has no IPv6, without which Nginx would not start", async () => {
+  const families = "--property='RestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK'";
+  const refused = await run(`systemd-run --quiet --pipe --wait ${families} ${program} setup </run/set-up`);
+  expect(refused.ok).toBe(false);
+  expect(refused.text).toContain("this host's kernel has no IPv6");
+});
+
 test("one with known vulnerabilities is refused by the advisory's name", async () => {
   const refused = await run(
     `sed 's/"allowVulnerableOauth2Proxy": true/"allowVulnerableOauth2Proxy": false/' /run/set-up | ${program} setup`,

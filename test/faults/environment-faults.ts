@@ -305,7 +305,7 @@ const sudoAsks = onTheWay(
   18,
   "sudo asks for a password",
   "before the push program",
-  { succeeds: false, says: /a password is required/ },
+  { succeeds: false, says: /a password is required|interactive authentication is required/ },
   onHost(
     "mv /etc/sudoers.d/admin /run/sudoers-admin; echo 'admin ALL=(ALL) ALL' >/etc/sudoers.d/admin",
     "cat /run/sudoers-admin >/etc/sudoers.d/admin; rm /run/sudoers-admin",

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from .places import (
     METRICS_TIMER,
     NGINX_DROP_IN,
     NGINX_SHARED,
+    NGINX_SITES,
     OAUTH2_PROXY,
     OAUTH2_PROXY_FILES,
     OAUTH2_PROXY_VERSIONS,
@@ -94,10 +96,12 @@ def setup(repair: str | None) -> int:
     if os.path.lexists(OAUTH2_PROXY) and not os.path.realpath(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
         raise Failure("places", f"{OAUTH2_PROXY} is there already and is not ours; move it away")
 
+    check_ipv6()
     done: list[str] = []
     if packages := [package for program, package in NEEDED.items() if not shutil.which(program, path=PATH)]:
         install_packages(*packages)
         done.append(f"installed {', '.join(packages)}")
+    check_includes()
     if facts.get("acme") is True:
         done += install_certbot()
     for folder, mode in ((STATE, 0o755), (QUEUE, 0o700), (VERDICTS, 0o700), (ROOT, 0o755), (SITES, 0o755)):
@@ -133,6 +137,25 @@ def setup(repair: str | None) -> int:
     keep_mark("host", repair, first=first)
     print(f"{host_name()}: {'; '.join(done) or 'unchanged'}")
     return 0
+
+
+def check_ipv6() -> None:
+    """Sites listen on both; where the kernel has no IPv6 at all, Nginx does not start, not even as it was packaged."""
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError as error:
+        remedy = "boot it without ipv6.disable=1; the sysctl net.ipv6.conf.all.disable_ipv6=1 turns IPv6 off as well"
+        raise Failure("Nginx", f"this host's kernel has no IPv6 ({error.strerror}), and sites listen on [::]; {remedy}") from None
+
+
+def check_includes() -> None:
+    """Debian's nginx.conf reads the folders in which our files lie; nginx.org's, for one, does not."""
+    NGINX_SITES.mkdir(exist_ok=True)
+    whole = run("nginx -T", "nginx", "-T", "-q")
+    for folder in (NGINX_SHARED.parent, NGINX_SITES):
+        if not re.search(rf"^\s*include\s+[\"']?({folder}|{folder.relative_to('/etc/nginx')})/", whole, re.MULTILINE):
+            line = f"include {folder}/*.conf;"
+            raise Failure("Nginx", f"/etc/nginx/nginx.conf does not read {folder}; it needs this line in http {{ }}: {line}")
 
 
 def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
