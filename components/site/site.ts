@@ -70,6 +70,11 @@ export interface SiteArgs {
    */
   buffering?: boolean;
   /**
+   * Whether Nginx refuses every path with a name that begins with `.ht`, as files of a web server's own settings do;
+   * `false` leaves them to the application. @default `true`
+   */
+  refuseHtFiles?: boolean;
+  /**
    * The part after the `@` of the people who may sign in, compared with their UPN. May be left out only with
    * `guests: true`.
    */
@@ -202,6 +207,7 @@ export interface Site {
   readonly upstreamCa: string;
   readonly upstreamServerName?: string | undefined;
   readonly buffering: boolean;
+  readonly refuseHtFiles: boolean;
   /** Empty only where guests may enter by a role or group. */
   readonly emailDomains: readonly string[];
   readonly guests: boolean;
@@ -268,6 +274,7 @@ export const siteSchema = z.strictObject(
     upstreamCa: checks.absolutePath.default(defaultCa),
     upstreamServerName: checks.domain.optional(),
     buffering: checks.flag.default(true),
+    refuseHtFiles: checks.flag.default(true),
     emailDomains: checks
       .listOf(checks.domain, 'e-mail domains like "example.com"')
       .min(1, { error: checks.expected('a list with at least one e-mail domain like "example.com"') })

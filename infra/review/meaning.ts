@@ -260,6 +260,13 @@ export const siteMeaning: Entries<Site> = {
   buffering: (_before, after) => [
     plain(after ? "bodies are buffered" : "bodies go through as they come, without buffers"),
   ],
+  refuseHtFiles: (_before, after) => [
+    plain(
+      after
+        ? "Nginx refuses paths with a name that begins with .ht"
+        : "paths with a name that begins with .ht go to the backend, as any other",
+    ),
+  ],
   proxyConnectTimeout: (before, after) => [
     plain(`the backend may take ${after} to accept a connection; before ${before}`),
   ],

@@ -15,11 +15,12 @@ const rules = siteOf("rules", 1, {
   paths: [{ path: "/admin", allowedGroups: [group] }],
 });
 const onlyOpen = siteOf("open", 2, { upstream: `http://${echo}`, open });
+const htFiles = siteOf("ht", 4, { upstream: `http://${echo}`, refuseHtFiles: false });
 const below = siteOf("below", 3, { upstream: `http://${echo}/app/`, open });
 
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  served = await serve([rules, onlyOpen, below]);
+  served = await serve([rules, onlyOpen, below, htFiles]);
 });
 afterAll(() => served.close());
 
@@ -124,4 +125,12 @@ describe("beside a rule for another part", () => {
       expect((await served.ask(rules, target)).status, target).toBe(403);
     }
   });
+});
+
+test("a site may leave names that begin with .ht to its application, for who is signed in", async () => {
+  for (const target of ["/.htaccess", "/tree/main/.htpasswd"]) {
+    expect((await served.ask(onlyOpen, target)).status).toBe(404);
+    expect((await served.ask(htFiles, target)).body).toBe(target);
+    expect((await served.ask(htFiles, target, { groups: null })).status).toBe(401);
+  }
 });

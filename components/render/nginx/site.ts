@@ -155,7 +155,7 @@ function httpsServer(site: Site): Directive {
       protectedLocation(["/"], passOn(site)),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
-      openLocation(["~", expr("/\\.ht")], [["return", 404]]),
+      ...(site.refuseHtFiles ? [openLocation(["~", expr("/\\.ht")], [["return", 404]])] : []),
 
       comment("The sign-in, its callback and the sign-out."),
       openLocation(["/oauth2/"], [...signInAnswers(site), ["proxy_pass", oauth2Proxy]]),

@@ -58,6 +58,7 @@ const sites = {
       upstreamCa: "/etc/ssl/private-ca.pem",
       upstreamServerName: "backend.internal.example.com",
       buffering: false,
+      refuseHtFiles: false,
       proxyConnectTimeout: "3s",
       securityHeaders: {
         frameAncestors: ["self", "https://*.portal.example.com"],

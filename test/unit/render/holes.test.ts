@@ -50,6 +50,7 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
     upstream,
     hostHeader: fc.constantFrom("site", "upstream"),
     buffering: fc.boolean(),
+    refuseHtFiles: fc.boolean(),
     proxyConnectTimeout: duration.filter((it) => it.endsWith("s")),
     emailDomains: fc.array(domain, { minLength: 1, maxLength: 3 }),
     allowedGroups: fc.array(guid, { maxLength: 3 }),
