@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
  * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
  * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
+ * applications  as e2e; real applications behind sites of their own: `npm run test:applications`.
  * bare      as e2e, on hosts that lack Nginx and Python before they are set up: `npm run test:bare`.
  */
 export default defineConfig({
@@ -45,6 +46,17 @@ export default defineConfig({
           name: "rotation",
           include: ["test/rotation/**/*.test.ts"],
           testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { concurrent: false },
+        },
+      },
+      {
+        test: {
+          name: "applications",
+          include: ["test/applications/**/*.test.ts"],
+          globalSetup: ["test/applications/set-up.ts"],
+          testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
           sequence: { concurrent: false },

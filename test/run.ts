@@ -13,8 +13,10 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { telling } from "./applications/all.ts";
+import { installPhase } from "./applications/install.ts";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
-import { enterCommand, remove } from "./lab/lab.ts";
+import { enterCommand, labPhases, remove } from "./lab/lab.ts";
 import { type Lock, lock } from "./lab/lock.ts";
 import { pebblePhase } from "./lab/pebble.ts";
 import { type Phase, runPhases } from "./lab/phases.ts";
@@ -88,7 +90,12 @@ async function everything(
   interrupted: Promise<never>,
 ): Promise<void> {
   const [first, ...others] = await endToEndJobs(update, wanted);
-  const jobs = [...(first === undefined ? [] : [first]), ...outsideJobs([...update, ...wanted]), ...others];
+  const jobs = [
+    ...(first === undefined ? [] : [first]),
+    ...outsideJobs([...update, ...wanted]),
+    ...others,
+    ...(wanted.length === 0 ? [await applicationsJob()] : []),
+  ];
   await inLabs(others.length > 0 ? ownInstances : ownInstances.slice(0, 1), jobs, interrupted);
 }
 
@@ -113,6 +120,16 @@ async function endToEndJobs(update: readonly string[], wanted: readonly string[]
     title: basename(file, ".test.ts"),
     run: (output, enter) => vitest({ project: "e2e", filters: [...update, file], enter, output }),
   }));
+}
+
+/** The most telling applications. It comes last, since its sites stay in the lab's stack. */
+async function applicationsJob(): Promise<Job> {
+  process.env["APPLICATIONS"] ??= telling.join(",");
+  await bringUp("applications", [installPhase()]);
+  return {
+    title: "applications",
+    run: (output, enter) => vitest({ project: "applications", filters: [], enter, output }),
+  };
 }
 
 /** Brings up labs, which take the jobs between them, and go at the end. */
@@ -183,6 +200,13 @@ async function inOneLab(
   const it = await held(instance);
   const enter = (command: string[]) => enterCommand(instance, command);
   const work = async () => {
+    if (project === "applications") {
+      // Its own set-up updates the stack, once for all sites. What is named are applications, not files.
+      if (filters.length > 0) process.env["APPLICATIONS"] = filters.join(",");
+      await bringUp("lab", [installPhase(), enginePhase, ...labPhases(instance)]);
+      await step(project, () => vitest({ project, filters: [], enter }));
+      return;
+    }
     await bringUp("lab", [pebblePhase, ...bringUpPhases(instance, { fresh: bare, bare })]);
     await step(project, () => vitest({ project, filters, enter }));
   };

@@ -110,14 +110,35 @@ export async function ensureBareImage(onProgress: (line: string) => void = () =>
   return ensure(included, `${archiveOnDisk}${finish}`, onProgress);
 }
 
+/**
+ * Programs of Debian's packages in a file system of their own, for `chroot`: nothing of it is started, and the machine
+ * stays as it is.
+ *
+ * @param last - Run in it at the end.
+ */
+export async function ensurePrograms(
+  included: readonly string[],
+  last: string,
+  onProgress: (line: string) => void = () => undefined,
+): Promise<Image> {
+  return make(await hostSystem(), included, last, onProgress);
+}
+
 async function ensure(
   common: readonly string[],
   last: string,
   onProgress: (line: string) => void,
 ): Promise<Image> {
   const system = await hostSystem();
-  const included = [...common, ...system.packages];
-  const script = `${system.script}${last}`;
+  return make(system, [...common, ...system.packages], `${system.script}${last}`, onProgress);
+}
+
+async function make(
+  system: HostSystem,
+  included: readonly string[],
+  script: string,
+  onProgress: (line: string) => void,
+): Promise<Image> {
   const recipe = JSON.stringify([system.name, process.arch, included, excluded, script]);
   const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "images", hash);
@@ -126,7 +147,7 @@ async function ensure(
     await madeOnce(
       directory,
       async (aside) => {
-        onProgress(`making a host's file system from ${system.name}'s packages: under a minute, once`);
+        onProgress(`making a file system from ${system.name}'s packages: under a minute, once`);
         await build(system, included, script, aside);
       },
       () => {
@@ -158,6 +179,8 @@ async function build(
       "--dpkgopt=force-unsafe-io",
       ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
       `--aptopt=${configuration}`,
+      // Java's packages want this folder, whose pages are left out.
+      '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
       `--customize-hook=chroot "$1" sh -euc ${quoted(script)}`,
       ...[system.codename, root, ...(await archives(system))],
     ],

@@ -2,12 +2,10 @@
  * Updates the stack of the instance that this process runs in, and tells its parent (IPC) what happens:
  * `node test/lab/update.ts`. A process of its own, since it must run inside the instance.
  */
-import { readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import type { EngineEvent, OpMap } from "@pulumi/pulumi/automation/index.js";
 
-import type { EngineEvent, OpMap, Stack } from "@pulumi/pulumi/automation/index.js";
-
-import { type Lab, thisLab } from "./lab.ts";
+import { forgetKilledUpdates } from "./killed-updates.ts";
+import { thisLab } from "./lab.ts";
 import { openStack } from "./stack.ts";
 
 /** What the parent gets: lines while it goes on, and at last one of the others. */
@@ -24,9 +22,8 @@ const doneWords: Readonly<Record<string, string>> = {
 
 async function update(tell: (message: UpdateMessage) => void): Promise<void> {
   const lab = await thisLab();
-  await removeLocksOfTheDead(lab);
   const stack = await openStack(lab.name);
-  const refresh = await forgetPendingOperations(lab, stack);
+  const refresh = await forgetKilledUpdates(lab, stack);
   const errors: string[] = [];
   const onEvent = (event: EngineEvent) => {
     const line = lineOf(event);
@@ -67,42 +64,6 @@ function inWords(changes: OpMap): string {
 /** Without the engine's marks for colours. */
 function plain(message: string): string {
   return message.replaceAll(/<\{%.*?%\}>/g, "").trim();
-}
-
-/** An update that was killed leaves its lock; `pulumi cancel` would take those of updates that go on, too. */
-async function removeLocksOfTheDead({ state }: Lab): Promise<void> {
-  const locks = join(state, "stack", "backend", ".pulumi", "locks");
-  const entries = await readdir(locks, { recursive: true, withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    const { pid } = JSON.parse(await readFile(file, "utf8")) as { pid: number };
-    if (!isAlive(pid)) await rm(file);
-  }
-}
-
-/**
- * What a killed update was about to create is created again: a push replaces what it finds, and an app registration
- * that nobody knows of does no harm in the lab. Elsewhere a person has to look (`pulumi refresh`).
- *
- * @returns whether there were any: what was about to be deleted may be gone already
- */
-async function forgetPendingOperations({ state }: Lab, stack: Stack): Promise<boolean> {
-  const file = join(state, "stack", "backend", ".pulumi", "stacks", "protected-sites", `${stack.name}.json`);
-  const text = await readFile(file, "utf8").catch(() => "");
-  if (!text.includes('"pending_operations"')) return false;
-  const exported = await stack.exportStack();
-  const { pending_operations: _, ...deployment } = exported.deployment as Record<string, unknown>;
-  await stack.importStack({ ...exported, deployment });
-  return true;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 const tell = (message: UpdateMessage) => {

@@ -71,7 +71,27 @@ export function bearerTokens(site: Site): Item[] {
         [expr("~^Bearer [A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"), expr("$http_authorization")],
       ],
     ),
+    block(
+      ["map", expr("$protected_sites_navigation"), expr(challengeVariable(site))],
+      [
+        ["default", ""],
+        [0, `Bearer realm="https://${site.domain}/"`],
+      ],
+    ),
   ];
+}
+
+/**
+ * Some programs keep their token to themselves until a 401 asks for one (RFC 6750, 3): skopeo, podman and their kin,
+ * which take the realm for an address.
+ */
+export function challenge(site: Site): Directive[] {
+  if (machineClients(site).length === 0) return [];
+  return [["add_header", "WWW-Authenticate", expr(challengeVariable(site)), "always"]];
+}
+
+function challengeVariable(site: Site): string {
+  return `$protected_sites_challenge_${identifier(site.domain)}`;
 }
 
 /**

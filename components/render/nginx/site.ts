@@ -45,7 +45,14 @@ import {
   signInLimit,
   signInZone,
 } from "./sign-in.ts";
-import { askForStore, askOauth2Proxy, bearerTokens, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
+import {
+  askForStore,
+  askOauth2Proxy,
+  bearerTokens,
+  challenge,
+  toOauth2Proxy,
+  withoutBody,
+} from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
 import { beginPageLocation, errorPages, maintenance, openPage, pageLocation } from "./error-pages.ts";
 
@@ -84,10 +91,10 @@ function signInAnswers(site: Site): Directive[] {
   ];
 }
 
-/** The headers that take back a session that has just been refused. */
-function withoutRefused(site: Site): Directive[] {
-  const { voided } = sessionCookies(site);
-  return voided.length > 0 ? [...onEveryAnswer(site), ...voided] : [];
+/** The headers that take back a session that has just been refused. @param further headers of the same answer */
+function withoutRefused(site: Site, further: readonly Directive[] = []): Directive[] {
+  const own = [...sessionCookies(site).voided, ...further];
+  return own.length > 0 ? [...onEveryAnswer(site), ...own] : [];
 }
 
 function acmeUpstreamName({ domain }: Site): string {
@@ -186,7 +193,7 @@ function httpsServer(site: Site): Directive {
       (site.sessionStore === "redis" ? internalLocationWithStore : internalLocation)(
         ["=", signInLocation],
         [
-          ...withoutRefused(site),
+          ...withoutRefused(site, challenge(site)),
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
           ...beginInBrowser(),
           // The server's own would lead back here.

@@ -1,0 +1,29 @@
+/** The applications of the suite: every one has a section in docs/applications.md. */
+import type { Application } from "./application.ts";
+import { dockerRegistry } from "./docker-registry.ts";
+import { jupyterlab } from "./jupyterlab.ts";
+import { nodeRed } from "./node-red.ts";
+
+export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry];
+
+/** Those of `npm test`: quick to install, and different in kind. */
+export const telling = ["node-red", "docker-registry"];
+
+/** An application with its number, which its ports are made of. */
+export interface Numbered {
+  readonly application: Application;
+  readonly index: number;
+}
+
+/** Those that the variable APPLICATIONS names, with commas between them; without it, all. @throws where it names another */
+export function chosen(): readonly Numbered[] {
+  const numbered = applications.map((application, index) => ({ application, index }));
+  const { APPLICATIONS: names } = process.env;
+  if (names === undefined) return numbered;
+  return names.split(",").map((name) => {
+    const found = numbered.find(({ application }) => application.name === name);
+    if (found !== undefined) return found;
+    const known = applications.map((application) => application.name).join(", ");
+    throw new Error(`an application must be one of ${known}, got "${name}"`);
+  });
+}
