@@ -9,7 +9,7 @@ import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import type { Asker } from "./ssh.ts";
-import { certificateEnd, siteDifferences, usualCertificateDays } from "./status.ts";
+import { certificateEnd, siteDifferences } from "./status.ts";
 
 /** What hosts had before the update. A host that could not be asked is left out. */
 export interface Observation {
@@ -123,8 +123,7 @@ function tell({ name, report, sites }: HostFound, now: Date): void {
     for (const what of [...found.drift, ...found.credentialsDrift])
       warn(where, `${what}; this update puts it right`);
     for (const what of found.extra) warn(where, `${what}; no update changes that`);
-    for (const what of certificateEnd(found, { now, certificateDays: usualCertificateDays }))
-      warn(where, what);
+    for (const what of certificateEnd(found, { now })) warn(where, what);
     if (overwritten !== undefined) warn(where, overwritten);
   }
 }

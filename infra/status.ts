@@ -34,12 +34,12 @@ export interface Row {
 /** What a certificate's end is measured by. */
 export interface Clock {
   readonly now: Date;
-  /** A certificate that ends in fewer days than this, and in less than a quarter of its own, is drift. */
-  readonly certificateDays: number;
+  /** A certificate that ends in fewer days than this is drift. @default 14, or a quarter of its own where that is less */
+  readonly certificateDays?: number | undefined;
 }
 
 /** What renews certificates has done so long before this many days are left, or a quarter of what they are valid for. */
-export const usualCertificateDays = 14;
+const usualCertificateDays = 14;
 const usualShare = 1 / 4;
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -108,8 +108,9 @@ export function certificateEnd(
 ): string[] {
   if (certificateEnds === null) return [];
   const days = Math.floor((certificateEnds * 1000 - now.getTime()) / 86_400_000);
-  const share = certificateStarts === null ? Infinity : (certificateEnds - certificateStarts) * usualShare;
-  if (days >= certificateDays || certificateEnds - now.getTime() / 1000 >= share) return [];
+  const own = certificateStarts === null ? Infinity : (certificateEnds - certificateStarts) / 86_400;
+  const limit = certificateDays ?? Math.min(usualCertificateDays, own * usualShare);
+  if (certificateEnds - now.getTime() / 1000 >= limit * 86_400) return [];
   return [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(certificateEnds)}`];
 }
 
@@ -153,7 +154,7 @@ interface Options {
   readonly stack: string;
   readonly folder: string;
   readonly identity?: string;
-  readonly days: string;
+  readonly days?: string;
   readonly json?: true;
 }
 
@@ -163,12 +164,18 @@ async function main(): Promise<void> {
     .requiredOption("--stack <name>", "the environment")
     .option("--folder <path>", "where the environments' files lie", stacksFolder)
     .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
-    .option("--days <number>", "report certificates that end in fewer days", `${usualCertificateDays}`)
+    .option(
+      "--days <number>",
+      "report certificates that end in fewer days (else 14, or a quarter of their own)",
+    )
     .option("--json", "for machines")
     .parse()
     .opts<Options>();
   const environment = environmentOf(readStackFile(options.stack, options.folder));
-  const clock = { now: new Date(), certificateDays: Number(options.days) };
+  const clock = {
+    now: new Date(),
+    ...(options.days === undefined ? {} : { certificateDays: Number(options.days) }),
+  };
   const rows = await status(environment, clock, options.identity);
   console.log(options.json ? JSON.stringify(rows, null, 2) : tableOf(rows));
   process.exitCode = exitCodeOf(rows);

@@ -1,16 +1,13 @@
 import { expect, test } from "vitest";
 
-import { certificateEnd, usualCertificateDays } from "../../../infra/status.ts";
+import { certificateEnd } from "../../../infra/status.ts";
 
 const now = new Date("2028-03-01T00:00:00Z");
 
 /** What is said of a certificate that is valid for `valid` days, of which `left` are left. */
-function said(valid: number, left: number, certificateDays = usualCertificateDays): string[] {
+function said(valid: number, left: number): string[] {
   const certificateEnds = now.getTime() / 1000 + left * 86_400;
-  return certificateEnd(
-    { certificateStarts: certificateEnds - valid * 86_400, certificateEnds },
-    { now, certificateDays },
-  );
+  return certificateEnd({ certificateStarts: certificateEnds - valid * 86_400, certificateEnds }, { now });
 }
 
 test.each([
@@ -32,7 +29,5 @@ test("one that has ended is told of", () => {
 
 test("of a host whose program does not say from when it is valid, the days decide", () => {
   const certificateEnds = now.getTime() / 1000 + 13 * 86_400;
-  expect(
-    certificateEnd({ certificateStarts: null, certificateEnds }, { now, certificateDays: 14 }),
-  ).toHaveLength(1);
+  expect(certificateEnd({ certificateStarts: null, certificateEnds }, { now })).toHaveLength(1);
 });
