@@ -48,6 +48,11 @@ export interface ProtectedSiteArgs {
   /** Who certifies the site; needed with `certificateFrom: acme`. */
   acme?: AcmeArgs;
   /**
+   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
+   * `http://proxy.example.com:3128`; it takes no password. @default none
+   */
+  outboundProxy?: string;
+  /**
    * The cookie secret of another set-up of oauth2-proxy whose sessions are taken over; used while
    * `site.cookieSecretGeneration` is 1. @default one is made
    */
@@ -129,6 +134,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
       acme: { server: letsEncrypt, ...args.acme },
       hosts: args.hosts,
+      outboundProxy: args.outboundProxy,
     });
 
     const loginTo = (host: HostArgs) => ({

@@ -43,6 +43,11 @@ export interface ProxyHostArgs {
    */
   repair?: string;
   /**
+   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
+   * `http://proxy.example.com:3128`; it takes no password. @default none
+   */
+  outboundProxy?: string;
+  /**
    * How long after a push the connections of before may last, such as WebSockets and downloads: one that narrows who may
    * enter ends them within that time. @default "10m"
    */
@@ -78,6 +83,7 @@ export class ProxyHost extends pulumi.ComponentResource {
         login,
         oauth2Proxy,
         acme: args.acmeHosts !== undefined,
+        outboundProxy: args.outboundProxy,
         workerShutdownTimeout: args.workerShutdownTimeout ?? "10m",
         allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
         files: [

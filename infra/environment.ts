@@ -77,6 +77,11 @@ export interface EnvironmentArgs {
   /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
   expiryWarningDays?: number;
   /**
+   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
+   * `http://proxy.example.com:3128`; it takes no password. @default none
+   */
+  outboundProxy?: string;
+  /**
    * How long after a push connections of before may last, such as WebSockets and downloads: a push that narrows who
    * may enter, or begins maintenance, ends them within that time. Longer, more memory is used after each push.
    * @default `10m`
@@ -207,6 +212,7 @@ export const environmentSchema = z.strictObject({
     .enum(["stop", "rollback"], { error: checks.expected('"stop" or "rollback"') })
     .default("stop"),
   expiryWarningDays: checks.wholeNumber(0, 365).default(30),
+  outboundProxy: checks.proxyUrl.optional(),
   workerShutdownTimeout: checks.duration.default("10m"),
   deployerKeyGenerations: checks
     .listOf(checks.wholeNumber(1, 100_000), "generations of the deployer's key")

@@ -32,6 +32,7 @@ const debianPackages = {
   "mkfs.ext4": "e2fsprogs",
   "redis-cli": "redis-tools",
   dnsmasq: "dnsmasq-base",
+  tinyproxy: "tinyproxy-bin",
   pip3: "python3-pip",
 };
 

@@ -41,6 +41,8 @@ export interface HostSetupArgs {
   readonly oauth2Proxy: Archive & { readonly version: string; readonly arm64?: Archive | undefined };
   /** Whether it gets an ACME client. */
   readonly acme: boolean;
+  /** See ProxyHostArgs. */
+  readonly outboundProxy: string | undefined;
   /** As Nginx writes a duration. */
   readonly workerShutdownTimeout: string;
   readonly allowVulnerableOauth2Proxy: boolean;
@@ -57,6 +59,7 @@ export function hostSetup(
     oauth2Proxy,
     acme,
     workerShutdownTimeout,
+    outboundProxy,
     allowVulnerableOauth2Proxy,
     files,
     repair,
@@ -76,6 +79,7 @@ export function hostSetup(
     },
     ...(acme ? { acme } : {}),
     workerShutdownTimeout,
+    ...(outboundProxy === undefined ? {} : { outboundProxy }),
     allowVulnerableOauth2Proxy,
   };
   return hostCommand(

@@ -29,6 +29,8 @@ export interface SiteContext {
   readonly tenantId: string;
   /** Whether an oauth2-proxy with known vulnerabilities is accepted; for closed laboratories only. */
   readonly allowVulnerableOauth2Proxy: boolean;
+  /** Forward proxy by which hosts reach Entra. @default none */
+  readonly outboundProxy?: string | undefined;
   /** All hosts of the environment. @default none, where each answers ACME servers for itself only */
   readonly hosts?: readonly { readonly address: string }[];
   /** Who certifies sites with `certificateFrom: acme`. */
@@ -38,7 +40,7 @@ export interface SiteContext {
 /** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
 export function siteFiles(
   site: Site,
-  { tenantId, allowVulnerableOauth2Proxy, acme, hosts = [] }: SiteContext,
+  { tenantId, allowVulnerableOauth2Proxy, acme, hosts = [], outboundProxy }: SiteContext,
 ): SiteFile[] {
   const at = paths(site.domain);
   const addresses = hosts.map(({ address }) => address);
@@ -61,7 +63,7 @@ export function siteFiles(
     { name: "inherited.conf", text: inheritedNginx() },
     { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
-    { name: `${instance}.service`, link: at.service, text: serviceUnit(site) },
+    { name: `${instance}.service`, link: at.service, text: serviceUnit(site, outboundProxy) },
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
     { name: "error.html", text: errorPage(site, tenantId) },

@@ -22,8 +22,11 @@ export function socketUnit(site: Site): string {
   ]);
 }
 
-/** The text of `oauth2-proxy_<domain>.service`. */
-export function serviceUnit(site: Site): string {
+/**
+ * The text of `oauth2-proxy_<domain>.service`.
+ * @param outboundProxy by which it reaches Entra, if not straight
+ */
+export function serviceUnit(site: Site, outboundProxy?: string): string {
   const at = paths(site.domain);
   const instance = instanceName(site.domain);
   return printUnit(header("systemd.ts", site.domain), [
@@ -47,6 +50,7 @@ export function serviceUnit(site: Site): string {
         ["EnvironmentFile", at.clientEnvironment],
         // Three quarters more requests per second for 13 MB of memory.
         ["Environment", "GOGC=400"],
+        ...(outboundProxy === undefined ? [] : [["Environment", `HTTPS_PROXY=${outboundProxy}`] as const]),
         ["Restart", "always"],
         ["RestartSec", 2],
         // oauth2-proxy waits without end for open connections.

@@ -206,6 +206,12 @@ export const httpsUrl = text(
   'a URL like "https://downloads.example.com/file.tar.gz"',
 );
 
+/** A forward proxy: its place alone, since what signs in there would stand readable in units and previews. */
+export const proxyUrl = text(
+  new RegExp(`^http://(?:${label}(?:\\.${label})*|\\[[0-9a-f:]{2,39}\\]):[1-9][0-9]{0,4}$`),
+  'a proxy\'s scheme, host and port like "http://proxy.example.com:3128"',
+);
+
 /** A SHA-256 in lower-case hexadecimal. */
 export const sha256 = text(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits");
 

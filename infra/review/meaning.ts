@@ -388,6 +388,11 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   expiryWarningDays: (before, after) => [
     plain(`a client secret's end is told ${after} days before; before this change ${before}`),
   ],
+  outboundProxy: (before, after) => [
+    plain(
+      `hosts reach Entra ${after === undefined ? "straight" : `by ${after}`}; before ${before ?? "straight"}`,
+    ),
+  ],
   workerShutdownTimeout: (before, after) => [
     plain(`connections of before a push, such as WebSockets, last ${after} at most; before ${before}`),
   ],

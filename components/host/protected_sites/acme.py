@@ -11,6 +11,7 @@ from .bundle import Bundle
 from .commands import holds, install_packages, run, run_quietly
 from .failure import Failure
 from .files import make_folder, read_text
+from .outbound import outbound_proxy, proxy_environment
 from .places import ACME_FOLDER, ACME_LOCK, CERTBOT, LETSENCRYPT
 from .sites import Site
 
@@ -38,6 +39,7 @@ def ensure_certificate(site: Site, bundle: Bundle) -> None:
             *(f"--cert-name={site.domain}", f"--domain={site.domain}", "--key-type=ecdsa"),
             *("--deploy-hook=systemctl reload nginx.service", *(["--force-renewal"] if known else [])),
             timeout=300,
+            env=proxy_environment(outbound_proxy()),
         )
 
 

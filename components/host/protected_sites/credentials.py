@@ -33,6 +33,7 @@ from .files import (
 from .host import host_name
 from .instances import port_of, start_instance
 from .nginx import check_nginx, reload_nginx, served_certificate
+from .outbound import outbound_proxy, proxy_handler
 from .places import CREDENTIALS, SERVICE_USER
 from .probe import first_of
 from .removal import other_owner
@@ -154,7 +155,7 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float, times: in
             return None
 
     https = urllib.request.HTTPSHandler(context=trusting())
-    opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}), https)
+    opener = urllib.request.build_opener(NoRedirect, proxy_handler(outbound_proxy()), https)
     deadline = time.monotonic() + patience
     pause, in_a_row = 0.5, 0
     while True:

@@ -18,12 +18,13 @@ from .commands import run, unit_state
 from .failure import Failure
 from .files import make_folder, remove_link, replace_file, replace_link
 from .instances import check_version, config_test, start_instance
+from .outbound import proxy_handler
 from .places import OAUTH2_PROXY, OAUTH2_PROXY_VERSIONS
 from .sites import Site, all_sites
 from .trust import trusting
 
 
-def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool) -> list[str]:
+def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool, proxy: str | None) -> list[str]:
     """Gets the release if it is not there; restarts the instances one by one, and goes back if one stays down."""
     version, archive_of_host = release["version"], archive_for(release, os.uname().machine)
     url, digest = archive_of_host["url"], archive_of_host["sha256"]
@@ -33,7 +34,8 @@ def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool) -> lis
         if not url.startswith("https://"):
             raise Failure("oauth2-proxy", f"its url must be https, got {url[:100]!r}")
         try:
-            with urllib.request.urlopen(url, timeout=60, context=trusting()) as response:
+            https = urllib.request.HTTPSHandler(context=trusting())
+            with urllib.request.build_opener(proxy_handler(proxy), https).open(url, timeout=60) as response:
                 archive = response.read(256 << 20)
         except (OSError, http.client.HTTPException) as error:
             raise Failure("oauth2-proxy", f"{url}: {error}") from None

@@ -33,6 +33,7 @@ OAUTH2_PROXY_FILES = Path("/etc/oauth2-proxy")
 OAUTH2_PROXY = Path("/usr/local/bin/oauth2-proxy")
 OAUTH2_PROXY_VERSIONS = Path("/opt/oauth2-proxy")
 UNITS = Path("/etc/systemd/system")
+CERTBOT_DROP_IN = UNITS / "certbot.service.d" / "00-protected-sites.conf"
 NGINX_DROP_IN = UNITS / "nginx.service.d" / "00-protected-sites.conf"  # so that any other drop-in comes after it
 SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")

@@ -39,6 +39,7 @@ from .places import (
     ACME_LOCK,
     ANNOUNCEMENT,
     AUTH_CACHE_PREFIX,
+    CERTBOT_DROP_IN,
     CREDENTIALS,
     DEFAULT_SITE,
     FOLLOWER,
@@ -70,7 +71,7 @@ from .places import (
     WORKER,
 )
 from .sites import all_sites
-from .units import OUR_UNITS, sudo_rule
+from .units import OUR_UNITS, sudo_rule, units_for
 
 # What is run here, by the package that has it. The last two are part of the smallest system up to Debian 13.
 NEEDED = {"nginx": "nginx", "sudo": "sudo", "ip": "iproute2", "useradd": "passwd", "mount": "mount"}
@@ -87,7 +88,7 @@ def setup(repair: str | None) -> int:
     deployer = str(facts.get("deployer", "protected-sites"))
     release = facts["oauth2Proxy"]
     own = {
-        **{place: (text, 0o644) for place, text in OUR_UNITS.items()},
+        **{place: (text, 0o644) for place, text in units_for(facts).items()},
         SUDO_RULE: (sudo_rule(deployer), 0o440),
     }
     for place in [*wanted, *own]:
@@ -128,7 +129,8 @@ def setup(repair: str | None) -> int:
         done += install_shared_nginx(wanted, made)
         done += set_limits(str(facts.get("workerShutdownTimeout", "10m")), made)
         replace_file(MADE, json.dumps(made))
-        done += install_oauth2_proxy(release, facts.get("allowVulnerableOauth2Proxy") is True)
+        vulnerable = facts.get("allowVulnerableOauth2Proxy") is True
+        done += install_oauth2_proxy(release, vulnerable, facts.get("outboundProxy"))
     host = json.dumps(facts, indent=2) + "\n"
     if read_text(HOST) != host:
         replace_file(HOST, host)
@@ -220,12 +222,14 @@ def teardown() -> int:
     with lock():
         for unit in (FOLLOWER, METRICS_TIMER, METRICS, WORKER, RECOVER):
             run_quietly("systemctl", "--quiet", "disable", "--now", unit)
-        for place in (NGINX_SHARED, *OUR_UNITS, SUDO_RULE):
+        for place in (NGINX_SHARED, *OUR_UNITS, CERTBOT_DROP_IN, SUDO_RULE):
             if OURS in (read_text(place) or "").split("\n")[0]:
                 place.unlink()
         undo_limits(made)
         with contextlib.suppress(OSError):
             NGINX_DROP_IN.parent.rmdir()
+        with contextlib.suppress(OSError):
+            CERTBOT_DROP_IN.parent.rmdir()
         (TEXTFILES / "protected-sites.prom").unlink(missing_ok=True)
         if "default_site" in made and not os.path.lexists(DEFAULT_SITE):
             replace_link(DEFAULT_SITE, made["default_site"])

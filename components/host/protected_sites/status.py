@@ -35,7 +35,7 @@ from .places import (
 )
 from .probe import certificate_served, file_of
 from .sites import Site, all_sites
-from .units import OUR_UNITS, sudo_rule
+from .units import sudo_rule, units_for
 
 
 def site_status(site: Site, units: Units) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def program_digest() -> str:
 def host_drift() -> list[str]:
     """What of the host, apart from its sites, is not as it was set up."""
     facts = json.loads(read_text(HOST) or "{}")
-    own = OUR_UNITS | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
+    own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     set_up = read_text(SET_UP)
     own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from .places import (
     ADDRESSES,
+    CERTBOT_DROP_IN,
     FOLLOWER,
     JOURNAL,
     METRICS,
@@ -104,6 +109,13 @@ NGINX_DROP_IN_TEXT = f"""# {OURS} (components/host/protected_sites); edits here 
 LimitNOFILE=65536:524288
 """
 
+
+def certbot_drop_in(proxy: object) -> str:
+    """For renewals, which certbot's own timer asks for."""
+    variable = f"Environment=HTTPS_PROXY={proxy}\n" if proxy else ""
+    return f"# {OURS} (components/host/protected_sites); edits here are lost.\n[Service]\n{variable}"
+
+
 OUR_UNITS = {
     NGINX_DROP_IN: NGINX_DROP_IN_TEXT,
     UNITS / WORKER: WORKER_UNIT,
@@ -112,6 +124,12 @@ OUR_UNITS = {
     UNITS / METRICS: METRICS_UNIT,
     UNITS / METRICS_TIMER: METRICS_TIMER_UNIT,
 }
+
+
+def units_for(facts: Mapping[str, Any]) -> dict[Path, str]:
+    """The units of a host that was set up with these facts."""
+    certbot = {CERTBOT_DROP_IN: certbot_drop_in(facts.get("outboundProxy"))} if facts.get("acme") is True else {}
+    return OUR_UNITS | certbot
 
 
 def sudo_rule(user: str) -> str:

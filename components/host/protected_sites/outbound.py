@@ -1,0 +1,25 @@
+"""The way out of this host: straight, or through the environment's proxy."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from .files import read_text
+from .places import HOST
+
+
+def outbound_proxy() -> str | None:
+    """The proxy that this host was set up with."""
+    proxy = json.loads(read_text(HOST) or "{}").get("outboundProxy")
+    return proxy if isinstance(proxy, str) else None
+
+
+def proxy_handler(proxy: str | None) -> urllib.request.ProxyHandler:
+    """Nothing of whoever called: sudo may keep variables of theirs."""
+    return urllib.request.ProxyHandler({"https": proxy} if proxy else {})
+
+
+def proxy_environment(proxy: Any) -> dict[str, str]:
+    return {"HTTPS_PROXY": str(proxy)} if proxy else {}
