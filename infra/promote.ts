@@ -34,6 +34,7 @@ export const sorted: Readonly<Record<keyof SiteArgs, "own" | "promoted">> = {
   upstream: "own",
   backupUpstreams: "own",
   hostHeader: "promoted",
+  refuseHtFiles: "promoted",
   upstreamCa: "own",
   upstreamServerName: "own",
   buffering: "promoted",
