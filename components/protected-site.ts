@@ -64,6 +64,8 @@ export interface ProtectedSiteArgs {
   roleHolders?: Record<string, string>;
   /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
   allowVulnerableOauth2Proxy?: boolean;
+  /** Accept an Nginx with known vulnerabilities; for closed laboratories only. @default false */
+  allowVulnerableNginx?: boolean;
 }
 
 /**
@@ -132,6 +134,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
     const files = siteFiles(site, {
       tenantId: args.tenantId,
       allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
+      allowVulnerableNginx: args.allowVulnerableNginx ?? false,
       acme: { server: letsEncrypt, ...args.acme },
       hosts: args.hosts,
       outboundProxy: args.outboundProxy,

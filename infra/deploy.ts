@@ -134,6 +134,7 @@ async function declare(): Promise<Outputs> {
         roleHolders: holders.ids,
         credentialsRepairs: marks.credentials[site.name] ?? {},
         allowVulnerableOauth2Proxy,
+        allowVulnerableNginx: environment.allowVulnerableNginx,
       },
       {
         dependsOn: proxyHosts,

@@ -93,6 +93,8 @@ export interface EnvironmentArgs {
   acme?: AcmeArgs;
   /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
   allowVulnerableOauth2Proxy?: boolean;
+  /** Accept an Nginx with known vulnerabilities that concern sites. For closed laboratories only. @default `false` */
+  allowVulnerableNginx?: boolean;
 }
 
 /** The stack's own CA, and the certificates that it signs. */
@@ -221,6 +223,7 @@ export const environmentSchema = z.strictObject({
   internalCa: internalCaSchema.prefault({}),
   acme: acmeSchema.prefault({}),
   allowVulnerableOauth2Proxy: checks.flag.default(false),
+  allowVulnerableNginx: checks.flag.default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),

@@ -31,6 +31,8 @@ export interface SiteContext {
   readonly allowVulnerableOauth2Proxy: boolean;
   /** Forward proxy by which hosts reach Entra. @default none */
   readonly outboundProxy?: string | undefined;
+  /** The same for Nginx. @default false */
+  readonly allowVulnerableNginx?: boolean;
   /** All hosts of the environment. @default none, where each answers ACME servers for itself only */
   readonly hosts?: readonly { readonly address: string }[];
   /** Who certifies sites with `certificateFrom: acme`. */
@@ -40,7 +42,7 @@ export interface SiteContext {
 /** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
 export function siteFiles(
   site: Site,
-  { tenantId, allowVulnerableOauth2Proxy, acme, hosts = [], outboundProxy }: SiteContext,
+  { tenantId, allowVulnerableOauth2Proxy, allowVulnerableNginx, acme, hosts = [], outboundProxy }: SiteContext,
 ): SiteFile[] {
   const at = paths(site.domain);
   const addresses = hosts.map(({ address }) => address);
@@ -56,6 +58,7 @@ export function siteFiles(
     probePath: probePath(site),
     ...(site.maintenance === undefined ? {} : { maintenance: true }),
     allowVulnerableOauth2Proxy,
+    ...(allowVulnerableNginx === true ? { allowVulnerableNginx } : {}),
   };
   return [
     { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },

@@ -79,7 +79,7 @@ export interface SiteTexts {
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
-  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
 
 /** What opens ways, sends requests elsewhere or puts something into an answer, unless it says just this. */
 const onlyAs: Readonly<Record<string, string>> = {
@@ -97,6 +97,8 @@ const onlyAs: Readonly<Record<string, string>> = {
   add_before_body: "",
   add_after_body: "",
 };
+
+const addresses = /^\/etc\/protected-sites\/addresses\/([\w.-]+)_(\d+)(?:_backup)?\.conf$/;
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
@@ -664,6 +666,9 @@ function withIncluded(
     if (body !== undefined) return [{ ...directive, body: withIncluded(body, domain, inherited) }];
     // The host writes it: the generation's number as a variable.
     if (name !== "include" || args[0] === at.generation) return [directive];
+    // So are the addresses that a backend's name has (docs/decisions/names-of-backends.md).
+    const [, host, port] = addresses.exec(args[0] ?? "") ?? [];
+    if (host !== undefined) return [{ ...directive, name: "server", args: [`${host}:${port ?? ""}`] }];
     if (args[0] !== at.inherited || inherited === undefined) throw unknown(directive);
     return readNginx(inherited).map((it): ReadDirective => ({ ...it, file: "inherited.conf" }));
   });

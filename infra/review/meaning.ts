@@ -435,6 +435,11 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
       ? says("weakens", "an oauth2-proxy with known vulnerabilities is accepted")
       : plain("an oauth2-proxy with known vulnerabilities is refused"),
   ],
+  allowVulnerableNginx: (_, after) => [
+    after
+      ? says("weakens", "an Nginx with known vulnerabilities is accepted")
+      : plain("an Nginx with known vulnerabilities is refused"),
+  ],
   hosts: (before, after) => hostStatements(before, after),
 };
 

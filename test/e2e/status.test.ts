@@ -114,6 +114,105 @@ test.each([
   expect(await found()).toEqual({ exitCode: 1, drift: [`${host} ${what}`] });
 });
 
+const nginxConf = "/etc/nginx/nginx.conf";
+const inHttp = (directive: string) =>
+  until(
+    `cp -p ${nginxConf} /run/kept.conf && sed -i 's#^http {#http {\\n${directive}#' ${nginxConf}`,
+    `mv /run/kept.conf ${nginxConf}`,
+  );
+const eachSite = (what: string) => ["code", "wiki"].map((site) => `${host} ${site}.lab.test ${what}`);
+const push = `protected-sites push < ${folder}/bundle`;
+
+test("while nginx -t fails, no site is called well, though each still answers", async () => {
+  await inHttp("no_such_directive on;");
+
+  expect(await found()).toEqual({
+    exitCode: 1,
+    drift: [
+      expect.stringMatching(/^edge-1 nginx -t: unknown directive "no_such_directive" in .*nginx\.conf:\d+/),
+      ...eachSite("this host's Nginx is in trouble"),
+    ],
+  });
+  expect(await shellOn(host, "protected-sites status || true")).not.toContain("as pushed");
+});
+
+test("a site that has been opened on the host is told, whatever its files say", async () => {
+  // The file on the disk is put back: only who asks the site finds it.
+  await until(
+    `sed -i.kept 's/auth_request \\/oauth2\\/-\\/auth;/auth_request off;/' ${folder}/nginx.conf && nginx -s reload && sleep 1 &&
+     mv ${folder}/nginx.conf.kept ${folder}/nginx.conf`,
+    "nginx -s reload && sleep 1",
+  );
+
+  expect(await found()).toEqual({
+    exitCode: 1,
+    drift: [
+      expect.stringMatching(
+        /^edge-1 code\.lab\.test a browser that has not signed in got 200; right is 302 to the sign-in/,
+      ),
+    ],
+  });
+});
+
+test("what a site cannot keep out of http {} is refused with its line, and told", async () => {
+  await inHttp("proxy_set_body nothing;");
+
+  expect(
+    await shellOn(
+      host,
+      `sed -i.kept s/60s/61s/ ${folder}/nginx.conf; (${push}) 2>&1 || true; rm ${folder}/nginx.conf.kept`,
+    ),
+  ).toMatch(/nginx\.conf line \d+: proxy_set_body in http \{\} reaches into each site/);
+  expect((await found()).drift).toContainEqual(
+    expect.stringMatching(
+      /^edge-1 .*nginx\.conf line \d+: proxy_set_body in http \{\} reaches into each site/,
+    ),
+  );
+  await shellOn(host, `${undo.shift() ?? ""}; ${push}`);
+  expect(await found()).toEqual({ exitCode: 0, drift: [] });
+});
+
+test("a host that says the sizes of Nginx's tables itself is set up all the same", async () => {
+  const setUp = "protected-sites setup < /var/lib/protected-sites/setup";
+  await inHttp("server_names_hash_bucket_size 128; variables_hash_max_size 2048;");
+  expect((await found()).drift).toContainEqual(
+    expect.stringMatching(/nginx -t: "\w+" directive is duplicate/),
+  );
+
+  await shellOn(host, setUp);
+  undo.push(setUp);
+  expect(await found()).toEqual({ exitCode: 0, drift: [] });
+});
+
+test("a socket that systemd has lost is told, and a push opens it again", async () => {
+  const unit = `/etc/systemd/system/oauth2-proxy_code.lab.test.socket`;
+  await shellOn(
+    host,
+    `cp $(readlink ${unit}) /run/kept.socket && sed -i s/4180/4199/ $(readlink ${unit}) && systemctl daemon-reload &&
+     cp /run/kept.socket $(readlink ${unit}) && systemctl daemon-reload`,
+  );
+  expect(await found()).toEqual({
+    exitCode: 1,
+    drift: [
+      `${host} code.lab.test oauth2-proxy_code.lab.test.socket is active, but systemd does not listen on 127.0.0.1:4180 any more`,
+    ],
+  });
+
+  expect(await shellOn(host, push)).toContain("live, generation");
+  expect(await found()).toEqual({ exitCode: 0, drift: [] });
+});
+
+test("a reload that fails says what Nginx said", async () => {
+  await until("cp /run/nginx.pid /run/kept.pid && : > /run/nginx.pid", "cp /run/kept.pid /run/nginx.pid");
+  expect((await found()).drift).toContainEqual(
+    expect.stringMatching(/^edge-1 \/run\/nginx\.pid must hold the number of the running Nginx, got ''/),
+  );
+
+  const said = await shellOn(host, `sed -i s/60s/61s/ ${folder}/nginx.conf; (${push}) 2>&1 || true`);
+  expect(said).toMatch(/step 'Nginx reload'\n.*invalid PID number ""/);
+  await shellOn(host, `${undo.shift() ?? ""}; ${push}`);
+});
+
 test("what the file says and no host has is told for each host", async () => {
   const each = (what: string) => lab.hosts.map(({ name }) => `${name} ${what}`);
   expect(

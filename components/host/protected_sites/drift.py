@@ -10,9 +10,12 @@ from pathlib import Path
 from .addresses import files_in, trouble_in
 from .bundle import Bundle
 from .commands import unit_states
+from .failure import Failure
 from .files import read_text
+from .instances import listeners_of_systemd, port_of
 from .nginx import answers_as
 from .places import OAUTH2_PROXY
+from .probe import prove_closed
 from .sites import Site
 
 
@@ -38,8 +41,18 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
             drift.append(f"{unit} is {state['ActiveState']}")
         if state["NeedDaemonReload"] == "yes":
             drift.append(f"{unit} is not what systemd has loaded")
+        if unit == site.socket and state["ActiveState"] == "active" and bundle.files:
+            if (port := port_of(bundle)) not in listeners_of_systemd():
+                drift.append(f"{unit} is active, but systemd does not listen on 127.0.0.1:{port} any more")
     answer = answers_as(site)
-    return drift if answer == f"generation {live}" else [*drift, f"Nginx answers as {answer}"]
+    if answer != f"generation {live}":
+        return [*drift, f"Nginx answers as {answer}"]
+    if not drift:
+        try:
+            prove_closed(site, bundle)
+        except Failure as failure:
+            drift.append(failure.what)
+    return drift
 
 
 def addresses_of(site: Site) -> list[Path]:

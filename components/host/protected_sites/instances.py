@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import re
 import time
 from pathlib import Path
@@ -32,6 +34,22 @@ def port_of(bundle: Bundle) -> int:
     if not isinstance(port, int):
         raise Failure("input", f"site.json, port must be a number, got {port!r}")
     return port
+
+
+def listeners_of_systemd() -> set[int]:
+    """The ports of 127.0.0.1 on which systemd itself listens. A `daemon-reload` that finds another ListenStream closes
+    the old one at once, also where the file is then put back: the unit stays "active", and nobody listens for the
+    instance that starts next."""
+    held = set[str]()
+    for descriptor in Path("/proc/1/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.add(os.readlink(descriptor))
+    ports = set[int]()
+    for line in (read_text(Path("/proc/net/tcp")) or "").splitlines()[1:]:
+        _, local, _, state, *_, inode = line.split()[:10]
+        if state == "0A" and local.startswith("0100007F:") and f"socket:[{inode}]" in held:
+            ports.add(int(local.removeprefix("0100007F:"), 16))
+    return ports
 
 
 def ping(port: int) -> bool:
@@ -67,9 +85,11 @@ def needs_new_socket(site: Site, before: int, after: int) -> bool:
 def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:
     """Brings a site's socket and service up. The socket stays open during a restart, so that no request is lost."""
     since = time.time()
-    if new_socket:
+    opened = unit_state(site.socket)["ActiveState"] == "active"
+    if new_socket or (opened and port not in listeners_of_systemd()):
         run("instance", "systemctl", "stop", site.socket, site.service)
-    if new_socket or unit_state(site.socket)["ActiveState"] != "active":
+        opened = False
+    if not opened:
         try:
             run("socket", "systemctl", "start", site.socket)
         except Failure:

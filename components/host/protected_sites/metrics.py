@@ -14,6 +14,7 @@ from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping, port_of
+from .nginx import nginx_trouble
 from .nginx_limits import connections_held
 from .probe import certificate_served
 from .sessions import check_store, store_of
@@ -21,7 +22,7 @@ from .sites import Site, all_sites
 
 HELP = {
     "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking wakes one that sleeps.",
-    "protected_sites_as_pushed": "Whether the site on this host is as it was pushed.",
+    "protected_sites_as_pushed": "Whether the site is as it was pushed, closed to strangers, and its Nginx would start again.",
     "protected_sites_backend_resolved": "Whether the names of the site's backends have addresses; 1 without names.",
     "protected_sites_certificate_is_new": "Whether the certificate that Nginx serves is the one that its file holds.",
     "protected_sites_certificate_start_seconds": "From when that certificate is valid, in seconds since 1970.",
@@ -36,8 +37,9 @@ def metrics(textfile: Path | None) -> int:
     values = {name: dict[str, float]() for name in HELP}
     sites = all_sites()
     units = units_of(sites)
+    nginx_is_well = not nginx_trouble()
     for site in sites:
-        for name, value in metrics_of(site, units).items():
+        for name, value in metrics_of(site, units, nginx_is_well).items():
             values[name][site.domain] = value
     lines: list[str] = []
     for name, sites in values.items():
@@ -64,7 +66,7 @@ def metrics(textfile: Path | None) -> int:
     return 0
 
 
-def metrics_of(site: Site, units: Units) -> dict[str, float]:
+def metrics_of(site: Site, units: Units, nginx_is_well: bool) -> dict[str, float]:
     """What cannot be found out is left out: an alert asks for what is missing."""
     live = site.live()
     if live is None:
@@ -73,7 +75,7 @@ def metrics_of(site: Site, units: Units) -> dict[str, float]:
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(port_of(bundle))
-        found["protected_sites_as_pushed"] = not drift_of(site, bundle, live, units)
+        found["protected_sites_as_pushed"] = nginx_is_well and not drift_of(site, bundle, live, units)
         found["protected_sites_backend_resolved"] = not any(map(trouble_in, addresses_of(site)))
         certificate = certificate_served(site, bundle)
         found["protected_sites_certificate_start_seconds"] = certificate.starts

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .commands import holds, run, still_alive
+from .commands import holds, run, still_alive, unit_log
 from .failure import Failure
 from .files import read_text
-from .places import NGINX_ERRORS
+from .inherited import reaching_in
+from .places import NGINX_ERRORS, NGINX_PID
 from .sites import Site, as_if_live
 
 
@@ -70,9 +71,28 @@ def nginx_runs() -> bool:
     return holds("systemctl", "--quiet", "is-active", "nginx.service")
 
 
-def accepting_workers() -> set[str]:
+def main_process() -> str:
+    return run("Nginx reload", "systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
+
+
+def nginx_trouble() -> list[str]:
+    """What would keep this Nginx from starting again, or from taking its files anew; it may run well all the same."""
+    if not nginx_runs():
+        return ["nginx.service is not active"]
+    trouble = reaching_in()
+    try:
+        run("nginx -t", "nginx", "-t", "-q")
+    except Failure as failure:
+        said = re.sub(r"^.*\[emerg\] \S+ ", "", failure.what.splitlines()[0])
+        trouble.append(f"nginx -t: {said}")
+    if (noted := read_text(NGINX_PID)) is not None and noted.strip() != main_process():
+        trouble.append(f"{NGINX_PID} must hold the number of the running Nginx, got {noted.strip()[:20]!r}: no reload works")
+    return trouble
+
+
+def accepting_workers(main: str | None = None) -> set[str]:
     """Nginx's worker processes that still accept connections; after a reload the old ones say that they shut down."""
-    main = run("Nginx reload", "systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
+    main = main or main_process()
     workers = set[str]()
     for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split():
         with contextlib.suppress(OSError):
@@ -88,17 +108,22 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
     error log tells.
     """
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
-    old_workers = accepting_workers()
-    run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
+    old_workers = accepting_workers(main_process())
+    since = time.time()
+    try:
+        run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
+    except Failure:
+        raise Failure("Nginx reload", unit_log("nginx.service", since)) from None
 
     def is_late(site: Site, number: int | None) -> bool:
         answer = answers_as(site)
         return answer.startswith("generation ") if number is None else answer != f"generation {number}"
 
+    main = main_process()
     deadline = time.monotonic() + 20
     while True:
         still_alive()
-        old = old_workers & accepting_workers()
+        old = old_workers & accepting_workers(main)
         late = {site: number for site, number in expected.items() if is_late(site, number)} if not old else {}
         if not old and not late:
             return
@@ -118,6 +143,7 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
         time.sleep(0.02)
 
 
-def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> None:
+def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> str:
+    """Has Nginx check all of its files with candidates among them; returns their text, as `nginx -T` prints it."""
     with as_if_live(generations, links) as as_candidate:
-        run("nginx -t", *as_candidate, "nginx", "-t", "-q")
+        return run("nginx -t", *as_candidate, "nginx", "-T", "-q")

@@ -26,8 +26,10 @@ from .files import (
     write_new,
 )
 from .host import host_name
+from .inherited import reaching_in
 from .instances import check_version, config_test, needs_new_socket, port_of, start_instance
 from .nginx import check_nginx, reload_nginx
+from .nginx_version import check_nginx_version
 from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
@@ -103,7 +105,9 @@ def stage(request: Request) -> Push | None:
     bundle = Bundle.parse(request.content["bundle"])
     site = request.site
     site.check_places(bundle)
-    check_version(bundle.facts("site.json").get("allowVulnerableOauth2Proxy") is True)
+    facts = bundle.facts("site.json")
+    check_version(facts.get("allowVulnerableOauth2Proxy") is True)
+    check_nginx_version(facts.get("allowVulnerableNginx") is True)
     old = site.live()
     if old is not None and is_well(site, bundle, old):
         if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
@@ -186,8 +190,11 @@ def commit(group: list[Push]) -> None:
     generations = {push.site: push.new for push in group}
     for push in group:
         provide([nginx_of(push.bundle)], push.request.content.get("addresses", {}))
-    check_nginx(generations, {link: target for link, target in links.items() if link.parent == NGINX_SITES})
-    rehearse_apart(generations, links)
+    in_nginx = {link: target for link, target in links.items() if link.parent == NGINX_SITES}
+    if reaching := reaching_in():
+        raise Failure("nginx -t", "\n".join(reaching[:3]))
+    nginx = check_nginx(generations, in_nginx)
+    rehearse_apart(generations, links, nginx)
     requests = [push.request.path.stem for push in group]
     entries = [{"domain": push.site.domain, "old": push.old, "new": push.new} for push in group]
     for push in group:

@@ -22,15 +22,14 @@ from .probe import probe
 from .sites import Site, as_if_live
 
 
-def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str]) -> None:
+def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], nginx: str) -> None:
     """Has sites prove that they are closed before anybody can reach them: in a network, with mounts and processes, of
-    their own, which end with the rehearsal."""
+    their own, which end with the rehearsal. `nginx` is the text of all its files."""
     seen = {link: target for link, target in links.items() if link.parent in {NGINX_SITES, OAUTH2_PROXY_FILES}}
     with as_if_live(generations, seen) as as_candidate:
         # No name can be looked up there, and Nginx does not start without those that it knows.
-        whole = run("nginx -T", *as_candidate, "nginx", "-T", "-q")
         named = r"(?:\b(?:server|\w+_pass)\s+(?:\w+://)?|syslog:server=)([\w.-]*[A-Za-z][\w.-]*)"
-        names = sorted(set(re.findall(named, whole)))
+        names = sorted(set(re.findall(named, nginx)))
         apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
         domains = [site.domain for site in generations]
         rehearsal = (str(Path(__file__).with_name("launcher.py")), "rehearse", f"--names={','.join(names)}", *domains)

@@ -32,6 +32,7 @@ from .files import (
     write_new,
 )
 from .host import host_name, lock
+from .inherited import without_duplicates
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .nginx_limits import set_limits, undo_limits
 from .oauth2_proxy import install_oauth2_proxy
@@ -184,7 +185,7 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
 def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[str]:
     """What all sites share; Debian's own default site, if nobody changed it, makes room."""
     done: list[str] = []
-    text = wanted.get(NGINX_SHARED, "")
+    text = without_duplicates(wanted.get(NGINX_SHARED, ""))
     default = DEFAULT_SITE.is_symlink()
     if default and os.path.realpath(DEFAULT_SITE) == str(PACKAGED_DEFAULT_SITE):
         packaged = run("default site", "dpkg-query", "--showformat=${Conffiles}\n", "--show", "nginx-common")

@@ -16,7 +16,8 @@ from .drift import Units, credentials_drift, drift_of, extra_of, units_of
 from .failure import Failure
 from .files import read_text
 from .host import host_name
-from .nginx import nginx_runs
+from .inherited import without_duplicates
+from .nginx import nginx_trouble
 from .nginx_limits import limits_drift
 from .places import (
     FOLLOWER,
@@ -38,7 +39,7 @@ from .sites import Site, all_sites
 from .units import sudo_rule, units_for
 
 
-def site_status(site: Site, units: Units) -> dict[str, Any]:
+def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
     """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
     puts right what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
@@ -53,6 +54,8 @@ def site_status(site: Site, units: Units) -> dict[str, Any]:
                 extra.append(f"Nginx serves another certificate than {file_of(site, bundle)} holds; reload it")
         except (OSError, ValueError, Failure) as error:
             extra.append(f"the certificate: {error}")
+        if trouble:
+            extra.append("this host's Nginx is in trouble")
     return {
         "domain": site.domain,
         "generation": live,
@@ -84,12 +87,22 @@ def program_digest() -> str:
     return sha256_of(f"protected-sites bundle 1\n{sections}==> end\n")
 
 
-def host_drift() -> list[str]:
-    """What of the host, apart from its sites, is not as it was set up."""
+def shared_nginx() -> str:
+    """What all sites share, as it was set up where the host has that, or its part of it."""
+    here = read_text(NGINX_SHARED) or ""
+    set_up = read_text(SET_UP)
+    wanted = [file.text for file in Bundle.parse(set_up).files if file.place == NGINX_SHARED] if set_up else []
+    return wanted[0] if wanted and here == without_duplicates(wanted[0]) else here
+
+
+def host_drift(trouble: list[str]) -> list[str]:
+    """What of the host, apart from its sites, is not as it was set up; and what troubles its Nginx."""
     facts = json.loads(read_text(HOST) or "{}")
     own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     set_up = read_text(SET_UP)
     own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
+    if NGINX_SHARED in own:
+        own[NGINX_SHARED] = without_duplicates(own[NGINX_SHARED])
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
     if Path(__file__).parents[1].name != program_digest():
         drift.append(f"{Path(__file__).parent} differs")
@@ -97,9 +110,7 @@ def host_drift() -> list[str]:
     if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
         drift.append(f"{FOLLOWER} is not active")
     drift += limits_drift(json.loads(read_text(MADE) or "{}"))
-    if not nginx_runs():
-        drift.append("nginx.service is not active")
-    return drift
+    return [*drift, *trouble]
 
 
 def host_extra(sites: list[Site]) -> list[str]:
@@ -118,16 +129,17 @@ def status(as_json: bool) -> int:
     """What is on the host. Changes nothing; 1 if something is not as it should be."""
     sites = all_sites()
     units = units_of(sites)
+    trouble = nginx_trouble()
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),
-        "sharedNginx": sha256_of(read_text(NGINX_SHARED) or ""),
+        "sharedNginx": sha256_of(shared_nginx()),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
-        "drift": host_drift(),
+        "drift": host_drift(trouble),
         "extra": host_extra(sites),
         "repair": mark_of("host"),
-        "sites": [site_status(site, units) for site in sites],
+        "sites": [site_status(site, units, trouble) for site in sites],
     }
     lines = [f"this host  {line}" for line in (*found["drift"], *found["extra"])]
     well = not lines

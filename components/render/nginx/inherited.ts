@@ -41,6 +41,7 @@ export const inheritedTls: Pins = {
     // A request that came early can be sent again by somebody else.
     ["ssl_early_data", "off"],
     ["ssl_ecdh_curve", "auto"],
+    ["ssl_buffer_size", "16k"],
     ["ssl_conf_command", "MinProtocol", "TLSv1.2"],
   ],
 };
@@ -193,8 +194,9 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Redirects that Nginx itself makes, and how long a client may take.",
+    why: "Redirects that Nginx itself makes, in how large pieces it sends, and how long a client may take.",
     says: [
+      ["sendfile_max_chunk", "2m"],
       ["absolute_redirect", "on"],
       ["port_in_redirect", "on"],
       ["server_name_in_redirect", "off"],

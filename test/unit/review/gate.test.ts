@@ -94,6 +94,14 @@ test.each([
   );
 });
 
+test("a review reads which backend a name stands for", () => {
+  const named = site({ upstream: "https://wiki.internal.example.com" });
+  expect(ask(nginxSite(named)).to).toEqual({
+    kind: "content",
+    what: "https://wiki.internal.example.com:443",
+  });
+});
+
 test("where a site includes a file that the review was not given, it does not judge", () => {
   const { inherited: known } = paths(site().domain);
   expect(() => ask(nginxSite(site()).replace(known, "/etc/nginx/snippets/open.conf"))).toThrow(

@@ -1,0 +1,89 @@
+"""What `http {}` of the host's own files says, and what of that reaches into the sites although their own files say what
+they can (inherited.conf)."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import read_text
+from .places import NGINX_CONF, NGINX_SHARED, ROOT
+
+# What some version of Nginx from 1.22 to 1.30 inherits, and a site's file cannot say otherwise: other versions do not
+# know it, or it has no value that is none.
+NOT_FOR_HTTP = {
+    "add_header_inherit": "the sites' own headers would be missing",
+    "max_headers": "requests with more headers would be refused",
+    "post_action": "each request would lead to another one of the sites'",
+    "proxy_set_body": "applications would get another body than the one that was sent",
+    "ssl": "the sites' port 80 would speak TLS",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A directive of `http {}`."""
+
+    file: Path
+    line: int
+    name: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.file} line {self.line}"
+
+
+def said_in_http(file: Path = NGINX_CONF, context: str = "") -> Generator[Said]:
+    """What Nginx's files say in `http {}` itself, ours aside; read from the disk, also where Nginx refuses them."""
+    for line, name, first, within in directives(read_text(file) or "", context):
+        if name == "include":
+            for included in map(Path, sorted(glob.glob(str(NGINX_CONF.parent / first)))):
+                if included != NGINX_SHARED and not included.resolve().is_relative_to(ROOT):
+                    yield from said_in_http(included, within)
+        elif within == "http":
+            yield Said(file, line, name)
+
+
+def reaching_in() -> list[str]:
+    """What reaches into the sites, each with its file, its line and what it would do."""
+    return [
+        f"{said.place}: {said.name} in http {{}} reaches into each site: {NOT_FOR_HTTP[said.name]}"
+        for said in said_in_http()
+        if said.name in NOT_FOR_HTTP
+    ]
+
+
+def without_duplicates(shared: str) -> str:
+    """What all sites share, without the sizes of tables that the host's own files say: Nginx takes each once."""
+    said = {said.name: said.file for said in said_in_http()}
+
+    def line_of(size: re.Match[str]) -> str:
+        return f"# {size[0]} (said in {said[size[1]]})" if size[1] in said else size[0]
+
+    return re.sub(r"^(\w+_hash_(?:bucket|max)_size) .*;$", line_of, shared, flags=re.MULTILINE)
+
+
+def directives(text: str, context: str) -> Generator[tuple[int, str, str, str]]:
+    """Each with its line, its name, its first argument, and the blocks around it, as in "http server"."""
+    around = context.split()
+    words: list[str] = []
+    line = 0
+    token = r"""\s+|#.*|"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'|[;{}]|(?:[^\s;{}\\$]|\\[\s\S]|\$\{?)+"""
+    for match in re.finditer(token, text):
+        word = match[0]
+        if word.isspace() or word[0] == "#":
+            continue
+        if word not in {";", "{", "}"}:
+            line = line if words else text.count("\n", 0, match.start()) + 1
+            words.append(word.strip("\"'"))
+            continue
+        if word != "}" and words:
+            yield line, words[0], words[1] if len(words) > 1 else "", " ".join(around)
+        if word == "{":
+            around.append(words[0] if words else "")
+        elif word == "}" and around:
+            around.pop()
+        words = []

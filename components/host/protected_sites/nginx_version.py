@@ -1,0 +1,59 @@
+"""Which Nginx the host runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .commands import holds, run, run_quietly
+from .failure import Failure
+
+
+@dataclass(frozen=True)
+class Advisory:
+    """A hole that concerns what sites are made of."""
+
+    name: str
+    sources: str
+    # The first safe release of each line of Nginx that still gets any.
+    fixed: tuple[tuple[int, int, int], ...]
+    # Distributions put fixes into older versions: the first safe revision, by the end that tells whose it is.
+    backports: dict[str, str] = field(default_factory=dict[str, str])
+
+
+ADVISORIES = (
+    Advisory(
+        # Sites are made of maps with regular expressions.
+        "CVE-2026-42533",
+        "https://nginx.org/en/security_advisories.html https://security-tracker.debian.org/tracker/CVE-2026-42533",
+        fixed=((1, 30, 4), (1, 31, 3)),
+        backports={"+deb12u": "1.22.1-9+deb12u11"},
+    ),
+)
+
+
+def check_nginx_version(allow_vulnerable: bool) -> None:
+    """Refuses an Nginx that is known to be vulnerable: by its distribution's revision, where that is known."""
+    version = run_quietly("dpkg-query", "--showformat=${Version}", "--show", "nginx").strip()
+    version = version or run("nginx version", "nginx", "-v").strip().rpartition("/")[2]
+    for advisory in ADVISORIES:
+        safe = first_safe(advisory, version)
+        if safe and not allow_vulnerable:
+            raise Failure(
+                "nginx version", f"{version} is known to be vulnerable ({advisory.name}); {safe} or newer is right"
+            )
+
+
+def first_safe(advisory: Advisory, version: str) -> str:
+    """Nothing where a version is safe, or of a distribution of whose revisions nothing is known here."""
+    upstream, _, revision = version.partition("-")
+    for whose, safe in advisory.backports.items():
+        # Debian's first revision of a release has no such end.
+        if whose in revision or (revision.isdigit() and safe.startswith(f"{upstream}-")):
+            return "" if holds("dpkg", "--compare-versions", version, "ge", safe) else safe
+    number = tuple(int(part) for part in re.findall(r"\d+", upstream)[:3])
+    safe = max((fixed for fixed in advisory.fixed if fixed[:2] <= number[:2]), default=advisory.fixed[0])
+    # Packages of nginx.org are what Nginx released; their revisions end with "~" and the distribution's name.
+    if number >= safe or (revision and "~" not in revision):
+        return ""
+    return ".".join(map(str, safe))
