@@ -80,6 +80,9 @@ function startOf(day: string): Date | undefined {
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 
+/** A size of a buffer for headers; more than 128k, and Nginx would want more for what it puts on the disk. */
+export const bufferSize = text(/^(?:[4-9]|[1-9][0-9]|1[01][0-9]|12[0-8])k$/, 'a size from "4k" to "128k"');
+
 const backendAddress = expected(
   'the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock"',
 );

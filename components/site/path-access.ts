@@ -26,6 +26,8 @@ export interface OpenPathArgs {
   match?: string;
   /** The methods that are open; with any other the path is as protected as its surroundings. @default `GET`, `HEAD` */
   methods?: string[];
+  /** As on the site: whether the application gets `Authorization` as clients send it, as web hooks do. @default `false` */
+  passAuthorization?: boolean;
   /** Why it is open, for whoever reviews it; it stands beside the rule in the Nginx file. */
   why: string;
 }
@@ -43,6 +45,7 @@ export interface OpenPath {
   readonly path: string;
   readonly match: Match;
   readonly methods: readonly string[];
+  readonly passAuthorization: boolean;
   readonly why: string;
 }
 
@@ -72,6 +75,7 @@ export const openPathSchema = z.strictObject(
       .listOf(z.enum(methods, { error: checks.expected(`one of ${methods.join(", ")}`) }), methods.join(", "))
       .min(1, { error: checks.expected("a list with at least one method") })
       .default(["GET", "HEAD"]),
+    passAuthorization: checks.flag.default(false),
     why: checks.sentence,
   },
   { error: checks.expected("an open path (path, match, methods, why)") },

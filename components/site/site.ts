@@ -50,8 +50,8 @@ export interface SiteArgs {
    */
   upstream: string;
   /**
-   * Further addresses like `upstream`, asked while it does not answer. A request that the application may already
-   * have begun (POST, PATCH) is not repeated. @default none
+   * Further addresses like `upstream`, asked where no connection to it is made, or one fails. A request that the
+   * application may already have begun (POST, PATCH) is not repeated, and none that it is slow to answer. @default none
    */
   backupUpstreams?: string[];
   /**
@@ -109,6 +109,12 @@ export interface SiteArgs {
    */
   identityHeaders?: string[];
   /**
+   * Whether the application gets the `Authorization` header as clients send it: the application's own Basic, Bearer or
+   * API token. Who is not signed in gets no further for it. Not with `idToken`, nor with roles that have
+   * `applications`. @default `false`
+   */
+  passAuthorization?: boolean;
+  /**
    * What `accessToken` is for, if it is an API of your own: `api://<client ID of the API>/<scope>`. The consent to
    * it is given by the stack. @default Microsoft Graph
    */
@@ -153,6 +159,13 @@ export interface SiteArgs {
   securityHeaders?: SecurityHeadersArgs;
   /** Largest request body. @default `10m` */
   clientMaxBodySize?: string;
+  /** Room for the headers of an answer; with larger ones it is a 502. `4k` to `128k`. @default `32k` */
+  proxyBufferSize?: string;
+  /**
+   * How long Nginx keeps an idle connection to the application. Shorter than the application does: one that it closes
+   * while a POST is on its way is a 502. @default `1s`
+   */
+  keepaliveTimeout?: string;
   /** How long the application may be silent before the request fails. @default `60s` */
   proxyReadTimeout?: string;
   /** How long the application may take to accept a connection; at most 75 s. @default `10s` */
@@ -218,6 +231,7 @@ export interface Site {
   readonly conditionalAccess?: ConditionalAccess | undefined;
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
+  readonly passAuthorization: boolean;
   readonly accessTokenScope?: string | undefined;
   readonly sessionStore: SessionStore;
   readonly redis?: Redis | undefined;
@@ -231,6 +245,8 @@ export interface Site {
   readonly contact: string;
   readonly securityHeaders: SecurityHeaders;
   readonly clientMaxBodySize: string;
+  readonly proxyBufferSize: string;
+  readonly keepaliveTimeout: string;
   readonly proxyReadTimeout: string;
   readonly proxyConnectTimeout: string;
   readonly proxySendTimeout: string;
@@ -292,6 +308,7 @@ export const siteSchema = z.strictObject(
         identities.join(", "),
       )
       .optional(),
+    passAuthorization: checks.flag.default(false),
     accessTokenScope: checks.apiScope.optional(),
     sessionStore: sessionStoreSchema.default("cookie"),
     redis: redisSchema.optional(),
@@ -303,6 +320,8 @@ export const siteSchema = z.strictObject(
     contact: checks.sentence.default("whoever looks after this site"),
     securityHeaders: securityHeadersSchema.prefault({}),
     clientMaxBodySize: checks.size.default("10m"),
+    proxyBufferSize: checks.bufferSize.default("32k"),
+    keepaliveTimeout: checks.duration.default("1s"),
     proxyReadTimeout: checks.duration.default("60s"),
     proxyConnectTimeout: checks.duration.default("10s"),
     proxySendTimeout: checks.duration.default("60s"),
@@ -409,7 +428,7 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
       `clientSecrets must be in order, the newest last, each generation once; ${misplaced} is out of place`,
     );
   }
-  found.push(...gateContradictions(args), ...pathContradictions(args));
+  found.push(...gateContradictions(args), ...pathContradictions(args), ...authorizationContradictions(args));
   if (
     args.accessTokenScope !== undefined &&
     !(Array.isArray(args.identityHeaders) && args.identityHeaders.includes("accessToken"))
@@ -445,6 +464,25 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
     ...conditionalAccessContradictions(args.conditionalAccess, never ? seconds(cookieExpire) : undefined),
   );
   return found;
+}
+
+/** One header has one meaning: the application could not tell a client's own from ours. */
+function authorizationContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+  const tells = Array.isArray(args.identityHeaders) && args.identityHeaders.includes("idToken");
+  const roles = z.array(roleSchema).safeParse(args.roles ?? []).data ?? [];
+  const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
+  const passed = [
+    ...(args.passAuthorization === true ? ["passAuthorization"] : []),
+    ...open.flatMap((it, index) => (it.passAuthorization ? [`open.${index}.passAuthorization`] : [])),
+  ];
+  return passed.flatMap((field) => [
+    ...(tells
+      ? [`${field} needs the Authorization header that idToken fills; leave one of the two out`]
+      : []),
+    ...(roles.some(({ applications }) => applications.length > 0)
+      ? [`${field} would hand on the tokens with which applications of roles come; leave one of the two out`]
+      : []),
+  ]);
 }
 
 function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {

@@ -134,6 +134,7 @@ export const siteMeaning: Entries<Site> = {
       if (was === undefined)
         return [
           says("opens", `${below(now)} is open to EVERYBODY without signing in (${methods}): ${now.why}`),
+          ...(now.passAuthorization ? [authorization(true, `at ${below(now)} `)] : []),
         ];
       return [
         ...(was.match === now.match
@@ -145,6 +146,9 @@ export const siteMeaning: Entries<Site> = {
         ...without(was.methods, now.methods).map((it) =>
           says("closes", `${it} ${below(now)} is no longer open`),
         ),
+        ...(was.passAuthorization === now.passAuthorization
+          ? []
+          : [authorization(now.passAuthorization, `at ${below(now)} `)]),
         ...(was.why === now.why ? [] : [plain(`why ${below(now)} is open: ${now.why}`)]),
       ];
     }),
@@ -157,6 +161,7 @@ export const siteMeaning: Entries<Site> = {
     ...without(after, before).map((it) => says("weakens", `the backend is told ${told[it] ?? it}`)),
     ...without(before, after).map((it) => plain(`the backend is no longer told ${told[it] ?? it}`)),
   ],
+  passAuthorization: (_, after) => [authorization(after, "")],
   cookieExpire: (before, after) => [
     longer(before, after, `a session lasts ${after} without a request; before ${before}`),
   ],
@@ -272,6 +277,10 @@ export const siteMeaning: Entries<Site> = {
   ],
   proxySendTimeout: (before, after) => [
     plain(`the backend may take none of a body for ${after}; before ${before}`),
+  ],
+  proxyBufferSize: (before, after) => [plain(`the headers of an answer may have ${after}; before ${before}`)],
+  keepaliveTimeout: (before, after) => [
+    plain(`an idle connection to the backend is kept for ${after}; before ${before}`),
   ],
   proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; before ${before}`)],
   clientSecrets: (before, after) => {
@@ -521,6 +530,12 @@ const optional: readonly string[] = [
 
 function shown(value: unknown): string {
   return value === undefined ? "there was no such setting" : JSON.stringify(value);
+}
+
+function authorization(passed: boolean, where: string): Statement {
+  return passed
+    ? says("weakens", `${where}the backend gets the Authorization header as anybody writes it`)
+    : plain(`${where}the backend gets no Authorization header of clients`);
 }
 
 /** Who may open a new site, in words. */

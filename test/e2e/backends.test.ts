@@ -1,6 +1,7 @@
 /** What an application behind a site can be: each kind is asked through a host's own Nginx, by somebody signed in. */
 import { once } from "node:events";
 import { request as tlsRequest } from "node:https";
+import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Browser } from "playwright-core";
@@ -11,7 +12,7 @@ import { certify, makeAuthority } from "../lab/certificates.ts";
 import { request } from "../lab/http.ts";
 import { lab, people } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
-import { backend, closeBackends, giveBack, serve, servedByStack } from "./own-backend.ts";
+import { backend, closeBackends, giveBack, here, serve, servedByStack } from "./own-backend.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const [host = { name: "", address: "" }] = lab.hosts;
@@ -75,25 +76,55 @@ test("an https backend is asked only where its certificate is of the given autho
   expect(asked).toHaveLength(2);
 });
 
-test("a backup answers while the first is away, and nothing is done twice that was begun", async () => {
+test("a backup answers where a connection fails; nothing is done twice, and a slow page moves nobody", async () => {
   const got: string[] = [];
-  // Takes a request and dies of it.
-  const first = await backend(({ method, socket }) => {
-    got.push(`first ${method ?? ""}`);
-    socket.destroy();
+  let dies = true;
+  const first = await backend(({ method, url, socket }, response) => {
+    got.push(`first ${method ?? ""} ${url ?? ""}`);
+    if (dies) socket.destroy();
+    else if (url !== "/slow") response.end("first");
   });
-  const backup = await backend(({ method }, response) => {
-    got.push(`backup ${method ?? ""}`);
+  const backup = await backend(({ method, url }, response) => {
+    got.push(`backup ${method ?? ""} ${url ?? ""}`);
     response.end("backup");
   });
-  await serve({ upstream: `http://${first}`, backupUpstreams: [`http://${backup}`] });
+  const times = { proxyConnectTimeout: "1s", proxyReadTimeout: "2s" };
+  const backupUpstreams = [`http://${backup}`];
+  const post = () => ask("/", { method: "POST", body: Buffer.from("x") });
+  await serve({ upstream: `http://${first}`, backupUpstreams, ...times });
 
-  // The first time: Nginx then leaves the first one alone for ten seconds.
-  expect((await ask("/", { method: "POST", body: Buffer.from("x") })).status).toBe(502);
-  expect(got).toEqual(["first POST"]);
+  // It takes a request and dies of it: what may be half done is not begun again.
+  expect((await post()).status).toBe(502);
+  expect(got).toEqual(["first POST /"]);
   expect((await ask()).body).toBe("backup");
-  expect((await ask("/", { method: "POST", body: Buffer.from("x") })).body).toBe("backup");
-  expect(got.slice(-1)).toEqual(["backup POST"]);
+  dies = false;
+  expect((await ask("/slow")).status).toBe(504);
+  expect((await ask()).body).toBe("first");
+  expect(got.slice(3)).toEqual(["first GET /slow", "first GET /"]);
+
+  // Nobody listens; nobody is there.
+  for (const upstream of [`http://${here}:1`, "http://192.0.2.250:80"]) {
+    await serve({ upstream, backupUpstreams, ...times });
+    expect((await ask()).body).toBe("backup");
+    expect((await post()).body).toBe("backup");
+  }
+});
+
+test("Nginx, not the application, ends a connection that has nothing to do", async () => {
+  let socket: Socket | undefined;
+  const upstream = await backend((incoming, response) => {
+    ({ socket } = incoming);
+    response.end("answer");
+  });
+  await serve({ upstream: `http://${upstream}` });
+  expect((await ask()).body).toBe("answer");
+  // Node would end it after five seconds.
+  await expect(
+    Promise.race([
+      once(socket ?? new Socket(), "end").then(() => "Nginx"),
+      once(socket ?? new Socket(), "close").then(() => "the application"),
+    ]),
+  ).resolves.toBe("Nginx");
 });
 
 test("a backend that lives below a path of its own", async () => {

@@ -8,7 +8,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
-import { request } from "../lab/http.ts";
+import { navigation, request } from "../lab/http.ts";
 import { lab, people } from "./instance.ts";
 import { backend, closeBackends, giveBack, serve, servedByStack } from "./own-backend.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -119,4 +119,92 @@ test("who is signed in keeps the application's cookies, whatever another sign-in
     const { body } = await request({ url: `${code}/`, address, headers: { cookie, accept: "*/*" } });
     expect(body).toBe(others.join("; "));
   }
+});
+
+test("an application's headers of 32 kB reach the browser, and what a site says is enough", async () => {
+  const upstream = await backend((incoming, response) => {
+    const kilobytes = Number(incoming.headers["x-kilobytes"]);
+    for (let number = 0; number < kilobytes; number++) response.setHeader(`x-${number}`, "v".repeat(1000));
+    response.end("page");
+  });
+  const answer = async (kilobytes: number) => {
+    const headers = { host: "code.lab.test", cookie: session, "x-kilobytes": `${kilobytes}` };
+    const to = { host: address, servername: "code.lab.test", agent: false, rejectUnauthorized: false };
+    const sent = tlsRequest({ ...to, headers, maxHeaderSize: 256 << 10 }).end();
+    const [{ statusCode }] = (await once(sent, "response")) as [IncomingMessage];
+    sent.destroy();
+    return statusCode;
+  };
+  await serve({ upstream: `http://${upstream}` });
+  expect([await answer(31), await answer(40)]).toEqual([200, 502]);
+  await serve({ upstream: `http://${upstream}`, proxyBufferSize: "128k" });
+  expect([await answer(60), await answer(125)]).toEqual([200, 200]);
+  await serve({ upstream: `http://${upstream}`, proxyBufferSize: "4k", buffering: false });
+  expect([await answer(3), await answer(6)]).toEqual([200, 502]);
+});
+
+const credentials = [
+  "Basic YWRhOnNlY3JldA==",
+  "Bearer key-of-the-application",
+  "token abc",
+  'Digest username="ada"',
+];
+
+test("a client's Authorization reaches the application where the site says so, and opens nothing", async () => {
+  const upstream = await backend(({ headers }, response) => {
+    const own = { "www-authenticate": 'Basic realm="the application"' };
+    if (headers["x-refuse"] === undefined) response.end(JSON.stringify(headers.authorization ?? ""));
+    else response.writeHead(401, own).end();
+  });
+  const hook = { path: "/hook", methods: ["POST"], why: "A test." };
+  const other = { ...hook, path: "/open" };
+  const ask = (path: string, headers: Record<string, string>, method = "GET") =>
+    request({ url: `${code}${path}`, address, method, headers: { accept: "*/*", ...headers } });
+  const arrives = async (path: string, authorization: string, cookie = "") => {
+    const answer = await ask(path, { authorization, cookie }, path === "/" ? "GET" : "POST");
+    return answer.status === 200 ? (JSON.parse(answer.body) as string) : answer.status;
+  };
+
+  await serve({ upstream: `http://${upstream}`, open: [hook, other] });
+  for (const authorization of credentials)
+    expect([await arrives("/", authorization, session), await arrives("/hook", authorization)]).toEqual([
+      "",
+      "",
+    ]);
+
+  await serve({
+    upstream: `http://${upstream}`,
+    open: [{ ...hook, passAuthorization: true }, other],
+    passAuthorization: true,
+    authCache: "5s",
+  });
+  for (const authorization of credentials) {
+    expect(await arrives("/", authorization, session)).toBe(authorization);
+    expect(await arrives("/hook", authorization)).toBe(authorization);
+    expect(await arrives("/open", authorization)).toBe("");
+    expect(await arrives("/", authorization)).toBe(401);
+  }
+  const refused = await ask("/", { cookie: session, "x-refuse": "1" });
+  expect([refused.status, refused.headers["www-authenticate"]]).toEqual([
+    401,
+    ['Basic realm="the application"'],
+  ]);
+});
+
+test("a program gets a 401 with a challenge that no browser asks a password for; a page leads to the sign-in", async () => {
+  await giveBack(before);
+  const java = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
+  const said = async (headers: Record<string, string>) => {
+    const answer = await request({ url: `${code}/api/x`, address, headers });
+    return [answer.status, answer.headers["www-authenticate"]?.join() ?? ""];
+  };
+  const challenged = [401, 'Bearer realm="https://code.lab.test/"'];
+  for (const authorization of ["Bearer expired", "bearer expired", "Basic eDp5", "token x"])
+    expect(await said({ accept: java, authorization }), authorization).toEqual(challenged);
+  expect(await said({ accept: "*/*" })).toEqual(challenged);
+  expect(await said({ ...navigation, authorization: "Bearer expired" })).toEqual(challenged);
+
+  expect(await said({ accept: java })).toEqual([302, ""]);
+  // A browser that has once been asked by an application behind the site.
+  expect(await said({ ...navigation, authorization: "Basic eDp5" })).toEqual([302, ""]);
 });

@@ -128,6 +128,10 @@ test("who begins too many sign-ins waits; who is signed in or asks as a program 
   for (let count = 0; count < 20; count++) {
     expect((await request({ url: `${code}/`, address, headers: { ...api, cookie: ada } })).status).toBe(502);
     expect((await request({ url: `${code}/`, address, headers: api })).status).toBe(401);
+    const mine = { url: `${code}/oauth2/userinfo`, address, headers: { ...api, cookie: ada } };
+    expect((await request(mine)).status).toBe(200);
+    const out = { url: `${code}/oauth2/sign_out`, address, headers: navigation };
+    expect((await request(out)).status).toBe(302);
   }
 });
 

@@ -505,10 +505,15 @@ describe("a program with a role", () => {
     expect((await call(`Bearer ${await forged({ roles: [] })}`)).status).toBe(401);
   });
 
+  test("the scheme has no case, as everywhere in HTTP", async () => {
+    expect(echoOf(await call(`bearer ${token}`)).headers["x-auth-request-roles"]).toEqual(["developer"]);
+    expect((await call(`BEARER ${token}`)).status).toBe(200);
+  });
+
   test("no other form of the header is read, and no other site reads any", async () => {
     const basic = Buffer.from(`${token}:x-oauth-basic`).toString("base64");
     expect((await call(`Basic ${basic}`)).status).toBe(401);
-    expect((await call(`bearer ${token}`)).status).toBe(401);
+    expect((await call(`bearer bearer ${token}`)).status).toBe(401);
     const elsewhere = request({
       url: "https://wiki.company.lab.test/",
       address: first,

@@ -72,7 +72,8 @@ def servers_of(path: Path, addresses: Iterable[str]) -> list[str]:
     found = FILE.fullmatch(path.name)
     port, backup = (found[2], " backup" if found[3] else "") if found else ("1", "")
     hosts = [f"[{address}]" if ":" in address else address for address in addresses]
-    return [f"server {host}:{port}{backup};" for host in hosts] or ([] if backup else [NOBODY])
+    # As the renderer says of an address (addresses.ts).
+    return [f"server {host}:{port} max_fails=0{backup};" for host in hosts] or ([] if backup else [NOBODY])
 
 
 def servers_in(path: Path) -> list[str]:

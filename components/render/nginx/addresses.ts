@@ -8,8 +8,16 @@ import { type Directive, expr } from "./nginx-conf.ts";
  * @param host a host name, an IPv4 address or an IPv6 address in brackets
  */
 export function server(host: string, port: number, role: "backup" | "first" = "first"): Directive {
-  if (isAddress(host)) return ["server", `${host}:${port}`, ...(role === "backup" ? ["backup"] : [])];
+  if (isAddress(host)) return addressed(`${host}:${port}`, role);
   return ["include", expr(addressesFile(host, port, role))];
+}
+
+/**
+ * A server that has an address. None is left alone for a while after a failure: to Nginx a slow page is one, and would
+ * move everybody to a backup.
+ */
+export function addressed(address: string, role: "backup" | "first"): Directive {
+  return ["server", address, "max_fails=0", ...(role === "backup" ? ["backup"] : [])];
 }
 
 function isAddress(host: string): boolean {

@@ -21,7 +21,12 @@ export function authCacheDefinitions(site: Site): Item[] {
     ],
     comment("Kept is what a session got, and nothing that came in another way."),
     block(
-      ["map", expr("$http_authorization:$http_cookie"), expr(uncached(site))],
+      // What is only for the application, oauth2-proxy does not see.
+      [
+        "map",
+        expr(`${site.passAuthorization ? "" : "$http_authorization"}:$http_cookie`),
+        expr(uncached(site)),
+      ],
       [
         ["default", 1],
         // Cookie by cookie: `.*` would go back over a session of kilobytes letter by letter.

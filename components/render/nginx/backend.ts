@@ -1,8 +1,8 @@
 /** The application behind a site: where it is, what it gets, and how its answers are put right. */
 import { identifier, instanceName } from "../../site/names.ts";
-import { type Site, upstreamPath } from "../../site/site.ts";
+import { seconds, type Site, upstreamPath } from "../../site/site.ts";
 import { block, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
-import { server } from "./addresses.ts";
+import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { forwarded } from "./forwarded.ts";
 import { putRight } from "./redirects.ts";
@@ -22,13 +22,14 @@ export function upstreams(site: Site): Directive[] {
         serverOf(site.upstream, "first"),
         ...site.backupUpstreams.map((it) => serverOf(it, "backup")),
         ["keepalive", 32],
+        ["keepalive_timeout", site.keepaliveTimeout],
       ],
     ),
   ];
 }
 
 function serverOf(upstream: string, role: "backup" | "first"): Directive {
-  if (upstream.startsWith("unix:")) return ["server", upstream, ...(role === "backup" ? ["backup"] : [])];
+  if (upstream.startsWith("unix:")) return addressed(upstream, role);
   const { hostname, port, protocol } = new URL(upstream);
   return server(hostname, port === "" ? (protocol === "https:" ? 443 : 80) : Number(port), role);
 }
@@ -80,8 +81,15 @@ function originVariable({ domain }: Site, name: string): string {
   return `$protected_sites_${name.toLowerCase()}_${identifier(domain)}`;
 }
 
-/** @param whom whether the backend is told of the user */
-export function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
+/**
+ * @param whom whether the backend is told of the user
+ * @param passAuthorization whether it gets the client's own header of that name
+ */
+export function toBackend(
+  site: Site,
+  whom: "user" | "nobody",
+  passAuthorization = site.passAuthorization,
+): Directive[] {
   return [
     ...forwarded(site, site.hostHeader === "upstream" ? new URL(site.upstream).host : site.domain),
     ...(site.hostHeader === "upstream"
@@ -91,11 +99,11 @@ export function toBackend(site: Site, whom: "user" | "nobody"): Directive[] {
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
     ["proxy_set_header", "X-Auth-Request-Redirect", ""],
-    ...identityHeaders.map(([identity, name]): Directive => [
-      "proxy_set_header",
-      name,
-      whom === "user" && site.identityHeaders.includes(identity) ? expr(identityVariable(identity)) : "",
-    ]),
+    ...identityHeaders.map(([identity, name]): Directive => {
+      const told = whom === "user" && site.identityHeaders.includes(identity);
+      const own = name === "Authorization" && passAuthorization ? expr("$http_authorization") : "";
+      return ["proxy_set_header", name, told ? expr(identityVariable(identity)) : own];
+    }),
     ...(isHttps(site) ? verifiedTls(site) : []),
   ];
 }
@@ -107,6 +115,26 @@ function verifiedTls(site: Site): Directive[] {
     ["proxy_ssl_verify", "on"],
     ["proxy_ssl_verify_depth", 3],
     ["proxy_ssl_trusted_certificate", site.upstreamCa],
+  ];
+}
+
+/** How long the backend may take, and how large its headers may be. */
+export function answering(site: Site): Directive[] {
+  const { proxyBufferSize, proxyConnectTimeout, proxySendTimeout, proxyReadTimeout } = site;
+  const [read, send] = [seconds(proxyReadTimeout), seconds(proxySendTimeout)];
+  const headers = Number.parseInt(proxyBufferSize, 10);
+  // Nginx takes the first buffer when an answer begins, and one after the other of these as a body needs them.
+  const body = Math.max(4, Math.ceil(headers / 4));
+  return [
+    ["proxy_connect_timeout", proxyConnectTimeout],
+    ["proxy_send_timeout", proxySendTimeout],
+    ["proxy_read_timeout", proxyReadTimeout],
+    // A connection that cannot be made is tried elsewhere. A slow answer is not: the work may be half done.
+    ["proxy_next_upstream", "error", "timeout"],
+    ["proxy_next_upstream_timeout", `${Math.min(seconds(proxyConnectTimeout) + 1, read, send)}s`],
+    ["proxy_buffer_size", proxyBufferSize],
+    ["proxy_buffers", 8, `${body}k`],
+    ["proxy_busy_buffers_size", `${Math.max(headers, 2 * body)}k`],
   ];
 }
 

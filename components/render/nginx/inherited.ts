@@ -89,8 +89,6 @@ const pins: readonly Pins[] = [
       ["proxy_socket_keepalive", "off"],
       ["proxy_headers_hash_max_size", 1024],
       ["proxy_headers_hash_bucket_size", 128],
-      ["proxy_next_upstream", "error", "timeout"],
-      ["proxy_next_upstream_timeout", 0],
       ["proxy_next_upstream_tries", 0],
     ],
   },
@@ -122,11 +120,8 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Room for its headers (four times Nginx's own), and for what oauth2-proxy's locations have.",
+    why: "Room on the disk for what a slow client does not take; enough for the buffers of oauth2-proxy's locations.",
     says: [
-      ["proxy_buffer_size", "16k"],
-      ["proxy_buffers", 8, "16k"],
-      ["proxy_busy_buffers_size", "32k"],
       ["proxy_temp_file_write_size", "128k"],
       ["proxy_max_temp_file_size", "1024m"],
     ],

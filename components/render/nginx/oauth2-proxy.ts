@@ -1,5 +1,5 @@
 /** What Nginx asks the site's oauth2-proxy. */
-import { identifier, instanceName } from "../../site/names.ts";
+import { instanceName } from "../../site/names.ts";
 import { machineClients } from "../../site/roles.ts";
 import { type Site } from "../../site/site.ts";
 import { authCache } from "./auth-cache.ts";
@@ -20,7 +20,7 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
       // An instance that ends may close a connection that it has just taken; the next one answers. At most ten times.
       ["error_page", 502, "=", location],
       ...toOauth2Proxy(site, {
-        authorization: machineClients(site).length > 0 ? expr(bearerVariable(site)) : "",
+        authorization: machineClients(site).length > 0 ? expr(bearerVariable) : "",
       }),
       ...withoutBody,
       ...authCache(site, constraint),
@@ -53,45 +53,30 @@ export function askForStore(site: Site): Directive[] {
   ];
 }
 
-function bearerVariable(site: Site): string {
-  return `$protected_sites_bearer_${identifier(site.domain)}`;
-}
+const bearerVariable = "$protected_sites_bearer";
 
-/** oauth2-proxy would take a token out of a Basic header, too, which browsers and proxies send by themselves. */
-export function bearerTokens(site: Site): Item[] {
-  if (machineClients(site).length === 0) return [];
+/**
+ * For all sites of a host. oauth2-proxy would take a token out of a Basic header, too, which browsers and proxies send
+ * by themselves; and it knows the scheme in one case only, which has none.
+ */
+export function bearerTokens(): Item[] {
   return [
     comment(
       "Programs come with a token of the tenant; oauth2-proxy gets to see nothing else of this header.",
     ),
     block(
-      ["map", expr("$http_authorization"), expr(bearerVariable(site))],
+      ["map", expr("$http_authorization"), expr(bearerVariable)],
       [
         ["default", ""],
-        [expr("~^Bearer [A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"), expr("$http_authorization")],
-      ],
-    ),
-    block(
-      ["map", expr("$protected_sites_navigation"), expr(challengeVariable(site))],
-      [
-        ["default", ""],
-        [0, `Bearer realm="https://${site.domain}/"`],
+        [
+          expr(
+            "~^[Bb][Ee][Aa][Rr][Ee][Rr] +(?<protected_sites_token>[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+)$",
+          ),
+          expr("Bearer $protected_sites_token"),
+        ],
       ],
     ),
   ];
-}
-
-/**
- * Some programs keep their token to themselves until a 401 asks for one (RFC 6750, 3): skopeo, podman and their kin,
- * which take the realm for an address.
- */
-export function challenge(site: Site): Directive[] {
-  if (machineClients(site).length === 0) return [];
-  return [["add_header", "WWW-Authenticate", expr(challengeVariable(site)), "always"]];
-}
-
-function challengeVariable(site: Site): string {
-  return `$protected_sites_challenge_${identifier(site.domain)}`;
 }
 
 /**

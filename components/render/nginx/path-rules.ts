@@ -79,7 +79,7 @@ export function ruleLocations(site: Site, { path, match }: PathRule, number: num
  */
 export function openPathLocations(
   site: Site,
-  { path, match, methods, why }: OpenPath,
+  { path, match, methods, passAuthorization, why }: OpenPath,
   number: number,
 ): Item[] {
   const around = site.paths
@@ -102,7 +102,7 @@ export function openPathLocations(
         418,
       ]),
       ifNoneOf(spelling, ["plain", "odd"], ["return", 418]),
-      ...toBackend(site, "nobody"),
+      ...toBackend(site, "nobody", passAuthorization),
       ...passOn(site),
     ]),
     protectedLocation([otherwise], protection),

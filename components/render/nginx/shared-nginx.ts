@@ -5,7 +5,8 @@ import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
-import { browserMap, wantedMap } from "./sign-in.ts";
+import { bearerTokens } from "./oauth2-proxy.ts";
+import { browserMap, navigationMaps, signInsByAddress, wantedMap } from "./sign-in.ts";
 import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
 import { intermediateTls } from "./tls.ts";
 
@@ -40,15 +41,10 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ["websocket", "upgrade"],
       ],
     ),
-    comment("Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML."),
-    block(
-      ["map", expr("$http_sec_fetch_mode:$http_accept"), expr("$protected_sites_navigation")],
-      [
-        ["default", 0],
-        [expr("~^navigate:"), 1],
-        [expr("~^:.*text/html"), 1],
-      ],
-    ),
+    ...navigationMaps(),
+    ...bearerTokens(),
+    comment("What counts as a sign-in."),
+    signInsByAddress(),
     block(
       ["geo", expr("$protected_sites_from_host")],
       [

@@ -2,7 +2,7 @@
 import { identifier, instanceName } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, ifEquals, literal, type Item } from "./nginx-conf.ts";
-import { beginLocation, openLocation } from "./locations.ts";
+import { beginLocation, openLocation, signInLocation } from "./locations.ts";
 
 export function returnToVariable(site: Site): string {
   return `$protected_sites_return_to_${identifier(site.domain)}`;
@@ -52,6 +52,45 @@ export function beginInBrowser(): Directive[] {
   return [["error_page", 418, "=401", beginLocation], ifEquals(browserVariable, 1, ["return", 418])];
 }
 
+const navigation = "$protected_sites_navigation";
+
+/**
+ * For all sites of a host: who is sent to the sign-in, and what the others are told with their 401. Names no scheme for
+ * which browsers ask for a password.
+ */
+export function navigationMaps(): Item[] {
+  return [
+    comment(
+      "Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML. A program with a token does not.",
+    ),
+    block(
+      ["map", expr("$http_sec_fetch_mode:$http_authorization:$http_accept"), expr(navigation)],
+      [
+        ["default", 0],
+        // Browsers send Basic and Negotiate by themselves, for an application that has asked for it.
+        [expr("~*^navigate:(?!bearer )"), 1],
+        [expr("~^::.*text/html"), 1],
+      ],
+    ),
+    block(
+      ["map", expr(navigation), expr(challengeVariable)],
+      [
+        ["default", ""],
+        // skopeo and podman take the realm for an address.
+        [0, expr('Bearer realm="https://$server_name/"')],
+      ],
+    ),
+  ];
+}
+
+const challengeVariable = "$protected_sites_challenge";
+
+/**
+ * What a 401 of ours says of itself, without which some programs keep their token to themselves,
+ * https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
+ */
+export const challenge: Directive = ["add_header", "WWW-Authenticate", expr(challengeVariable), "always"];
+
 const callback = "/oauth2/callback";
 
 const wantedVariable = "$protected_sites_wanted";
@@ -78,17 +117,24 @@ export function callbackLocation(site: Site, holds: readonly Item[]): Directive 
   );
 }
 
+const counted = "$protected_sites_begins_sign_in";
+
+/**
+ * For all sites of a host: the client's address where a request begins a sign-in or ends one; nothing, which Nginx does
+ * not count, at the endpoints of who is signed in.
+ */
+export function signInsByAddress(): Directive {
+  const paths = ["/oauth2/start", "/oauth2/sign_in", callback, signInLocation];
+  return block(
+    ["map", expr("$uri"), expr(counted)],
+    [["default", ""], ...paths.map((it): Directive => [it, expr("$binary_remote_addr")])],
+  );
+}
+
 /** Counts sign-ins by address; the check of a session is none. */
 export function signInZone(site: Site): Directive[] {
   if (site.signInRate === "off") return [];
-  return [
-    [
-      "limit_req_zone",
-      expr("$binary_remote_addr"),
-      `zone=${signInZoneName(site)}:1m`,
-      `rate=${site.signInRate}`,
-    ],
-  ];
+  return [["limit_req_zone", expr(counted), `zone=${signInZoneName(site)}:1m`, `rate=${site.signInRate}`]];
 }
 
 export function signInLimit(site: Site): Directive[] {
@@ -105,6 +151,7 @@ export function signInLimit(site: Site): Directive[] {
   ];
 }
 
+/** Not the name of a zone of before that counted by another key: with such a change Nginx does not reload. */
 function signInZoneName(site: Site): string {
-  return `protected_sites_sign_in_${identifier(site.domain)}`;
+  return `protected_sites_sign_ins_${identifier(site.domain)}`;
 }

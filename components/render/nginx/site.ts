@@ -34,25 +34,19 @@ import {
   refusals,
   ruleLocations,
 } from "./path-rules.ts";
-import { bodyBuffering, originMaps, passOn, toBackend, upstreams } from "./backend.ts";
+import { answering, bodyBuffering, originMaps, passOn, toBackend, upstreams } from "./backend.ts";
 import { linkMap, putRightLinks } from "./redirects.ts";
 import { sessionCookies } from "./session-cookies.ts";
 import {
   beginInBrowser,
   callbackLocation,
+  challenge,
   returnTo,
   returnToVariable,
   signInLimit,
   signInZone,
 } from "./sign-in.ts";
-import {
-  askForStore,
-  askOauth2Proxy,
-  bearerTokens,
-  challenge,
-  toOauth2Proxy,
-  withoutBody,
-} from "./oauth2-proxy.ts";
+import { askForStore, askOauth2Proxy, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
 import { beginPageLocation, errorPages, maintenance, openPage, pageLocation } from "./error-pages.ts";
 
@@ -74,7 +68,6 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     ...securityHeaderMaps(site),
     accessLogFormat(site),
     ...misreadPaths(site),
-    ...bearerTokens(site),
     ...returnTo(site),
     httpServer(site, peers.length > 0),
     httpsServer(site),
@@ -91,10 +84,9 @@ function signInAnswers(site: Site): Directive[] {
   ];
 }
 
-/** The headers that take back a session that has just been refused. @param further headers of the same answer */
-function withoutRefused(site: Site, further: readonly Directive[] = []): Directive[] {
-  const own = [...sessionCookies(site).voided, ...further];
-  return own.length > 0 ? [...onEveryAnswer(site), ...own] : [];
+/** The headers of an answer that takes back a session that has just been refused. */
+function withoutRefused(site: Site): Directive[] {
+  return [...onEveryAnswer(site), ...sessionCookies(site).voided];
 }
 
 function acmeUpstreamName({ domain }: Site): string {
@@ -151,9 +143,7 @@ function httpsServer(site: Site): Directive {
 
       comment("What the backend gets, unless a location says all of it anew."),
       ...toBackend(site, "user"),
-      ["proxy_connect_timeout", site.proxyConnectTimeout],
-      ["proxy_send_timeout", site.proxySendTimeout],
-      ["proxy_read_timeout", site.proxyReadTimeout],
+      ...answering(site),
       ...bodyBuffering(site.buffering ? "on" : "off"),
       ...sessionCookies(site).renewed,
       ...putRightLinks(site),
@@ -193,7 +183,8 @@ function httpsServer(site: Site): Directive {
       (site.sessionStore === "redis" ? internalLocationWithStore : internalLocation)(
         ["=", signInLocation],
         [
-          ...withoutRefused(site, challenge(site)),
+          ...withoutRefused(site),
+          challenge,
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
           ...beginInBrowser(),
           // The server's own would lead back here.

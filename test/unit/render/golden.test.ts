@@ -21,7 +21,12 @@ const sites = {
       open: [
         { path: "/health", why: "The monitoring asks without an account." },
         { path: "/admin/help/", match: "prefix", why: "Help for people who cannot sign in." },
-        { path: "/hooks/build", methods: ["POST"], why: "The build server signs its calls itself." },
+        {
+          path: "/hooks/build",
+          methods: ["POST"],
+          passAuthorization: true,
+          why: "The build server signs its calls itself.",
+        },
       ],
     },
     "portal",
@@ -76,6 +81,9 @@ const sites = {
       upstream: "unix:/run/app.sock",
       backupUpstreams: ["http://10.0.0.6"],
       signInRate: "90r/m",
+      passAuthorization: true,
+      proxyBufferSize: "64k",
+      keepaliveTimeout: "20s",
       maintenance: "The database moves until 14:00.",
       certificateFrom: "acme",
     },

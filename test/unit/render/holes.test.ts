@@ -35,10 +35,11 @@ const rule = fc
   .tuple(path, prefix, fc.array(guid, { minLength: 1, maxLength: 3 }))
   .map(([at, all, allowedGroups]) => ({ path: at, match: all ? "prefix" : "exact", allowedGroups }));
 const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT"), { minLength: 1 });
-const open = fc.tuple(path, prefix, methods).map(([at, all, allowed]) => ({
+const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowed, passAuthorization]) => ({
   path: all ? `${at}/` : at,
   match: all ? "prefix" : "exact",
   methods: allowed,
+  passAuthorization,
   why: "A test.",
 }));
 
@@ -56,6 +57,7 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
     allowedGroups: fc.array(guid, { maxLength: 3 }),
     paths: fc.array(rule, { maxLength: 4 }),
     open: fc.array(open, { maxLength: 4 }),
+    passAuthorization: fc.boolean(),
     identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
     cookieExpire: fc.constantFrom("1h", "24h", "168h"),
     authCache: fc.oneof(
@@ -74,6 +76,8 @@ const settings: fc.Arbitrary<SiteArgs> = fc.record(
       { requiredKeys: [] },
     ),
     clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
+    proxyBufferSize: number(4, 128).map((it) => `${it}k`),
+    keepaliveTimeout: duration,
     proxyReadTimeout: duration,
     certificateFrom: fc.constantFrom("files", "internalCa", "acme"),
   },
@@ -85,19 +89,27 @@ const runs = 300;
 /** Of the environment; they answer ACME servers for each other. */
 const hosts = ["192.0.2.11", "2001:db8::12"];
 
-/** The site, unless its settings contradict each other, as two rules for one path do. */
+/** The site, unless its settings contradict each other, as two rules for one path do, or two uses of a header. */
 function allowed(args: SiteArgs): Site | undefined {
   try {
     const byAddress = /^https:\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
     return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);
   } catch (error) {
-    if (
-      error instanceof ConfigError &&
-      error.problems.every(({ what }) => /is already in|round in a circle/.test(what))
-    )
+    const contradiction = /is already in|round in a circle|needs the Authorization header/;
+    if (error instanceof ConfigError && error.problems.every(({ what }) => contradiction.test(what)))
       return undefined;
     throw error;
   }
+}
+
+/** Where the application gets a client's own Authorization. */
+function declaredToPass({ open: parts, passAuthorization }: Site): string[] {
+  return [
+    ...parts
+      .filter((it) => it.passAuthorization)
+      .map((it) => (it.match === "prefix" ? it.path : `= ${it.path}`)),
+    ...(passAuthorization ? ["protected"] : []),
+  ];
 }
 
 /** Directives that gather in a list where they stand twice; of others Nginx says that they are duplicates. */
@@ -121,7 +133,12 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
     fc.property(settings, (args) => {
       const any = allowed(args);
       fc.pre(any !== undefined);
-      const { locations: here, holes } = holesIn(nginxSite(any, hosts), any.domain, declaredOpen(any));
+      const { locations: here, holes } = holesIn(
+        nginxSite(any, hosts),
+        any.domain,
+        declaredOpen(any),
+        declaredToPass(any),
+      );
       locations += here;
       expect(holes).toEqual([]);
       expect(saidTwice(nginxSite(any, hosts))).toEqual([]);

@@ -93,8 +93,14 @@ export interface Verdict {
 /**
  * @param domain the site's domain, by which its two upstreams are known
  * @param open what stands behind `location` of each location that its owner has declared open to everybody
+ * @param passes those of them, and "protected" for all others, whose application gets a client's own Authorization
  */
-export function holesIn(text: string, domain: string, open: readonly string[] = []): Verdict {
+export function holesIn(
+  text: string,
+  domain: string,
+  open: readonly string[] = [],
+  passes: readonly string[] = [],
+): Verdict {
   const top = readNginx(text);
   const holes: string[] = [];
   const servers = top.filter(({ name }) => name === "server");
@@ -179,7 +185,8 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       if (values(own, "proxy_cache").length > 0) {
         const question = kind === "internal" && target !== undefined && isQuestion(target, domain);
         if (!question) say("keeps answers that are not oauth2-proxy's");
-        for (const fault of cacheFaults(top, own, target ?? "", domain)) say(fault);
+        for (const fault of cacheFaults(top, own, target ?? "", domain, passes.includes("protected")))
+          say(fault);
       }
       if (target === undefined) continue;
       if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
@@ -193,13 +200,17 @@ export function holesIn(text: string, domain: string, open: readonly string[] = 
       } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
       const named = kind === "protected" && to === `backend_${domain}`;
       const set = inherited(holds, own, "proxy_set_header");
+      const passesOn = passes.includes(kind === "open" ? match : kind) && to === `backend_${domain}`;
+      const itsOwn = (name = "", value = "") =>
+        passesOn && name === "Authorization" && value === "$http_authorization";
       for (const header of overwritten) {
         const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
         if (found.length !== 1) say(`sets ${header} ${found.length} times`);
-        if (!named && identity.includes(header) && found.some(([, value]) => value !== ""))
+        const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
+        if (!named && identity.includes(header) && told)
           say(`names a user in ${header} where nobody was asked`);
       }
-      for (const [header = "", value = ""] of set) {
+      for (const [header = "", value = ""] of set.filter(([name, value]) => !itsOwn(name, value))) {
         for (const [, variable = ""] of value.matchAll(/\$\{?(\w+)/g))
           if (!trusted.test(variable)) say(`lets the client choose ${header} by $${variable}`);
       }
@@ -214,6 +225,7 @@ function* cacheFaults(
   own: readonly Statement[],
   target: string,
   domain: string,
+  forTheApplication: boolean,
 ): Generator<string> {
   const [zone = ""] = values(own, "proxy_cache")[0] ?? [];
   const constraint = target.includes("?") ? target.slice(target.indexOf("?")) : "";
@@ -236,11 +248,16 @@ function* cacheFaults(
     entries.some(({ name }) => new RegExp(name.slice(1)).test(`${authorization}:${cookie}`));
   const session = `_oauth2_proxy_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
   const prefix = entries.some(({ name }) => name.includes("__Host-")) ? "__Host-" : "";
+  const otherwise = map?.holds?.find(({ name }) => name === "default")?.args[0];
   const own1 = `${prefix}${session}=x`;
   const unkept = ["", "a=b", `${prefix}${session}=`, `${prefix}${session}x=1`, `x${prefix}${session}=1`];
   if (
-    map?.args[0] !== "$http_authorization:$http_cookie" ||
-    (map.holds ?? []).find(({ name }) => name === "default")?.args[0] !== "1" ||
+    // Without Authorization only where it is the application's.
+    !(
+      map?.args[0] === "$http_authorization:$http_cookie" ||
+      (forTheApplication && map?.args[0] === ":$http_cookie")
+    ) ||
+    otherwise !== "1" ||
     unkept.some((cookie) => isKept("", cookie)) ||
     isKept("Bearer x", own1) ||
     isKept("0", own1)

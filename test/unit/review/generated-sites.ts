@@ -34,17 +34,25 @@ const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantF
 const match = fc.constantFrom("prefix", "exact");
 /** Whether answers of oauth2-proxy are kept, which must make no difference. */
 const authCache = fc.option(fc.constantFrom("5s", "60s"), { nil: undefined });
-const open = fc
-  .record({
-    path: fc.constantFrom(...paths),
-    match,
-    methods: someOf(methods, 1),
-    why: fc.constant("for the test"),
-  })
-  .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
+/** Whether the backend gets a client's own Authorization, which must make no difference. Not where programs come by it. */
+const passAuthorization = fc.option(fc.constant(true), { nil: undefined });
+const open = (authorization: fc.Arbitrary<true | undefined>) =>
+  fc
+    .record({
+      path: fc.constantFrom(...paths),
+      match,
+      methods: someOf(methods, 1),
+      passAuthorization: authorization,
+      why: fc.constant("for the test"),
+    })
+    .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
 
 /** Path rules and open paths, of which none has the path of another. */
-function withPaths<T extends object>(site: fc.Arbitrary<T>, gate: fc.Arbitrary<object>) {
+function withPaths<T extends object>(
+  site: fc.Arbitrary<T>,
+  gate: fc.Arbitrary<object>,
+  authorization: fc.Arbitrary<true | undefined> = fc.constant(undefined),
+) {
   const rule = fc
     .record({ path: fc.constantFrom(...paths), match })
     .chain((it) => gate.map((needs) => ({ ...it, ...needs })));
@@ -52,7 +60,10 @@ function withPaths<T extends object>(site: fc.Arbitrary<T>, gate: fc.Arbitrary<o
     .record({
       site,
       paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
-      open: fc.uniqueArray(open, { selector: (it) => it.path.replace(/\/$/, ""), maxLength: 2 }),
+      open: fc.uniqueArray(open(authorization), {
+        selector: (it) => it.path.replace(/\/$/, ""),
+        maxLength: 2,
+      }),
     })
     .filter(({ paths: rules, open: opened }) =>
       opened.every((it) => !rules.some((other) => other.path === it.path.replace(/\/$/, ""))),
@@ -62,8 +73,14 @@ function withPaths<T extends object>(site: fc.Arbitrary<T>, gate: fc.Arbitrary<o
 
 /** Sites whose people are told apart by groups. */
 export const byGroup = withPaths(
-  fc.record({ emailDomains: someOf(domains, 1), allowedGroups: someOf(groups, 0), authCache }),
+  fc.record({
+    emailDomains: someOf(domains, 1),
+    allowedGroups: someOf(groups, 0),
+    authCache,
+    passAuthorization,
+  }),
   fc.record({ allowedGroups: someOf(groups, 1) }),
+  passAuthorization,
 );
 
 const role = fc

@@ -20,7 +20,13 @@ test("a rule's path means the same with and without a / at its end", () => {
 
 test("an open path is open for reading only, and alone, unless it says more", () => {
   expect(site({ open: [open("/health")] }).open).toEqual([
-    { path: "/health", match: "exact", methods: ["GET", "HEAD"], why: "for a test" },
+    {
+      path: "/health",
+      match: "exact",
+      methods: ["GET", "HEAD"],
+      passAuthorization: false,
+      why: "for a test",
+    },
   ]);
 });
 
