@@ -42,7 +42,14 @@ export interface SiteContext {
 /** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
 export function siteFiles(
   site: Site,
-  { tenantId, allowVulnerableOauth2Proxy, allowVulnerableNginx, acme, hosts = [], outboundProxy }: SiteContext,
+  {
+    tenantId,
+    allowVulnerableOauth2Proxy,
+    allowVulnerableNginx,
+    acme,
+    hosts = [],
+    outboundProxy,
+  }: SiteContext,
 ): SiteFile[] {
   const at = paths(site.domain);
   const addresses = hosts.map(({ address }) => address);

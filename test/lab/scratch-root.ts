@@ -10,7 +10,9 @@ import type { Image } from "./image.ts";
 const folder = "/mnt";
 
 /** To be used in a mount namespace of one's own. @returns the root, and what takes it away */
-export async function scratchRoot(image: Pick<Image, "directory">): Promise<{ root: string; close: () => Promise<void> }> {
+export async function scratchRoot(
+  image: Pick<Image, "directory">,
+): Promise<{ root: string; close: () => Promise<void> }> {
   await execa("mount", ["-t", "tmpfs", "none", folder]);
   const root = join(folder, "root");
   for (const name of ["files", "work", "root"]) await mkdir(join(folder, name));
