@@ -8,7 +8,8 @@ export type Directive =
 export type Item = Directive | { readonly comment: string };
 /** A plain text is always literal; {@link expr} is what Nginx expands. */
 export type Arg = string | number | Expression;
-interface Expression {
+/** What Nginx expands; made by {@link expr}. */
+export interface Expression {
   readonly expression: string;
 }
 

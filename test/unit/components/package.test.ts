@@ -1,7 +1,11 @@
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink } from "node:fs/promises";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer.js";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 
 const folder = new URL("../../../components/", import.meta.url);
@@ -37,3 +41,29 @@ test("the components' own package pins what the project pins", () => {
     read("package.json").dependencies,
   );
 });
+
+test("a copy of the components, outside of the project, builds with the packages that it names", async () => {
+  const outside = await mkdtemp(join(tmpdir(), "protected-sites-components-"));
+  try {
+    const copy = join(outside, "components");
+    await cp(folder, copy, {
+      recursive: true,
+      filter: (path) => !/[/]components[/](?:dist|node_modules)$/.test(path),
+    });
+    const { dependencies } = JSON.parse(await readFile(join(copy, "package.json"), "utf8")) as Versions;
+    for (const name of Object.keys(dependencies)) {
+      const link = join(copy, "node_modules", name);
+      await mkdir(dirname(link), { recursive: true });
+      await symlink(await realpath(new URL(`../node_modules/${name}`, folder)), link);
+    }
+    await execa("node", [join(copy, "node_modules/typescript/bin/tsc"), "-p", "."], { cwd: copy });
+    await cp(join(copy, "host/protected_sites"), join(copy, "dist/host/protected_sites"), {
+      recursive: true,
+    });
+    const script = `const all = await import(${JSON.stringify(pathToFileURL(join(copy, "dist/index.js")).href)}); console.log(Object.keys(all).sort().join(" "))`;
+    const { stdout } = await execa("node", ["--input-type=module", "-e", script]);
+    expect(stdout.split(" ")).toEqual(expect.arrayContaining(["ProtectedSite", "ProxyHost"]));
+  } finally {
+    await rm(outside, { recursive: true, force: true });
+  }
+}, 120_000);
