@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
-import { shellOn } from "./on-hosts.ts";
+import { certify, makeAuthority } from "../lab/certificates.ts";
+import { runOn, shellOn } from "./on-hosts.ts";
 
 let stack: Stack;
 const [first = "", second = ""] = lab.hosts.map(({ name }) => name);
@@ -120,13 +121,13 @@ test("drift is told by the preview, put right by the update, and then there is n
 
 test("a certificate from elsewhere that ends soon is told by the preview", async () => {
   const files = "/data/certs/code.lab.test";
-  await shellOn(
-    first,
-    `cp -a ${files} ${files}.kept; cd ${files}
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=code.lab.test \
-  -addext subjectAltName=DNS:code.lab.test -keyout privkey.pem -out fullchain.pem 2>&1
-systemctl reload nginx`,
-  );
+  const day = 86_400_000;
+  const valid = { notBefore: new Date(Date.now() - 85 * day), notAfter: new Date(Date.now() + 5 * day) };
+  const { certificate, key } = await certify(await makeAuthority("elsewhere"), ["code.lab.test"], valid);
+  await shellOn(first, `cp -a ${files} ${files}.kept`);
+  await runOn(first, ["tee", `${files}/fullchain.pem`], certificate);
+  await runOn(first, ["tee", `${files}/privkey.pem`], key);
+  await shellOn(first, "systemctl reload nginx");
   try {
     expect((await run("preview")).warnings).toEqual([
       expect.stringMatching(`^${first}, site "code": the certificate ends on \\d{4}-\\d\\d-\\d\\d$`),

@@ -49,8 +49,10 @@ function asIfLive(domain: string, command: string): string {
     "mount -t tmpfs none /etc/nginx/sites-enabled",
     `ln -s ${at.current}/nginx.conf ${at.nginx}`,
     `cp ${folder}/protected-sites.conf ${folder}/shared && mount --bind ${folder}/shared /etc/nginx/conf.d/protected-sites.conf`,
-    `cp /etc/hosts ${folder}/hosts && echo 192.0.2.3 wiki.internal.example.com >> ${folder}/hosts`,
-    `mount --bind ${folder}/hosts /etc/hosts`,
+    // What a push writes for each host name.
+    "mkdir -p /etc/protected-sites/addresses && mount -t tmpfs none /etc/protected-sites/addresses",
+    `grep -o "/etc/protected-sites/addresses/[^;]*" ${at.current}/nginx.conf ${folder}/shared | cut -d: -f2 |
+      while read -r file; do echo "server 192.0.2.3:443;" > "$file"; done`,
     // The host's own sites are not what is judged.
     "mount -t tmpfs none /etc/systemd/system",
     `mount -t tmpfs none /etc/oauth2-proxy && ln -s ${at.current}/oauth2-proxy.cfg ${at.oauth2Proxy}`,

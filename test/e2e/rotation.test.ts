@@ -150,15 +150,21 @@ test("a secret whose making Entra did not answer is named by `npm run expiry`, a
   const [, second = ""] = lab.hosts.map(({ name }) => name);
   await shellOn(second, "systemctl stop ssh.socket ssh.service");
   try {
-    const revoke = await run("npm", "run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki");
-    expect(revoke.all).toContain(`Through ${second} nobody can sign in`);
+    const command = ["run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki"];
+    const revoke = await run("npm", ...command);
+    expect(revoke.all).toContain(`Nothing has been taken away from Entra yet: ${second} could not be given`);
     expect(revoke.exitCode).toBe(1);
+    expect(await secretsInEntra()).toContain("protected-sites 5");
+
+    const without = await run("npm", ...command, "--without", second);
+    expect(without.all).toContain(`Through ${second} nobody can sign in`);
+    expect(without.exitCode).toBe(1);
   } finally {
     await shellOn(second, "systemctl start ssh.service");
   }
   // The host that could not be reached has the leaked one, which is worth nothing.
   expect(await tokensOnHosts()).toEqual(["200", "401"]);
-  expect(await secretsInEntra()).toEqual(["protected-sites 6"]);
+  expect(await secretsInEntra()).toEqual(["protected-sites 7"]);
   const up = await run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local");
   expect(up.exitCode, up.all).toBe(0);
   expect(up.all, "an output that no site here has").not.toContain("Undefined value");

@@ -34,8 +34,12 @@ export async function makeAuthority(name: string): Promise<Certificate> {
   return { certificate: pemOf(certificate), key: await keyPem(keys.privateKey) };
 }
 
-/** A server's certificate for the given DNS names and addresses. */
-export async function certify(authority: Certificate, names: readonly string[]): Promise<Certificate> {
+/** A server's certificate for the given DNS names and addresses. @param valid from when until when */
+export async function certify(
+  authority: Certificate,
+  names: readonly string[],
+  valid = validity(),
+): Promise<Certificate> {
   const issuer = new x509.X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey(
     "pkcs8",
@@ -46,7 +50,7 @@ export async function certify(authority: Certificate, names: readonly string[]):
   );
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
-    ...validity(),
+    ...valid,
     subject: [{ CN: [names[0] ?? ""] }],
     issuer: issuer.subjectName,
     signingAlgorithm: algorithm,

@@ -47,6 +47,17 @@ def said_in_http(file: Path = NGINX_CONF, context: str = "") -> Generator[Said]:
             yield Said(file, line, name)
 
 
+def folders_read(file: Path = NGINX_CONF, context: str = "") -> Generator[Path]:
+    """The folders from which Nginx's files include something into `http {}`; from the disk, as above."""
+    for _, name, first, within in directives(read_text(file) or "", context):
+        if name == "include":
+            pattern = NGINX_CONF.parent / first
+            if within == "http":
+                yield pattern.parent
+            for included in map(Path, sorted(glob.glob(str(pattern)))):
+                yield from folders_read(included, within)
+
+
 def reaching_in() -> list[str]:
     """What reaches into the sites, each with its file, its line and what it would do."""
     return [

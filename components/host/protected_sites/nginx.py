@@ -67,6 +67,9 @@ def answers_as(site: Site) -> str:
     return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
 
 
+NOT_RUNNING = "nginx.service is not active"
+
+
 def nginx_runs() -> bool:
     return holds("systemctl", "--quiet", "is-active", "nginx.service")
 
@@ -78,7 +81,7 @@ def main_process() -> str:
 def nginx_trouble() -> list[str]:
     """What would keep this Nginx from starting again, or from taking its files anew; it may run well all the same."""
     if not nginx_runs():
-        return ["nginx.service is not active"]
+        return [NOT_RUNNING]
     trouble = reaching_in()
     try:
         run("nginx -t", "nginx", "-t", "-q")

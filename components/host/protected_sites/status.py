@@ -17,7 +17,7 @@ from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .inherited import without_duplicates
-from .nginx import nginx_trouble
+from .nginx import NOT_RUNNING, nginx_trouble
 from .nginx_limits import limits_drift
 from .places import (
     FOLLOWER,
@@ -96,7 +96,7 @@ def shared_nginx() -> str:
 
 
 def host_drift(trouble: list[str]) -> list[str]:
-    """What of the host, apart from its sites, is not as it was set up; and what troubles its Nginx."""
+    """What of the host, apart from its sites, is not as it was set up; a set-up starts Nginx, and mends none of its files."""
     facts = json.loads(read_text(HOST) or "{}")
     own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     set_up = read_text(SET_UP)
@@ -110,12 +110,13 @@ def host_drift(trouble: list[str]) -> list[str]:
     if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
         drift.append(f"{FOLLOWER} is not active")
     drift += limits_drift(json.loads(read_text(MADE) or "{}"))
-    return [*drift, *trouble]
+    return drift + [what for what in trouble if what == NOT_RUNNING]
 
 
-def host_extra(sites: list[Site]) -> list[str]:
-    """What a set-up does not put right: a push that was cut off, links of sites that are gone."""
-    extra = ["a push is under way, or was cut off"] if JOURNAL.exists() else []
+def host_extra(sites: list[Site], trouble: list[str]) -> list[str]:
+    """What a set-up does not put right: what troubles Nginx, a push that was cut off, links of sites that are gone."""
+    extra = [what for what in trouble if what != NOT_RUNNING]
+    extra += ["a push is under way, or was cut off"] if JOURNAL.exists() else []
     known = {str(site.folder) for site in sites}
     for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, UNITS):
         for link in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -137,7 +138,7 @@ def status(as_json: bool) -> int:
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
         "drift": host_drift(trouble),
-        "extra": host_extra(sites),
+        "extra": host_extra(sites, trouble),
         "repair": mark_of("host"),
         "sites": [site_status(site, units, trouble) for site in sites],
     }
