@@ -49,7 +49,7 @@ test("a preview of a site that is not there yet shows all of its files", async (
   const shown = text.replaceAll('\\"', '"').split("\\n").map(words);
   for (const line of [
     "server_name docs.lab.test;",
-    "server 192.0.2.3:8003;",
+    "server 192.0.2.3:8003 max_fails=0;",
     'redirect_url = "https://docs.lab.test/oauth2/callback"',
     "ListenStream=127.0.0.1:4182",
   ])
