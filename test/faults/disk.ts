@@ -154,8 +154,8 @@ export async function recovered(
     const { text } = await host.run([
       ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
       `${nodeOf(device)}
-      mkdir -p /run/protected-sites-cut; mount -t ext4 ${device} /run/protected-sites-cut; rm ${device}
-      for folder in ${folders.join(" ")}; do mount --bind /run/protected-sites-cut$folder $folder; done
+      mount -t ext4 ${device} /mnt; rm ${device}
+      for folder in ${folders.join(" ")}; do mount --bind /mnt$folder $folder; done
       mount --bind /bin/true /usr/bin/systemctl
       /usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed
       nginx -t -q 2>&1 || echo failed
