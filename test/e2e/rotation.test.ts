@@ -153,7 +153,7 @@ test("a secret whose making Entra did not answer is named by `npm run expiry`, a
     const command = ["run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki"];
     const revoke = await run("npm", ...command);
     expect(revoke.all).toContain(`Nothing has been taken away from Entra yet: ${second} could not be given`);
-    expect(revoke.exitCode).toBe(1);
+    expect(revoke.exitCode).toBe(2);
     expect(await secretsInEntra()).toContain("protected-sites 5");
 
     const without = await run("npm", ...command, "--without", second);
