@@ -86,11 +86,12 @@ async function setUpByHand(clientId: string, clientSecret: string, cookieSecret:
     location / { proxy_pass http://127.0.0.1:4190; proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto https;
       proxy_buffer_size 32k; proxy_buffers 8 32k; } }`,
   );
+  // For a moment after a reload, workers of before, which do not know the site, still accept.
   await shellOn(
     host.name,
     `nginx -t && systemctl reload nginx
     systemd-run --quiet --collect --unit=legacy-oauth2-proxy oauth2-proxy --config=/root/legacy.cfg
-    for i in $(seq 100); do curl -sfk --resolve ${domain}:443:127.0.0.1 https://${domain}/ping && exit; sleep 0.1; done; exit 1`,
+    for i in $(seq 100); do curl -sfk --resolve ${domain}:443:127.0.0.1 https://${domain}/ping && sleep 1 && exit; sleep 0.1; done; exit 1`,
   );
 }
 
