@@ -14,6 +14,16 @@ const program = () => {
   return Promise.resolve({ result });
 };
 
+/** A program that never ends, and when the engine has begun to run it. */
+function endless() {
+  const begun = Promise.withResolvers<undefined>();
+  const run = () => {
+    begun.resolve(undefined);
+    return new Promise<never>(() => undefined);
+  };
+  return { run, begun: begun.promise };
+}
+
 /** The lock that an update holds, once it has it. */
 async function lockIn(directory: string): Promise<{ pid: number }> {
   const folder = join(directory, ".pulumi/locks");
@@ -30,8 +40,11 @@ test("a killed update leaves its lock, which says whose it is, and pulumi cancel
   onTestFinished,
 }) => {
   const stack = await openStack(onTestFinished);
-  const killed = expect(stack.up(() => new Promise(() => undefined))).rejects.toThrow();
+  const { run, begun } = endless();
+  const killed = expect(stack.up(run)).rejects.toThrow();
   const { pid } = await lockIn(stack.directory);
+  await begun;
+  await sleep(1000); // The engine still writes the state when the program begins.
   process.kill(pid, "SIGKILL");
   await killed;
 
@@ -44,7 +57,8 @@ test("a killed update leaves its lock, which says whose it is, and pulumi cancel
 
 test("a preview needs no lock", async ({ onTestFinished }) => {
   const stack = await openStack(onTestFinished);
-  const killed = expect(stack.up(() => new Promise(() => undefined))).rejects.toThrow();
+  const { run } = endless();
+  const killed = expect(stack.up(run)).rejects.toThrow();
   const { pid } = await lockIn(stack.directory);
   expect((await stack.preview(program)).changes).toEqual({ create: 1 });
   process.kill(pid, "SIGKILL");

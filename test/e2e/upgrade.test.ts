@@ -73,13 +73,13 @@ test("a host whose account of a site is not whole is upgraded all the same", asy
   }
 });
 
-test("an upgrade whose instances do not come up goes back to what was live, and no request fails", async () => {
+test("an upgrade whose instances do not start goes back to what was live, and no request fails", async () => {
   const answers = await whileAsking(async () => {
     const { ok, text } = await setUp("7.15.9");
     expect({ ok, text }).toEqual({
       ok: false,
       text: expect.stringMatching(
-        /code\.lab\.test: it does not come up[^]*live now: \/opt\/oauth2-proxy\/7\.15\.8\/oauth2-proxy/,
+        /code\.lab\.test: oauth2-proxy did not start[^]*live now: \/opt\/oauth2-proxy\/7\.15\.8\/oauth2-proxy/,
       ) as string,
     });
   });

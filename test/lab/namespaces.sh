@@ -8,7 +8,9 @@ directory=$1
 shift
 
 ip link set lo up
-ip link add lab0 type bridge
+# An address of its own: otherwise the bridge takes the lowest of its ports', and changes it when a host goes or boots.
+# The other hosts would then send to the old one until they ask anew, which takes 10 s.
+ip link add lab0 address 02:00:00:00:00:01 type bridge
 for address; do ip address add "$address/24" dev lab0; done
 ip link set lab0 up
 

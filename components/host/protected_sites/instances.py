@@ -69,7 +69,7 @@ def await_instance(site: Site, port: int, since: float) -> None:
         still_alive()
         state = unit_state(site.service)["SubState"]
         if state in {"auto-restart", "failed", "dead"} or time.monotonic() > deadline:
-            raise Failure("instance", f"it does not come up ({state}): {unit_log(site.service, since)}")
+            raise Failure("instance", f"oauth2-proxy did not start ({state}): {unit_log(site.service, since)}")
         time.sleep(0.02)
 
 
@@ -96,7 +96,11 @@ def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = F
             holder = "".join(re.findall(r'users:\(\("([^"]+)"', run_quietly("ss", "-Hltnp", f"sport = :{port}")))
             by = f" (port {port} is held by {holder})" if holder else ""
             raise Failure("socket", unit_log(site.socket, since) + by) from None
-    run("instance", "systemctl", "restart" if restart else "start", site.service)
+    try:
+        run("instance", "systemctl", "restart" if restart else "start", site.service)
+    except Failure:
+        # systemctl names its own commands to ask; the reason is in the unit's journal.
+        raise Failure("instance", f"oauth2-proxy did not start: {unit_log(site.service, since)}") from None
     await_instance(site, port, since)
 
 
