@@ -1,13 +1,14 @@
 /** The applications of the suite: every one has a section in docs/applications.md. */
 import type { Application } from "./application.ts";
 import { dockerRegistry } from "./docker-registry.ts";
+import { gitServer } from "./git.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
 
-export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry];
+export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry, gitServer];
 
 /** Those of `npm test`: quick to install, and different in kind. */
-export const telling = ["node-red", "docker-registry"];
+export const telling = ["node-red", "docker-registry", "git"];
 
 /** An application with its number, which its ports are made of. */
 export interface Numbered {
