@@ -41,7 +41,10 @@ export function expiryMessage(
   warningDays: number,
 ): { error: boolean; text: string } | undefined {
   const { generation, endDate } = activeClientSecret(site);
-  const rotate = `npm run rotate -- --stack <name> --site ${site.domain}`;
+  const command = "npm run rotate -- --stack <name>";
+  const neverRotated = site.clientSecrets.length === 1 && generation === 1;
+  const rotate = `${command} --site ${site.domain}`;
+  const orFirst = neverRotated ? `, or, before the site's first update, ${command} --first` : "";
   const where = `site "${site.name}": client secret ${generation}`;
   switch (standing(site, now, warningDays)) {
     case "good":
@@ -49,7 +52,7 @@ export function expiryMessage(
     case "no end date":
       return {
         error: false,
-        text: `${where} has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run ${rotate}`,
+        text: `${where} has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run ${rotate}${orFirst}`,
       };
     case "ends soon":
       return {
@@ -59,7 +62,7 @@ export function expiryMessage(
     case "ended":
       return {
         error: true,
-        text: `${where} has ended on ${endDate ?? ""}: nobody can sign in; run ${rotate}`,
+        text: `${where} has ended on ${endDate ?? ""}: nobody can sign in; run ${rotate}${orFirst}`,
       };
   }
 }

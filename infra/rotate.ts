@@ -113,16 +113,19 @@ export function rotateDeployerKey(file: StackFile): string[] {
 }
 
 /**
- * Gives the first client secret of every site that says nothing of its secrets an end date: Entra's own is two years on,
- * which tenants with a policy refuse, and nobody is warned of it.
+ * Gives the first client secret of every site an end date that is still to come, where it has none, or one that is past,
+ * as a copied example has in time. Entra's own is two years on, which tenants with a policy refuse, and nobody is warned
+ * of it. Sites that have been rotated are left alone.
  */
-export function firstEndDates(file: StackFile, now: Date, days: number): string[] {
+export function firstEndDates({ document, ...file }: StackFile, now: Date, days: number): string[] {
   const endDate = day(now, days);
-  return environmentOf(file)
-    .sites.filter(({ name }) => !file.document.hasIn(sitePath(name, "clientSecrets")))
+  return environmentOf({ document, ...file })
+    .sites.filter((site) => site.clientSecrets.length === 1 && activeClientSecret(site).generation === 1)
+    .filter((site) => ["no end date", "ended"].includes(standing(site, now, 0)))
     .map(({ name }) => {
-      const first = file.document.createNode({ generation: 1, endDate: quoted(endDate) });
-      file.document.setIn(sitePath(name, "clientSecrets"), file.document.createNode([first]));
+      const path = sitePath(name, "clientSecrets");
+      if (document.hasIn([...path, 0])) document.setIn([...path, 0, "endDate"], quoted(endDate));
+      else document.setIn(path, document.createNode([{ generation: 1, endDate: quoted(endDate) }]));
       return `site "${name}": client secret 1, good until ${endDate}`;
     });
 }
@@ -162,7 +165,7 @@ function main(): void {
     .option("--deployer-key", "a new SSH key of the deployer instead; a second time, takes the old one away")
     .option(
       "--first",
-      "an end date for the first client secret of sites that have none; for sites not deployed yet",
+      "an end date for the first client secret of sites where it has none, or one that is past; for sites not deployed yet",
     )
     .option("--cookie", "a new cookie secret instead, which signs everybody of the site out, once")
     .option("--days <number>", "days for which a new client secret is good", "180")

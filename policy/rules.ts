@@ -46,7 +46,9 @@ const endDateSet: ResourceValidationPolicy = {
   description: "Every client secret has an end date of its own, so that somebody is warned before it ends.",
   validateResource: validateResourceOfType(azuread.ApplicationPassword, ({ endDate }, _, report) => {
     if (!endDate)
-      report("endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one)");
+      report(
+        "endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one, with --first for a site that is not deployed yet)",
+      );
   }),
 };
 

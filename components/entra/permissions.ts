@@ -20,7 +20,7 @@ export function needsPermission(type: string): boolean {
 /** An app management policy of the tenant, by Graph's code. https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy */
 const policies: Readonly<Record<string, string>> = {
   CredentialInvalidLifetimeAsPerAppPolicy:
-    "a policy of the tenant (app management policy) allows client secrets for fewer days only; give the last of clientSecrets a nearer endDate (npm run rotate -- --days 90), or have an administrator exempt this registration",
+    "a policy of the tenant (app management policy) allows client secrets for fewer days only; set a nearer endDate for this one in clientSecrets of the stack's file, and rotate with fewer days from then on (npm run rotate -- --days 90), or have an administrator exempt this registration",
   CredentialTypeNotAllowedAsPerAppPolicy:
     "a policy of the tenant (app management policy) allows no client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
 };

@@ -7,6 +7,7 @@ import * as azuread from "@pulumi/azuread";
 import type * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 
+import { explainRefusals } from "../../infra/refusals.ts";
 import { openStack } from "../contract/stack.ts";
 import { EntraControl } from "../lab/entra/control.ts";
 import { leastPermissions } from "../lab/entra/permissions.ts";
@@ -191,4 +192,30 @@ test("a refusal is told with Graph's own code and message", async ({ onTestFinis
 
   const closed = await openStack(onTestFinished, { ...environment, ARM_CLIENT_SECRET: "wrong" });
   expect(await closed.upFails(registration("never"))).toContain("invalid_client");
+});
+
+test("a policy of the tenant on secrets is told with what it allows and what to do", async ({
+  onTestFinished,
+}) => {
+  onTestFinished(() => entra.reset());
+  const stack = await openStack(onTestFinished, environment);
+  const run = registration(`contract ${randomUUID()}`);
+  const program = () => {
+    explainRefusals();
+    return run();
+  };
+  try {
+    await entra.behave({ secretDays: 180 });
+    const tooLong = await stack.upFails(program);
+    expect(tooLong).toMatch(/^.*CredentialInvalidLifetimeAsPerAppPolicy: Credential lifetime exceeds/m);
+    expect(tooLong).toContain(
+      "site: a policy of the tenant (app management policy) allows client secrets for fewer days only; set a nearer endDate",
+    );
+    await entra.behave({ secretDays: 0 });
+    const none = await stack.upFails(program);
+    expect(none).toContain("CredentialTypeNotAllowedAsPerAppPolicy");
+    expect(none).toContain("site: a policy of the tenant (app management policy) allows no client secrets");
+  } finally {
+    await stack.destroy();
+  }
 });

@@ -29,7 +29,10 @@ export async function exampleSites(
 ): Promise<Record<string, Settings>> {
   const sites: Record<string, Settings> = {};
   const add = (name: string, port: number, site: Settings) => {
-    sites[name] = { ...site, port: Number(site["port"]) + port, upstream: "http://192.0.2.3:8001" };
+    // The examples' day comes one day.
+    const clientSecrets = [{ generation: 1, endDate: "2099-12-31" }];
+    const upstream = "http://192.0.2.3:8001";
+    sites[name] = { ...site, port: Number(site["port"]) + port, upstream, clientSecrets };
   };
   for (const [example, ports] of Object.entries(examples)) {
     const file = join(import.meta.dirname, `../../stacks/Pulumi.${example}.yaml`);

@@ -7,6 +7,9 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { beforeAll, expect, test } from "vitest";
 
 import { bundle } from "../../components/host/bundle.ts";
+import { activeClientSecret } from "../../components/site/site.ts";
+import { firstEndDates } from "../../infra/rotate.ts";
+import { environmentOf, readStackFile } from "../../infra/stack-file.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 
@@ -18,14 +21,17 @@ beforeAll(async () => {
   stack = await openStack(lab.name);
 });
 
-test("has nothing to say of the lab's sites, nor of one that is not there yet", async () => {
+test("has nothing to say of the lab's sites, nor of a new one with the secret of a copied example after rotate --first", async () => {
+  const example = readStackFile("example");
+  firstEndDates(example, new Date(), 180);
+  const [secret] = environmentOf(example).sites.map(activeClientSecret);
   const site = {
     domain: "docs.lab.test",
     port: "4182",
     upstream: "http://192.0.2.3:8003",
     "emailDomains[0]": "lab.test",
-    "clientSecrets[0].generation": "1",
-    "clientSecrets[0].endDate": "2030-01-01",
+    "clientSecrets[0].generation": String(secret?.generation),
+    "clientSecrets[0].endDate": String(secret?.endDate),
   };
   try {
     for (const [key, value] of Object.entries(site))

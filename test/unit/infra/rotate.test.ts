@@ -8,7 +8,7 @@ import {
   rotateDeployerKey,
   type Rotation,
 } from "../../../infra/rotate.ts";
-import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
+import { environmentOf, parseStackFile, readStackFile, stacks } from "../../../infra/stack-file.ts";
 import { site } from "../../sites.ts";
 
 const now = new Date("2026-11-24T12:00:00Z");
@@ -113,6 +113,12 @@ describe("a preview", () => {
       text: 'site "wiki": client secret 3 ends on 2026-12-24, in 29 days; run npm run rotate -- --stack <name> --site wiki.example.com',
     });
   });
+  test("says of a secret without an end date what writes one, before the site's first update and after", () => {
+    expect(expiryMessage(site({ clientSecrets: [{ generation: 1 }] }), now, 30)).toEqual({
+      error: false,
+      text: 'site "wiki": client secret 1 has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run npm run rotate -- --stack <name> --site wiki.example.com, or, before the site\'s first update, npm run rotate -- --stack <name> --first',
+    });
+  });
   test("fails when a secret has ended", () => {
     expect(ending("2026-11-24")).toMatchObject({ error: true });
   });
@@ -133,6 +139,32 @@ test("a new key of the deployer comes beside the old one; the second time, the o
 test("an overlap of 0 days leaves the new client secret alone", () => {
   const before = text(secrets("- generation: 1", '  retireAfter: "2027-01-01"', "- generation: 2"));
   expect(rotated({ sites: ["wiki"], overlapDays: 0 }, before).after).not.toMatch(/generation: [12]\b/);
+});
+
+test("before the first update, a secret without an end date to come gets one where it stands; one that has been rotated does not", () => {
+  const first = (wiki: string) => {
+    const file = parseStackFile("prod", text(secrets(wiki)));
+    return { told: firstEndDates(file, now, 180), after: changedText(file) };
+  };
+  const wiki = 'site "wiki": client secret 1, good until 2027-05-23';
+  for (const before of ["- { generation: 1 }", '- { generation: 1, endDate: "2026-11-01" }']) {
+    const { told, after } = first(before);
+    expect(told).toContain(wiki);
+    expect(after).toMatch(/- \{ ?generation: 1, endDate: "2027-05-23" ?\}/);
+  }
+  expect(first("- { generation: 2 }").told).not.toContain(wiki);
+});
+
+test("every example's sites have an end date, and the documented first set-up gives one that is to come", () => {
+  const examples = stacks().filter((name) => name !== "local");
+  expect(examples).toContain("example");
+  for (const name of examples) {
+    const file = readStackFile(name);
+    const all = () => environmentOf(file).sites.map((it) => it.clientSecrets.map(({ endDate }) => endDate));
+    expect(all().flat(), name).not.toContain(undefined);
+    firstEndDates(file, new Date("2030-01-01T00:00:00Z"), 180);
+    expect(new Set(all().flat()), name).toEqual(new Set(["2030-06-30"]));
+  }
 });
 
 test("before the first update, secrets that have no end date get one, and the others keep theirs", () => {

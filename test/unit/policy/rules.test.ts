@@ -96,7 +96,7 @@ describe("refuses", () => {
     ],
     [
       "a client secret without an end",
-      "end-date-set: endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one)",
+      "end-date-set: endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one, with --first for a site that is not deployed yet)",
       resource(password, "wiki-client-secret-1", {}),
     ],
     [
