@@ -6,6 +6,16 @@ import { execa } from "execa";
 
 import { madeOnce } from "./made-once.ts";
 import { cacheDirectory } from "./paths.ts";
+import type { Phase } from "./phases.ts";
+
+/** Before a lab is entered, which has no way to Debian. */
+export const promtoolPhase: Phase = {
+  title: "promtool",
+  run: async () => {
+    await ensurePromtool();
+    return "Debian's";
+  },
+};
 
 /** Path of promtool, unpacked on first use and kept in the cache. */
 export async function ensurePromtool(): Promise<string> {
