@@ -1,11 +1,17 @@
 /** Pulumi's mocks as a cloud that remembers what was asked of it. */
 import * as pulumi from "@pulumi/pulumi";
 
+import { tenantId } from "../../sites.ts";
+
 /** One registered resource: what the engine would have been told. */
 export interface Asked {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
+  /** Outputs that the state keeps secret because the program says so. */
+  readonly secretOutputs: readonly string[];
+  /** Names of the resources that are there before it. */
+  readonly after: readonly string[];
 }
 
 const secretMark = "4dabf18193072939515e22adb298388d";
@@ -29,26 +35,49 @@ const generated: Record<string, (name: string) => Record<string, unknown>> = {
   }),
 };
 
+/** What is used here of the SDK's own monitor. */
+interface Monitor {
+  registerResource(
+    request: { getAdditionalsecretoutputsList(): string[]; getDependenciesList(): string[] },
+    answer: unknown,
+  ): Promise<void>;
+}
+
 /**
  * Runs a program on the pretend cloud.
- * @param preview as in `pulumi preview`: what the cloud generates is unknown
+ * @param how.preview as in `pulumi preview`: what the cloud generates is unknown
+ * @param how.signedInTo the tenant of the credentials
  */
-export async function deployed(program: () => unknown, { preview = false } = {}): Promise<Asked[]> {
+export async function deployed(
+  program: () => unknown,
+  { preview = false, signedInTo = tenantId } = {},
+): Promise<Asked[]> {
   const asked: Asked[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
-        asked.push({ type, name, inputs: inputs as Record<string, unknown> });
+        asked.push({ type, name, inputs: inputs as Record<string, unknown>, ...options });
         const outputs = preview ? {} : (generated[type]?.(name) ?? {});
         return { id: preview ? undefined : `${name}-id`, state: { ...inputs, ...outputs } as object };
       },
-      call: ({ token }) => ({ objectId: `object of ${token}` }),
+      call: ({ token }) => ({ objectId: `object of ${token}`, tenantId: signedInTo }),
     },
     "protected-sites",
     "test",
     preview,
   );
-  program();
+  // Mocks do not tell the options of a resource; the request to the engine does, right before its mock.
+  let options = { secretOutputs: [] as string[], after: [] as string[] };
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, answer) => {
+    options = {
+      secretOutputs: request.getAdditionalsecretoutputsList(),
+      after: request.getDependenciesList().map((urn) => urn.split("::").at(-1) ?? urn),
+    };
+    return register(request, answer);
+  };
+  await program();
   // Waits for every registration, so that none runs into the next pretend cloud.
   await pulumi.runtime.disconnect();
   return asked;

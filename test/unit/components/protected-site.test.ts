@@ -1,6 +1,9 @@
+import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { ProtectedSite, type ProtectedSiteArgs } from "../../../components/index.ts";
+import { Registration } from "../../../components/entra/registration.ts";
+import { siteFrom } from "../../../components/site/site.ts";
 import { tenantId } from "../../sites.ts";
 import { type Asked, clearTexts, deployed, isSecret } from "./pretend-cloud.ts";
 
@@ -80,6 +83,55 @@ test("every secret is marked as one before it leaves the program", async () => {
   for (const { inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
     expect(JSON.stringify(inputs["connection"])).toContain("SECRET-private-key");
     expect(clearTexts(inputs["connection"]).join()).not.toContain("SECRET");
+  }
+});
+
+test("the state keeps secret what a secret is made of, and what a host says of it", async () => {
+  const { site } = args;
+  const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
+  const asked = await deployed(
+    () => new ProtectedSite("wiki", { ...args, site: withRedis, redisPassword: "SECRET-redis" }),
+  );
+  const kept = asked
+    .filter(({ secretOutputs }) => secretOutputs.length > 0)
+    .map(({ name, secretOutputs }) => `${name}: ${[...new Set(secretOutputs)].sort().join(", ")}`);
+  expect(kept.sort()).toEqual([
+    "wiki-client-secret-1: value",
+    "wiki-cookie-secret: bcryptHash, result",
+    "wiki-edge-1-credentials: connection, stderr, stdin, stdout",
+    "wiki-edge-1: connection",
+    "wiki-edge-2-credentials: connection, stderr, stdin, stdout",
+    "wiki-edge-2: connection",
+    "wiki-fingerprint-key: bcryptHash, result",
+    "wiki-sessions: connection, stderr, stdin, stdout",
+  ]);
+});
+
+test("the client secret is secret to whatever is made of it", async () => {
+  let made: Registration | undefined;
+  await deployed(() => {
+    made = new Registration("wiki", { site: siteFrom("wiki", args.site) });
+  });
+  if (made === undefined) throw new Error("nothing was registered");
+  expect(await pulumi.isSecret(made.clientSecret)).toBe(true);
+  expect(await pulumi.isSecret(made.clientId)).toBe(false);
+});
+
+test("the first host has a site's files and its secrets before any other gets either", async () => {
+  const asked = await deployed(() => new ProtectedSite("wiki", args));
+  const after = (name: string) =>
+    asked.find((it) => it.name === name && it.type === "command:remote:Command")?.after ?? [];
+  const first = ["wiki-edge-1-credentials", "wiki-edge-1"];
+  expect(after("wiki-edge-2-credentials")).toEqual(expect.arrayContaining(first));
+  expect(after("wiki-edge-2")).toEqual(expect.arrayContaining(first));
+  for (const name of first) expect(after(name).join()).not.toContain("edge-2");
+});
+
+test("no host gets a rule before Entra has given everybody what it asks for, nor files before their secrets", async () => {
+  const asked = await deployed(() => new ProtectedSite("wiki", args));
+  for (const host of ["edge-1", "edge-2"]) {
+    const push = asked.find((it) => it.name === `wiki-${host}` && it.type === "command:remote:Command");
+    expect(push?.after).toEqual(expect.arrayContaining([`wiki-${host}-credentials`, "wiki"]));
   }
 });
 

@@ -19,6 +19,18 @@ const fileOf = (stack: string, given: object) =>
 const wiki = (stack: string, given: object, more: object = {}) =>
   fileOf(stack, { sites: { wiki: siteArgs(`wiki-${stack}`, 4181, given) }, ...more });
 
+const adopted = {
+  application: group(11),
+  servicePrincipal: group(12),
+  consent: "l5eW7x0ga0-WDOntXzHateXDNpSH5-lPk9HjD3Sarjk",
+};
+const scope = "api://7e57ab1e-0000-4000-8000-00000000000a/read";
+const secureUpstream = {
+  upstream: "https://10.0.0.9",
+  upstreamCa: "/etc/ssl/staging.pem",
+  upstreamServerName: "app.staging.example.com",
+};
+
 /** The lines of `prod` that go and come. */
 function change(from: object, to: object, more: object = {}) {
   const prod = wiki("prod", to, more);
@@ -84,6 +96,27 @@ test("a site that the other environment does not have is told, and one that nobo
 
 test("every setting of a site is sorted into what is promoted and what is each environment's own", () => {
   expect(Object.keys(sorted).sort()).toEqual(Object.keys(siteSchema.shape).sort());
+});
+
+test.each<[string, object]>([
+  ["its client secrets, which are not in the other's registration", { clientSecrets: [{ generation: 7 }] }],
+  ["its cookie secret, whose change signs everybody out", { cookieSecretGeneration: 4 }],
+  ["the name of its cookie, by which sessions are found", { cookieName: "_oauth2_proxy" }],
+  ["the registration that it took over", { adoptedRegistration: adopted }],
+  ["the API for which its tokens are", { identityHeaders: ["accessToken"], accessTokenScope: scope }],
+  ["its application", { upstream: "http://10.0.0.9:3000", backupUpstreams: ["http://10.0.0.8:3000"] }],
+  ["by what its application is verified", secureUpstream],
+  ["whose people may enter", { emailDomains: ["staging.example.com"] }],
+  ["whether guests may enter", { guests: true, allowedGroups: [group(3)] }],
+  ["its groups", { allowedGroups: [group(3)] }],
+  ["its roles", { roles: [{ value: "reader", groups: [group(3)] }] }],
+  ["what Entra asks for at the sign-in", { conditionalAccess: { mfa: false, signInFrequencyHours: 4 } }],
+  ["its ports and its name", { domain: "staging.example.com", port: 4999, metricsPort: 5999 }],
+  ["its certificate", { certificates: "/data/certs/staging" }],
+])("an environment keeps to itself %s", (_, given) => {
+  const { identityHeaders } = given as { identityHeaders?: string[] };
+  const to = identityHeaders === undefined ? {} : { identityHeaders };
+  expect(change(given, to)).toMatchObject({ changed: [], left: [], gone: [], new: [] });
 });
 
 test("where sessions live, who is told to be asked and whose the certificate is stay with the environment", () => {
