@@ -40,6 +40,9 @@ export function addressesFile(host: string, port: number, role: "backup" | "firs
   return `/etc/protected-sites/addresses/${host}_${port}${role === "backup" ? "_backup" : ""}.conf`;
 }
 
+/** The file on a host by which a server of a site speaks HTTP/2, where its Nginx does not take that from `listen`. */
+export const http2File = "/etc/protected-sites/http2.conf";
+
 /** Under which path ACME servers ask for proof, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 

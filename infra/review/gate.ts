@@ -5,7 +5,7 @@
 import { parse } from "smol-toml";
 
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
-import { paths } from "../../components/site/names.ts";
+import { http2File, paths } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { type ReadDirective, readNginx } from "./nginx-text.ts";
 import {
@@ -664,8 +664,8 @@ function withIncluded(
   return directives.flatMap((directive) => {
     const { name, args, body } = directive;
     if (body !== undefined) return [{ ...directive, body: withIncluded(body, domain, inherited) }];
-    // The host writes it: the generation's number as a variable.
-    if (name !== "include" || args[0] === at.generation) return [directive];
+    // The host writes them: the generation's number as a variable, and whether Nginx is told of HTTP/2 here.
+    if (name !== "include" || args[0] === at.generation || args[0] === http2File) return [directive];
     // So are the addresses that a backend's name has (docs/decisions/names-of-backends.md).
     const [, host, port] = addresses.exec(args[0] ?? "") ?? [];
     if (host !== undefined) return [{ ...directive, name: "server", args: [`${host}:${port ?? ""}`] }];

@@ -9,7 +9,7 @@ import { execa } from "execa";
 
 import { inheritedNginx } from "../../components/render/nginx/inherited.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
-import { paths } from "../../components/site/names.ts";
+import { http2File, paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
 import { scratchRoot } from "../lab/scratch-root.ts";
 
@@ -36,6 +36,7 @@ export async function nginxRoot(sites: ReadonlyMap<string, string>, image?: stri
     await writeFile(join(root, path), text);
   };
   await put("/etc/nginx/conf.d/protected-sites.conf", sharedNginx());
+  await put(http2File, "");
   await rm(join(root, "/etc/nginx/sites-enabled/default"));
   for (const [domain, text] of sites) {
     await put(paths(domain).generation, 'set $protected_sites_generation "1";\n');

@@ -128,5 +128,9 @@ function filesOf(domain: string, bundle: string): File[] {
     restarts: /\.(?:cfg|service|socket)$|^error\.html$/.test(name),
   }));
   const generation = 'set $protected_sites_generation "1";\n';
-  return [...files, { domain, to: `${folder}/generation.conf`, text: generation, restarts: false }];
+  return [
+    ...files,
+    { domain, to: `${folder}/generation.conf`, text: generation, restarts: false },
+    { domain, to: `${root}/http2.conf`, text: "", restarts: false },
+  ];
 }

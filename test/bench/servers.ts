@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { instanceName, paths } from "../../components/site/names.ts";
+import { http2File, instanceName, paths } from "../../components/site/names.ts";
 import { type Site, siteFrom, type SiteArgs } from "../../components/site/site.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
@@ -78,6 +78,7 @@ async function ourSite(root: string, name: string, args: Partial<SiteArgs>, appl
   const files = siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true });
   for (const file of files) await put(root, join(at.current, file.name), file.text);
   await put(root, at.generation, 'set $protected_sites_generation "1";\n');
+  await put(root, http2File, "");
   await put(root, at.clientSecret, application.secret);
   await put(root, at.cookieSecret, name.padEnd(43, "k"));
   const text = (file: string) => files.find((it) => it.name === file)?.text ?? "";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { instanceName, paths } from "../../components/site/names.ts";
+import { http2File, instanceName, paths } from "../../components/site/names.ts";
 import { HostShell } from "../lab/host-shell.ts";
 import { thisLab } from "../lab/lab.ts";
 
@@ -34,6 +34,7 @@ function asIfLive(domain: string, command: string): string {
     // A backend's own CA is a file that its administrator puts there.
     `sed -i s#/etc/ssl/private-ca.pem#${folder}/certificate.pem# ${at.current}/nginx.conf`,
     `echo 'set $protected_sites_generation "1";' > ${at.generation}`,
+    `touch ${http2File}`,
     `printf secret > ${at.clientSecret}`,
     `printf ${"k".repeat(43)} > ${at.cookieSecret}`,
     `echo OAUTH2_PROXY_CLIENT_ID=judge > ${at.clientEnvironment}`,

@@ -4,6 +4,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { describe, expect, test } from "vitest";
 
 import { lab } from "./instance.ts";
+import { shellOn } from "./on-hosts.ts";
 
 /** Shakes hands and says what came of it: the protocol and what is spoken over it, or why not. */
 function shakeHands(address: string, options: ConnectionOptions): Promise<string> {
@@ -26,7 +27,11 @@ const only = (version: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3", ciphers?: st
   ...(ciphers === undefined ? {} : { ciphers }),
 });
 
-describe.each(lab.hosts)("$name", ({ address }) => {
+describe.each(lab.hosts)("$name", ({ name, address }) => {
+  test("Nginx, whatever its version, takes all files without a warning", async () => {
+    expect(await shellOn(name, "nginx -t -q 2>&1")).toBe("");
+  });
+
   test.each(["TLSv1", "TLSv1.1"] as const)("refuses %s", async (version) => {
     // The server's own alert: the client would have gone on.
     const refusal = await shakeHands(address, only(version, "ALL:@SECLEVEL=0"));

@@ -44,6 +44,12 @@ def check_nginx_version(allow_vulnerable: bool) -> None:
             )
 
 
+def nginx_number() -> tuple[int, ...]:
+    """Of the Nginx that is installed, as (1, 26, 3); () where it does not say."""
+    number = re.search(r"/(\d+(?:\.\d+)+)", run_quietly("nginx", "-v"))
+    return tuple(map(int, number[1].split("."))) if number else ()
+
+
 def first_safe(advisory: Advisory, version: str) -> str:
     """Nothing where a version is safe, or of a distribution of whose revisions nothing is known here."""
     upstream, _, revision = version.partition("-")

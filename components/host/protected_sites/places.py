@@ -26,6 +26,7 @@ LOG = Path("/var/log/protected-sites/pushes.jsonl")
 
 NGINX_SITES = Path("/etc/nginx/sites-enabled")
 NGINX_SHARED = Path("/etc/nginx/conf.d/protected-sites.conf")
+NGINX_HTTP2 = ROOT / "http2.conf"  # what each site's server says about HTTP/2
 NGINX_CONF = Path("/etc/nginx/nginx.conf")  # the distribution's own
 NGINX_MAIN = Path("/etc/nginx/modules-enabled/zz-protected-sites.conf")  # Debian's nginx.conf includes it outside of http
 NGINX_PID = Path("/run/nginx.pid")

@@ -32,7 +32,7 @@ from .files import (
     write_new,
 )
 from .host import host_name, lock
-from .inherited import folders_read, without_duplicates
+from .inherited import folders_read
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .nginx_limits import set_limits, undo_limits
 from .oauth2_proxy import install_oauth2_proxy
@@ -51,6 +51,7 @@ from .places import (
     METRICS,
     METRICS_TIMER,
     NGINX_DROP_IN,
+    NGINX_HTTP2,
     NGINX_SHARED,
     NGINX_SITES,
     OAUTH2_PROXY,
@@ -71,6 +72,7 @@ from .places import (
     VERDICTS,
     WORKER,
 )
+from .shared_nginx import shared_texts
 from .sites import all_sites
 from .units import OUR_UNITS, sudo_rule, units_for
 
@@ -185,7 +187,7 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
 def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[str]:
     """What all sites share; Debian's own default site, if nobody changed it, makes room."""
     done: list[str] = []
-    text = without_duplicates(wanted.get(NGINX_SHARED, ""))
+    texts = shared_texts(wanted.get(NGINX_SHARED, ""))
     default = DEFAULT_SITE.is_symlink()
     if default and os.path.realpath(DEFAULT_SITE) == str(PACKAGED_DEFAULT_SITE):
         packaged = run("default site", "dpkg-query", "--showformat=${Conffiles}\n", "--show", "nginx-common")
@@ -194,20 +196,22 @@ def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[
             raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
     elif os.path.lexists(DEFAULT_SITE):
         raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
-    changed = read_text(NGINX_SHARED) != text
+    changed = [place for place, text in texts.items() if read_text(place) != text]
+    if NGINX_HTTP2 in changed:  # first: a check reads it, and Nginx does not start where it is missing
+        replace_file(NGINX_HTTP2, texts[NGINX_HTTP2])
     if changed or default:
         with tempfile.TemporaryDirectory(dir="/run") as aside:
             candidate = Path(aside, "shared.conf")
-            write_new(candidate, text)
+            write_new(candidate, texts[NGINX_SHARED])
             check_nginx({}, {NGINX_SHARED: str(candidate), DEFAULT_SITE: None})
         if default:
             made["default_site"] = os.readlink(DEFAULT_SITE)
             replace_file(MADE, json.dumps(made))
             remove_link(DEFAULT_SITE)
             done.append("took Debian's default site out")
-        if changed:
-            replace_file(NGINX_SHARED, text)
-            done.append(str(NGINX_SHARED))
+        if NGINX_SHARED in changed:
+            replace_file(NGINX_SHARED, texts[NGINX_SHARED])
+        done += map(str, changed)
         reload_nginx({})
     elif not nginx_runs():
         run("Nginx start", "systemctl", "start", "nginx.service")

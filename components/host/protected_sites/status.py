@@ -16,7 +16,6 @@ from .drift import Units, credentials_drift, drift_of, extra_of, units_of
 from .failure import Failure
 from .files import read_text
 from .host import host_name
-from .inherited import without_duplicates
 from .nginx import NOT_RUNNING, nginx_trouble
 from .nginx_limits import limits_drift
 from .places import (
@@ -35,6 +34,7 @@ from .places import (
     UNITS,
 )
 from .probe import certificate_served, file_of
+from .shared_nginx import shared_drift, shared_texts
 from .sites import Site, all_sites
 from .units import sudo_rule, units_for
 
@@ -92,7 +92,7 @@ def shared_nginx() -> str:
     here = read_text(NGINX_SHARED) or ""
     set_up = read_text(SET_UP)
     wanted = [file.text for file in Bundle.parse(set_up).files if file.place == NGINX_SHARED] if set_up else []
-    return wanted[0] if wanted and here == without_duplicates(wanted[0]) else here
+    return wanted[0] if wanted and here == shared_texts(wanted[0])[NGINX_SHARED] else here
 
 
 def host_drift(trouble: list[str]) -> list[str]:
@@ -101,9 +101,9 @@ def host_drift(trouble: list[str]) -> list[str]:
     own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     set_up = read_text(SET_UP)
     own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
-    if NGINX_SHARED in own:
-        own[NGINX_SHARED] = without_duplicates(own[NGINX_SHARED])
+    shared = own.pop(NGINX_SHARED, None)
     drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
+    drift += [] if shared is None else shared_drift(shared)
     if Path(__file__).parents[1].name != program_digest():
         drift.append(f"{Path(__file__).parent} differs")
     drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]

@@ -1,4 +1,5 @@
 /** What all sites of a host share in Nginx: `/etc/nginx/conf.d/protected-sites.conf`. */
+import { http2File } from "../../site/names.ts";
 import { spellingMap } from "./ambiguous-paths.ts";
 import { applicationCookies } from "./application-cookies.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
@@ -84,6 +85,9 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     block(
       ["server"],
       [
+        comment(
+          `Before Nginx 1.25.1, "http2" is for all servers here. With a newer one, the host leaves it out: each site includes ${http2File}.`,
+        ),
         ["listen", 443, "ssl", "http2", "default_server"],
         ["listen", "[::]:443", "ssl", "http2", "default_server"],
         ["ssl_reject_handshake", "on"],

@@ -2,7 +2,7 @@
  * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
  * location is one of the three functions of locations.ts, each of which says who may reach it.
  */
-import { paths, instanceName } from "../../site/names.ts";
+import { http2File, instanceName, paths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { authCacheAnswer, authCacheDefinitions } from "./auth-cache.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
@@ -115,8 +115,8 @@ function httpsServer(site: Site): Directive {
   return block(
     ["server"],
     [
-      ["listen", 443, "ssl", "http2"],
-      ["listen", "[::]:443", "ssl", "http2"],
+      ["listen", 443, "ssl"],
+      ["listen", "[::]:443", "ssl"],
       ["server_name", site.domain],
       ["server_tokens", "off"],
       ["ssl_certificate", `${site.certificates}/fullchain.pem`],
@@ -126,6 +126,7 @@ function httpsServer(site: Site): Directive {
       ["client_max_body_size", site.clientMaxBodySize],
       ["include", at.inherited],
       ["include", at.generation],
+      ["include", http2File],
       ...sessionCookies(site).constants,
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
