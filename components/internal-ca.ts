@@ -12,7 +12,7 @@ export interface InternalCaArgs {
 }
 
 /** What signs certificates. */
-export interface CertificateAuthorityArgs {
+export interface CertificateAuthoritySettings {
   /** The CA's certificate, in PEM. */
   caCertPem: pulumi.Input<string>;
   /** The CA's private key, in PEM. */
@@ -88,7 +88,7 @@ function warnBefore(certificate: tls.SelfSignedCert, generation: number, days: n
 export function siteCertificate(
   name: string,
   domain: string,
-  { caCertPem, caPrivateKeyPem, certificateDays = 90, renewalDays = 30 }: CertificateAuthorityArgs,
+  { caCertPem, caPrivateKeyPem, certificateDays = 90, renewalDays = 30 }: CertificateAuthoritySettings,
   now: Date,
   opts: pulumi.CustomResourceOptions,
 ): { readonly certificate: pulumi.Output<string>; readonly certificateKey: pulumi.Output<string> } {

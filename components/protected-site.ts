@@ -5,16 +5,16 @@ import * as random from "@pulumi/random";
 
 import { childOptions } from "./child-options.ts";
 import { Registration } from "./entra/registration.ts";
-import { deployerUser, type HostArgs } from "./host/connection.ts";
+import { deployerUser, type HostSettings } from "./host/connection.ts";
 import { siteCredentials, sitePush, siteSessions } from "./host/site-push.ts";
-import { type CertificateAuthorityArgs, siteCertificate } from "./internal-ca.ts";
+import { type CertificateAuthoritySettings, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
-import { activeClientSecret, type SiteArgs, siteFrom } from "./site/site.ts";
+import { activeClientSecret, type SiteSettings, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
 
 /** A server that certifies by ACME (RFC 8555). */
-export interface AcmeArgs {
+export interface AcmeSettings {
   /** URL of its directory. @default Let's Encrypt's */
   server?: string;
   /** Where it can reach whoever looks after the hosts. Using it is agreeing to its terms. @default none */
@@ -24,11 +24,11 @@ export interface AcmeArgs {
 /** What a {@link ProtectedSite} needs. */
 export interface ProtectedSiteArgs {
   /** What to protect, and for whom. */
-  site: SiteArgs;
+  site: SiteSettings;
   /** ID of the Entra tenant whose people may sign in, a GUID. */
   tenantId: string;
   /** The hosts that serve the site. The first takes every change first; the others follow only when it is well. */
-  hosts: HostArgs[];
+  hosts: HostSettings[];
   /** Private SSH key of the hosts' deployer, in OpenSSH's format (see ProxyHost). */
   deployerPrivateKey: pulumi.Input<string>;
   /** Private SSH key of the jump hosts' users. @default the SSH agent of whoever runs the engine is asked */
@@ -36,7 +36,7 @@ export interface ProtectedSiteArgs {
   /** Password of the Redis that holds the site's sessions; used with `sessionStore: redis` only. @default none */
   redisPassword?: pulumi.Input<string>;
   /** Signs the site's certificate; needed with `certificateFrom: internalCa`. See InternalCa. */
-  certificateAuthority?: CertificateAuthorityArgs;
+  certificateAuthority?: CertificateAuthoritySettings;
   /**
    * By host, the mark of the last push that put drift right, as the host remembers it; another one pushes the site's
    * files anew, also where they have not changed.
@@ -46,7 +46,7 @@ export interface ProtectedSiteArgs {
   /** As `repairs`, for the site's credentials. */
   credentialsRepairs?: Record<string, string>;
   /** Who certifies the site; needed with `certificateFrom: acme`. */
-  acme?: AcmeArgs;
+  acme?: AcmeSettings;
   /**
    * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
    * `http://proxy.example.com:3128`; it takes no password. @default none
@@ -140,7 +140,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       outboundProxy: args.outboundProxy,
     });
 
-    const loginTo = (host: HostArgs) => ({
+    const loginTo = (host: HostSettings) => ({
       host,
       user: deployerUser,
       privateKey: args.deployerPrivateKey,

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { childOptions } from "./child-options.ts";
-import type { HostArgs } from "./host/connection.ts";
+import type { HostSettings } from "./host/connection.ts";
 import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
 /** An archive of a release of oauth2-proxy. */
-export interface Oauth2ProxyArchiveArgs {
+export interface Oauth2ProxyArchiveSettings {
   /** Where hosts get the `.tar.gz` from. */
   url: string;
   /** The archive's SHA-256 in lower-case hexadecimal. */
@@ -14,7 +14,7 @@ export interface Oauth2ProxyArchiveArgs {
 }
 
 /** A release of oauth2-proxy. */
-export interface Oauth2ProxyArgs {
+export interface Oauth2ProxySettings {
   /** For example `7.15.5`. */
   version: string;
   /** Where hosts get the release's `.tar.gz` from. */
@@ -22,13 +22,13 @@ export interface Oauth2ProxyArgs {
   /** The archive's SHA-256 in lower-case hexadecimal. */
   sha256: string;
   /** The same for hosts with ARM processors; `url` is then for the others. @default they are refused */
-  arm64?: Oauth2ProxyArchiveArgs;
+  arm64?: Oauth2ProxyArchiveSettings;
 }
 
 /** What a {@link ProxyHost} needs. */
 export interface ProxyHostArgs {
   /** Where the host is, and its pinned key. */
-  host: HostArgs;
+  host: HostSettings;
   /** Who sets it up, with sudo. @default "admin" */
   adminUser?: string;
   /** That user's private SSH key in OpenSSH's format, and the jump host's user's. @default the SSH agent of whoever runs the engine is asked */
@@ -36,7 +36,7 @@ export interface ProxyHostArgs {
   /** Public SSH keys of the deployer, one a line, who may run the push program on the host and nothing else. */
   deployerPublicKey: pulumi.Input<string>;
   /** The oauth2-proxy that the host runs. */
-  oauth2Proxy: Oauth2ProxyArgs;
+  oauth2Proxy: Oauth2ProxySettings;
   /**
    * Mark of the last set-up that put drift right, as the host remembers it; another one sets the host up anew.
    * @default whatever the state holds

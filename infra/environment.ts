@@ -1,17 +1,17 @@
 /** What an environment is, as its owner writes it in `stacks/Pulumi.<environment>.yaml`, and the checks on all of it. */
 import { z } from "zod";
 
-import type { HostArgs } from "../components/host/connection.ts";
-import type { Oauth2ProxyArgs } from "../components/proxy-host.ts";
+import type { HostSettings } from "../components/host/connection.ts";
+import type { Oauth2ProxySettings } from "../components/proxy-host.ts";
 import * as checks from "../components/site/checks.ts";
 import { letsEncrypt } from "../components/site/names.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
-import type { AcmeArgs } from "../components/protected-site.ts";
+import type { AcmeSettings } from "../components/protected-site.ts";
 import {
   contradictions,
   metricsPortOf,
   type Site,
-  type SiteArgs,
+  type SiteSettings,
   siteSchema,
   withDefaults,
 } from "../components/site/site.ts";
@@ -20,18 +20,18 @@ import {
  * An environment as its owner writes it, each key after `protected-sites:`; what is left out takes the default that is
  * stated.
  */
-export interface EnvironmentArgs {
+export interface EnvironmentSettings {
   /** The Entra tenant whose people may sign in: a GUID. */
   tenantId: string;
   /** The proxy hosts. The first takes every change first. */
-  hosts: HostArgs[];
+  hosts: HostSettings[];
   /** The sites by their names. */
-  sites: Record<string, SiteArgs>;
+  sites: Record<string, SiteSettings>;
   /**
    * Settings that the sites share, as `emailDomains` or `sessionStore`; what a site says itself takes their place.
    * Not what is each site's own: its names, ports, addresses, secrets, and what is `open`. @default none
    */
-  siteDefaults?: Partial<SiteArgs>;
+  siteDefaults?: Partial<SiteSettings>;
   /** Who sets hosts up: SSH, and `sudo` without a password. @default `admin` */
   adminUser?: string;
   /**
@@ -53,7 +53,7 @@ export interface EnvironmentArgs {
    * The release of oauth2-proxy that hosts get. For a mirror, or a newer version.
    * @default release 7.15.5, amd64
    */
-  oauth2Proxy?: Oauth2ProxyArgs;
+  oauth2Proxy?: Oauth2ProxySettings;
   /**
    * SSH keys of the deployer that hosts take commands from, the last one in use: `npm run rotate -- --deployer-key`
    * changes it. @default `[1]`
@@ -88,9 +88,9 @@ export interface EnvironmentArgs {
    */
   workerShutdownTimeout?: string;
   /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
-  internalCa?: StackCaArgs;
+  internalCa?: StackCaSettings;
   /** Who certifies sites with `certificateFrom: acme`. @default Let's Encrypt */
-  acme?: AcmeArgs;
+  acme?: AcmeSettings;
   /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
   allowVulnerableOauth2Proxy?: boolean;
   /** Accept an Nginx with known vulnerabilities that concern sites. For closed laboratories only. @default `false` */
@@ -98,7 +98,7 @@ export interface EnvironmentArgs {
 }
 
 /** The stack's own CA, and the certificates that it signs. */
-export interface StackCaArgs {
+export interface StackCaSettings {
   /** The numbers of the CAs that there are. Clients trust all of them; one of them signs. @default `[1]` */
   generations?: number[];
   /** The CA that signs. @default the first of `generations` */

@@ -10,7 +10,7 @@ import { Command } from "commander";
 import { createTwoFilesPatch } from "diff";
 import { isMap } from "yaml";
 
-import type { Site, SiteArgs } from "../components/site/site.ts";
+import type { Site, SiteSettings } from "../components/site/site.ts";
 import { runCommand } from "./command.ts";
 import { changedText } from "./rotate.ts";
 import {
@@ -28,7 +28,7 @@ import {
  * What happens to each setting of a site. `own`: every environment says it for itself, where a site is, who it is for,
  * its secrets. `promoted`: how it behaves. A new setting is sorted here, or nothing compiles.
  */
-export const sorted: Readonly<Record<keyof SiteArgs, "own" | "promoted">> = {
+export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = {
   domain: "own",
   port: "own",
   upstream: "own",
@@ -72,7 +72,7 @@ export const sorted: Readonly<Record<keyof SiteArgs, "own" | "promoted">> = {
   certificates: "own",
 };
 
-const own = Object.keys(sorted).filter((key) => sorted[key as keyof SiteArgs] === "own");
+const own = Object.keys(sorted).filter((key) => sorted[key as keyof SiteSettings] === "own");
 
 /** What happened to the document of the environment that is promoted to. */
 export interface Promotion {

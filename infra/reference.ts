@@ -2,7 +2,7 @@
 import { type Describe, type JsonSchema, stackSchema, typesOf } from "./stack-schema.ts";
 
 /**
- * The page with its tables made anew. Each stands between `<!-- settings of SiteArgs -->` and `<!-- end -->`; what is
+ * The page with its tables made anew. Each stands between `<!-- settings of SiteSettings -->` and `<!-- end -->`; what is
  * around them is written by hand.
  * @throws Error where the page lacks the table of an interface, or has one of an unknown interface
  */
@@ -33,7 +33,7 @@ function tables(describe: Describe): Map<string, JsonSchema> {
     ),
     required: config.required?.map(withoutPrefix) ?? [],
   };
-  const found = new Map([["EnvironmentArgs", environment]]);
+  const found = new Map([["EnvironmentSettings", environment]]);
   const collect = (schema: JsonSchema) => {
     for (const [key, property] of Object.entries(schema.properties ?? {})) {
       const type = typesOf[key];

@@ -21,37 +21,37 @@ export interface Docstring {
   readonly default?: string | undefined;
 }
 
-/** What each setting is for, by the interface and its member, as in `describe("SiteArgs", "domain")`. */
+/** What each setting is for, by the interface and its member, as in `describe("SiteSettings", "domain")`. */
 export type Describe = (type: string, member: string) => Docstring | undefined;
 
 /** Which interface a setting's own settings are described by. */
 export const typesOf: Readonly<Record<string, string>> = {
-  sites: "SiteArgs",
-  siteDefaults: "SiteArgs",
-  hosts: "HostArgs",
-  jumpHost: "JumpHostArgs",
-  oauth2Proxy: "Oauth2ProxyArgs",
-  internalCa: "StackCaArgs",
-  arm64: "Oauth2ProxyArchiveArgs",
-  acme: "AcmeArgs",
-  roles: "RoleArgs",
-  paths: "PathRuleArgs",
-  open: "OpenPathArgs",
-  redis: "RedisArgs",
-  securityHeaders: "SecurityHeadersArgs",
-  conditionalAccess: "ConditionalAccessArgs",
-  adoptedRegistration: "AdoptedRegistrationArgs",
-  clientSecrets: "ClientSecretArgs",
+  sites: "SiteSettings",
+  siteDefaults: "SiteSettings",
+  hosts: "HostSettings",
+  jumpHost: "JumpHostSettings",
+  oauth2Proxy: "Oauth2ProxySettings",
+  internalCa: "StackCaSettings",
+  arm64: "Oauth2ProxyArchiveSettings",
+  acme: "AcmeSettings",
+  roles: "RoleSettings",
+  paths: "PathRuleSettings",
+  open: "OpenPathSettings",
+  redis: "RedisSettings",
+  securityHeaders: "SecurityHeadersSettings",
+  conditionalAccess: "ConditionalAccessSettings",
+  adoptedRegistration: "AdoptedRegistrationSettings",
+  clientSecrets: "ClientSecretSettings",
 };
 
 /** The schema of `stacks/Pulumi.<environment>.yaml`. Checks across settings are the program's. */
 export function stackSchema(describe: Describe): JsonSchema {
   const environment = z.toJSONSchema(environmentSchema, { io: "input" }) as unknown as JsonSchema;
-  addDescriptions(environment, "EnvironmentArgs", describe);
+  addDescriptions(environment, "EnvironmentSettings", describe);
   const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
   const encrypted = (name: string): JsonSchema => ({
     ...(name === "adoptedCookieSecrets" ? { type: "object", additionalProperties: secure } : secure),
-    description: descriptionOf("EnvironmentArgs", name, describe),
+    description: descriptionOf("EnvironmentSettings", name, describe),
   });
   const settings = {
     ...environment.properties,

@@ -1,11 +1,11 @@
 /** Sites for tests: each test names only what it is about. */
-import { siteFrom, type Site, type SiteArgs } from "../components/site/site.ts";
+import { siteFrom, type Site, type SiteSettings } from "../components/site/site.ts";
 
 /** The tenant of tests and of the lab. */
 export const tenantId = "5f0c0de0-1111-4222-8333-444455556666";
 
 /** A small site, with what the test gives in place of the usual. */
-export function site(given: Partial<SiteArgs> = {}, name = "wiki"): Site {
+export function site(given: Partial<SiteSettings> = {}, name = "wiki"): Site {
   return siteFrom(name, {
     domain: "wiki.example.com",
     port: 4181,

@@ -3,7 +3,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 /** A host on the way to others. It only passes connections on. */
-export interface JumpHostArgs {
+export interface JumpHostSettings {
   /** IP address or host name. */
   address: string;
   /** Port of SSH. @default `22` */
@@ -15,7 +15,7 @@ export interface JumpHostArgs {
 }
 
 /** A proxy host: where it is, and how it proves that it is the one. */
-export interface HostArgs {
+export interface HostSettings {
   /** In resource names and messages, for example `edge-1`. */
   name: string;
   /** IP address or host name, as seen from where `pulumi` runs. */
@@ -28,12 +28,12 @@ export interface HostArgs {
    * The host by which it can be reached. Its user signs in with `adminPrivateKey`, or by the SSH agent, and needs no
    * rights there but to pass connections on. @default none
    */
-  jumpHost?: JumpHostArgs;
+  jumpHost?: JumpHostSettings;
 }
 
 /** Who speaks to a host. */
 export interface Login {
-  readonly host: HostArgs;
+  readonly host: HostSettings;
   readonly user: string;
   /** In OpenSSH's format. Without it, the SSH agent of whoever runs the engine is asked. */
   readonly privateKey?: pulumi.Input<string>;
@@ -58,7 +58,11 @@ export function connectionTo(login: Login): command.types.input.remote.Connectio
   };
 }
 
-function hop(to: HostArgs | JumpHostArgs, user: string, privateKey: pulumi.Input<string> | undefined) {
+function hop(
+  to: HostSettings | JumpHostSettings,
+  user: string,
+  privateKey: pulumi.Input<string> | undefined,
+) {
   return {
     host: to.address,
     port: to.port ?? 22,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** The registration that a site takes over with its first update, so that its client ID stays. */
-export interface AdoptedRegistrationArgs {
+export interface AdoptedRegistrationSettings {
   /** Object ID of the application: `az ad app show --id CLIENT_ID --query id`. */
   application: string;
   /** Object ID of its service principal: `az ad sp show --id CLIENT_ID --query id`. */
@@ -16,14 +16,14 @@ export interface AdoptedRegistrationArgs {
   consent?: string;
 }
 
-/** A checked {@link AdoptedRegistrationArgs}. */
+/** A checked {@link AdoptedRegistrationSettings}. */
 export interface AdoptedRegistration {
   readonly application: string;
   readonly servicePrincipal: string;
   readonly consent?: string | undefined;
 }
 
-/** The shape of {@link AdoptedRegistrationArgs}. */
+/** The shape of {@link AdoptedRegistrationSettings}. */
 export const adoptedRegistrationSchema = z.strictObject(
   { application: checks.guid, servicePrincipal: checks.guid, consent: checks.consentId.optional() },
   { error: checks.expected("a registration's IDs (application, servicePrincipal, consent)") },

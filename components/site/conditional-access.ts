@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** A conditional access policy for the site's registration. Needs Entra ID P1, and security defaults off. */
-export interface ConditionalAccessArgs {
+export interface ConditionalAccessSettings {
   /** Whether a second factor is asked for. @default `true` */
   mfa?: boolean;
   /** Hours after which people sign in anew. @default as the tenant has it */
@@ -15,7 +15,7 @@ export interface ConditionalAccessArgs {
   excludedGroups?: string[];
 }
 
-/** A checked {@link ConditionalAccessArgs}. */
+/** A checked {@link ConditionalAccessSettings}. */
 export interface ConditionalAccess {
   readonly mfa: boolean;
   readonly signInFrequencyHours?: number | undefined;
@@ -23,7 +23,7 @@ export interface ConditionalAccess {
   readonly excludedGroups: readonly string[];
 }
 
-/** The shape of {@link ConditionalAccessArgs}. */
+/** The shape of {@link ConditionalAccessSettings}. */
 export const conditionalAccessSchema = z.strictObject(
   {
     mfa: checks.flag.default(true),

@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** A part of the site that not everybody of the site may enter. */
-export interface PathRuleArgs {
+export interface PathRuleSettings {
   /**
    * The decoded path as in `/admin`; with a `/` at the end it means the same. Letters, digits and `-._~` between
    * slashes.
@@ -19,7 +19,7 @@ export interface PathRuleArgs {
 }
 
 /** A part of the site that everybody may reach without signing in. */
-export interface OpenPathArgs {
+export interface OpenPathSettings {
   /** The decoded path as in `/health`, or, with `match: prefix`, ending in `/` as in `/public/`. */
   path: string;
   /** `exact`: the path alone; `prefix`: all below it. @default `exact` */
@@ -32,7 +32,7 @@ export interface OpenPathArgs {
   why: string;
 }
 
-/** A checked {@link PathRuleArgs}; its path has no `/` at its end. */
+/** A checked {@link PathRuleSettings}; its path has no `/` at its end. */
 export interface PathRule {
   readonly path: string;
   readonly match: Match;
@@ -40,7 +40,7 @@ export interface PathRule {
   readonly allowedRoles: readonly string[];
 }
 
-/** A checked {@link OpenPathArgs}. */
+/** A checked {@link OpenPathSettings}. */
 export interface OpenPath {
   readonly path: string;
   readonly match: Match;
@@ -55,7 +55,7 @@ const path = checks.path;
 const match = z.enum(["prefix", "exact"], { error: checks.expected("prefix or exact") });
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-/** The shape of {@link PathRuleArgs}. */
+/** The shape of {@link PathRuleSettings}. */
 export const pathRuleSchema = z.strictObject(
   {
     path: path.transform((it) => it.replace(/\/$/, "")),
@@ -66,7 +66,7 @@ export const pathRuleSchema = z.strictObject(
   { error: checks.expected("a rule for a path (path, match, allowedGroups or allowedRoles)") },
 );
 
-/** The shape of {@link OpenPathArgs}. */
+/** The shape of {@link OpenPathSettings}. */
 export const openPathSchema = z.strictObject(
   {
     path,

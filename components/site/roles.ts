@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** A role, and who has it. */
-export interface RoleArgs {
+export interface RoleSettings {
   /** As it stands in tokens and headers, for example `reader`. */
   value: string;
   /** As the Entra admin center shows it. @default `value` */
@@ -20,7 +20,7 @@ export interface RoleArgs {
   applications?: string[];
 }
 
-/** A checked {@link RoleArgs}. */
+/** A checked {@link RoleSettings}. */
 export interface Role {
   readonly value: string;
   readonly displayName: string;
@@ -29,7 +29,7 @@ export interface Role {
   readonly applications: readonly string[];
 }
 
-/** The shape of {@link RoleArgs}. */
+/** The shape of {@link RoleSettings}. */
 export const roleSchema = z
   .strictObject(
     {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** What browsers are asked for, unless the backend itself says something of the same. */
-export interface SecurityHeadersArgs {
+export interface SecurityHeadersSettings {
   /**
    * Who may show the site in a frame (`Content-Security-Policy: frame-ancestors`): `self`, origins like
    * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. In
@@ -19,7 +19,7 @@ export interface SecurityHeadersArgs {
   permissionsPolicy?: string;
 }
 
-/** A checked {@link SecurityHeadersArgs}. */
+/** A checked {@link SecurityHeadersSettings}. */
 export interface SecurityHeaders {
   readonly frameAncestors: readonly string[];
   readonly referrerPolicy: string;
@@ -39,7 +39,7 @@ const referrerPolicies = [
   "unsafe-url",
 ] as const;
 
-/** The shape of {@link SecurityHeadersArgs}. */
+/** The shape of {@link SecurityHeadersSettings}. */
 export const securityHeadersSchema = z.strictObject(
   {
     frameAncestors: checks

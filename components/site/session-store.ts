@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as checks from "./checks.ts";
 
 /** A Redis or Valkey for sessions; its password, where it has one, travels with the site's secrets. */
-export interface RedisArgs {
+export interface RedisSettings {
   /** Its IP address or host name, as seen from the proxy hosts. */
   host: string;
   /** Its TCP port. @default `6379` */
@@ -17,7 +17,7 @@ export interface RedisArgs {
   database?: number;
 }
 
-/** A checked {@link RedisArgs}. */
+/** A checked {@link RedisSettings}. */
 export interface Redis {
   readonly host: string;
   readonly port: number;
@@ -29,7 +29,7 @@ export interface Redis {
 /** The kinds of session stores. */
 const sessionStores = ["cookie", "minimal", "redis"] as const;
 
-/** Where sessions live; see `SiteArgs.sessionStore`. */
+/** Where sessions live; see `SiteSettings.sessionStore`. */
 export type SessionStore = (typeof sessionStores)[number];
 
 /** The shape of a session store's name. */
@@ -37,7 +37,7 @@ export const sessionStoreSchema = z.enum(sessionStores, {
   error: checks.expected(`one of ${sessionStores.join(", ")}`),
 });
 
-/** The shape of {@link RedisArgs}. */
+/** The shape of {@link RedisSettings}. */
 export const redisSchema = z.strictObject(
   {
     host: checks.address,

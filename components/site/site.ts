@@ -3,29 +3,29 @@ import { z } from "zod";
 
 import {
   type AdoptedRegistration,
-  type AdoptedRegistrationArgs,
+  type AdoptedRegistrationSettings,
   adoptedRegistrationSchema,
 } from "./adopted-registration.ts";
 import * as checks from "./checks.ts";
 import {
   type ConditionalAccess,
-  type ConditionalAccessArgs,
+  type ConditionalAccessSettings,
   conditionalAccessContradictions,
   conditionalAccessSchema,
 } from "./conditional-access.ts";
 import { ConfigError } from "./errors.ts";
 import {
   type OpenPath,
-  type OpenPathArgs,
+  type OpenPathSettings,
   openPathSchema,
   pathContradictions,
   type PathRule,
-  type PathRuleArgs,
+  type PathRuleSettings,
   pathRuleSchema,
 } from "./path-access.ts";
 import {
   type Redis,
-  type RedisArgs,
+  type RedisSettings,
   redisSchema,
   sessionContradictions,
   sessionDefaults,
@@ -33,11 +33,15 @@ import {
   sessionStoreSchema,
 } from "./session-store.ts";
 import { paths } from "./names.ts";
-import { type SecurityHeaders, type SecurityHeadersArgs, securityHeadersSchema } from "./security-headers.ts";
-import { gateContradictions, type Role, type RoleArgs, roleSchema } from "./roles.ts";
+import {
+  type SecurityHeaders,
+  type SecurityHeadersSettings,
+  securityHeadersSchema,
+} from "./security-headers.ts";
+import { gateContradictions, type Role, type RoleSettings, roleSchema } from "./roles.ts";
 
 /** A site as its owner writes it; what is left out takes the default that is stated. */
-export interface SiteArgs {
+export interface SiteSettings {
   /** The site's host name, for example `wiki.example.com`. */
   domain: string;
   /** Loopback port of the site's oauth2-proxy. Its own on every host; while a change moves it, requests fail for a moment. */
@@ -88,18 +92,18 @@ export interface SiteArgs {
    * App roles, and who has them; who has none is refused, by Entra already. Better than groups: a token names only what
    * was assigned, and nobody is in too many. @default none
    */
-  roles?: RoleArgs[];
+  roles?: RoleSettings[];
   /**
    * Object IDs of Entra groups. Who is a direct member of none is refused. `roles` are better.
    * @default everybody of `emailDomains`
    */
   allowedGroups?: string[];
   /** Parts of the site that need more than the site itself. @default none */
-  paths?: PathRuleArgs[];
+  paths?: PathRuleSettings[];
   /** Parts of the site that everybody may reach without signing in. @default none */
-  open?: OpenPathArgs[];
+  open?: OpenPathSettings[];
   /** What Entra asks for at the sign-in beyond a password. @default what the tenant asks for anyway */
-  conditionalAccess?: ConditionalAccessArgs;
+  conditionalAccess?: ConditionalAccessSettings;
   /** Loopback port of the instance's Prometheus metrics. @default `port` + 10000 */
   metricsPort?: number;
   /**
@@ -126,7 +130,7 @@ export interface SiteArgs {
    */
   sessionStore?: string;
   /** Where the Redis is, with `sessionStore: redis`. */
-  redis?: RedisArgs;
+  redis?: RedisSettings;
   /** How long a session lasts without a request; `minimal`: from the sign-in. @default `168h`; `minimal`: `8h` */
   cookieExpire?: string;
   /**
@@ -156,7 +160,7 @@ export interface SiteArgs {
    */
   contact?: string;
   /** What browsers are asked for, unless the backend says something of the same itself. @default as in its table */
-  securityHeaders?: SecurityHeadersArgs;
+  securityHeaders?: SecurityHeadersSettings;
   /** Largest request body. @default `10m` */
   clientMaxBodySize?: string;
   /** Room for the headers of an answer; with larger ones it is a 502. `4k` to `128k`. @default `32k` */
@@ -176,7 +180,7 @@ export interface SiteArgs {
    * The client secrets in Entra, oldest first; hosts use the last. `npm run rotate` adds and removes them.
    * @default one, which Entra ends after two years
    */
-  clientSecrets?: ClientSecretArgs[];
+  clientSecrets?: ClientSecretSettings[];
   /** Another number makes a new cookie secret, and signs everybody of the site out once. @default `1` */
   cookieSecretGeneration?: number;
   /**
@@ -185,7 +189,7 @@ export interface SiteArgs {
    */
   cookieName?: string;
   /** A registration in Entra that was there before the site, and is taken over. @default one is made */
-  adoptedRegistration?: AdoptedRegistrationArgs;
+  adoptedRegistration?: AdoptedRegistrationSettings;
   /**
    * Where the site's certificate is from. `files`: of others, in the folder `certificates`. `internalCa`: signed by the
    * stack's own CA, renewed by its updates. `acme`: of an ACME server such as Let's Encrypt, asked for and renewed by
@@ -197,7 +201,7 @@ export interface SiteArgs {
 }
 
 /** One client secret of a site. */
-export interface ClientSecretArgs {
+export interface ClientSecretSettings {
   /** Its number; never used again. */
   generation: number;
   /** The day on which it ends at 00:00 UTC, as in `2027-11-01`. @default Entra's own, after two years */
@@ -206,7 +210,7 @@ export interface ClientSecretArgs {
   retireAfter?: string;
 }
 
-/** What a backend can be told of the user; see {@link SiteArgs.identityHeaders}. */
+/** What a backend can be told of the user; see {@link SiteSettings.identityHeaders}. */
 export type Identity = (typeof identities)[number];
 
 /** A site that has been checked: whoever holds one needs no checks of their own. Made by {@link siteFrom} only. */
@@ -279,7 +283,7 @@ const identities = [
 /** The CAs that a Debian host trusts. */
 const defaultCa = "/etc/ssl/certs/ca-certificates.crt";
 
-/** The shape of {@link SiteArgs}; also the source of the JSON Schema for editors. */
+/** The shape of {@link SiteSettings}; also the source of the JSON Schema for editors. */
 export const siteSchema = z.strictObject(
   {
     domain: checks.siteDomain,
@@ -391,11 +395,11 @@ function certificateFolder({
 }
 
 /** The arguments that make a site again, all defaults filled in. */
-export function argsOf(site: Site): SiteArgs {
+export function argsOf(site: Site): SiteSettings {
   const args: Partial<Site> = structuredClone(site);
   delete (args as { name?: string }).name;
   if (site.emailDomains.length === 0) delete (args as { emailDomains?: readonly string[] }).emailDomains;
-  return args as unknown as SiteArgs;
+  return args as unknown as SiteSettings;
 }
 
 /** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
@@ -410,7 +414,7 @@ export function seconds(duration: string): number {
 }
 
 /** Rules that need more than one setting of a site. Takes what is there, also where other settings are wrong. */
-export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+export function contradictions(args: Partial<Record<keyof SiteSettings, unknown>>): string[] {
   const found: string[] = [];
   const metrics = metricsPortOf(args);
   if (args.metricsPort === undefined && metrics !== undefined && metrics > 65_535) {
@@ -467,7 +471,7 @@ export function contradictions(args: Partial<Record<keyof SiteArgs, unknown>>): 
 }
 
 /** One header has one meaning: the application could not tell a client's own from ours. */
-function authorizationContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+function authorizationContradictions(args: Partial<Record<keyof SiteSettings, unknown>>): string[] {
   const tells = Array.isArray(args.identityHeaders) && args.identityHeaders.includes("idToken");
   const roles = z.array(roleSchema).safeParse(args.roles ?? []).data ?? [];
   const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
@@ -485,7 +489,7 @@ function authorizationContradictions(args: Partial<Record<keyof SiteArgs, unknow
   ]);
 }
 
-function backendContradictions(args: Partial<Record<keyof SiteArgs, unknown>>): string[] {
+function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>>): string[] {
   const found: string[] = [];
   const { upstream, backupUpstreams, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
   if (typeof upstream !== "string") return found;
@@ -533,7 +537,10 @@ function isAddress(upstream: string): boolean {
 }
 
 /** What of the proxy itself an address is, in words; nothing where it may be an application's. */
-function proxyItself(upstream: string, site: Partial<Record<keyof SiteArgs, unknown>>): string | undefined {
+function proxyItself(
+  upstream: string,
+  site: Partial<Record<keyof SiteSettings, unknown>>,
+): string | undefined {
   if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
   const { hostname, port, protocol } = new URL(upstream);
   const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
@@ -563,7 +570,7 @@ export function activeClientSecret({ clientSecrets }: Pick<Site, "clientSecrets"
  * Checks a site that stands by itself. (An environment's sites are checked together, against each other too.)
  * @throws ConfigError with everything that is wrong
  */
-export function siteFrom(name: string, args: SiteArgs, source = "ProtectedSite"): Site {
+export function siteFrom(name: string, args: SiteSettings, source = "ProtectedSite"): Site {
   const where = `site "${name}"`;
   const at = (path: readonly PropertyKey[]) => ({ where, field: path.join(".") });
   const named = checks.resourceName.safeParse(name);

@@ -1,5 +1,5 @@
 /** What an application behind a site is to this suite: what to install, how it starts, its site, and what is true of it. */
-import type { SiteArgs } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/site.ts";
 import type { Package } from "./packages.ts";
 import type { Visit } from "./visit.ts";
 
@@ -18,7 +18,7 @@ export interface Application {
   /** What is installed before the lab is entered: the program, and its client where that is none of a browser's. */
   readonly packages: Readonly<Record<string, Package>>;
   /** Its site's settings beside name, domain, port, upstream and `emailDomains`. */
-  readonly site: Partial<SiteArgs>;
+  readonly site: Partial<SiteSettings>;
   /** How its `upstream` begins. @default "http" */
   readonly scheme?: "http" | "https";
   /** The command that starts it, to listen on `place.address` and `place.port`. It may write files into `place.folder`. */

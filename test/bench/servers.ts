@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { http2File, instanceName, paths } from "../../components/site/names.ts";
-import { type Site, siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { type Site, siteFrom, type SiteSettings } from "../../components/site/site.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
@@ -55,7 +55,7 @@ export async function prepareBackend(root: string): Promise<readonly string[]> {
 
 type Unplaced = Omit<Server, "address">;
 
-function ours(name: string, title: string, args: Partial<SiteArgs>): Unplaced {
+function ours(name: string, title: string, args: Partial<SiteSettings>): Unplaced {
   return {
     name,
     title,
@@ -64,7 +64,12 @@ function ours(name: string, title: string, args: Partial<SiteArgs>): Unplaced {
   };
 }
 
-async function ourSite(root: string, name: string, args: Partial<SiteArgs>, application: TrialApplication) {
+async function ourSite(
+  root: string,
+  name: string,
+  args: Partial<SiteSettings>,
+  application: TrialApplication,
+) {
   const index = servers.findIndex((it) => it.name === name);
   const site = siteFrom(name, {
     domain: hostOf(name),

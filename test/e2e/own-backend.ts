@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 
 import { bundle } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { siteFrom, type SiteSettings } from "../../components/site/site.ts";
 import { tenantId } from "../sites.ts";
 import { lab } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
@@ -24,7 +24,7 @@ export function servedByStack(): Promise<string> {
 }
 
 /** Has the host serve the site with these settings: the push proves that it is as closed as before. */
-export async function serve(settings: Partial<SiteArgs>): Promise<void> {
+export async function serve(settings: Partial<SiteSettings>): Promise<void> {
   const args = {
     domain: "code.lab.test",
     port: 4180,

@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 
 import { bundle } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { siteFrom, type SiteSettings } from "../../components/site/site.ts";
 import { addresses } from "../lab/addresses.ts";
 import { tenantId } from "../sites.ts";
 import { lab } from "./instance.ts";
@@ -36,7 +36,7 @@ afterAll(async () => {
   await runOn(host.name, [program, "setup"], `${setUp}\n`);
 });
 
-async function push(more: Partial<SiteArgs> = {}): Promise<void> {
+async function push(more: Partial<SiteSettings> = {}): Promise<void> {
   const site = siteFrom("code", {
     domain: "code.lab.test",
     port: 4180,

@@ -8,7 +8,7 @@ import { nginxSite } from "../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../components/render/oauth2-proxy.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { cookieName, paths } from "../../components/site/names.ts";
-import { type Site, siteFrom, type SiteArgs } from "../../components/site/site.ts";
+import { type Site, siteFrom, type SiteSettings } from "../../components/site/site.ts";
 import { certificates, startNginx } from "../access/nginx.ts";
 import { cookieOf, startOauth2Proxy } from "../access/oauth2-proxy.ts";
 import { tenantId } from "../sites.ts";
@@ -29,7 +29,7 @@ export interface Ask {
 }
 
 /** One site for the tests of a file: its name is its domain's first label. */
-export function siteOf(name: string, number: number, given: Partial<SiteArgs>): Site {
+export function siteOf(name: string, number: number, given: Partial<SiteSettings>): Site {
   return siteFrom(name, {
     domain: `${name}.example.com`,
     port: 4200 + number,

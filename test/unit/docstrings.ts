@@ -8,7 +8,7 @@ import type { Docstring } from "../../infra/stack-schema.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** The comment of an interface's member, as in `docstringOf("SiteArgs", "domain")`. */
+/** The comment of an interface's member, as in `docstringOf("SiteSettings", "domain")`. */
 export function docstringOf(type: string, member: string): Docstring | undefined {
   return docstrings.get(`${type}.${member}`);
 }
@@ -19,7 +19,7 @@ const docstrings = new Map(
       ts.createSourceFile(file, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.ES2024, true),
     )
     .flatMap((source) => source.statements.filter(ts.isInterfaceDeclaration))
-    .filter(({ name }) => name.text.endsWith("Args"))
+    .filter(({ name }) => /(?:Args|Settings)$/.test(name.text))
     .flatMap(({ name, members }) =>
       members.flatMap((member): [string, Docstring][] => {
         const comment = ts.getJSDocCommentsAndTags(member).find(ts.isJSDoc);

@@ -28,6 +28,8 @@ test("programs in other Pulumi languages can use both components", () => {
   );
   expect(Object.keys(components["ProtectedSite"]?.outputs ?? {})).toEqual(["url", "clientId"]);
   expect(Object.keys(components["ProxyHost"]?.inputs ?? {})).toContain("oauth2Proxy");
+  // SDKs put "Args" behind each of them: Python's SiteSettingsArgs.
+  expect(Object.keys(typeDefinitions).filter((name) => name.endsWith("Args"))).toEqual([]);
   for (const { name, properties } of Object.values(typeDefinitions)) {
     for (const [key, { description }] of Object.entries(properties ?? {})) {
       expect(description, `${name}.${key} has no description`).toBeTruthy();

@@ -14,12 +14,14 @@ test("the page on configuration has every setting, in the words of its type", as
 });
 
 test("a page without the table of an interface is no page", () => {
-  const without = page.replace("<!-- settings of RedisArgs -->", "");
-  expect(() => withTables(without, docstringOf)).toThrow("RedisArgs");
+  const without = page.replace("<!-- settings of RedisSettings -->", "");
+  expect(() => withTables(without, docstringOf)).toThrow("RedisSettings");
 });
 
 test("a setting without words is told with its interface", () => {
   const forgotten = (type: string, member: string) =>
     member === "guests" ? undefined : docstringOf(type, member);
-  expect(() => withTables(page, forgotten)).toThrow("guests has no words; give it a doc comment in SiteArgs");
+  expect(() => withTables(page, forgotten)).toThrow(
+    "guests has no words; give it a doc comment in SiteSettings",
+  );
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { pinned } from "../../../components/render/nginx/inherited.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
-import { argsOf, type Site, siteFrom, type SiteArgs } from "../../../components/site/site.ts";
+import { argsOf, type Site, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
 import { codeRefolUs } from "../../sites.ts";
 import { holesIn } from "./holes.ts";
 import { readNginx } from "./nginx-text.ts";
@@ -44,7 +44,7 @@ const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowe
 }));
 
 /** Every setting of a site that its Nginx file depends on, present or not. */
-const settings: fc.Arbitrary<SiteArgs> = fc.record(
+const settings: fc.Arbitrary<SiteSettings> = fc.record(
   {
     domain,
     port: number(1024, 55_535),
@@ -90,7 +90,7 @@ const runs = 300;
 const hosts = ["192.0.2.11", "2001:db8::12"];
 
 /** The site, unless its settings contradict each other, as two rules for one path do, or two uses of a header. */
-function allowed(args: SiteArgs): Site | undefined {
+function allowed(args: SiteSettings): Site | undefined {
   try {
     const byAddress = /^https:\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
     return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);

@@ -3,16 +3,16 @@ import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
-import type { SiteArgs } from "../../../components/site/site.ts";
+import type { SiteSettings } from "../../../components/site/site.ts";
 import { site, tenantId } from "../../sites.ts";
 
 const robot = "7e57ab1e-0000-4000-8000-0000000000a1";
-const config = (given: Partial<SiteArgs> = {}): Record<string, unknown> =>
+const config = (given: Partial<SiteSettings> = {}): Record<string, unknown> =>
   parse(oauth2ProxyConfig(site(given), tenantId));
 const readers = { value: "reader", groups: ["7e57ab1e-0000-4000-8000-000000000001"] };
 
 /** One of each kind: what one of them has and no other must be true of it, too. */
-const sites: Record<string, Partial<SiteArgs>> = {
+const sites: Record<string, Partial<SiteSettings>> = {
   "the usual one": {},
   "with groups": { allowedGroups: [readers.groups[0] ?? ""] },
   "with roles": { roles: [readers] },
