@@ -70,9 +70,10 @@ const kept = siteFrom("kept", {
 });
 const sites = [wiki, app, kept];
 
-/** What is not tried, since a site does not say it: a push refuses the first five, and the others are the host's own. */
+/** What is not tried, since a site does not say it: a push refuses the first six, and the others are the host's own. */
 const leftToTheHost: Readonly<Record<string, string>> = {
   add_header_inherit: "refused",
+  add_trailer: "refused",
   max_headers: "refused",
   post_action: "refused",
   proxy_set_body: "refused",
@@ -290,7 +291,9 @@ const { values } = parseArgs({
   options: { each: { type: "boolean" }, image: { type: "string" }, inside: { type: "boolean" } },
 });
 if (values.inside === true) {
-  console.log(JSON.stringify(await judge(values.image, values.each === true ? 1 : 40), null, 2));
+  const findings = await judge(values.image, values.each === true ? 1 : 40);
+  console.log(JSON.stringify(findings, null, 2));
+  if (findings.changed.length + findings.untried.length > 0) process.exitCode = 1;
 } else {
   // Made here, since packages come over the network.
   await ensureImage(console.error);

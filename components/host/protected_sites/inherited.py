@@ -16,6 +16,7 @@ from .places import NGINX_CONF, NGINX_SHARED, ROOT
 # know it, or it has no value that is none.
 NOT_FOR_HTTP = {
     "add_header_inherit": "the sites' own headers would be missing",
+    "add_trailer": "every answer would lose its Content-Length",
     "max_headers": "requests with more headers would be refused",
     "post_action": "each request would lead to another one of the sites'",
     "proxy_set_body": "applications would get another body than the one that was sent",

@@ -163,7 +163,6 @@ const pins: readonly Pins[] = [
     why: "Its headers are the application's and this site's. An empty one is not sent; it keeps others from being inherited.",
     says: [
       ["add_header", "X-Protected-Sites", ""],
-      ["add_trailer", "X-Protected-Sites", ""],
       ["expires", "off"],
       ["userid", "off"],
       ["etag", "on"],
