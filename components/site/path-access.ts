@@ -53,7 +53,12 @@ type Match = "prefix" | "exact";
 
 const path = checks.path;
 const match = z.enum(["prefix", "exact"], { error: checks.expected("prefix or exact") });
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+/** Those of HTTP, and those of WebDAV and its kin (RFC 4918, 3253, 5323, 4791), whose clients cannot sign in. */
+const methods = [
+  ...(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const),
+  ...(["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"] as const),
+  ...(["REPORT", "SEARCH", "MKCALENDAR"] as const),
+];
 
 /** The shape of {@link PathRuleSettings}. */
 export const pathRuleSchema = z.strictObject(

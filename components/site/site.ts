@@ -60,7 +60,8 @@ export interface SiteSettings {
   backupUpstreams?: string[];
   /**
    * The Host that the application gets: the `site`'s name, or `upstream`'s own. With `upstream`, its cookies and
-   * redirects are made the site's, and Origin and Referer, with which it may compare it, the application's.
+   * redirects are made the site's, and Origin, Referer and WebDAV's Destination, with which it may compare it, the
+   * application's.
    * @default `site`
    */
   hostHeader?: string;

@@ -33,7 +33,10 @@ export interface AccessChange {
   readonly cannotJudge?: string;
 }
 
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
+/** Stands for all methods that no file names. */
+export const otherMethod = "PURGE";
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", otherMethod];
 
 /** Compares a site's two sides; a side on which the site does not exist lets nobody in. */
 export function accessChange(before: JudgedSite | undefined, after: JudgedSite | undefined): AccessChange {
@@ -41,7 +44,9 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     const readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
     const [old, now] = readings;
     const targets = representativeTargets(readings);
-    const asked = readings.some((it) => it?.methodMatters) ? methods : ["any"];
+    const asked = readings.some((it) => it?.methodMatters)
+      ? [...new Set([...methods, ...readings.flatMap((it) => it?.methods ?? [])])]
+      : ["any"];
     const opened: Way[] = [];
     const closed: Way[] = [];
     const compared = (request: AskedRequest, way: Pick<Way, "method" | "target">) => {

@@ -1,6 +1,6 @@
 /** A review as text for a terminal, as Markdown for a pull request's comment, and as JSON. */
 import { personInWords, type SiteReview, type StackReview } from "./review.ts";
-import type { Way } from "./access.ts";
+import { otherMethod, type Way } from "./access.ts";
 import type { Statement } from "./meaning.ts";
 
 /** A review of all environments that were asked for. */
@@ -177,7 +177,8 @@ function ways(list: readonly Way[]): string[] {
     byPerson.set(who, entry);
   }
   const lines = [...byPerson].map(([who, { targets, methods }]) => {
-    return `${who} with ${methods.size > 6 || methods.has("any") ? "any method" : [...methods].join(", ")} to ${some([...targets], 3)}`;
+    const any = methods.has("any") || (methods.size > 6 && methods.has(otherMethod));
+    return `${who} with ${any ? "any method" : [...methods].join(", ")} to ${some([...targets], 3)}`;
   });
   return lines.length > 5 ? [...lines.slice(0, 5), `and ${lines.length - 5} more kinds of people`] : lines;
 }

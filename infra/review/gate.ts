@@ -114,6 +114,8 @@ export class SiteReading {
   readonly domain: string;
   /** Whether anything in the site's file looks at a request's method. */
   readonly methodMatters: boolean;
+  /** The methods that are named there. */
+  readonly methods: readonly string[];
   readonly #servers: readonly ReadDirective[];
   readonly #blocks: readonly ReadDirective[];
   readonly #definitions: Definitions;
@@ -141,7 +143,9 @@ export class SiteReading {
     this.#servers = top.filter(({ name }) => name === "server");
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
     this.#definitions = definitionsOf(this.#blocks);
-    this.methodMatters = /\$request_method\b|\blimit_except\b/.test(nginx);
+    const aboutMethods = nginx.match(/^.*(?:\$request_method\b|\blimit_except\b).*$/gm) ?? [];
+    this.methodMatters = aboutMethods.length > 0;
+    this.methods = aboutMethods.flatMap((line) => line.match(/\b[A-Z]{3,}\b/g) ?? []);
     this.#upstreams = new Map(
       top
         .filter(({ name }) => name === "upstream")

@@ -4,8 +4,9 @@ import { dockerRegistry } from "./docker-registry.ts";
 import { gitServer } from "./git.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
+import { wsgidav } from "./wsgidav.ts";
 
-export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry, gitServer];
+export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry, gitServer, wsgidav];
 
 /** Those of `npm test`: quick to install, and different in kind. */
 export const telling = ["node-red", "docker-registry", "git"];

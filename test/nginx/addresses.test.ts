@@ -136,6 +136,18 @@ describe("an application that compares Origin or Referer with its name", () => {
   });
 });
 
+test("a WebDAV application is told the Destination of a COPY or MOVE by its own name and path", async () => {
+  const told = async (site: typeof below, destination: string) => {
+    const { body } = await served.ask(site, "/a", { method: "MOVE", headers: { destination } });
+    return (JSON.parse(body) as Record<string, string>)["destination"];
+  };
+  expect(await told(named, "https://named.example.com/b%2F%20c")).toBe(`https://${address}/b%2F%20c`);
+  expect(await told(both, "https://both.example.com:443/b")).toBe(`https://${address}/app/b`);
+  expect(await told(below, "https://below.example.com/b")).toBe("https://below.example.com/app/b");
+  expect(await told(plain, "https://plain.example.com/b")).toBe("https://plain.example.com/b");
+  expect(await told(below, "https://elsewhere.test/b")).toBe("https://elsewhere.test/b");
+});
+
 test("an https application may speak TLS 1.3 only", async () => {
   expect((await served.ask(tls, "/")).body).toBe("encrypted");
 });

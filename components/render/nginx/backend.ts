@@ -52,29 +52,44 @@ export function passOn(site: Site): Directive[] {
   return [...putRight(site), ["proxy_pass", path === "" ? address : expr(`${address}${path}$request_uri`)]];
 }
 
-/** Headers in which a browser says on which site a request was made; an application may compare them with its name. */
+/**
+ * Headers in which a browser says on which site a request was made, and the one in which WebDAV says where something
+ * is to be; an application may compare them with its name.
+ */
 const namesOfOrigin = [
   ["Origin", "$http_origin", ""],
   ["Referer", "$http_referer", "(?<protected_sites_page>/.*)?"],
+  ["Destination", "$http_destination", "(?<protected_sites_page>/.*)?"],
 ] as const;
+
+/** Those of {@link namesOfOrigin} that an application gets as though the browser had asked itself. */
+function putRightFor(site: Site) {
+  if (site.hostHeader === "upstream") return namesOfOrigin;
+  return namesOfOrigin.filter(([name]) => name === "Destination" && upstreamPath(site.upstream) !== "/");
+}
 
 /** What stands before the site's servers: {@link namesOfOrigin} as though the browser had asked the backend itself. */
 export function originMaps(site: Site): Item[] {
-  if (site.hostHeader !== "upstream") return [];
-  const { host } = new URL(site.upstream);
   const path = upstreamPath(site.upstream).slice(0, -1);
-  return namesOfOrigin.map(([name, header, page]) =>
+  return putRightFor(site).map(([name, header, page]) =>
     block(
       ["map", expr(header), expr(originVariable(site, name))],
       [
         ["default", expr(header)],
         [
           expr(`~*^https://${literal(site.domain)}(?::443)?${page}$`),
-          page === "" ? `https://${host}` : expr(`https://${host}${path}$protected_sites_page`),
+          page === ""
+            ? `https://${hostOf(site)}`
+            : expr(`https://${hostOf(site)}${path}$protected_sites_page`),
         ],
       ],
     ),
   );
+}
+
+/** The Host that the application gets. */
+function hostOf({ hostHeader, upstream, domain }: Site): string {
+  return hostHeader === "upstream" ? new URL(upstream).host : domain;
 }
 
 function originVariable({ domain }: Site, name: string): string {
@@ -91,10 +106,12 @@ export function toBackend(
   passAuthorization = site.passAuthorization,
 ): Directive[] {
   return [
-    ...forwarded(site, site.hostHeader === "upstream" ? new URL(site.upstream).host : site.domain),
-    ...(site.hostHeader === "upstream"
-      ? namesOfOrigin.map(([name]): Directive => ["proxy_set_header", name, expr(originVariable(site, name))])
-      : []),
+    ...forwarded(site, hostOf(site)),
+    ...putRightFor(site).map(([name]): Directive => [
+      "proxy_set_header",
+      name,
+      expr(originVariable(site, name)),
+    ]),
     ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],

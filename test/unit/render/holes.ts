@@ -60,10 +60,11 @@ const overwritten = [
 
 /**
  * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
- * always one of the site, and the origin only what a browser says of where it was.
+ * always one of the site, the origin only what a browser says of where it was, and the destination what a client of
+ * WebDAV asks the application for.
  */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer)_\w+|oauth2_[a-z_]+)$/;
+  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 

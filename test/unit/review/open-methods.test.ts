@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+
+import { reviewed, withWiki } from "./environments.ts";
+
+const open = (...methods: string[]) =>
+  withWiki({
+    open: [{ path: "/dav/", match: "prefix", methods, why: "File managers come with a password." }],
+  });
+
+const opened = (base: readonly string[], head: readonly string[]) =>
+  reviewed(open(...head), open(...base)).sites.flatMap((it) => it.opened.map(({ method }) => method));
+
+test("a method of WebDAV that is opened is one that the review lets pass now, and no other", () => {
+  expect(new Set(opened(["GET"], ["GET", "LOCK", "PROPFIND"]))).toEqual(new Set(["LOCK", "PROPFIND"]));
+  expect(opened(["GET", "LOCK"], ["GET"])).toEqual([]);
+});
