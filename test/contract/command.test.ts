@@ -2,7 +2,7 @@
 import { remote } from "@pulumi/command";
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { test, vi } from "vitest";
+import { test } from "vitest";
 
 import { openSshServer } from "./ssh-server.ts";
 import type { SshServer } from "./ssh-server.ts";
@@ -213,9 +213,7 @@ test.concurrent(
       });
     });
     expect(open).toEqual([1, 2]);
-    await vi.waitFor(() => {
-      expect(server.open, "after the run").toBe(0);
-    });
+    await expect.poll(() => server.open, { timeout: 20_000, message: "after the run" }).toBe(0);
     await stack.destroy();
     expect(open).toEqual([1, 2, 1, 2]);
   },

@@ -108,7 +108,7 @@ test("while the Redis is away people are told so and stay signed in, and nobody 
   } finally {
     await redis.setAway(false);
   }
-  await expect.poll(async () => (await page.reload())?.status()).toBe(200);
+  await expect.poll(async () => (await page.reload())?.status(), { timeout: 30_000 }).toBe(200);
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
   expect(await shell("protected-sites metrics")).toContain(
     'protected_sites_session_store_up{site="code.lab.test"} 1',

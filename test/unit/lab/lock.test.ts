@@ -20,7 +20,7 @@ describe.skipIf(process.platform !== "linux")("the lock of an instance", () => {
       return held;
     });
     const other = await lock(`${name}-other`);
-    await expect.poll(() => holders).toEqual([`${process.pid}`]);
+    await expect.poll(() => holders, { timeout: 20_000 }).toEqual([`${process.pid}`]);
     expect(got).toBe(false);
 
     await first.release();
