@@ -79,6 +79,26 @@ describe.each(sudos)("by %s", (sudo) => {
     expect(refused.text).not.toContain("as pushed");
   });
 
+  test("a set-up replaces the rule of before, whose regular expression said the arguments", async () => {
+    const rule = "/etc/sudoers.d/protected-sites";
+    // As it was written until November 2026. sudo-rs cannot read it, as after an upgrade to Ubuntu 26.04.
+    const before = `# Written by Protected Sites (components/host/protected_sites); edits here are lost.
+Defaults:protected-sites !requiretty, !lecture
+protected-sites ALL=(root) NOPASSWD: ${program} ^((push|credentials)( --repair [0-9TZ:.-]+)?|status( --json)?|forget-sessions|(remove|remove-credentials) [a-z0-9][a-z0-9.-]*( --of [A-Za-z0-9_-]+)?)$
+`;
+    const now = await edge.shell(`cat ${rule}`);
+    await edge.run(["sh", "-c", `cat >${rule}`], before);
+    try {
+      const bundle = await edge.shell("cat /var/lib/protected-sites/setup");
+      const administrator = await as("admin", [sudo, "-n", program, "setup"], `${bundle}\n`);
+      expect(administrator).toMatchObject({ ok: true, text: expect.stringContaining(rule) as string });
+      expect(await edge.shell(`cat ${rule}`)).toBe(now);
+      expect((await deployer("status")).text).toContain("as pushed");
+    } finally {
+      await edge.run(["sh", "-c", `cat >${rule}`], `${now}\n`);
+    }
+  });
+
   describe("a user who may use sudo, but has no rule of ours", () => {
     beforeAll(() => edge.shell("echo 'nobody ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/nobody"));
     afterAll(() => edge.shell("rm /etc/sudoers.d/nobody"));

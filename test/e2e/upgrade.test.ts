@@ -148,3 +148,52 @@ test("one with known vulnerabilities is refused by the advisory's name", async (
     expect(refused).toEqual({ ok: false, text: expect.stringContaining("GHSA-63jm-59jj-478j") as string });
   else expect(refused.ok).toBe(true);
 });
+
+test("which Nginx is known to be vulnerable is decided by the distribution's revision, where it is known", async () => {
+  const asked = {
+    "1.22.1-9": "1.22.1-9+deb12u11",
+    "1.22.1-9+deb12u9": "1.22.1-9+deb12u11",
+    "1.22.1-9+deb12u11": "",
+    "1.26.3-3": "1.26.3-3+deb13u8",
+    "1.26.3-3+deb13u7": "1.26.3-3+deb13u8",
+    "1.26.3-3+deb13u8": "",
+    "1.26.3-3+deb13u11": "",
+    "1.24.0-2ubuntu7": "1.24.0-2ubuntu7.16",
+    "1.24.0-2ubuntu7.9": "1.24.0-2ubuntu7.16",
+    "1.24.0-2ubuntu7.17": "",
+    "1.28.3-2ubuntu1.8": "1.28.3-2ubuntu1.9",
+    "1.28.3-2ubuntu1.10": "",
+    // Of other distributions nothing is known; nginx.org's are what Nginx released.
+    "1.28.0-6ubuntu1.2": "",
+    "1.30.3-1~bookworm": "1.30.4",
+    "1.30.4-1~bookworm": "",
+    "1.31.2": "1.31.3",
+    "1.31.3": "",
+  };
+  const ask = `import json, os, sys
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath("${program}"))))
+from protected_sites.nginx_version import ADVISORIES, first_safe
+print(json.dumps({version: first_safe(ADVISORIES[0], version) for version in sys.argv[1:]}))`;
+  const { text } = await edge.run(["python3", "-I", "-B", "-c", ask, ...Object.keys(asked)]);
+  expect(JSON.parse(text)).toEqual(asked);
+});
+
+test("a push to a host with an Nginx of before a fix is refused, and with the fix it goes on", async () => {
+  const query = "/usr/local/sbin/dpkg-query";
+  const pushWith = (version: string) =>
+    run(`printf '#!/bin/sh\necho ${version}\n' >${query} && chmod 755 ${query}
+      ${program} push </etc/protected-sites/sites/code.lab.test/current/bundle`);
+  try {
+    const refused = await pushWith("1.26.3-3+deb13u7");
+    expect(refused.ok).toBe(false);
+    expect(refused.text).toContain(
+      "1.26.3-3+deb13u7 is known to be vulnerable (CVE-2026-42533); 1.26.3-3+deb13u8 or newer is right",
+    );
+    expect(await pushWith("1.26.3-3+deb13u8")).toMatchObject({
+      ok: true,
+      text: expect.stringContaining("unchanged") as string,
+    });
+  } finally {
+    await run(`rm ${query}`);
+  }
+});

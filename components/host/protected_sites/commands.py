@@ -56,7 +56,8 @@ def install_packages(*names: str) -> None:
 
 def telling(output: str) -> str:
     """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
-    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|^Failed to .*\bignoring\b|^$"
+    # systemd 262 says the last of these of a unit, systemd 252 of itself.
+    noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|\bFailed to .*\bignoring\b|^$"
     said = [line.strip() for line in output.splitlines() if not re.search(noise, line.strip())]
     wrong = r"emerg|error|fail|invalid|denied|unknown|in use|refus"
     first = next((at for at, line in enumerate(said) if re.search(wrong, line, re.IGNORECASE)), max(len(said) - 3, 0))

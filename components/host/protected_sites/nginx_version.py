@@ -17,7 +17,7 @@ class Advisory:
     sources: str
     # The first safe release of each line of Nginx that still gets any.
     fixed: tuple[tuple[int, int, int], ...]
-    # Distributions put fixes into older versions: the first safe revision, by the end that tells whose it is.
+    # Distributions put fixes into older versions: the first safe revision, by what all of a release's begin with.
     backports: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -27,7 +27,13 @@ ADVISORIES = (
         "CVE-2026-42533",
         "https://nginx.org/en/security_advisories.html https://security-tracker.debian.org/tracker/CVE-2026-42533",
         fixed=((1, 30, 4), (1, 31, 3)),
-        backports={"+deb12u": "1.22.1-9+deb12u11"},
+        # What is known of them, and what is not: docs/hosts.md.
+        backports={
+            "1.22.1-9": "1.22.1-9+deb12u11",  # Debian 12
+            "1.26.3-3": "1.26.3-3+deb13u8",  # Debian 13
+            "1.24.0-2ubuntu7": "1.24.0-2ubuntu7.16",  # Ubuntu 24.04
+            "1.28.3-2ubuntu1": "1.28.3-2ubuntu1.9",  # Ubuntu 26.04
+        },
     ),
 )
 
@@ -52,11 +58,10 @@ def nginx_number() -> tuple[int, ...]:
 
 def first_safe(advisory: Advisory, version: str) -> str:
     """Nothing where a version is safe, or of a distribution of whose revisions nothing is known here."""
-    upstream, _, revision = version.partition("-")
-    for whose, safe in advisory.backports.items():
-        # Debian's first revision of a release has no such end.
-        if whose in revision or (revision.isdigit() and safe.startswith(f"{upstream}-")):
+    for release, safe in advisory.backports.items():
+        if re.match(rf"{re.escape(release)}(?!\d)", version):
             return "" if holds("dpkg", "--compare-versions", version, "ge", safe) else safe
+    upstream, _, revision = version.partition("-")
     number = tuple(int(part) for part in re.findall(r"\d+", upstream)[:3])
     safe = max((fixed for fixed in advisory.fixed if fixed[:2] <= number[:2]), default=advisory.fixed[0])
     # Packages of nginx.org are what Nginx released; their revisions end with "~" and the distribution's name.
