@@ -14,6 +14,7 @@ import { expiryMessage } from "./expiry.ts";
 import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";
+import { showNewTexts } from "./new-texts.ts";
 import { operator } from "./operator.ts";
 import { explainRefusals } from "./refusals.ts";
 import { asInTheState, endIfStopped, roleHolders } from "./role-holders.ts";
@@ -59,6 +60,7 @@ async function declare(): Promise<Outputs> {
     : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
   const holders = await roleHolders(environment.sites);
   explainRefusals();
+  showNewTexts();
   dialFirst(environment);
 
   // Hosts take commands from each of them; the last one is in use.

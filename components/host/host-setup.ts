@@ -15,13 +15,14 @@ export function hostProgram(
   { login, repair }: { readonly login: Login; readonly repair: string | undefined },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  const create = `${installProgram} # program ${programVersion()}`;
+  // First of all, since a preview shows no more than 150 characters of a new text.
+  const create = `: program ${programVersion()}; ${installProgram}`;
   return hostCommand(
     name,
     {
       login,
       create,
-      update: repair && `${create}, ${repair}`,
+      update: repair && `${create} # ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
       stdin: pulumi.secret(programText()),
       secret: true,

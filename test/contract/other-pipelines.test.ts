@@ -10,8 +10,7 @@ import { openRunner, type Runner } from "./runner.ts";
 
 const folder = join(import.meta.dirname, "../../docs/ci");
 const engine = "--non-interactive --color never --diff";
-const preview = (stack: string) =>
-  `pulumi preview --stack ${stack} ${engine} --show-full-output --policy-pack policy`;
+const preview = (stack: string) => `pulumi preview --stack ${stack} ${engine} --policy-pack policy`;
 const up = (stack: string) => `pulumi up --stack ${stack} --yes ${engine} --policy-pack policy`;
 const drift = (stack: string) => `pulumi preview --stack ${stack} ${engine} --refresh --expect-no-changes`;
 const review = (base: string, format: string, output: string) =>

@@ -119,7 +119,7 @@ describe("of the engine's commands", () => {
     [
       "workflows/preview.yml",
       "Preview",
-      "preview --stack prod --non-interactive --color never --diff --show-full-output --policy-pack policy",
+      "preview --stack prod --non-interactive --color never --diff --policy-pack policy",
     ],
     [
       "workflows/up.yml",

@@ -138,6 +138,9 @@ function factsOf(text: string): RunFacts {
   );
   return {
     names: { [lab.oauth2Proxy.version]: "the lab's version" },
-    texts: [...sites, [`${installProgram} # program ${programVersion()}`, "the push program's installation"]],
+    texts: [
+      ...sites,
+      [`: program ${programVersion()}; ${installProgram}`, "the push program's installation"],
+    ],
   };
 }
