@@ -1,6 +1,7 @@
 /** A review as text for a terminal, as Markdown for a pull request's comment, and as JSON. */
 import { personInWords, type SiteReview, type StackReview } from "./review.ts";
 import { otherMethod, type Way } from "./access.ts";
+import type { FileChange } from "./file-changes.ts";
 import type { Statement } from "./meaning.ts";
 
 /** A review of all environments that were asked for. */
@@ -59,9 +60,8 @@ export function asText(review: Review): string {
     );
     if (stack.environment.length > 0)
       lines.push("", "  the whole environment", ...statementLines(stack.environment));
-    for (const site of stack.sites) {
-      lines.push("", `  ${site.name} (${site.domain})`, ...statementLines(statementsOf(site)));
-    }
+    for (const { of, statements } of saidOf(stack.sites))
+      lines.push("", `  ${titleOf(of)}`, ...statementLines(statements));
     lines.push("");
     for (const file of stack.files) lines.push(fileTitle(file), file.patch.trimEnd(), "");
   }
@@ -91,9 +91,8 @@ export function asMarkdown(review: Review, whole: string, limit = commentLimit):
     }
     if (stack.environment.length > 0)
       head.push("The whole environment:", "", ...bullets(stack.environment), "");
-    for (const site of stack.sites) {
-      head.push(`**${site.name}** (${site.domain})`, "", ...bullets(statementsOf(site)), "");
-    }
+    for (const { of, statements } of saidOf(stack.sites))
+      head.push(titleOf(of, "**"), "", ...bullets(statements), "");
     for (const file of stack.files) {
       const title = fileTitle(file);
       diffs.push({
@@ -165,6 +164,34 @@ export function statementsOf(site: SiteReview): Statement[] {
   ];
 }
 
+/** Every statement once: sites of which the same is to be said stand together. */
+function saidOf(
+  sites: readonly SiteReview[],
+): { readonly of: SiteReview[]; readonly statements: Statement[] }[] {
+  const told = new Map<string, { readonly statement: Statement; readonly of: SiteReview[] }>();
+  for (const site of sites)
+    for (const statement of statementsOf(site)) {
+      const key = `${statement.effect} ${statement.text}`;
+      const entry = told.get(key) ?? { statement, of: [] };
+      if (!entry.of.includes(site)) entry.of.push(site);
+      told.set(key, entry);
+    }
+  const groups = new Map<string, { readonly of: SiteReview[]; readonly statements: Statement[] }>();
+  for (const { statement, of } of told.values()) {
+    const key = of.map(({ name }) => name).join();
+    const group = groups.get(key) ?? { of, statements: [] };
+    group.statements.push(statement);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/** Where a site is, or which sites these are. */
+function titleOf([first, ...others]: readonly SiteReview[], bold = ""): string {
+  const names = [first, ...others].map((it) => it?.name).join(", ");
+  return `${bold}${names}${bold}${others.length === 0 ? ` (${first?.domain ?? ""})` : ""}`;
+}
+
 /** Ways in as few lines, at most five: for each kind of person the methods and paths. */
 function ways(list: readonly Way[]): string[] {
   const byPerson = new Map<string, { targets: Set<string>; methods: Set<string> }>();
@@ -187,9 +214,12 @@ function sorted(statements: readonly Statement[]): Statement[] {
   return [...statements].sort((one, other) => order.indexOf(one.effect) - order.indexOf(other.effect));
 }
 
-function fileTitle({ title, hosts, alsoFor, added, removed }: StackReview["files"][number]): string {
+function fileTitle(file: FileChange): string {
+  const { title, hosts, alsoFor, added, removed, comparedWith } = file;
   const also = alsoFor.length > 0 ? `, the same for ${some(alsoFor)}` : "";
-  return `${title} (+${added} -${removed}; on ${some(hosts)}${also})`;
+  const compared =
+    comparedWith === undefined ? "" : `; as ${comparedWith}'s with its own name, domain and ports, but for`;
+  return `${title} (+${added} -${removed}; on ${some(hosts)}${also}${compared})`;
 }
 
 function fenced(text: string, language = ""): string {

@@ -38,7 +38,8 @@ const told: Record<string, string> = {
 
 /** The settings of a site. */
 export const siteMeaning: Entries<Site> = {
-  name: (before, after) => [plain(`is called ${after} in this file; before ${before}`)],
+  // See renames.ts.
+  name: () => [],
   domain: (before, after) => [
     says("opens", `answers at https://${after}`),
     says("closes", `no longer answers at https://${before}`),
@@ -55,10 +56,21 @@ export const siteMeaning: Entries<Site> = {
       ? [says("weakens", "the way to the backend is no longer encrypted")]
       : []),
   ],
-  emailDomains: (before, after) => [
-    ...without(after, before).map((it) => says("opens", `people of @${it} may sign in`)),
-    ...without(before, after).map((it) => says("closes", `people of @${it} may no longer sign in`)),
-  ],
+  emailDomains: (before, after) => {
+    const [were, are] = [before, after].map((it) => it.map((domain) => `@${domain}`).join(" or "));
+    if (after.length === 0)
+      return [
+        says("opens", `whoever has a role or group may sign in, also guests; before, people of ${were}`),
+      ];
+    if (before.length === 0)
+      return [
+        says("closes", `only people of ${are} may sign in; before, also guests who have a role or group`),
+      ];
+    return [
+      ...without(after, before).map((it) => says("opens", `people of @${it} may sign in`)),
+      ...without(before, after).map((it) => says("closes", `people of @${it} may no longer sign in`)),
+    ];
+  },
   allowedGroups: (before, after) => {
     if (after.length === 0)
       return [says("opens", `no group is needed any more; before, one of ${before.join(", ")}`)];
@@ -71,11 +83,11 @@ export const siteMeaning: Entries<Site> = {
       ),
     ];
   },
-  guests: (_, after) => [
-    after
-      ? says("opens", "guests from other organisations who have a role or group may enter")
-      : says("closes", "guests from other organisations may no longer enter"),
-  ],
+  // It lets emailDomains be left out, and does nothing else.
+  guests: (_, after, whole) =>
+    whole.before.emailDomains.length > 0 && whole.after.emailDomains.length > 0
+      ? [plain(`guests: ${after} changes nothing beside emailDomains, which say who may sign in`)]
+      : [],
   roles: (before, after) => [
     ...after.flatMap((now) => {
       const was = before.find(({ value }) => value === now.value);

@@ -1,7 +1,4 @@
 /** Two sides of an environment beside each other: what changes in meaning, who gets in, and which files change how. */
-import { createTwoFilesPatch, diffLines } from "diff";
-
-import { identifier } from "../../components/site/names.ts";
 import { cookieProblems } from "../../components/site/browser-cookies.ts";
 import type { Site } from "../../components/site/site.ts";
 import { ConfigError } from "../../components/site/errors.ts";
@@ -9,22 +6,9 @@ import type { Environment } from "../environment.ts";
 import { environmentOf, parseStackFile } from "../stack-file.ts";
 import { accessChange, backendsOf, type JudgedSite, newcomerAt, type Way } from "./access.ts";
 import { changes, environmentMeaning, gateInWords, siteMeaning, type Statement } from "./meaning.ts";
-import type { LocatedProblem, RenderedFile, RenderedStack } from "./rendering.ts";
-
-/** One file that changes, once for all hosts that get it, and once for all sites whose change is the same. */
-export interface FileChange {
-  /** For example `wiki: nginx.conf`. */
-  readonly title: string;
-  /** Where it lies on a host. */
-  readonly path: string;
-  readonly hosts: readonly string[];
-  /** Further sites with the same change, their own name, domain and ports aside. */
-  readonly alsoFor: readonly string[];
-  readonly added: number;
-  readonly removed: number;
-  /** In unified format. */
-  readonly patch: string;
-}
+import { asDiffs, type FileChange, fileChanges, namesOf, type OneFile, siteOf } from "./file-changes.ts";
+import { type Rename, renamesOf, renaming, underNewNames } from "./renames.ts";
+import type { LocatedProblem, RenderedStack } from "./rendering.ts";
 
 /** What changes for one site. */
 export interface SiteReview {
@@ -89,9 +73,11 @@ export const notForInstance: readonly string[] = [
 /** Compares the two sides of an environment. A side without the environment is nothing. */
 export function reviewStack(
   stack: string,
-  before: RenderedStack | undefined,
+  base: RenderedStack | undefined,
   after: RenderedStack | undefined,
 ): StackReview {
+  const renames = renamesOf(base?.environment, after?.environment);
+  const before = underNewNames(base, renames);
   const source = `stacks/Pulumi.${stack}.yaml`;
   const nothing = {
     stack,
@@ -120,7 +106,7 @@ export function reviewStack(
       ? []
       : changes(environmentMeaning, withoutSites(was), withoutSites(is));
   const files = fileChanges(before, after);
-  const sites = siteReviews(before, after, files.bySite);
+  const sites = siteReviews(before, after, files.bySite, renames);
   const movesTenant = was !== undefined && is !== undefined && was.tenantId !== is.tenantId;
   const signedOut = new Set([
     ...sites
@@ -143,7 +129,7 @@ export function reviewStack(
     notes: [...notes, ...fromCodeOnly(sites, files.bySite), ...moreThanBrowsersKeep(was, is)],
     sites,
     environment,
-    files: together(files.all, before, after),
+    files: asDiffs(files.all, before, after),
     counts: {
       sites: new Set([...sites.map(({ name }) => name), ...pushed]).size,
       hosts: changed ? ((is ?? was)?.hosts.length ?? 0) : 0,
@@ -190,59 +176,11 @@ function withoutSites(environment: Environment): Omit<Environment, "sites"> {
   >;
 }
 
-interface OneFile {
-  readonly site?: string;
-  readonly file: string;
-  readonly path: string;
-  readonly hosts: readonly string[];
-  readonly before: string;
-  readonly after: string;
-}
-
-function fileChanges(before: RenderedStack | undefined, after: RenderedStack | undefined) {
-  const hostsOf = (stack: RenderedStack | undefined) =>
-    stack?.environment?.hosts.map(({ name }) => name) ?? [];
-  const hosts = hostsOf(after).length > 0 ? hostsOf(after) : hostsOf(before);
-  const all: OneFile[] = pairs(before?.hostFiles, after?.hostFiles).map((it) => ({ ...it, hosts }));
-  const bySite = new Map<string, OneFile[]>();
-  for (const name of namesOf(before, after)) {
-    const domains = [before, after].map((it) => siteOf(it, name)?.domain ?? "");
-    const changed = pairs(before?.siteFiles?.[name], after?.siteFiles?.[name], domains).map((it) => ({
-      ...it,
-      hosts,
-      site: name,
-    }));
-    if (changed.length === 0) continue;
-    bySite.set(name, changed);
-    all.push(...changed);
-  }
-  return { all, bySite };
-}
-
-/** The files that differ; a file of a site that moves is the same file under another name. */
-function pairs(
-  before: readonly RenderedFile[] = [],
-  after: readonly RenderedFile[] = [],
-  domains: readonly string[] = [],
-): { file: string; path: string; before: string; after: string }[] {
-  const keyed = (files: readonly RenderedFile[], domain = "") =>
-    new Map(files.map((it) => [domain === "" ? it.name : it.name.replace(domain, "<domain>"), it]));
-  const [was, is] = [keyed(before, domains[0]), keyed(after, domains[1])];
-  return [...new Set([...was.keys(), ...is.keys()])]
-    .map((key) => ({ was: was.get(key), is: is.get(key) }))
-    .filter(({ was: old, is: now }) => old?.text !== now?.text || old?.link !== now?.link)
-    .map(({ was: old, is: now }) => ({
-      file: (now ?? old)?.name ?? "",
-      path: (now ?? old)?.link ?? (now ?? old)?.name ?? "",
-      before: old?.text ?? "",
-      after: now?.text ?? "",
-    }));
-}
-
 function siteReviews(
   before: RenderedStack | undefined,
   after: RenderedStack | undefined,
   changed: ReadonlyMap<string, readonly OneFile[]>,
+  renames: ReadonlyMap<string, Rename>,
 ): SiteReview[] {
   const sharedChanged = shared(before) !== shared(after);
   const old = backendsOf(
@@ -252,7 +190,10 @@ function siteReviews(
   );
   return namesOf(before, after).flatMap((name): SiteReview[] => {
     const [was, is] = [siteOf(before, name), siteOf(after, name)];
-    const statements = was !== undefined && is !== undefined ? changes(siteMeaning, was, is) : [];
+    const statements = [
+      ...renaming(name, renames.get(name)),
+      ...(was !== undefined && is !== undefined ? changes(siteMeaning, was, is) : []),
+    ];
     if (statements.length === 0 && !changed.has(name) && !sharedChanged) return [];
     const [textsWere, texts] = [textsOf(before, name), textsOf(after, name)];
     const access = accessChange(textsWere, texts);
@@ -335,59 +276,6 @@ function fromCodeOnly(
   return [
     `The files of ${only.length === 1 ? (only[0]?.name ?? "") : `${only.length} sites`} change because the code that renders them changed, not the configuration.`,
   ];
-}
-
-/** File changes as diffs; sites whose diffs differ in their own facts only share one. */
-function together(
-  files: readonly OneFile[],
-  before: RenderedStack | undefined,
-  after: RenderedStack | undefined,
-): FileChange[] {
-  const shown = new Map<string, FileChange & { alsoFor: string[] }>();
-  for (const file of files) {
-    const patch = createTwoFilesPatch(file.path, file.path, file.before, file.after, "", "", { context: 3 })
-      .split("\n")
-      .slice(2)
-      .join("\n");
-    const site =
-      file.site === undefined ? undefined : (siteOf(after, file.site) ?? siteOf(before, file.site));
-    const key = site === undefined ? patch : withoutOwnFacts(patch, site);
-    const same = shown.get(key);
-    if (same !== undefined && file.site !== undefined) {
-      same.alsoFor.push(file.site);
-      continue;
-    }
-    const lines = diffLines(file.before, file.after);
-    const count = (which: "added" | "removed") =>
-      lines.filter((it) => it[which]).reduce((sum, it) => sum + it.count, 0);
-    shown.set(key, {
-      title: file.site === undefined ? `every host: ${file.file}` : `${file.site}: ${file.file}`,
-      path: file.path,
-      hosts: file.hosts,
-      alsoFor: [],
-      added: count("added"),
-      removed: count("removed"),
-      patch,
-    });
-  }
-  return [...shown.values()];
-}
-
-function withoutOwnFacts(patch: string, { name, domain, port, metricsPort }: Site): string {
-  return patch
-    .replaceAll(domain, "<domain>")
-    .replaceAll(identifier(domain), "<domain>")
-    .replaceAll(`"${name}"`, "<name>")
-    .replace(new RegExp(`\\b(?:${port}|${metricsPort})\\b`, "g"), "<port>")
-    .replace(/^@@.*$/gm, "@@");
-}
-
-function namesOf(...stacks: (RenderedStack | undefined)[]): string[] {
-  return [...new Set(stacks.flatMap((it) => it?.environment?.sites.map(({ name }) => name) ?? []))];
-}
-
-function siteOf(stack: RenderedStack | undefined, name: string): Site | undefined {
-  return stack?.environment?.sites.find((it) => it.name === name);
 }
 
 function shared(stack: RenderedStack | undefined): string {

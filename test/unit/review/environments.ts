@@ -52,7 +52,10 @@ function rendered(given: Record<string, unknown>): RenderedStack {
   };
 }
 
-/** The review of a change of the usual environment. */
-export function reviewed(after: Record<string, unknown>, before = settings()): StackReview {
-  return reviewStack("prod", rendered(before), rendered(after));
+/** The review of a change of the usual environment. @param before null where there was none */
+export function reviewed(
+  after: Record<string, unknown>,
+  before: Record<string, unknown> | null = settings(),
+): StackReview {
+  return reviewStack("prod", before === null ? undefined : rendered(before), rendered(after));
 }

@@ -147,6 +147,151 @@ describe("typical changes, in one line and in words", () => {
   });
 });
 
+describe("a site that has another name", () => {
+  const renamed = (given: object = {}, after: object = {}) =>
+    reviewed(
+      settings({
+        sites: {
+          code: usual.code,
+          handbook: siteArgs("wiki", 4181, { allowedGroups: [group(1)], ...after }),
+        },
+        ...given,
+      }),
+    );
+  const said = (review: ReturnType<typeof renamed>) =>
+    asText({ base: "main", head: "change", notes: [], stacks: [review] });
+
+  test("is another one to Entra: everybody signs in anew, and the review says what would keep it", () => {
+    const review = renamed();
+    expect(verdict(review)).toContain("1 sign-out");
+    expect(verdict(review)).not.toMatch(/access/i);
+    expect(said(review)).toContain(
+      "SIGN-OUT  is called handbook in this file; before wiki: everybody signs in anew, since its registration in Entra and its secrets are made anew; with renamedSites: { handbook: wiki } they stay",
+    );
+  });
+
+  test("stays what it is where renamedSites says so", () => {
+    const review = renamed({ renamedSites: { handbook: "wiki" } });
+    expect(verdict(review)).toContain("0 sign-outs");
+    expect(verdict(review)).not.toMatch(/access/i);
+    expect(said(review)).toContain("is called handbook in this file; before wiki\n");
+  });
+
+  test("is compared with what it was, also where its domain changes", () => {
+    const renamedSites = { handbook: "wiki" };
+    const wider = renamed({ renamedSites }, { allowedGroups: [group(1), group(2)] });
+    expect(verdict(wider)).toContain("ACCESS WIDENS on handbook");
+    expect(said(wider)).toContain(`OPENS     members of group ${group(2)} may enter`);
+    expect(said(wider)).not.toContain("a new site");
+    const moved = renamed({ renamedSites }, { domain: "handbook.example.com" });
+    expect(said(moved)).toContain(
+      "SIGN-OUT  everybody signs in anew: the session cookie belongs to wiki.example.com",
+    );
+  });
+});
+
+describe("guests", () => {
+  const roles = [{ value: "reader", groups: [group(1)] }];
+  const wiki = (given: object) => {
+    const { allowedGroups: _, ...args } = siteArgs("wiki", 4181, { roles, ...given }) as Record<
+      string,
+      unknown
+    >;
+    return settings({ sites: { code: usual.code, wiki: args } });
+  };
+  const told = (after: object, before: object) => {
+    const review = reviewed(wiki(after), wiki(before));
+    return { verdict: verdict(review), text: asText({ base: "a", head: "b", notes: [], stacks: [review] }) };
+  };
+  const open = { guests: true, emailDomains: undefined };
+
+  test("beside emailDomains open nothing, and are not said to", () => {
+    const { verdict: line, text } = told({ guests: true }, {});
+    expect(line).not.toMatch(/access/i);
+    expect(text).not.toContain("OPENS");
+    expect(text).toContain("guests: true changes nothing beside emailDomains, which say who may sign in");
+  });
+
+  test("in place of emailDomains open the site", () => {
+    const { verdict: line, text } = told(open, {});
+    expect(line).toContain("ACCESS WIDENS on wiki");
+    expect(text).toContain(
+      "OPENS     whoever has a role or group may sign in, also guests; before, people of @example.com",
+    );
+  });
+
+  test("go where emailDomains come", () => {
+    const { verdict: line, text } = told({ guests: true }, open);
+    expect(line).not.toContain("WIDENS");
+    expect(line).toContain("access narrows on wiki");
+    expect(text).not.toContain("OPENS");
+    expect(text).toContain(
+      "closes    only people of @example.com may sign in; before, also guests who have a role or group",
+    );
+  });
+});
+
+test("what is the same for many sites is said once, with their names", () => {
+  const sites = (given: object) =>
+    Object.fromEntries(
+      ["a", "b", "c", "d"].map((name, index) => [
+        name,
+        siteArgs(name, 5000 + index, index === 3 ? {} : given),
+      ]),
+    );
+  const review = reviewed(
+    settings({ sites: sites({ cookieExpire: "720h" }) }),
+    settings({ sites: sites({}) }),
+  );
+  const text = asText({ base: "main", head: "change", notes: [], stacks: [review] });
+  expect(text).toContain("\n  a, b, c\n    WEAKENS   a session lasts 720h without a request; before 168h\n");
+  expect(text.match(/a session lasts/g)).toHaveLength(1);
+  expect(text).not.toContain("(a.example.com)");
+  const markdown = asMarkdown({ base: "main", head: "change", notes: [], stacks: [review] }, "the artifact");
+  expect(markdown).toContain("**a, b, c**\n\n- **WEAKENS** a session lasts");
+});
+
+test("of a new environment, what is the same for all is shown once, and of further sites what is not as the first's", () => {
+  const names = ["a", "b", "c"];
+  const [before, after] = [settings(), settings()];
+  Object.assign(after, {
+    sites: Object.fromEntries(
+      names.map((name, index) => [
+        name,
+        siteArgs(name, 5000 + index, index === 2 ? { allowedGroups: [group(1)] } : {}),
+      ]),
+    ),
+  });
+  for (const [was, is] of [
+    [undefined, after],
+    [before, after],
+  ] as const) {
+    const { files } = reviewed(is, was ?? null);
+    const of = (title: string) => files.find((it) => it.title === title);
+    expect(of("a: inherited.conf")?.alsoFor).toEqual(["b", "c"]);
+    expect(of("a: nginx.conf")?.patch).toContain("+    server_name a.example.com;");
+    expect(of("a: nginx.conf")).not.toHaveProperty("comparedWith");
+    // The backend of its own, and no more.
+    expect(of("b: nginx.conf")).toMatchObject({ comparedWith: "a" });
+    expect(changedLines(of("b: nginx.conf")?.patch)).toEqual([
+      "-    server 127.0.0.1:4000 max_fails=0;",
+      "+    server 127.0.0.1:4001 max_fails=0;",
+    ]);
+    expect(changedLines(of("c: oauth2-proxy.cfg")?.patch)).toEqual([`+allowed_groups = [ "${group(1)}" ]`]);
+    // The program is this repository's, and reviewed there.
+    expect(of("every host: the push program")?.patch ?? "").toMatch(
+      was === undefined
+        ? /^\+# components\/host\/protected_sites of this commit: \d+ files, \d+ lines$/m
+        : /^$/,
+    );
+  }
+});
+
+/** The lines of a patch that go and come. */
+function changedLines(patch = ""): string[] {
+  return patch.split("\n").filter((it) => /^[-+](?![-+]{2} )/.test(it));
+}
+
 test.each([
   ["one more who has it", [group(1), group(2)], "ACCESS WIDENS on wiki"],
   ["one less who has it", [], "access narrows on wiki"],
@@ -213,9 +358,24 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
     });
 
   test.each([
-    ["many different diffs", 100, (index: number) => ({ clientMaxBodySize: `${index + 11}m` })],
-    ["more words than a comment holds", 400, () => ({ emailDomains: ["example.com", "partner.test"] })],
-  ])("%s", (_, count, given) => {
+    [
+      "many different diffs",
+      100,
+      (index: number) => ({ clientMaxBodySize: `${index + 11}m` }),
+      /\*\*Cut here\*\*: \d+ diffs of \d+ did not fit.*the run's artifact/,
+    ],
+    [
+      "more words than a comment holds",
+      60,
+      (index: number) => ({
+        emailDomains: [
+          "example.com",
+          ...Array.from({ length: 20 }, (_, it) => `partner-${index}-${it}.test`),
+        ],
+      }),
+      /\*\*Cut here\*\*: the change is too large.*the run's artifact/,
+    ],
+  ])("%s", (_, count, given, words) => {
     const stacks = [
       reviewed(
         many(count, given),
@@ -224,7 +384,7 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
     ];
     const text = asMarkdown({ base: "a", head: "b", notes: [], stacks }, "the run's artifact");
     expect(text.length).toBeLessThanOrEqual(commentLimit);
-    expect(text).toMatch(/\*\*Cut here\*\*.*the run's artifact/);
+    expect(text).toMatch(words);
     expect(text.split("\n").slice(0, 6).join("\n")).toContain(`${count} sites on 2 hosts`);
   });
 

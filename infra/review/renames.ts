@@ -1,0 +1,60 @@
+/** Sites that have another name on the other side: with `renamedSites` they stay, without it Entra makes them anew. */
+import type { Environment } from "../environment.ts";
+import type { Statement } from "./meaning.ts";
+import type { RenderedStack } from "./rendering.ts";
+
+/** What became of a site's name. */
+export interface Rename {
+  readonly before: string;
+  /** Whether `renamedSites` says so. */
+  readonly told: boolean;
+}
+
+/** By their new names, the sites that are called otherwise: by `renamedSites`, or by their domain, of which each is one. */
+export function renamesOf(
+  before: Environment | undefined,
+  after: Environment | undefined,
+): ReadonlyMap<string, Rename> {
+  const [old, now] = [before?.sites ?? [], after?.sites ?? []];
+  const found = new Map<string, Rename>();
+  for (const { name, domain } of now) {
+    const given = after?.renamedSites[name];
+    const gone = old.filter((it) => now.every((other) => other.name !== it.name));
+    const was = gone.find((it) => it.name === given) ?? gone.find((it) => it.domain === domain);
+    if (was !== undefined && old.every((it) => it.name !== name))
+      found.set(name, { before: was.name, told: was.name === given });
+  }
+  return found;
+}
+
+/** The side before the change, with the names that the sites have after it. */
+export function underNewNames(
+  stack: RenderedStack | undefined,
+  renames: ReadonlyMap<string, Rename>,
+): RenderedStack | undefined {
+  if (stack?.environment === undefined || renames.size === 0) return stack;
+  const names = new Map([...renames].map(([name, { before }]) => [before, name]));
+  const siteFiles = Object.entries(stack.siteFiles ?? {}).map(([name, files]) => [
+    names.get(name) ?? name,
+    files,
+  ]);
+  const sites = stack.environment.sites.map((site) => ({ ...site, name: names.get(site.name) ?? site.name }));
+  return {
+    ...stack,
+    environment: { ...stack.environment, sites },
+    siteFiles: Object.fromEntries(siteFiles) as NonNullable<RenderedStack["siteFiles"]>,
+  };
+}
+
+/** A site's other name in words. */
+export function renaming(name: string, rename: Rename | undefined): Statement[] {
+  if (rename === undefined) return [];
+  const called = `is called ${name} in this file; before ${rename.before}`;
+  if (rename.told) return [{ effect: "plain", text: called }];
+  return [
+    {
+      effect: "signs out",
+      text: `${called}: everybody signs in anew, since its registration in Entra and its secrets are made anew; with renamedSites: { ${name}: ${rename.before} } they stay`,
+    },
+  ];
+}
