@@ -49,6 +49,8 @@ export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = 
   identityHeaders: "promoted",
   passAuthorization: "promoted",
   accessTokenScope: "own",
+  proxyPrefix: "promoted",
+  formerProxyPrefixes: "own",
   sessionStore: "own",
   redis: "own",
   cookieExpire: "promoted",

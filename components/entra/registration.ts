@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 
-import { displayName, redirectUrl, signedOutUrl } from "../site/names.ts";
+import { displayName, registeredUrls } from "../site/names.ts";
 import { isObjectId, machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { lookUpHolders } from "./holders.ts";
@@ -60,7 +60,7 @@ export class Registration extends pulumi.ComponentResource {
         owners,
         signInAudience: "AzureADMyOrg",
         api: { requestedAccessTokenVersion: 2 },
-        web: { redirectUris: [redirectUrl(site.domain), signedOutUrl(site.domain)] },
+        web: { redirectUris: registeredUrls(site) },
         // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
         ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
         ...(site.roles.length > 0

@@ -31,7 +31,15 @@ export const promised = {
 /** Settings that differ from site to site, or say nothing about who may enter. */
 const others = [
   ...["metrics_address", "request_id_header", "provider_display_name", "skip_provider_button"],
-  ...["oidc_issuer_url", "login_url", "redeem_url", "oidc_jwks_url", "redirect_url", "client_secret_file"],
+  ...[
+    "oidc_issuer_url",
+    "login_url",
+    "redeem_url",
+    "oidc_jwks_url",
+    "redirect_url",
+    "proxy_prefix",
+    "client_secret_file",
+  ],
   ...["scope", "email_domains", "oidc_groups_claim", "allowed_groups", "whitelist_domains"],
   ...["cookie_name", "cookie_secret_file", "cookie_expire", "cookie_refresh"],
   ...["cookie_csrf_per_request_limit", "cookie_csrf_expire"],

@@ -1,7 +1,7 @@
 /** A site as the configuration of its oauth2-proxy, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview */
 import { stringify } from "smol-toml";
 
-import { cookieName, machineClientsFile, paths, redirectUrl } from "../site/names.ts";
+import { cookieName, defaultProxyPrefix, machineClientsFile, paths, redirectUrl } from "../site/names.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { tenantEndpoints } from "../site/tenant.ts";
@@ -26,7 +26,8 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     login_url: entra.authorize,
     redeem_url: entra.token,
     oidc_jwks_url: entra.keys,
-    redirect_url: redirectUrl(site.domain),
+    redirect_url: redirectUrl(site),
+    ...(site.proxyPrefix === defaultProxyPrefix ? {} : { proxy_prefix: site.proxyPrefix }),
     client_secret_file: at.clientSecret,
     // Set, because the default asks for "groups" once allowed_groups is used, which Entra refuses (AADSTS650053).
     scope: ["openid profile email offline_access", site.accessTokenScope].filter(Boolean).join(" "),

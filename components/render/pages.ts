@@ -33,14 +33,14 @@ export function errorPage(site: Site, tenantId: string): string {
     `{{- if ${is(messages.refused)} }}
 <h1>Your account may not open ${site.domain}</h1>
 <p>This site is open to people ${conditions.join(" and ")}.</p>
-<p>If you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}.</p>
+<p>If you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}.</p>
 {{- else if ${is(messages.notBegunHere)} }}
 <h1>This sign-in to ${site.domain} was open for too long</h1>
 <p>A sign-in has to end within half an hour, and a browser keeps the last few that it has begun. <a id="go-on" href="{{.Redirect}}">Go on to ${site.domain}</a>; you may have to sign in once more. If you end here again at once, your browser does not keep the cookies of ${site.domain}.</p>
 ${goOnOnce}
 {{- else if ${is(messages.ofEntra("access_denied"))} }}
 <h1>You are not signed in to ${site.domain}</h1>
-<p>The sign-in was cancelled, or Microsoft did not let you go on. <a href="{{.Redirect}}">Sign in</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you end here without having cancelled anything, ask ${html(site.contact)}, with the number below.</p>
+<p>The sign-in was cancelled, or Microsoft did not let you go on. <a href="{{.Redirect}}">Sign in</a>, or, if you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use it. If you end here without having cancelled anything, ask ${html(site.contact)}, with the number below.</p>
 {{- else if ${is(messages.ofEntra("temporarily_unavailable"), messages.ofEntra("server_error"))} }}
 <h1>Microsoft's sign-in is not available at the moment</h1>
 <p>That is not your fault, and ${site.domain} can do nothing about it. <a href="{{.Redirect}}">Try again</a> in a minute; if it goes on, tell ${html(site.contact)}, with the number below.</p>
@@ -73,7 +73,7 @@ export function forbiddenPage(site: Site, tenantId: string): string {
   return page(
     `No access · ${site.domain}`,
     `<h1>Your account may not open this part of ${site.domain}</h1>
-<p>It needs a ${site.roles.length > 0 ? "role that your account does not have" : "group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site.domain, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}; what is newly given counts from the next sign-in.</p>
+<p>It needs a ${site.roles.length > 0 ? "role that your account does not have" : "group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use it. If you should have access, ask ${html(site.contact)}; what is newly given counts from the next sign-in.</p>
 ${requestId}`,
   );
 }

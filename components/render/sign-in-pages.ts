@@ -2,6 +2,7 @@
  * The pages between a browser that has no session and Entra. A server never sees what stands behind the "#" of an
  * address; these keep it, in the browser, while the person signs in. Why so: docs/decisions/what-stands-behind-the-hash.md
  */
+import { signInPaths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 import { page } from "./pages.ts";
 
@@ -17,10 +18,11 @@ const longest = 8192;
  * to the page around the frame, where that is one of the site.
  */
 export function beginPage(site: Site): string {
+  const paths = signInPaths(site);
   return page(
     `Sign-in · ${site.domain}`,
     `<h1>Signing in to ${site.domain}</h1>
-<p><a id="begin" href="/oauth2/start" target="_top">Sign in</a></p>
+<p><a id="begin" href="${paths.start}" target="_top">Sign in</a></p>
 <script>
 {
   const framed = window.top !== window;
@@ -32,13 +34,13 @@ export function beginPage(site: Site): string {
   }
   const path = wanted.pathname + wanted.search;
   const link = document.getElementById("begin");
-  const start = (rd) => "/oauth2/start?rd=" + encodeURIComponent(location.origin + rd);
+  const start = (rd) => "${paths.start}?rd=" + encodeURIComponent(location.origin + rd);
   link.href = start(path);
   const begin = () => {
     if (wanted.hash.length < 2 || wanted.href.length > ${longest}) return;
     try {
       sessionStorage.setItem("${kept}", wanted.href);
-      link.href = start("/oauth2/return?to=" + encodeURIComponent(path));
+      link.href = start("${paths.return}?to=" + encodeURIComponent(path));
     } catch {
       // A browser that keeps nothing loses what stands behind the "#".
     }
@@ -50,7 +52,7 @@ export function beginPage(site: Site): string {
   }
 }
 </script>`,
-    `<noscript><meta http-equiv="refresh" content="0; url=/oauth2/start"></noscript>
+    `<noscript><meta http-equiv="refresh" content="0; url=${paths.start}"></noscript>
 <meta name="referrer" content="same-origin">
 `,
   );

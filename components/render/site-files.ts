@@ -1,5 +1,5 @@
 /** Everything of a site that goes to a host as readable text, in the order in which a reviewer reads it. */
-import { instanceName, machineClientsFile, paths } from "../site/names.ts";
+import { defaultProxyPrefix, instanceName, machineClientsFile, paths } from "../site/names.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { inheritedNginx } from "./nginx/inherited.ts";
@@ -63,6 +63,7 @@ export function siteFiles(
     certificates: site.certificates,
     ...(site.certificateFrom === "acme" ? { acme } : {}),
     probePath: probePath(site),
+    ...(site.proxyPrefix === defaultProxyPrefix ? {} : { proxyPrefix: site.proxyPrefix }),
     ...(site.maintenance === undefined ? {} : { maintenance: true }),
     allowVulnerableOauth2Proxy,
     ...(allowVulnerableNginx === true ? { allowVulnerableNginx } : {}),

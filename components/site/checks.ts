@@ -152,6 +152,12 @@ export const path = text(
   'a path like "/admin" of letters, digits and "-._~" between single slashes',
 );
 
+/** A path of one name, which no rule about `.ht` or `.well-known` is for. */
+export const proxyPrefix = text(
+  /^\/(?!\.)[\w.~-]{1,50}(?<!\.)$/,
+  'a path of one name like "/_sign-in", of letters, digits and "-._~", without a dot at its start or end',
+);
+
 /** A line of text for people. */
 export const sentence = text(
   /^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/,

@@ -81,9 +81,31 @@ export function cookieName({
   return cookieName ?? `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}_${identifier(domain)}`;
 }
 
+/** oauth2-proxy's own default for `proxy_prefix`, below which a site has the pages of its sign-in. */
+export const defaultProxyPrefix = "/oauth2";
+
+type Prefixed = Pick<Site, "proxyPrefix">;
+
+/** The paths of a site's sign-in: oauth2-proxy's endpoints, and pages of ours beside them. */
+export function signInPaths({ proxyPrefix }: Prefixed) {
+  return {
+    /** All of them are below it. */
+    all: `${proxyPrefix}/`,
+    auth: `${proxyPrefix}/auth`,
+    start: `${proxyPrefix}/start`,
+    signIn: `${proxyPrefix}/sign_in`,
+    signOut: `${proxyPrefix}/sign_out`,
+    callback: `${proxyPrefix}/callback`,
+    signedOut: `${proxyPrefix}/signed-out`,
+    return: `${proxyPrefix}/return`,
+    /** Where only Nginx itself goes: see locations.ts. */
+    internal: `${proxyPrefix}/-/`,
+  };
+}
+
 /** Where Entra sends people back to. */
-export function redirectUrl(domain: string): string {
-  return `https://${domain}/oauth2/callback`;
+export function redirectUrl(site: Prefixed & Pick<Site, "domain">): string {
+  return `https://${site.domain}${signInPaths(site).callback}`;
 }
 
 /** The name under which an administrator finds the registration in the Entra portal. */
@@ -92,12 +114,20 @@ export function displayName(domain: string): string {
 }
 
 /** Where Entra sends people to after they have signed out there; registered beside {@link redirectUrl}. */
-export function signedOutUrl(domain: string): string {
-  return `https://${domain}/oauth2/signed-out`;
+export function signedOutUrl(site: Prefixed & Pick<Site, "domain">): string {
+  return `https://${site.domain}${signInPaths(site).signedOut}`;
+}
+
+/** All addresses of the site that its registration knows: also those of hosts that have a former prefix, or go back to it. */
+export function registeredUrls(site: Pick<Site, "domain" | "proxyPrefix" | "formerProxyPrefixes">): string[] {
+  return [...new Set([site.proxyPrefix, ...site.formerProxyPrefixes])].flatMap((proxyPrefix) => {
+    const then = { domain: site.domain, proxyPrefix };
+    return [redirectUrl(then), signedOutUrl(then)];
+  });
 }
 
 /** The path that ends the session at the site and at Entra, and lands on {@link signedOutUrl}. */
-export function signOutPath(domain: string, tenantId: string): string {
-  const atEntra = `${tenantEndpoints(tenantId).logout}?post_logout_redirect_uri=${encodeURIComponent(signedOutUrl(domain))}`;
-  return `/oauth2/sign_out?rd=${encodeURIComponent(atEntra)}`;
+export function signOutPath(site: Prefixed & Pick<Site, "domain">, tenantId: string): string {
+  const atEntra = `${tenantEndpoints(tenantId).logout}?post_logout_redirect_uri=${encodeURIComponent(signedOutUrl(site))}`;
+  return `${signInPaths(site).signOut}?rd=${encodeURIComponent(atEntra)}`;
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
+import { defaultProxyPrefix } from "./names.ts";
 
 /** A part of the site that not everybody of the site may enter. */
 export interface PathRuleSettings {
@@ -86,12 +87,17 @@ export const openPathSchema = z.strictObject(
   { error: checks.expected("an open path (path, match, methods, why)") },
 );
 
-/** What the sign-in and the push need for themselves. */
-const ours = ["/oauth2", "/.well-known/acme-challenge", "/.well-known/protected-sites"];
+/** What the push needs for itself, and ACME; the sign-in has the site's `proxyPrefix`. */
+const ours = ["/.well-known/acme-challenge", "/.well-known/protected-sites"];
 
 /** Rules that need more than one path. Takes what is there, also where other settings are wrong. */
-export function pathContradictions(args: { readonly paths?: unknown; readonly open?: unknown }): string[] {
+export function pathContradictions(args: {
+  readonly paths?: unknown;
+  readonly open?: unknown;
+  readonly proxyPrefix?: unknown;
+}): string[] {
   const found: string[] = [];
+  const prefix = typeof args.proxyPrefix === "string" ? args.proxyPrefix : defaultProxyPrefix;
   const rules = z.array(pathRuleSchema).safeParse(args.paths ?? []).data ?? [];
   const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
 
@@ -107,7 +113,7 @@ export function pathContradictions(args: { readonly paths?: unknown; readonly op
     const what = `paths.${index}.path "${path}"`;
     if (path === "")
       found.push(`paths.${index}.path "/" is the whole site; use the site's own allowedGroups or roles`);
-    if (isOurs(path))
+    if (isOurs(path, prefix))
       found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
     use(path, what);
   }
@@ -121,14 +127,14 @@ export function pathContradictions(args: { readonly paths?: unknown; readonly op
           ? `${what} must end in "/", since with match: prefix all below it is open, got "${path}"`
           : `${what} must not end in "/"; for all below it, give match: prefix`,
       );
-    if (isOurs(path))
+    if (isOurs(path, prefix))
       found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
     use(path, what);
   }
   return found;
 }
 
-function isOurs(path: string): boolean {
+function isOurs(path: string, proxyPrefix: string): boolean {
   const lower = path.toLowerCase();
-  return ours.some((own) => lower === own || lower.startsWith(`${own}/`));
+  return [proxyPrefix.toLowerCase(), ...ours].some((own) => lower === own || lower.startsWith(`${own}/`));
 }

@@ -32,7 +32,7 @@ import {
   type SessionStore,
   sessionStoreSchema,
 } from "./session-store.ts";
-import { paths } from "./names.ts";
+import { defaultProxyPrefix, paths } from "./names.ts";
 import {
   type SecurityHeaders,
   type SecurityHeadersSettings,
@@ -124,6 +124,16 @@ export interface SiteSettings {
    * it is given by the stack. @default Microsoft Graph
    */
   accessTokenScope?: string;
+  /**
+   * Below which path the site has its sign-in; everything else belongs to the application. For one that has paths
+   * below `/oauth2/` of its own, another, as in `/_sign-in`. @default `/oauth2`
+   */
+  proxyPrefix?: string;
+  /**
+   * Values that `proxyPrefix` had before. Their addresses stay in the registration, so that a host that does not have
+   * the change yet, or goes back, can sign people in. @default `/oauth2`, where `proxyPrefix` is another
+   */
+  formerProxyPrefixes?: string[];
   /**
    * Where sessions live. `cookie`: whole in the browser, split where it is large. `minimal`: in the browser without
    * tokens, small, and never renewed. `redis`: on a server that all hosts share; a sign-out ends the session there.
@@ -238,6 +248,8 @@ export interface Site {
   readonly identityHeaders: readonly Identity[];
   readonly passAuthorization: boolean;
   readonly accessTokenScope?: string | undefined;
+  readonly proxyPrefix: string;
+  readonly formerProxyPrefixes: readonly string[];
   readonly sessionStore: SessionStore;
   readonly redis?: Redis | undefined;
   readonly cookieExpire: string;
@@ -315,6 +327,8 @@ export const siteSchema = z.strictObject(
       .optional(),
     passAuthorization: checks.flag.default(false),
     accessTokenScope: checks.apiScope.optional(),
+    proxyPrefix: checks.proxyPrefix.default(defaultProxyPrefix),
+    formerProxyPrefixes: checks.listOf(checks.proxyPrefix, 'paths like "/oauth2"').optional(),
     sessionStore: sessionStoreSchema.default("cookie"),
     redis: redisSchema.optional(),
     cookieExpire: checks.duration.optional(),
@@ -380,6 +394,8 @@ export function withDefaults(name: string, checked: z.output<typeof siteSchema>)
       checked.roles.length > 0 ? "roles" : "groups",
     ],
     metricsPort: checked.metricsPort ?? checked.port + 10_000,
+    formerProxyPrefixes:
+      checked.formerProxyPrefixes ?? (checked.proxyPrefix === defaultProxyPrefix ? [] : [defaultProxyPrefix]),
     certificates: checked.certificates ?? certificateFolder(checked),
   };
 }

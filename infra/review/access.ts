@@ -50,8 +50,8 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     const opened: Way[] = [];
     const closed: Way[] = [];
     const compared = (request: AskedRequest, way: Pick<Way, "method" | "target">) => {
-      const was = entryOf(old?.gate(request), before?.roles);
-      const is = entryOf(now?.gate(request), after?.roles);
+      const was = entryOf(gateBeside(old, now, request), before?.roles);
+      const is = entryOf(gateBeside(now, old, request), after?.roles);
       const gained = someoneOnlyIn(is, was) ?? newRole(is, after?.roles, was, before?.roles);
       const lost = someoneOnlyIn(was, is) ?? newRole(was, before?.roles, is, after?.roles);
       if (gained !== undefined) opened.push({ ...way, ...gained });
@@ -75,6 +75,21 @@ function* requests(targets: readonly string[], asked: readonly string[]): Genera
         yield { scheme, method: method === "any" ? "GET" : method, target };
     }
   }
+}
+
+/**
+ * What a sign-in that moves leaves to the application, or takes from it, counts as the rest of the site: it opens
+ * nothing that was for fewer.
+ */
+function gateBeside(
+  reading: SiteReading | undefined,
+  other: SiteReading | undefined,
+  request: AskedRequest,
+): Gate | undefined {
+  const takes = (it: SiteReading) => `${request.target}/`.startsWith(`${it.proxyPrefix}/`);
+  if (reading === undefined || other === undefined || !takes(reading) || takes(other))
+    return reading?.gate(request);
+  return reading.gate({ ...request, target: "/-" });
 }
 
 function wayOf({ scheme, method, target }: AskedRequest, asked: readonly string[]) {

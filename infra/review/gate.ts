@@ -5,7 +5,7 @@
 import { parse } from "smol-toml";
 
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
-import { http2File, paths } from "../../components/site/names.ts";
+import { defaultProxyPrefix, http2File, paths, signInPaths } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { type ReadDirective, readNginx } from "./nginx-text.ts";
 import {
@@ -166,6 +166,12 @@ export class SiteReading {
     this.#checkOauth2Proxy(tenantId);
   }
 
+  /** Below which path the sign-in is. */
+  get proxyPrefix(): string {
+    const prefix = this.#cfg["proxy_prefix"];
+    return typeof prefix === "string" ? prefix : defaultProxyPrefix;
+  }
+
   /** The file may hold what the renderer promises, and nothing that this reading does not know. */
   #checkOauth2Proxy(tenantId: string): void {
     const refuse = (key: string, problem: string) => {
@@ -216,10 +222,12 @@ export class SiteReading {
   mapKeys(variable: RegExp): string[] {
     return (
       this.#blocks
-        // These only ever refuse odd spellings of paths, whoever asks.
+        // These only ever refuse, whoever asks: odd spellings of paths, and too many sign-ins.
         .filter(
           ({ args }) =>
-            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|spelling)/.test(args[1] ?? ""),
+            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|spelling|begins_sign_in)/.test(
+              args[1] ?? "",
+            ),
         )
         .filter(({ args }) => variable.test(args[0] ?? ""))
         .flatMap(({ body = [] }) => body.map(({ name }) => name))
@@ -342,7 +350,7 @@ export class SiteReading {
       );
     }
     const url = new URL(expand(pass.args[0] ?? "", variables));
-    if (url.hostname !== this.#ownPort || url.pathname !== "/oauth2/auth") {
+    if (url.hostname !== this.#ownPort || url.pathname !== signInPaths(this).auth) {
       throw new CannotJudge(`nginx.conf line ${pass.line}: ${url.href} is not the site's oauth2-proxy`);
     }
     this.#refuseOtherAnswers(location, target, server);
@@ -699,7 +707,7 @@ function isOurPage({ body = [] }: ReadDirective): boolean {
 
 function keepsBySession({ body = [] }: ReadDirective): boolean {
   const first = (name: string) => body.find((it) => it.name === name)?.args[0] ?? "";
-  const constraint = /\/oauth2\/auth(\?.*)?$/.exec(first("proxy_pass"));
+  const constraint = /^http:\/\/oauth2-proxy_[^/]+\/[\w.~-]+\/auth(\?.*)?$/.exec(first("proxy_pass"));
   return (
     constraint !== null &&
     first("proxy_cache_key") === `$protected_sites_generation ${constraint[1] ?? ""} $http_cookie`

@@ -199,6 +199,25 @@ export const siteMeaning: Entries<Site> = {
       `the access token is for ${after ?? "Microsoft Graph"}; before ${before ?? "Microsoft Graph"}`,
     ),
   ],
+  proxyPrefix: (before, after, whole) => {
+    const { formerProxyPrefixes: former } = whole.after;
+    return [
+      plain(
+        `the sign-in is below ${after}/; before below ${before}/, which is the application's now. Its registration gets another redirect URI first; sessions stay, and a sign-in that is under way has to be begun anew`,
+      ),
+      ...(former.includes(before)
+        ? []
+        : [
+            plain(
+              `a host cannot sign anybody in until it has the change, nor where it goes back: without ${before} in formerProxyPrefixes, its registration no longer has the old address`,
+            ),
+          ]),
+    ];
+  },
+  formerProxyPrefixes: (before, after) => [
+    ...without(after, before).map((it) => plain(`its registration also has the addresses below ${it}/`)),
+    ...without(before, after).map((it) => plain(`its registration no longer has the addresses below ${it}/`)),
+  ],
   sessionStore: (before, after) => [
     says(
       "signs out",

@@ -1,5 +1,5 @@
 /**
- * A stand-in for the oauth2-proxy of every site: it answers `/oauth2/auth` by the rules that a site's configuration and
+ * A stand-in for the oauth2-proxy of every site: it answers `<proxy_prefix>/auth` by the rules that a site's configuration and
  * the request name, as https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints says, for whoever the session
  * cookie names. It shares nothing with the review.
  */
@@ -22,6 +22,7 @@ export function cookieOf(session: Session): string {
 /** What counts of a configuration. */
 interface Rules {
   readonly cookie_name: string;
+  readonly proxy_prefix?: string;
   readonly email_domains: readonly string[];
   readonly allowed_groups?: readonly string[];
   readonly skip_jwt_bearer_tokens?: boolean;
@@ -36,11 +37,12 @@ interface Rules {
 export async function startOauth2Proxy(port: number, config: string, emails: string): Promise<Server> {
   const rules = parse(config) as unknown as Rules;
   const listed = rules.authenticated_emails_file === undefined ? [] : emails.split("\n");
+  const { proxy_prefix: prefix = "/oauth2" } = rules;
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://oauth2-proxy");
     const session = sessionOf(request, rules);
     response.setHeader("X-Auth-Request-Groups", session?.groups.join(",") ?? "");
-    response.writeHead(url.pathname === "/oauth2/auth" ? statusOf(session, url) : 200).end();
+    response.writeHead(url.pathname === `${prefix}/auth` ? statusOf(session, url) : 200).end();
   });
   const statusOf = (session: Session | undefined, url: URL): number => {
     if (session === undefined) return 401;

@@ -76,6 +76,7 @@ beforeAll(async () => {
   Object.assign(sites["news-company"] ?? {}, {
     roles: [{ value: "user", groups: ["All staff"], applications: [robot.objectId] }],
     identityHeaders: ["user", "email", "roles", "idToken"],
+    proxyPrefix: "/_sign-in",
   });
 
   const settings = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
@@ -287,6 +288,27 @@ test.each([
   }
 });
 
+test("with a proxyPrefix, the sign-in is there, and what is below /oauth2/ is the application's", async () => {
+  const page = await newPage(browser);
+  const callbacks: string[] = [];
+  page.on("request", (it) => {
+    const { pathname } = new URL(it.url());
+    if (pathname.endsWith("/callback")) callbacks.push(pathname);
+  });
+  await page.goto("https://news.company.lab.test/oauth2/start?x=1");
+  await signIn(page, people.ada);
+  await page.waitForURL("https://news.company.lab.test/oauth2/start?x=1");
+  expect(callbacks).toEqual(["/_sign-in/callback"]);
+  expect(await page.locator("#url").textContent()).toBe("/oauth2/start?x=1");
+
+  const url = "https://news.company.lab.test/oauth2/auth";
+  const cookie = await cookieHeader(page.context(), "https://news.company.lab.test/");
+  const ask = (headers: Record<string, string>) =>
+    request({ url, address: first, headers: { ...api, ...headers } });
+  expect(JSON.parse((await ask({ cookie })).body)).toMatchObject({ url: "/oauth2/auth" });
+  expect((await ask({})).status).toBe(401);
+});
+
 test("with a Redis, whoever signs out is out with every copy of the cookie, at Entra too, on a page that says so", async () => {
   const page = await openAs(browser, people.ada, "https://news.company.lab.test/");
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
@@ -296,8 +318,10 @@ test("with a Redis, whoever signs out is out with every copy of the cookie, at E
   expect((await ask()).status).toBe(200);
   const before = (await redis.ask("KEYS", "*news_company*")).length;
 
-  await page.goto(`https://news.company.lab.test${signOutPath("news.company.lab.test", tenantId)}`);
-  await page.waitForURL("https://news.company.lab.test/oauth2/signed-out");
+  await page.goto(
+    `https://news.company.lab.test${signOutPath({ domain: "news.company.lab.test", proxyPrefix: "/_sign-in" }, tenantId)}`,
+  );
+  await page.waitForURL("https://news.company.lab.test/_sign-in/signed-out");
   expect(await page.getByRole("heading").textContent()).toBe("You are signed out of news.company.lab.test");
   expect((await ask()).status).toBe(401);
   expect(await redis.ask("KEYS", "*news_company*")).toHaveLength(before - 1);

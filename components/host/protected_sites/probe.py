@@ -80,6 +80,7 @@ def prove_closed(site: Site, bundle: Bundle) -> None:
     settings = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
     login = urllib.parse.urlsplit(str(tomllib.loads(settings).get("login_url", "")))
     path = facts.get("probePath", "/")
+    callback = f"{facts.get('proxyPrefix', '/oauth2')}/callback"
     page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
     spoofed = {
         "Authorization": "Bearer spoofed",
@@ -104,7 +105,7 @@ def prove_closed(site: Site, bundle: Bundle) -> None:
             ("a browser", path, page),
             ("a program", path, {"Accept": "application/json"}),
             ("a program with made-up identity headers", path, {"Accept": "application/json", **spoofed}),
-            ("/oauth2/callback", "/oauth2/callback", page),
+            (callback, callback, page),
         ):
             answer = asked(what, asked_for, headers)
             expect(answer.status == 503, what, answer, "503 while the site is in maintenance")
@@ -123,6 +124,5 @@ def prove_closed(site: Site, bundle: Bundle) -> None:
     what = "a program with made-up identity headers"
     answer = asked(what, path, {"Accept": "application/json", **spoofed})
     expect(answer.status == 401, what, answer, "401")
-    what = "/oauth2/callback"
-    answer = asked(what, what, page)
-    expect(answer.status in {400, 403, 429, 500}, what, answer, "oauth2-proxy's own refusal of an empty callback (403)")
+    answer = asked(callback, callback, page)
+    expect(answer.status in {400, 403, 429, 500}, callback, answer, "oauth2-proxy's own refusal of an empty callback (403)")

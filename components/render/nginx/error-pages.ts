@@ -1,24 +1,17 @@
 /** Pages of ours in place of Nginx's own errors, and of everything during maintenance. */
-import { paths } from "../../site/names.ts";
+import { paths, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
-import { comment, type Directive, ifNotLike, type Item } from "./nginx-conf.ts";
-import {
-  beginLocation,
-  internalLocation,
-  internalLocationWithStore,
-  maintenanceLocation,
-  openLocation,
-  tooManyLocation,
-  unavailableLocation,
-} from "./locations.ts";
+import { comment, type Directive, ifNotLike, type Item, literal } from "./nginx-conf.ts";
+import { internalLocation, internalLocationWithStore, internalPaths, openLocation } from "./locations.ts";
 
 /** Pages in place of Nginx's own errors; what a backend itself answers is passed on as it is. */
 export function errorPages(site: Site): Directive[] {
   const closed = site.maintenance !== undefined;
+  const at = internalPaths(site);
   return [
-    ...(site.signInRate === "off" ? [] : [["error_page", 429, tooManyLocation] as const]),
-    ["error_page", 500, 502, ...(closed ? [] : [503]), 504, unavailableLocation],
-    ...(closed ? [["error_page", 503, maintenanceLocation] as const] : []),
+    ...(site.signInRate === "off" ? [] : [["error_page", 429, at.tooMany] as const]),
+    ["error_page", 500, 502, ...(closed ? [] : [503]), 504, at.unavailable],
+    ...(closed ? [["error_page", 503, at.maintenance] as const] : []),
   ];
 }
 
@@ -38,9 +31,9 @@ export function openPage(site: Site, path: string, file: string): Directive {
  * @param headers what its answer says beside what every answer says
  */
 export function beginPageLocation(site: Site, headers: readonly Directive[]): Directive {
-  const location = site.sessionStore === "redis" ? internalLocationWithStore : internalLocation;
-  return location(
-    ["=", beginLocation],
+  return internalLocationWithStore(
+    site,
+    ["=", internalPaths(site).begin],
     [
       ...headers,
       ...errorPages(site),
@@ -67,6 +60,10 @@ export function maintenance(site: Site): Item[] {
   if (site.maintenance === undefined) return [];
   return [
     comment("Maintenance: everybody gets the page, and nobody gets further."),
-    ifNotLike("$uri", "^/(?:oauth2/-/|\\.well-known/(?:acme-challenge|protected-sites)/)", ["return", 503]),
+    ifNotLike(
+      "$uri",
+      `^(?:${literal(signInPaths(site).internal)}|/\\.well-known/(?:acme-challenge|protected-sites)/)`,
+      ["return", 503],
+    ),
   ];
 }

@@ -1,29 +1,28 @@
 /** The three ways to write a location, each of which says who may reach it. */
-import { acmeFolder, acmePath } from "../../site/names.ts";
+import { acmeFolder, acmePath, signInPaths } from "../../site/names.ts";
+import type { Site } from "../../site/site.ts";
 import { type Arg, block, type Directive, expr, type Item } from "./nginx-conf.ts";
 
-export const authLocation = "/oauth2/-/auth";
-
-export const signInLocation = "/oauth2/-/sign-in";
-
-/** Where Nginx asks whether the store of sessions is there. */
-export const storeLocation = "/oauth2/-/store";
-
-export const beginLocation = "/oauth2/-/begin";
-
-export const forbiddenLocation = "/oauth2/-/forbidden";
-
-export const badRequestLocation = "/oauth2/-/bad-request";
-
-export const tooManyLocation = "/oauth2/-/too-many";
-
-export const unavailableLocation = "/oauth2/-/unavailable";
-
-export const maintenanceLocation = "/oauth2/-/maintenance";
+/** Where only Nginx itself goes, below the paths of the site's sign-in. */
+export function internalPaths(site: Pick<Site, "proxyPrefix">) {
+  const { internal } = signInPaths(site);
+  return {
+    auth: `${internal}auth`,
+    signIn: `${internal}sign-in`,
+    /** Where Nginx asks whether the store of sessions is there. */
+    store: `${internal}store`,
+    begin: `${internal}begin`,
+    forbidden: `${internal}forbidden`,
+    badRequest: `${internal}bad-request`,
+    tooMany: `${internal}too-many`,
+    unavailable: `${internal}unavailable`,
+    maintenance: `${internal}maintenance`,
+  };
+}
 
 /** Where Nginx asks about the rule of this number, 1 for the first. */
-export function authLocationOf(rule: number): string {
-  return `${authLocation}/${rule}`;
+export function authPathOf(site: Pick<Site, "proxyPrefix">, rule: number): string {
+  return `${internalPaths(site).auth}/${rule}`;
 }
 
 type Match = readonly Arg[];
@@ -43,13 +42,18 @@ export function internalLocation(match: Match, holds: readonly Item[]): Directiv
   return block(["location", ...match], [["internal"], ["auth_request", "off"], ...holds]);
 }
 
-/** One of those that Nginx goes to only while the store of sessions answers; else its error page is what comes. */
-export function internalLocationWithStore(match: Match, holds: readonly Item[]): Directive {
+/** One of those that Nginx goes to only while the site's store of sessions answers; else its error page is what comes. */
+export function internalLocationWithStore(
+  site: Pick<Site, "proxyPrefix" | "sessionStore">,
+  match: Match,
+  holds: readonly Item[],
+): Directive {
+  if (site.sessionStore !== "redis") return internalLocation(match, holds);
   return block(
     ["location", ...match],
     [
       ["internal"],
-      ["auth_request", storeLocation],
+      ["auth_request", internalPaths(site).store],
       // The server's own are about whether somebody may enter.
       ["auth_request_set", expr("$oauth2_store"), expr("$upstream_status")],
       ...holds,

@@ -1,5 +1,5 @@
 /** What Nginx asks the site's oauth2-proxy. */
-import { instanceName } from "../../site/names.ts";
+import { instanceName, signInPaths } from "../../site/names.ts";
 import { machineClients } from "../../site/roles.ts";
 import { type Site } from "../../site/site.ts";
 import { authCache } from "./auth-cache.ts";
@@ -7,7 +7,7 @@ import { type Arg, block, comment, type Directive, expr, type Item } from "./ngi
 import { identityHeaders } from "./identity-headers.ts";
 import { bodyBuffering } from "./backend.ts";
 import { forwarded } from "./forwarded.ts";
-import { internalLocation, storeLocation } from "./locations.ts";
+import { internalLocation, internalPaths } from "./locations.ts";
 
 /**
  * The location of a subrequest.
@@ -28,7 +28,7 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
       // ends after 2 s: with an Entra that takes 8 s, the last of several answers comes after 12 s.
       ["proxy_connect_timeout", "5s"],
       ["proxy_read_timeout", "20s"],
-      ["proxy_pass", `http://${instanceName(site.domain)}/oauth2/auth${constraint}`],
+      ["proxy_pass", `http://${instanceName(site.domain)}${signInPaths(site).auth}${constraint}`],
     ],
   );
 }
@@ -41,7 +41,7 @@ export function askForStore(site: Site): Directive[] {
   if (site.sessionStore !== "redis") return [];
   return [
     internalLocation(
-      ["=", storeLocation],
+      ["=", internalPaths(site).store],
       [
         ...toOauth2Proxy(site),
         ...withoutBody,

@@ -1,5 +1,5 @@
 /** Parts of a site with rules of their own, and parts that are open. */
-import { identifier } from "../../site/names.ts";
+import { identifier, signInPaths } from "../../site/names.ts";
 import { type Site, upstreamPath } from "../../site/site.ts";
 import { type OpenPath, type PathRule } from "../../site/path-access.ts";
 import { leadsAbove, misreadAsRules, readByNginx, readings, spelling } from "./ambiguous-paths.ts";
@@ -14,7 +14,7 @@ import {
   type Item,
   literal,
 } from "./nginx-conf.ts";
-import { authLocationOf, badRequestLocation, openLocation, protectedLocation } from "./locations.ts";
+import { authPathOf, internalPaths, openLocation, protectedLocation } from "./locations.ts";
 import { passOn, toBackend } from "./backend.ts";
 import { errorPages } from "./error-pages.ts";
 
@@ -35,7 +35,7 @@ export function refusals(site: Site): Item[] {
     comment(
       "Rules go by the path as Nginx reads it; what a backend may read as one with another rule gets nowhere.",
     ),
-    ["error_page", 400, badRequestLocation],
+    ["error_page", 400, internalPaths(site).badRequest],
     ifEquals(variable, 400, ["return", 400]),
     ...(site.paths.length > 0 ? [ifEquals(variable, 404, ["return", 404])] : []),
   ];
@@ -55,7 +55,7 @@ export function misreadPaths(site: Site): Directive[] {
         // An error page is another path than the request's.
         ["volatile"],
         ["default", ""],
-        readByNginx("/oauth2/"),
+        readByNginx(signInPaths(site).all),
         ...misreadAsRules(site.paths),
         ...(upstreamPath(site.upstream) === "/" ? [] : leadsAbove()),
       ],
@@ -65,7 +65,7 @@ export function misreadPaths(site: Site): Directive[] {
 
 /** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
-  const holds: Directive[] = [["auth_request", authLocationOf(number)], ...passOn(site)];
+  const holds: Directive[] = [["auth_request", authPathOf(site, number)], ...passOn(site)];
   return [
     comment(`${path}${match === "prefix" ? " and all below it" : ""} needs more than the site.`),
     protectedLocation(["=", path], holds),
@@ -88,7 +88,7 @@ export function openPathLocations(
     .sort((one, other) => other.path.length - one.path.length)[0];
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
-    ...(around === undefined ? [] : [["auth_request", authLocationOf(around.index + 1)] as const]),
+    ...(around === undefined ? [] : [["auth_request", authPathOf(site, around.index + 1)] as const]),
     ...passOn(site),
   ];
   return [

@@ -1,8 +1,8 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
-import { identifier, instanceName } from "../../site/names.ts";
+import { identifier, instanceName, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, ifEquals, literal, type Item } from "./nginx-conf.ts";
-import { beginLocation, openLocation, signInLocation } from "./locations.ts";
+import { internalPaths, openLocation } from "./locations.ts";
 
 export function returnToVariable(site: Site): string {
   return `$protected_sites_return_to_${identifier(site.domain)}`;
@@ -14,6 +14,7 @@ export function returnToVariable(site: Site): string {
  */
 export function returnTo(site: Site): Item[] {
   const own = literal(site.domain);
+  const { all, start } = signInPaths(site);
   return [
     // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
     comment("After a sign-in: back to where the browser was."),
@@ -23,12 +24,12 @@ export function returnTo(site: Site): Item[] {
         ["default", expr(`https://${site.domain}$request_uri`)],
         [
           expr(
-            `~^(?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET /oauth2/start) [^ ]+ https://${own}(?<protected_sites_page>/(?!oauth2/)[!-~]*)$`,
+            `~^(?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET ${literal(start)}) [^ ]+ https://${own}(?<protected_sites_page>/(?!${literal(all.slice(1))})[!-~]*)$`,
           ),
           expr(`https://${site.domain}$protected_sites_page`),
         ],
         // None of these leads anywhere without a sign-in that was begun elsewhere.
-        [expr("~^[A-Z]+ /oauth2/"), `https://${site.domain}/`],
+        [expr(`~^[A-Z]+ ${literal(all)}`), `https://${site.domain}/`],
       ],
     ),
   ];
@@ -48,8 +49,11 @@ export function browserMap(): Directive {
 }
 
 /** Has such a browser go to the sign-in by way of a page of ours, which keeps what stands behind the "#". */
-export function beginInBrowser(): Directive[] {
-  return [["error_page", 418, "=401", beginLocation], ifEquals(browserVariable, 1, ["return", 418])];
+export function beginInBrowser(site: Site): Directive[] {
+  return [
+    ["error_page", 418, "=401", internalPaths(site).begin],
+    ifEquals(browserVariable, 1, ["return", 418]),
+  ];
 }
 
 const navigation = "$protected_sites_navigation";
@@ -91,8 +95,6 @@ const challengeVariable = "$protected_sites_challenge";
  */
 export const challenge: Directive = ["add_header", "WWW-Authenticate", expr(challengeVariable), "always"];
 
-const callback = "/oauth2/callback";
-
 const wantedVariable = "$protected_sites_wanted";
 
 /**
@@ -111,6 +113,7 @@ export function wantedMap(): Directive {
 
 /** Where Entra sends people back to. A page that says why it failed leads on to where the sign-in was to lead. */
 export function callbackLocation(site: Site, holds: readonly Item[]): Directive {
+  const { callback } = signInPaths(site);
   return openLocation(
     ["=", callback],
     [...holds, ["proxy_pass", expr(`http://${instanceName(site.domain)}${callback}?${wantedVariable}$args`)]],
@@ -121,13 +124,15 @@ const counted = "$protected_sites_begins_sign_in";
 
 /**
  * For all sites of a host: the client's address where a request begins a sign-in or ends one; nothing, which Nginx does
- * not count, at the endpoints of who is signed in.
+ * not count, at the endpoints of who is signed in. Read only below a site's `proxyPrefix`, whichever it is.
  */
 export function signInsByAddress(): Directive {
-  const paths = ["/oauth2/start", "/oauth2/sign_in", callback, signInLocation];
   return block(
     ["map", expr("$uri"), expr(counted)],
-    [["default", ""], ...paths.map((it): Directive => [it, expr("$binary_remote_addr")])],
+    [
+      ["default", ""],
+      [expr("~/(?:start|sign_in|callback|-/sign-in)$"), expr("$binary_remote_addr")],
+    ],
   );
 }
 

@@ -2,7 +2,7 @@
  * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
  * location is one of the three functions of locations.ts, each of which says who may reach it.
  */
-import { http2File, instanceName, paths } from "../../site/names.ts";
+import { http2File, instanceName, paths, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { authCacheAnswer, authCacheDefinitions } from "./auth-cache.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
@@ -12,18 +12,11 @@ import { block, comment, type Directive, expr, ifEquals, printNginx } from "./ng
 import { intermediateTls } from "./tls.ts";
 import {
   acmeChallenge,
-  authLocation,
-  authLocationOf,
-  badRequestLocation,
-  forbiddenLocation,
-  internalLocation,
+  authPathOf,
   internalLocationWithStore,
-  maintenanceLocation,
+  internalPaths,
   openLocation,
   protectedLocation,
-  signInLocation,
-  tooManyLocation,
-  unavailableLocation,
 } from "./locations.ts";
 import { accessLogFormat, logFormat } from "./access-log.ts";
 import {
@@ -111,6 +104,8 @@ function httpServer(site: Site, withPeers: boolean): Directive {
 
 function httpsServer(site: Site): Directive {
   const at = paths(site.domain);
+  const signIn = signInPaths(site);
+  const internal = internalPaths(site);
   const oauth2Proxy = `http://${instanceName(site.domain)}`;
   return block(
     ["server"],
@@ -131,9 +126,9 @@ function httpsServer(site: Site): Directive {
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
       comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
-      ["auth_request", authLocation],
-      ["error_page", 401, "=", signInLocation],
-      ...(byPath(site) ? [["error_page", 403, forbiddenLocation] as const] : []),
+      ["auth_request", internal.auth],
+      ["error_page", 401, "=", internal.signIn],
+      ...(byPath(site) ? [["error_page", 403, internal.forbidden] as const] : []),
       ...errorPages(site),
       // Also where a sign-in fails, to which an error page has led.
       ["recursive_error_pages", "on"],
@@ -156,44 +151,45 @@ function httpsServer(site: Site): Directive {
       ...(site.refuseHtFiles ? [openLocation(["~", expr("/\\.ht")], [["return", 404]])] : []),
 
       comment("The sign-in, its callback and the sign-out."),
-      openLocation(["/oauth2/"], [...signInAnswers(site), ["proxy_pass", oauth2Proxy]]),
+      openLocation([signIn.all], [...signInAnswers(site), ["proxy_pass", oauth2Proxy]]),
       callbackLocation(site, signInAnswers(site)),
-      openLocation(["=", "/oauth2/auth"], [["return", 404]]),
-      openPage(site, "/oauth2/signed-out", "signed-out.html"),
-      openPage(site, "/oauth2/return", "return.html"),
-      askOauth2Proxy(site, authLocation),
+      openLocation(["=", signIn.auth], [["return", 404]]),
+      openPage(site, signIn.signedOut, "signed-out.html"),
+      openPage(site, signIn.return, "return.html"),
+      askOauth2Proxy(site, internal.auth),
       ...site.paths.map((rule, index) =>
         askOauth2Proxy(
           site,
-          authLocationOf(index + 1),
+          authPathOf(site, index + 1),
           `?allowed_groups=${[...rule.allowedGroups, ...rule.allowedRoles].join(",")}`,
         ),
       ),
-      ...(byPath(site) ? [pageLocation(site, forbiddenLocation, "forbidden.html")] : []),
-      ...(canMisread(site) ? [pageLocation(site, badRequestLocation, "bad-request.html")] : []),
-      ...(site.signInRate === "off" ? [] : [pageLocation(site, tooManyLocation, "too-many.html")]),
-      pageLocation(site, unavailableLocation, "unavailable.html"),
+      ...(byPath(site) ? [pageLocation(site, internal.forbidden, "forbidden.html")] : []),
+      ...(canMisread(site) ? [pageLocation(site, internal.badRequest, "bad-request.html")] : []),
+      ...(site.signInRate === "off" ? [] : [pageLocation(site, internal.tooMany, "too-many.html")]),
+      pageLocation(site, internal.unavailable, "unavailable.html"),
       beginPageLocation(site, withoutRefused(site)),
       ...(site.maintenance === undefined
         ? []
-        : [pageLocation(site, maintenanceLocation, "maintenance.html")]),
+        : [pageLocation(site, internal.maintenance, "maintenance.html")]),
       ...askForStore(site),
       comment(
         "A browser that opens a page goes to the sign-in; a script, an API client or a WebSocket gets the 401.",
       ),
-      (site.sessionStore === "redis" ? internalLocationWithStore : internalLocation)(
-        ["=", signInLocation],
+      internalLocationWithStore(
+        site,
+        ["=", internal.signIn],
         [
           ...withoutRefused(site),
           challenge,
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
-          ...beginInBrowser(),
+          ...beginInBrowser(site),
           // The server's own would lead back here.
           ...errorPages(site),
           ...signInLimit(site),
           ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
           ...withoutBody,
-          ["proxy_pass", `${oauth2Proxy}/oauth2/sign_in`],
+          ["proxy_pass", `${oauth2Proxy}${signIn.signIn}`],
         ],
       ),
 

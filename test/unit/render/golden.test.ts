@@ -80,6 +80,7 @@ const sites = {
       port: 4185,
       upstream: "unix:/run/app.sock",
       backupUpstreams: ["http://10.0.0.6"],
+      proxyPrefix: "/_sign-in",
       signInRate: "90r/m",
       passAuthorization: true,
       proxyBufferSize: "64k",

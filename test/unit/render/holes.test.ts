@@ -60,6 +60,7 @@ const settings: fc.Arbitrary<SiteSettings> = fc.record(
     passAuthorization: fc.boolean(),
     identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
     cookieExpire: fc.constantFrom("1h", "24h", "168h"),
+    proxyPrefix: fc.constantFrom("/_sign-in", "/a.b~c", "/OAuth2", "/x"),
     authCache: fc.oneof(
       number(1, 60).map((it) => `${it}s`),
       fc.constant("1m"),
@@ -95,7 +96,8 @@ function allowed(args: SiteSettings): Site | undefined {
     const byAddress = /^https:\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
     return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);
   } catch (error) {
-    const contradiction = /is already in|round in a circle|needs the Authorization header/;
+    const contradiction =
+      /is already in|belongs to the sign-in|round in a circle|needs the Authorization header/;
     if (error instanceof ConfigError && error.problems.every(({ what }) => contradiction.test(what)))
       return undefined;
     throw error;
@@ -138,6 +140,7 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
         any.domain,
         declaredOpen(any),
         declaredToPass(any),
+        any.proxyPrefix,
       );
       locations += here;
       expect(holes).toEqual([]);

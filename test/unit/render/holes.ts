@@ -69,16 +69,18 @@ const trusted =
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
 /** What a location outside the sign-in may be open for, by what stands behind `location`. */
-const openByDesign: Readonly<Record<string, readonly string[]>> = {
-  "~ /\\.ht": ["return"],
-  "/oauth2/": ["proxy_pass"],
-  "= /oauth2/callback": ["proxy_pass"],
-  "= /oauth2/auth": ["return"],
-  "= /oauth2/signed-out": ["alias"],
-  "= /oauth2/return": ["alias"],
-  [acmeChallenge]: ["root"],
-  "= /.well-known/protected-sites/generation": ["return"],
-};
+function openByDesign(prefix: string): Readonly<Record<string, readonly string[]>> {
+  return {
+    "~ /\\.ht": ["return"],
+    [`${prefix}/`]: ["proxy_pass"],
+    [`= ${prefix}/callback`]: ["proxy_pass"],
+    [`= ${prefix}/auth`]: ["return"],
+    [`= ${prefix}/signed-out`]: ["alias"],
+    [`= ${prefix}/return`]: ["alias"],
+    [acmeChallenge]: ["root"],
+    "= /.well-known/protected-sites/generation": ["return"],
+  };
+}
 
 /** Directives by which a location answers. */
 const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite", "empty_gif", "stub_status"];
@@ -95,12 +97,14 @@ export interface Verdict {
  * @param domain the site's domain, by which its two upstreams are known
  * @param open what stands behind `location` of each location that its owner has declared open to everybody
  * @param passes those of them, and "protected" for all others, whose application gets a client's own Authorization
+ * @param prefix below which path oauth2-proxy is
  */
 export function holesIn(
   text: string,
   domain: string,
   open: readonly string[] = [],
   passes: readonly string[] = [],
+  prefix = "/oauth2",
 ): Verdict {
   const top = readNginx(text);
   const holes: string[] = [];
@@ -153,7 +157,7 @@ export function holesIn(
         continue;
       }
       if (kind === "open" && !open.includes(match)) {
-        const allowed = secure || match !== "/" ? openByDesign[match] : ["return"];
+        const allowed = secure || match !== "/" ? openByDesign(prefix)[match] : ["return"];
         if (allowed === undefined) say("is open, and nobody declared it so");
         else if (does.join() !== allowed.join()) say(`is open for ${does.join(", ") || "files"}`);
       }
@@ -161,7 +165,7 @@ export function holesIn(
         const asked = internal.get(asks ?? "");
         const target = values(asked?.holds ?? [], "proxy_pass")[0]?.[0] ?? "";
         if (asked === undefined) say(`asks ${asks}, which is no internal location`);
-        else if (!isQuestion(target, domain)) say(`asks ${target}`);
+        else if (!isQuestion(target, domain, prefix)) say(`asks ${target}`);
         // The page that an error leads to would be the answer, and any that succeeds lets everybody in.
         if (values(asked?.holds ?? [], "error_page").join() !== `502,=,${asks}`)
           say("asks what may be answered by another than oauth2-proxy");
@@ -184,7 +188,7 @@ export function holesIn(
 
       const [target] = values(own, "proxy_pass")[0] ?? [];
       if (values(own, "proxy_cache").length > 0) {
-        const question = kind === "internal" && target !== undefined && isQuestion(target, domain);
+        const question = kind === "internal" && target !== undefined && isQuestion(target, domain, prefix);
         if (!question) say("keeps answers that are not oauth2-proxy's");
         for (const fault of cacheFaults(top, own, target ?? "", domain, passes.includes("protected")))
           say(fault);
@@ -267,10 +271,10 @@ function* cacheFaults(
   if (!isKept("", own1) || !isKept("", `a=b; ${prefix}${session}_1=x`)) yield "never keeps an answer";
 }
 
-function isQuestion(target: string, domain: string): boolean {
+function isQuestion(target: string, domain: string, prefix: string): boolean {
   const [at, constraint] = target.split("?", 2);
   return (
-    at === `http://oauth2-proxy_${domain}/oauth2/auth` &&
+    at === `http://oauth2-proxy_${domain}${prefix}/auth` &&
     (constraint === undefined || /^allowed_groups=[\w,.-]+$/.test(constraint))
   );
 }

@@ -51,6 +51,27 @@ describe("typical changes, in one line and in words", () => {
       `closes    /admin/ and all below it needs ${group(2)} in addition`,
     ],
     [
+      "a sign-in that moves, which opens nothing",
+      withWiki({ proxyPrefix: "/_sign-in" }),
+      "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs",
+      "          the sign-in is below /_sign-in/; before below /oauth2/",
+    ],
+    [
+      "a sign-in that moves on without its former place",
+      withWiki({ proxyPrefix: "/_sign-in", formerProxyPrefixes: [] }),
+      "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs",
+      "without /oauth2 in formerProxyPrefixes, its registration no longer has the old address",
+    ],
+    [
+      "a part for everybody in what a sign-in that moves leaves to the application",
+      withWiki({
+        proxyPrefix: "/_sign-in",
+        open: [{ path: "/oauth2/health", why: "the monitoring asks here" }],
+      }),
+      "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki",
+      "OPENS     /oauth2/health is open to EVERYBODY without signing in (GET, HEAD): the monitoring asks here",
+    ],
+    [
       "a role for one more",
       withWiki({ allowedGroups: [], roles: [{ value: "reader", users: ["ada@example.com"] }] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki; access narrows on wiki",

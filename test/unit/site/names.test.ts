@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { domain, siteDomain } from "../../../components/site/checks.ts";
-import { cookieName as nameOf, signOutPath } from "../../../components/site/names.ts";
-import { tenantId } from "../../sites.ts";
+import { cookieName as nameOf, registeredUrls, signOutPath } from "../../../components/site/names.ts";
+import { site, tenantId } from "../../sites.ts";
 
 const domains = fc.domain().filter((name) => domain.safeParse(name).success);
 
@@ -20,12 +20,25 @@ test("no two domains share a cookie name, and each is one that Nginx can name a 
 });
 
 test("the sign-out ends the session at Entra too, and comes back to the site", () => {
-  const atSite = new URL(signOutPath("wiki.example.com", tenantId), "https://wiki.example.com");
+  const atSite = new URL(signOutPath(site(), tenantId), "https://wiki.example.com");
   const atEntra = new URL(atSite.searchParams.get("rd") ?? "");
   expect(atEntra.href).toMatch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/logout`);
   expect(atEntra.searchParams.get("post_logout_redirect_uri")).toBe(
     "https://wiki.example.com/oauth2/signed-out",
   );
+});
+
+test("a site whose sign-in moves is known to Entra under both prefixes, so that every host can sign people in", () => {
+  const at = (prefix: string) => [`${prefix}/callback`, `${prefix}/signed-out`];
+  const registered = (proxyPrefix: string, formerProxyPrefixes?: string[]) =>
+    registeredUrls(site({ proxyPrefix, ...(formerProxyPrefixes && { formerProxyPrefixes }) })).map((it) =>
+      it.replace("https://wiki.example.com", ""),
+    );
+  expect(registered("/oauth2")).toEqual(at("/oauth2"));
+  expect(registered("/_sign-in")).toEqual([...at("/_sign-in"), ...at("/oauth2")]);
+  expect(registered("/_sign-in", [])).toEqual(at("/_sign-in"));
+  expect(registered("/b", ["/a", "/b"])).toEqual([...at("/b"), ...at("/a")]);
+  expect(registered("/oauth2", ["/a"])).toEqual([...at("/oauth2"), ...at("/a")]);
 });
 
 test("a domain that systemd could not name a private folder after is refused, with the limit", () => {

@@ -30,6 +30,11 @@ test("an open path is open for reading only, and alone, unless it says more", ()
   ]);
 });
 
+test("what the sign-in leaves to the application may have rules", () => {
+  const moved = site({ proxyPrefix: "/_sign-in", paths: [rule("/oauth2/admin")], open: [open("/oauth2")] });
+  expect(moved.paths[0]?.path).toBe("/oauth2/admin");
+});
+
 describe("refused", () => {
   test.each([
     "admin",
@@ -68,6 +73,12 @@ describe("refused", () => {
     [{ paths: [rule("/")] }, 'paths.0.path "/" is the whole site'],
     [{ paths: [rule("/oauth2/callback")] }, "belongs to the sign-in or the push"],
     [{ open: [open("/OAuth2/auth")] }, "belongs to the sign-in or the push"],
+    [{ proxyPrefix: "/_Sign-in", paths: [rule("/_sign-in/x")] }, "belongs to the sign-in or the push"],
+    [{ proxyPrefix: "/_sign-in/" }, "proxyPrefix must be a path of one name like"],
+    [{ proxyPrefix: "/" }, "proxyPrefix must be a path of one name like"],
+    [{ proxyPrefix: "/.well-known" }, "proxyPrefix must be a path of one name like"],
+    [{ proxyPrefix: "/a/b" }, "proxyPrefix must be a path of one name like"],
+    [{ proxyPrefix: "/a b" }, "proxyPrefix must be a path of one name like"],
     [{ open: [open("/.well-known/acme-challenge/x")] }, "belongs to the sign-in or the push"],
     [{ paths: [rule("/a"), rule("/A/")] }, 'paths.1.path "/A" is already in paths.0.path "/a"'],
     [{ paths: [rule("/a")], open: [open("/a")] }, 'open.0.path "/a" is already in paths.0.path "/a"'],
