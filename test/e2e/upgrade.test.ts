@@ -149,6 +149,21 @@ test("one with known vulnerabilities is refused by the advisory's name", async (
   else expect(refused.ok).toBe(true);
 });
 
+test("after an upgrade of Nginx, status tells which files say HTTP/2 in the way of the one before", async () => {
+  const other = "/usr/local/sbin/nginx";
+  const version = (await run("nginx -v")).text.includes("nginx/1.22.") ? "1.26.3" : "1.22.1";
+  await run(`printf '#!/bin/sh\\n[ "$*" = -v ] || exec /usr/sbin/nginx "$@"\\necho nginx version: nginx/${version} >&2\\n' >${other}
+    chmod 755 ${other}`);
+  try {
+    const { text } = await run(`${program} status || true`);
+    expect(text).toContain("this host  /etc/protected-sites/http2.conf differs\n");
+    expect(text).toContain("this host  /etc/nginx/conf.d/protected-sites.conf differs\n");
+  } finally {
+    await run(`rm ${other}`);
+  }
+  expect((await run(`${program} status`)).text).not.toContain("differs");
+});
+
 test("which Nginx is known to be vulnerable is decided by the distribution's revision, where it is known", async () => {
   const asked = {
     "1.22.1-9": "1.22.1-9+deb12u11",
