@@ -58,7 +58,7 @@ export interface ProtectedSiteArgs {
    */
   adoptedCookieSecret?: pulumi.Input<string>;
   /**
-   * Object IDs of the groups and users that `site.roles` name, by these names; whom it lacks gets no role.
+   * Object IDs of the groups and users that `site.roles` and `site.owners` name, by these names; whom it lacks is passed over.
    * @default they are looked up in Entra, and one who is missing is an error
    */
   roleHolders?: Record<string, string>;

@@ -69,6 +69,8 @@ export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = 
   clientSecrets: "own",
   cookieSecretGeneration: "own",
   cookieName: "own",
+  owners: "own",
+  serviceManagementReference: "own",
   adoptedRegistration: "own",
   certificateFrom: "own",
   certificates: "own",

@@ -1,10 +1,10 @@
-/** What becomes of sites whose roles name somebody whom the tenant does not have: a leaver, a renamed group. */
+/** What becomes of sites whose roles or owners name somebody whom the tenant does not have: a leaver, a renamed group. */
 import * as pulumi from "@pulumi/pulumi";
 
 import { lookUpHolders } from "../components/entra/holders.ts";
 import type { Site } from "../components/site/site.ts";
 
-/** The object IDs of whom the sites' roles name, and the sites that an update leaves as they are. */
+/** The object IDs of whom the sites' roles and owners name, and the sites that an update leaves as they are. */
 export interface RoleHolders {
   /** By group or user name. */
   readonly ids: Readonly<Record<string, string>>;
@@ -22,11 +22,15 @@ const nobody = "00000000-0000-0000-0000-000000000000";
  * @throws RunError where nobody can be looked up
  */
 export async function roleHolders(sites: readonly Site[]): Promise<RoleHolders> {
-  const { ids, missing } = await lookUpHolders(sites.flatMap(({ roles }) => roles)).catch(
-    (error: unknown): never => {
-      throw new pulumi.RunError(error instanceof Error ? error.message : String(error), { cause: error });
-    },
-  );
+  const { ids, missing } = await lookUpHolders(sites).catch((error: unknown): never => {
+    throw new pulumi.RunError(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+  for (const { name: site, owners } of sites)
+    for (const { kind, name, why } of missing)
+      if (kind === "user" && owners.includes(name))
+        void pulumi.log.warn(
+          `site "${site}": owners name the user "${name}", which ${why}; the others own its registration`,
+        );
   const stopped = new Map<string, string>();
   for (const { name: site, roles } of sites)
     for (const { value, groups, users } of roles)

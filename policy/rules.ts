@@ -52,6 +52,18 @@ const endDateSet: ResourceValidationPolicy = {
   }),
 };
 
+const twoOwners: ResourceValidationPolicy = {
+  name: "two-owners",
+  description:
+    "Every registration has two owners beside the deployment, so that no leaver leaves it without one.",
+  enforcementLevel: "advisory",
+  validateResource: validateResourceOfType(azuread.Application, ({ owners = [] }, _, report) => {
+    const people = Math.max(owners.length - 1, 0);
+    if (people < 2)
+      report(`owners should name at least two people (owners in the stack's file), got ${people}`);
+  }),
+};
+
 const httpsRedirects: ResourceValidationPolicy = {
   name: "https-redirects",
   description: "Entra sends people, and the codes they carry, to https addresses without a wildcard only.",
@@ -179,6 +191,7 @@ const oneSiteOneRegistration: StackValidationPolicy = {
 export const rules: Policies = [
   hostKeyPinned,
   endDateSet,
+  twoOwners,
   httpsRedirects,
   oauth2ProxyOptions,
   noWildcard,

@@ -1,10 +1,11 @@
-/** The groups and people that roles name, looked up in Entra. */
+/** The groups and people that sites name in roles and as owners, looked up in Entra. */
 import * as azuread from "@pulumi/azuread";
 
-import { isObjectId, type Role } from "../site/roles.ts";
+import { isObjectId } from "../site/roles.ts";
+import type { Site } from "../site/site.ts";
 import { lookUp } from "./permissions.ts";
 
-/** A group or a user of a role that Entra does not have, or of whose name it has several. */
+/** A group or a user that Entra does not have, or of whose name it has several. */
 export interface MissingHolder {
   readonly kind: "group" | "user";
   readonly name: string;
@@ -20,12 +21,14 @@ export interface Holders {
 }
 
 /**
- * Looks up whom roles name; each name once.
+ * Looks up whom the sites' roles and owners name; each name once.
  * @throws Error that names the permission, where the deployer may not look; or whatever else Entra answers
  */
-export async function lookUpHolders(roles: readonly Role[]): Promise<Holders> {
+export async function lookUpHolders(sites: readonly Pick<Site, "roles" | "owners">[]): Promise<Holders> {
+  const roles = sites.flatMap((site) => site.roles);
   const groups = new Set(roles.flatMap((role) => role.groups).filter((group) => !isObjectId(group)));
-  const users = new Set(roles.flatMap((role) => role.users));
+  const owners = sites.flatMap((site) => site.owners).filter((owner) => !isObjectId(owner));
+  const users = new Set([...roles.flatMap((role) => role.users), ...owners]);
   const found = await Promise.all([
     ...[...groups].map((name) =>
       holder("group", name, "GroupMember.Read.All", () =>

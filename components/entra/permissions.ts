@@ -25,11 +25,16 @@ const policies: Readonly<Record<string, string>> = {
     "a policy of the tenant (app management policy) allows no client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
 };
 
+/** The provider's words where owners of what is there change, which asks for more; at the creation they are part of it. */
+const owning = /Could not (?:add|remove) (?:initial )?owners?/;
+
 /** What an error of Entra's asks for, in a sentence, where it is one that names nothing to do. @param type - of the resource */
 export function remedy(type: string, error: string): string | undefined {
   const policy = Object.keys(policies).find((code) => error.includes(code));
   if (policy !== undefined) return policies[policy];
-  const permission = needed[type];
+  const permission = owning.test(error)
+    ? "Directory.Read.All (beside Application.ReadWrite.OwnedBy, to change owners)"
+    : needed[type];
   return permission === undefined || !isRefusal(error) ? undefined : sentence(permission);
 }
 

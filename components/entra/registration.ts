@@ -50,8 +50,14 @@ export class Registration extends pulumi.ComponentResource {
     const adopted = (path: string) => ({ ...child, import: path });
     const existing = site.adoptedRegistration;
     const groups = [...new Set([...site.allowedGroups, ...site.paths.flatMap((rule) => rule.allowedGroups)])];
+    const lookedUp = roleHolders === undefined ? everybody(site) : undefined;
+    const idOf = (holder: string) =>
+      isObjectId(holder) ? holder : (lookedUp?.(holder) ?? roleHolders?.[holder]);
     // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
-    const owners = [azuread.getClientConfigOutput(child).objectId];
+    const owners = [
+      azuread.getClientConfigOutput(child).objectId,
+      ...site.owners.map(idOf).filter((id) => id !== undefined),
+    ];
 
     const application = new azuread.Application(
       name,
@@ -59,6 +65,9 @@ export class Registration extends pulumi.ComponentResource {
         displayName: displayName(site.domain),
         owners,
         signInAudience: "AzureADMyOrg",
+        ...(site.serviceManagementReference === undefined
+          ? {}
+          : { serviceManagementReference: site.serviceManagementReference }),
         api: { requestedAccessTokenVersion: 2 },
         web: { redirectUris: registeredUrls(site) },
         // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
@@ -105,11 +114,10 @@ export class Registration extends pulumi.ComponentResource {
         part,
       );
     }
-    const lookedUp = roleHolders === undefined ? everybody(site) : undefined;
     for (const role of site.roles) {
       const holders = [...role.groups, ...role.users, ...role.applications];
       for (const holder of holders) {
-        const objectId = isObjectId(holder) ? holder : (lookedUp?.(holder) ?? roleHolders?.[holder]);
+        const objectId = idOf(holder);
         if (objectId === undefined) continue;
         new azuread.AppRoleAssignment(
           `${name}-${role.value}-${holder}`,
@@ -181,11 +189,13 @@ export class Registration extends pulumi.ComponentResource {
   }
 }
 
-/** Whom a site's roles name, for a program that has not looked them up itself. */
-function everybody({ name, roles }: Site): (holder: string) => Promise<string> {
-  const looked = lookUpHolders(roles).then(({ ids, missing: [first] }) => {
+/** Whom a site's roles and owners name, for a program that has not looked them up itself. */
+function everybody(site: Site): (holder: string) => Promise<string> {
+  const looked = lookUpHolders([site]).then(({ ids, missing: [first] }) => {
     if (first !== undefined)
-      throw new Error(`site "${name}": roles name the ${first.kind} "${first.name}", which ${first.why}`);
+      throw new Error(
+        `site "${site.name}": roles or owners name the ${first.kind} "${first.name}", which ${first.why}`,
+      );
     return ids;
   });
   return async (holder) => (await looked)[holder] ?? "";

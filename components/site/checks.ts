@@ -206,6 +206,13 @@ export const userPrincipalName = text(
   'a user\'s sign-in name like "ada@example.com"',
 );
 
+/** A user, by the name or the object ID. */
+export const owner = z
+  .string({ error: expected('a user like "ada@example.com", or the object ID of one') })
+  .refine((it) => userPrincipalName.safeParse(it).success || guid.safeParse(it).success, {
+    error: expected('a user like "ada@example.com", or the object ID of one'),
+  });
+
 /** A Unix user name. */
 export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
 

@@ -199,6 +199,13 @@ export interface SiteSettings {
    * `_oauth2_proxy`. @default one made of the domain
    */
   cookieName?: string;
+  /**
+   * People who own the site's registration in Entra beside the deployment, by their UPN or the object ID of the user;
+   * at least two are advised. Owners may add secrets and redirect addresses to it. @default none
+   */
+  owners?: string[];
+  /** The registration's entry in a service or asset register, as `CMDB-4711`; some tenants want one. @default none */
+  serviceManagementReference?: string;
   /** A registration in Entra that was there before the site, and is taken over. @default one is made */
   adoptedRegistration?: AdoptedRegistrationSettings;
   /**
@@ -270,6 +277,8 @@ export interface Site {
   readonly clientSecrets: readonly ClientSecret[];
   readonly cookieSecretGeneration: number;
   readonly cookieName?: string | undefined;
+  readonly owners: readonly string[];
+  readonly serviceManagementReference?: string | undefined;
   readonly adoptedRegistration?: AdoptedRegistration | undefined;
   readonly certificateFrom: "files" | "internalCa" | "acme";
   /** Folder on the host with `fullchain.pem` and `privkey.pem`. */
@@ -360,6 +369,8 @@ export const siteSchema = z.strictObject(
       .default([{ generation: 1 }]),
     cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
     cookieName: checks.sessionCookieName.optional(),
+    owners: checks.listOf(checks.owner, 'users like "ada@example.com", or their object IDs').default([]),
+    serviceManagementReference: checks.displayName.optional(),
     adoptedRegistration: adoptedRegistrationSchema.optional(),
     certificateFrom: z
       .enum(["files", "internalCa", "acme"], { error: checks.expected("files, internalCa or acme") })

@@ -366,6 +366,16 @@ export const siteMeaning: Entries<Site> = {
       `everybody signs in anew: the session cookie is ${after ?? "named after the domain"}; before ${before ?? "named after the domain"}`,
     ),
   ],
+  owners: (before, after) => [
+    ...without(after, before).map((it) =>
+      says("opens", `${it} owns its registration in Entra, and may add secrets and redirect addresses to it`),
+    ),
+    ...without(before, after).map((it) => says("closes", `${it} owns its registration in Entra no longer`)),
+    ...(after.length < 2 ? [plain("its registration has fewer than two owners beside the deployment")] : []),
+  ],
+  serviceManagementReference: (before, after) => [
+    plain(`its registration refers to ${after ?? "no service register"}; before ${before ?? "to none"}`),
+  ],
   adoptedRegistration: (before, after) => [
     after === undefined || after.application === before?.application
       ? plain("its registration in Entra stays as it is")
@@ -556,6 +566,7 @@ const optional: readonly string[] = [
   "authCache",
   "maintenance",
   "cookieName",
+  "serviceManagementReference",
   "adoptedRegistration",
 ];
 

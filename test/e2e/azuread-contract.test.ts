@@ -28,6 +28,7 @@ const entra = new EntraControl("http://192.0.2.2:8400");
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
 const graph = "00000003-0000-0000-c000-000000000000";
+const ada = "0fee1000-0000-4000-8000-000000000001";
 const readers = "7e57ab1e-0000-4000-8000-000000000001";
 
 /** A site's registration, as components/entra makes it. */
@@ -40,10 +41,11 @@ const registration =
     }: { readonly redirectUri?: string; readonly secret?: string } = {},
   ) =>
   () => {
-    const owners = [azuread.getClientConfigOutput().objectId];
+    const owners = [azuread.getClientConfigOutput().objectId, ada];
     const application = new azuread.Application("site", {
       displayName: name,
       owners,
+      serviceManagementReference: "CMDB-4711",
       api: { requestedAccessTokenVersion: 2 },
       web: { redirectUris: [redirectUri] },
       groupMembershipClaims: ["ApplicationGroup"],
@@ -156,7 +158,7 @@ test("what others made can be looked up, and what nobody made is told of by its 
   expect(run.outputs["tenantId"]?.value).toBe(deployer.tenantId);
   expect(run.outputs["clientId"]?.value).toBe(deployer.clientId);
   expect(run.outputs["group"]?.value).toBe(readers);
-  expect(run.outputs["user"]?.value).toBe("0fee1000-0000-4000-8000-000000000001");
+  expect(run.outputs["user"]?.value).toBe(ada);
   expect(run.outputs["manager"]?.value).toBe("");
   expect(run.outputs["principal"]?.value).toBe("Microsoft Graph");
 

@@ -97,9 +97,17 @@ test("a role's group that is gone stops its own site alone, and a user who is go
     );
 
     await entra.setPermissions([...leastPermissions, "User.Read.All"]);
-    const gone = { ...role, "code.roles[0].groups[0]": "staff", "code.roles[0].users[0]": "gone@lab.test" };
+    const gone = {
+      ...role,
+      "code.roles[0].groups[0]": "staff",
+      "code.roles[0].users[0]": "gone@lab.test",
+      "code.owners[0]": "gone@lab.test",
+    };
     const { text: warned, changes: planned } = await previewWith(gone);
     expect(warned).toContain(user);
+    expect(warned).toContain(
+      'site "code": owners name the user "gone@lab.test", which does not exist in the tenant; the others own its registration',
+    );
     expect(planned["create"]).toBe(1);
   } finally {
     await entra.reset();

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { remedy } from "../../../components/entra/permissions.ts";
 import { ProtectedSite, type ProtectedSiteArgs } from "../../../components/index.ts";
 import { Registration } from "../../../components/entra/registration.ts";
 import { siteFrom } from "../../../components/site/site.ts";
@@ -221,6 +222,35 @@ test("the stack consents for everybody, to the sign-in and to the API that the s
     .filter((it) => it.type.endsWith("PermissionGrant"))
     .map(({ inputs }) => inputs["claimValues"]);
   expect(new Set(grants)).toEqual(new Set([["openid", "profile", "email", "offline_access"], ["read"]]));
+});
+
+test("owners are named beside the deployment from the first on, by ID or as looked up; who is not found is passed over", async () => {
+  const grace = "7e57ab1e-0000-4000-8000-000000000002";
+  const site = {
+    ...args.site,
+    owners: ["ada@example.com", "gone@example.com", grace],
+    serviceManagementReference: "CMDB-4711",
+  };
+  const roleHolders = { "ada@example.com": "id-of-ada" };
+  const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site, roleHolders }));
+  const [application, principal] = ["Application", "ServicePrincipal"].map(
+    (type) => asked.find((it) => it.type.endsWith(`:${type}`))?.inputs,
+  );
+  expect(application?.["serviceManagementReference"]).toBe("CMDB-4711");
+  for (const it of [application, principal]) {
+    expect(it?.["owners"]).toHaveLength(3);
+    expect((it?.["owners"] as string[]).slice(1)).toEqual(["id-of-ada", grace]);
+  }
+});
+
+test("what Entra refuses of owners is told with what the deployer lacks for it, and for the rest with the rest", () => {
+  const type = "azuread:index/application:Application";
+  const denied = "unexpected status 403 (403 Forbidden) with error: Authorization_RequestDenied";
+  expect(remedy(type, `Could not add owners to application with object ID: "1": ${denied}`)).toContain(
+    "lacks the application permission Directory.Read.All (beside Application.ReadWrite.OwnedBy, to change owners)",
+  );
+  expect(remedy(type, denied)).toContain("lacks the application permission Application.ReadWrite.OwnedBy of");
+  expect(remedy(type, "Could not add owners to application: 503")).toBeUndefined();
 });
 
 test("a conditional access policy is for the site alone, and only reports unless it says otherwise", async () => {

@@ -58,7 +58,7 @@ const pushOf = (text: string, given: object = {}) =>
     ...given,
   });
 const registration = (name: string, ...redirectUris: string[]) =>
-  resource(application, name, { web: { redirectUris } });
+  resource(application, name, { web: { redirectUris }, owners: ["deployment", "ada", "grace"] });
 const callback = "https://wiki.example.com/oauth2/callback";
 
 test("a site as the component declares it breaks no rule", async () => {
@@ -98,6 +98,11 @@ describe("refuses", () => {
       "a client secret without an end",
       "end-date-set: endDate must be set (clientSecrets.N.endDate in the stack's file; npm run rotate writes one, with --first for a site that is not deployed yet)",
       resource(password, "wiki-client-secret-1", {}),
+    ],
+    [
+      "a registration with one owner beside the deployment, as advice",
+      "two-owners: owners should name at least two people (owners in the stack's file), got 1",
+      resource(application, "wiki", { web: { redirectUris: [callback] }, owners: ["deployment", "ada"] }),
     ],
     [
       "a redirect to plain HTTP",

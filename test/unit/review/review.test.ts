@@ -137,6 +137,12 @@ describe("typical changes, in one line and in words", () => {
       "rotates   hosts use client secret 2; before 1",
     ],
     [
+      "an owner of the registration",
+      withWiki({ owners: ["ada@example.com"] }),
+      "prod: 1 site on 2 hosts; 0 reloads, 0 restarts, 0 sign-outs",
+      "OPENS     ada@example.com owns its registration in Entra, and may add secrets and redirect addresses to it",
+    ],
+    [
       "a site that moves",
       withWiki({ domain: "handbook.example.com" }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 1 sign-out",

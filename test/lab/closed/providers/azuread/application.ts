@@ -298,6 +298,7 @@ function inputsFrom(found: GraphObject): Properties {
     signInAudience: found["signInAudience"],
     description: found["description"] ?? "",
     notes: found["notes"] ?? "",
+    serviceManagementReference: found["serviceManagementReference"] ?? "",
     groupMembershipClaims: claims ? claims.split(",") : [],
     identifierUris: found["identifierUris"] ?? [],
     tags: found["tags"] ?? [],

@@ -38,5 +38,13 @@ export async function changeOwners(path: string, wanted: readonly string[]): Pro
 }
 
 const addOwner = (path: string, owner: string) =>
-  graph().post(`${path}/owners/$ref`, { "@odata.id": directoryObject(owner) });
-const removeOwner = (path: string, owner: string) => graph().delete(`${path}/owners/${owner}/$ref`);
+  told("add owners to", graph().post(`${path}/owners/$ref`, { "@odata.id": directoryObject(owner) }));
+const removeOwner = (path: string, owner: string) =>
+  told("remove owners from", graph().delete(`${path}/owners/${owner}/$ref`));
+
+/** In the real provider's words. */
+function told<T>(what: string, call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    throw new Error(`Could not ${what} application: ${String(error)}`, { cause: error });
+  });
+}
