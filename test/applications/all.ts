@@ -1,12 +1,22 @@
 /** The applications of the suite: every one has a section in docs/applications.md. */
+import { alertmanagers } from "./alertmanager.ts";
 import type { Application } from "./application.ts";
 import { dockerRegistry } from "./docker-registry.ts";
 import { gitServer } from "./git.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
+import { streamlit } from "./streamlit.ts";
 import { wsgidav } from "./wsgidav.ts";
 
-export const applications: readonly Application[] = [jupyterlab, nodeRed, dockerRegistry, gitServer, wsgidav];
+export const applications: readonly Application[] = [
+  jupyterlab,
+  nodeRed,
+  dockerRegistry,
+  gitServer,
+  wsgidav,
+  streamlit,
+  alertmanagers,
+];
 
 /** Those of `npm test`: quick to install, and different in kind. */
 export const telling = ["node-red", "docker-registry", "git"];

@@ -35,6 +35,8 @@ export interface Place {
   readonly origin: string;
   /** Its site's registration in Entra. */
   readonly clientId: string;
+  /** The program of the tenant that stands for {@link program}, and asks for tokens with this. */
+  readonly robot: { readonly clientId: string; readonly clientSecret: string };
   /** A folder of its own, empty before its first start and kept when it starts again. */
   readonly folder: string;
   /** Where each of its packages lies, by the same key. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { addresses } from "../lab/addresses.ts";
+import { readCredentials } from "../lab/entra/directory.ts";
 import type { Lab } from "../lab/lab.ts";
 import { waitForPort } from "../lab/ports.ts";
 import { cgroupOf, end, isRunning, start, tail } from "../lab/processes.ts";
@@ -43,6 +44,7 @@ export async function placeOf(lab: Lab, application: Application, index: number)
   const clientIds = JSON.parse(await readFile(clientIdsFile(lab), "utf8")) as Record<string, string>;
   return {
     clientId: clientIds[application.name] ?? "",
+    robot: readCredentials(lab.state).deployer,
     address: addresses.applications,
     port: backendPort(index),
     origin: `https://${domainOf(application)}`,

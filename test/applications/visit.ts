@@ -7,8 +7,7 @@ import type { Browser, BrowserContext, Page, Request } from "playwright-core";
 
 import { signIn } from "../lab/browser.ts";
 import { type Answer, request, type RequestArgs } from "../lab/http.ts";
-import { lab, people } from "../e2e/instance.ts";
-import { readCredentials } from "../lab/entra/directory.ts";
+import { people } from "../e2e/instance.ts";
 import { tenantId } from "../sites.ts";
 import { cookieHeader } from "../e2e/people.ts";
 import type { Place } from "./application.ts";
@@ -87,7 +86,7 @@ export async function visitOf(browser: Browser, place: Place, restart: () => Pro
         headers: { cookie: await cookie(), accept: "*/*", ...headers },
         ...more,
       }),
-    token: () => tokenFor(place.clientId),
+    token: () => tokenFor(place),
     endSession: async () => {
       for (const { name, domain } of await context.cookies(`${origin}/`))
         if (/^(?:__Host-)?_oauth2_proxy/.test(name)) await context.clearCookies({ name, domain });
@@ -101,8 +100,7 @@ export async function visitOf(browser: Browser, place: Place, restart: () => Pro
   };
 }
 
-async function tokenFor(clientId: string): Promise<string> {
-  const { deployer: robot } = readCredentials(lab.state);
+async function tokenFor({ clientId, robot }: Place): Promise<string> {
   const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
     method: "POST",
     body: new URLSearchParams({
