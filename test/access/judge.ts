@@ -84,6 +84,8 @@ const spellings = [
   "/public/..",
   "/oauth2/callback?code=x",
   "/oauth2/-/auth",
+  "/_sign-in/x",
+  "/_sign-in/-/auth",
   "/.well-known/acme-challenge/x",
   "/%zz",
 ];

@@ -28,18 +28,13 @@ export const people: readonly GeneratedPerson[] = [...domains, "elsewhere.test"]
 );
 
 /** Every path that the generated settings name, beside it and below it. */
-export const targets = [
-  "/",
-  "/other",
-  "/_sign-in/x",
-  ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`]),
-];
+export const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
 
 const someOf = (all: string[], minLength: number) => fc.uniqueArray(fc.constantFrom(...all), { minLength });
 const match = fc.constantFrom("prefix", "exact");
 /** Whether answers of oauth2-proxy are kept, which must make no difference. */
 const authCache = fc.option(fc.constantFrom("5s", "60s"), { nil: undefined });
-/** Where the sign-in is: of what it leaves to the application, nothing is for anybody else than the rest. */
+/** Where the sign-in is; no target lies below it, since what it leaves to the application is as open as the rest. */
 const proxyPrefix = fc.option(fc.constant("/_sign-in"), { nil: undefined });
 /** Whether the backend gets a client's own Authorization, which must make no difference. Not where programs come by it. */
 const passAuthorization = fc.option(fc.constant(true), { nil: undefined });
