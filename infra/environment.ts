@@ -8,6 +8,7 @@ import { letsEncrypt } from "../components/site/names.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { AcmeSettings } from "../components/protected-site.ts";
 import {
+  addressOf,
   contradictions,
   metricsPortOf,
   type Site,
@@ -369,7 +370,23 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
     // The default follows the port: where that is wrong, one sentence is enough.
     if (own && metricsPort !== port) takesPort("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
   }
-  return problems;
+  return [
+    ...problems,
+    ...sites.flatMap(([name, args]) => backendProblems(`site "${name}"`, args, portUsers)),
+  ];
+}
+
+/** A backend on a port that another site has on every host; what is its own, the site's checks tell. */
+function backendProblems(where: string, args: object, portUsers: ReadonlyMap<unknown, string>): Problem[] {
+  return (["upstream", "backupUpstreams"] as const).flatMap((key) =>
+    [at(args, key)].flat().flatMap((upstream): Problem[] => {
+      const address = typeof upstream === "string" ? addressOf(upstream) : undefined;
+      const user = address?.isLoopback === true ? portUsers.get(address.number) : undefined;
+      if (user === undefined || user === where || user === `the metrics of ${where}`) return [];
+      const what = `${key} "${String(upstream)}" is on the port of ${user}; give the application's own`;
+      return [{ where, what }];
+    }),
+  );
 }
 
 function deployerKeyProblems(generations: unknown): Problem[] {

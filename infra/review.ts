@@ -7,16 +7,23 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 
 import { runCommand } from "./command.ts";
+import { expiryMessage } from "./expiry.ts";
 import { ReviewError, type Side, sideAt } from "./review/commits.ts";
 import { asMarkdown, asText, type Review } from "./review/formats.ts";
+import type { RenderedStack } from "./review/rendering.ts";
 import { completed, reviewStack } from "./review/review.ts";
 
-/** Compares two sides, environment by environment, those that change most first. */
-export function review(base: Side, head: Side): Review {
+/**
+ * Compares two sides, environment by environment, those that change most first.
+ * @param now of which an update would ask whether a client secret has ended
+ */
+export function review(base: Side, head: Side, now = new Date()): Review {
   const names = [...new Set([...Object.keys(base.stacks), ...Object.keys(head.stacks)])].sort();
   const stacks = names.map((name) => {
     const before = base.stacks[name];
-    return reviewStack(name, before === undefined ? undefined : completed(name, before), head.stacks[name]);
+    const after = head.stacks[name];
+    const told = reviewStack(name, before === undefined ? undefined : completed(name, before), after);
+    return told.kind === "same" ? told : { ...told, notes: [...told.notes, ...refusedByUpdates(after, now)] };
   });
   const rank = (kind: string) => (kind === "invalid" ? 0 : kind === "same" ? 2 : 1);
   return {
@@ -25,6 +32,22 @@ export function review(base: Side, head: Side): Review {
     notes: [base.note, head.note].filter((it) => it !== undefined),
     stacks: stacks.sort((one, other) => rank(one.kind) - rank(other.kind)),
   };
+}
+
+/** What stops an update of an environment whose file is right. */
+function refusedByUpdates(stack: RenderedStack | undefined, now: Date): string[] {
+  const { environment } = stack ?? {};
+  if (environment === undefined) return [];
+  const ended = environment.sites
+    .map((site) => expiryMessage(site, now, environment.expiryWarningDays))
+    .filter((it) => it?.error === true)
+    .map((it) => it?.text ?? "");
+  const noTenant = /^[0-]+$/.test(environment.tenantId)
+    ? [
+        `tenantId ${environment.tenantId} is nobody's; give your tenant's ID (az account show --query tenantId)`,
+      ]
+    : [];
+  return [...noTenant, ...ended].map((it) => `An update of this stops: ${it}.`);
 }
 
 interface Options {

@@ -2,7 +2,8 @@
  * What the engine reads in a stack's file otherwise than the commands do that read it without the engine. Its reader is
  * Go's yaml.v3, which keeps parts of YAML 1.1 (https://github.com/go-yaml/yaml#compatibility); theirs is YAML 1.2.
  */
-import { type Document, isMap, isScalar, visit } from "yaml";
+import { closest } from "fastest-levenshtein";
+import { type Document, isCollection, isMap, isScalar, visit } from "yaml";
 
 import type { Problem } from "../components/site/errors.ts";
 
@@ -21,7 +22,15 @@ export function doubtfulReadings(document: Document, text: string, prefix: strin
     Collection: (_, { tag, range }) => {
       refuseTag(tag, range?.[0]);
     },
+    Alias: (_, alias) => {
+      if (alias.resolve(document) === undefined)
+        refuse(
+          alias.range?.[0],
+          `"*${alias.source}" has no "&${alias.source}" before it; write what it stands for, or put a text in quotes`,
+        );
+    },
     Pair: (_, { key }) => {
+      if (isCollection(key)) refuse(key.range?.[0], "a key must be a text");
       if (isScalar(key) && key.type === "PLAIN" && key.value === "<<")
         refuse(key.range?.[0], `"<<" is read by the engine alone; write what it stands for`);
     },
@@ -34,14 +43,34 @@ export function doubtfulReadings(document: Document, text: string, prefix: strin
         refuse(range?.[0], `a number must be in plain digits like 4180, and a text in quotes, got ${source}`);
     },
   });
-  const config = document.get("config");
-  for (const { key } of isMap(config) ? config.items : []) {
-    const name = isScalar(key) ? String(key.value) : "";
-    const bare = name.startsWith(`${prefix}config:`) ? name.slice(`${prefix}config:`.length) : name;
-    if (bare !== name || !name.includes(":"))
-      refuse(isScalar(key) ? key.range?.[0] : 0, `"${name}" must be "${prefix}${bare}"`);
-  }
+  refuseUnknownKeys(document, prefix, refuse);
   return problems;
+}
+
+/** Whose settings the engine hands to nobody here but its providers. */
+const providers = ["azuread", "command", "pulumi", "random", "tls"];
+
+/** What the engine itself keeps in the file. */
+const ofTheEngine = ["config", "encryptionsalt", "encryptedkey", "environment", "secretsprovider"];
+
+/** A key that nobody here knows would be passed over in silence, by the program and by the review. */
+function refuseUnknownKeys(
+  document: Document,
+  prefix: string,
+  refuse: (offset: number | undefined, what: string) => void,
+): void {
+  const keysOf = (node: unknown) =>
+    (isMap(node) ? node.items : []).map(({ key }) =>
+      isScalar(key) ? { name: String(key.value), at: key.range?.[0] } : { name: "", at: 0 },
+    );
+  for (const { name, at } of keysOf(document.contents))
+    if (!ofTheEngine.includes(name))
+      refuse(at, `"${name}" is not a known key; did you mean "${closest(name, ofTheEngine)}"?`);
+  for (const { name, at } of keysOf(document.get("config"))) {
+    const own = name.startsWith(prefix) && !name.startsWith(`${prefix}config:`);
+    if (own || providers.includes(name.split(":")[0] ?? "")) continue;
+    refuse(at, `"${name}" must be "${prefix}${name.split(/[:.]/).at(-1) ?? ""}"`);
+  }
 }
 
 /** A leading zero is octal to the engine; it skips `_`, and knows more prefixes. */

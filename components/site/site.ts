@@ -569,15 +569,28 @@ function proxyItself(
   upstream: string,
   site: Partial<Record<keyof SiteSettings, unknown>>,
 ): string | undefined {
-  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
-  const { hostname, port, protocol } = new URL(upstream);
-  const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+  const address = addressOf(upstream);
+  if (address === undefined) return undefined;
+  const { hostname, number, isLoopback } = address;
   const nginx = number === 80 || number === 443;
   if (nginx && hostname === site.domain) return "the site itself";
-  if (!/^(?:localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname)) return undefined;
+  if (!isLoopback) return undefined;
   if (nginx) return "Nginx on the host";
   if (number === site.port) return "the site's own oauth2-proxy (port)";
   return number === metricsPortOf(site) ? "the metrics of the site's oauth2-proxy (metricsPort)" : undefined;
+}
+
+/** A backend's name and port; nothing where it is a Unix socket, or no backend at all. */
+export function addressOf(
+  upstream: string,
+): { readonly hostname: string; readonly number: number; readonly isLoopback: boolean } | undefined {
+  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
+  const { hostname, port, protocol } = new URL(upstream);
+  return {
+    hostname,
+    number: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+    isLoopback: /^(?:localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname),
+  };
 }
 
 function generationsOf(clientSecrets: unknown): number[] {

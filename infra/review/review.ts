@@ -126,7 +126,11 @@ export function reviewStack(
   return {
     ...nothing,
     kind: was === undefined ? "new" : is === undefined ? "removed" : changed ? "changed" : "same",
-    notes: [...notes, ...fromCodeOnly(sites, files.bySite), ...moreThanBrowsersKeep(was, is)],
+    notes: [
+      ...notes,
+      ...notFromSites(sites, files.bySite, environment.length > 0),
+      ...moreThanBrowsersKeep(was, is),
+    ],
     sites,
     environment,
     files: asDiffs(files.all, before, after),
@@ -267,14 +271,15 @@ export function personInWords({ upn, groups }: NonNullable<Way["person"]>): stri
   return groups.length === 0 ? `${upn}, in no group,` : `${upn}, in ${groups.join(" and ")},`;
 }
 
-function fromCodeOnly(
+function notFromSites(
   sites: readonly SiteReview[],
   changed: ReadonlyMap<string, readonly OneFile[]>,
+  environmentChanges: boolean,
 ): string[] {
   const only = sites.filter(({ name, statements }) => statements.length === 0 && changed.has(name));
   if (only.length === 0) return [];
   return [
-    `The files of ${only.length === 1 ? (only[0]?.name ?? "") : `${only.length} sites`} change because the code that renders them changed, not the configuration.`,
+    `The files of ${only.length === 1 ? (only[0]?.name ?? "") : `${only.length} sites`} change because ${environmentChanges ? "the environment's own settings, or the code that renders them," : "the code that renders them"} changed, not ${environmentChanges ? "the sites'" : "the configuration"}.`,
   ];
 }
 

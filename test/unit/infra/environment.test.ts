@@ -97,6 +97,16 @@ describe("one mistake, one sentence", () => {
       'site "wiki": cookieName _oauth2_proxy is already used by site "code", whose sessions are in a Redis, too; give each site its own',
     ],
     [
+      "another site's sign-in for a backend",
+      withWiki({ upstream: "http://127.0.0.1:4181" }),
+      'site "wiki": upstream "http://127.0.0.1:4181" is on the port of site "code"; give the application\'s own',
+    ],
+    [
+      "another site's metrics for a backend",
+      withWiki({ backupUpstreams: ["http://localhost:14181"] }),
+      'site "wiki": backupUpstreams "http://localhost:14181" is on the port of the metrics of site "code"; give the application\'s own',
+    ],
+    [
       "an upstream without a scheme",
       withWiki({ upstream: "127.0.0.1:3000" }),
       'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "127.0.0.1:3000"',

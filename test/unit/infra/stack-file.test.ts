@@ -68,6 +68,70 @@ test.each([
   );
 });
 
+test.each([
+  ["protected-site:sites", '"protected-site:sites" must be "protected-sites:sites"'],
+  ["protectedsites:hosts", '"protectedsites:hosts" must be "protected-sites:hosts"'],
+  ["protected-sites.sites", '"protected-sites.sites" must be "protected-sites:sites"'],
+])("a key of a program that there is none of is refused: %s", (key, said) => {
+  expect(() => parseStackFile("prod", `config:\n  azuread:tenantId: x\n  ${key}: {}\n`)).toThrow(
+    `stacks/Pulumi.prod.yaml, line 3: ${said}`,
+  );
+});
+
+test("settings of the engine's and of its providers stand beside ours", () => {
+  const text = `secretsprovider: passphrase\nencryptionsalt: v1:x\n${fileOf({})}  azuread:environment: public\n  pulumi:tags: {}\n`;
+  expect(() => parseStackFile("prod", text)).not.toThrow();
+  expect(() => parseStackFile("prod", text.replace("config:", "confg:"))).toThrow(
+    'line 3: "confg" is not a known key; did you mean "config"?',
+  );
+});
+
+test.each([
+  [
+    "another environment",
+    "  a: 1\n---\nconfig: {}",
+    3,
+    'a file holds one environment, but "---" begins another',
+  ],
+  ["a key twice", "  tls:a: 1\n  tls:a: 2", 3, '"tls:a" is already there; give each key once'],
+  ["a tab", "\ta: 1", 2, "lines must be indented by spaces, got a tab"],
+  [
+    "a key too far in",
+    "  a: 1\n   b: 2",
+    2,
+    "a key must stand on a line of its own, as far in as those beside it",
+  ],
+  ["a colon in a text", "  a: wiki: the old one", 2, 'a text that holds ": " in quotes'],
+  ["a quote that does not end", '  a: "b', 3, "a bracket, a quote or a comma is missing"],
+  ["a list that does not end", "  a: [1, 2\n  b: 2", 3, "a bracket, a quote or a comma is missing"],
+  ["a bracket too many", "  a: {b: 1}}", 2, "or there is one too many"],
+  ["a quote within quotes", "  a: 'it's'", 2, "or there is one too many"],
+  ["a text with a sign of YAML's", "  a: @wiki", 2, 'a text that begins with "@" must be in quotes'],
+  ["another one", "  a: %x", 2, 'a text that begins with "%" must be in quotes'],
+  [
+    "a backslash",
+    '  a: "C:\\q"',
+    2,
+    'a "\\" within double quotes must be doubled, or the quotes single, got \\q',
+  ],
+  ["a key without a value", "  a: 1\n  b", 3, 'a key must have ":" and a space behind it, got b'],
+  ["an alias of nothing", "  a: *x", 2, '"*x" has no "&x" before it'],
+  ["two anchors", "  a: &x &y 1", 2, "an anchor or a tag is out of place"],
+  ["a list for a key", "  ? [a, b]\n  : 1", 2, "a key must be a text"],
+])("what is no YAML is told in words of ours: %s", (_, body, line, said) => {
+  const told = (() => {
+    try {
+      environmentOf(parseStackFile("prod", `config:\n${body}\n`));
+    } catch (error) {
+      return String(error);
+    }
+    return "";
+  })();
+  expect(told).toContain(`stacks/Pulumi.prod.yaml, line ${line}: `);
+  expect(told).toContain(said);
+  expect(told).not.toMatch(/YAML\.|token|scalar|mapping|implicit|flow|compact/i);
+});
+
 test("what is encrypted is left out", () => {
   const secure = { secure: "v1:AAAA" };
   const text = fileOf({

@@ -44,7 +44,7 @@ export function group(number: number): string {
 }
 
 /** One side of a review. */
-function rendered(given: Record<string, unknown>): RenderedStack {
+export function rendered(given: Record<string, unknown>): RenderedStack {
   return {
     text: "",
     problems: [],

@@ -7,7 +7,8 @@ import { environmentSchema } from "../../../infra/environment.ts";
 import { asMarkdown, asText, commentLimit, statementsOf, verdict } from "../../../infra/review/formats.ts";
 import { environmentMeaning, siteMeaning } from "../../../infra/review/meaning.ts";
 import { notForInstance } from "../../../infra/review/review.ts";
-import { group, host, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
+import { review } from "../../../infra/review.ts";
+import { group, host, rendered, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
 
 const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> };
 
@@ -425,6 +426,23 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
     expect(stacks[0]?.files).toHaveLength(1);
     expect(stacks[0]?.files[0]?.alsoFor).toHaveLength(49);
   });
+});
+
+test("what an update would refuse is said before it is merged", () => {
+  const side = (given: object) => ({ name: "a", stacks: { prod: rendered(withWiki(given)) } });
+  const notes = (given: object, more: object = {}) =>
+    review(
+      side({}),
+      { name: "b", stacks: { prod: rendered({ ...withWiki(given), ...more }) } },
+      new Date("2026-11-29T12:00:00Z"),
+    ).stacks[0]?.notes.join("\n");
+  expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-30" }] })).toBe("");
+  expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] })).toMatch(
+    /^An update of this stops: site "wiki": client secret 1 has ended on 2026-11-28: nobody can sign in; run /,
+  );
+  expect(notes({}, { tenantId: "00000000-0000-0000-0000-000000000000" })).toBe(
+    "The files of 2 sites change because the environment's own settings, or the code that renders them, changed, not the sites'.\nAn update of this stops: tenantId 00000000-0000-0000-0000-000000000000 is nobody's; give your tenant's ID (az account show --query tenantId).",
+  );
 });
 
 test("text of the user's cannot become Markdown of ours", () => {
