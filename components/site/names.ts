@@ -114,7 +114,7 @@ export function displayName(domain: string): string {
 }
 
 /** Where Entra sends people to after they have signed out there; registered beside {@link redirectUrl}. */
-export function signedOutUrl(site: Prefixed & Pick<Site, "domain">): string {
+function signedOutUrl(site: Prefixed & Pick<Site, "domain">): string {
   return `https://${site.domain}${signInPaths(site).signedOut}`;
 }
 
