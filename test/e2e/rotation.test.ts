@@ -65,6 +65,35 @@ function browse(): { stop: () => Promise<{ requests: number; failures: string[] 
   };
 }
 
+test("who is asked for more at a renewal (interaction_required) goes on while the access token lasts, and then signs in", async () => {
+  await entra.behave({ tokenLifetimeSeconds: 6 });
+  const page = await openAs(browser, people.ada, "https://wiki.lab.test/page");
+  await entra.behave({ tokenLifetimeSeconds: null, interactionRequired: ["ada"] });
+  await entra.clearRequests();
+  const statuses: number[] = [];
+  const ask = async () => {
+    const headers = { accept: "application/json" };
+    const answer = await page.request.get("https://wiki.lab.test/api/page", { headers, maxRedirects: 0 });
+    statuses.push(answer.status());
+    return answer.status();
+  };
+  await expect.poll(ask, { timeout: 60_000, interval: 500 }).toBe(401);
+  expect(new Set(statuses)).toEqual(new Set([200, 401]));
+  expect((await entra.requests()).map(({ error }) => error)).toContain(50076);
+
+  // A form leads through the sign-in to the page that it was on. Entra knows ada, and asks for nothing more here.
+  const signingIn = page.waitForRequest(/\/oauth2\/v2\.0\/authorize\?/);
+  await page.evaluate(`{
+    const form = Object.assign(document.createElement("form"), { method: "post", action: "/form" });
+    document.body.append(form);
+    form.submit();
+  }`);
+  await signingIn;
+  await page.waitForURL("https://wiki.lab.test/page");
+  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+  await entra.behave({ interactionRequired: [] });
+});
+
 test("a new client secret takes over on every host, though Entra takes seconds to know it, and nobody notices", async () => {
   const before = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });

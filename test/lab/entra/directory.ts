@@ -64,6 +64,7 @@ export const wellBehaved: Behaviour = {
   clockSkewSeconds: 0,
   tokenLifetimeSeconds: null,
   secretDays: null,
+  interactionRequired: [],
   concurrencyViolations: 0,
 };
 

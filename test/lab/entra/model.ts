@@ -232,6 +232,8 @@ export interface Behaviour {
   tokenLifetimeSeconds: number | null;
   /** The tenant's app management policy: for how many days a client secret may be good; 0 allows none, null any. */
   secretDays: number | null;
+  /** The users (ada, bob, …) whose renewals conditional access answers with `interaction_required`. */
+  interactionRequired: readonly string[];
   /** How many of the next parallel changes of an application's secrets get Directory_ConcurrencyViolation. */
   concurrencyViolations: number;
 }

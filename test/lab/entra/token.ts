@@ -61,6 +61,9 @@ export function checkObstacles(tenant: Tenant, ctx: KoaContextWithOIDC, userId: 
     authTime: source.authTime ?? 0,
   });
   if (obstacle !== undefined) throw errorOf(obstacle, subject);
+  const isRenewal = ctx.oidc.entities.RefreshToken !== undefined;
+  if (isRenewal && tenant.behaviour.interactionRequired.includes(subject.user.key))
+    throw new EntraError(50076, [subject.application.appId], { error: "interaction_required" });
 }
 
 /** Puts Entra's tokens in place of the library's. */

@@ -344,6 +344,19 @@ describe("conditional access", () => {
   });
 });
 
+test("conditional access can ask chosen people for more at a renewal, and lets others renew", async () => {
+  const renewed = async (user: "ada" | "bob") => {
+    const { body } = await entra.redeem(site, (await entra.signIn(site, user)).get("code"));
+    await entra.control.behave({ interactionRequired: ["ada"] });
+    return entra.refresh(site, body["refresh_token"]);
+  };
+  const { status, body } = await renewed("ada");
+  expect(status).toBe(400);
+  expect(body).toMatchObject({ error: "interaction_required", error_codes: [50076] });
+  expect((await renewed("bob")).status).toBe(200);
+  await entra.control.reset();
+});
+
 test("a sign-in that was begun goes on after a restart, and so does the session", async () => {
   const visitor = entra.visitor();
   const page = await visitor.open(entra.authorizeUrl(site.clientId));
