@@ -33,6 +33,7 @@ export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = 
   port: "own",
   upstream: "own",
   backupUpstreams: "own",
+  upstreams: "own",
   hostHeader: "promoted",
   refuseHtFiles: "promoted",
   upstreamCa: "own",

@@ -37,6 +37,7 @@ export const typesOf: Readonly<Record<string, string>> = {
   roles: "RoleSettings",
   paths: "PathRuleSettings",
   open: "OpenPathSettings",
+  upstreams: "PathUpstreamSettings",
   redis: "RedisSettings",
   securityHeaders: "SecurityHeadersSettings",
   conditionalAccess: "ConditionalAccessSettings",

@@ -34,6 +34,12 @@ import {
 } from "./session-store.ts";
 import { defaultProxyPrefix, paths } from "./names.ts";
 import {
+  type PathUpstream,
+  pathUpstreamContradictions,
+  type PathUpstreamSettings,
+  pathUpstreamSchema,
+} from "./path-upstreams.ts";
+import {
   type SecurityHeaders,
   type SecurityHeadersSettings,
   securityHeadersSchema,
@@ -58,6 +64,8 @@ export interface SiteSettings {
    * application may already have begun (POST, PATCH) is not repeated, and none that it is slow to answer. @default none
    */
   backupUpstreams?: string[];
+  /** Parts of the site that another application answers. Who may enter them is as without. @default none */
+  upstreams?: PathUpstreamSettings[];
   /**
    * The Host that the application gets: the `site`'s name, or `upstream`'s own. With `upstream`, its cookies and
    * redirects are made the site's, and Origin, Referer and WebDAV's Destination, with which it may compare it, the
@@ -238,6 +246,7 @@ export interface Site {
   readonly port: number;
   readonly upstream: string;
   readonly backupUpstreams: readonly string[];
+  readonly upstreams: readonly PathUpstream[];
   readonly hostHeader: "site" | "upstream";
   readonly upstreamCa: string;
   readonly upstreamServerName?: string | undefined;
@@ -312,6 +321,7 @@ export const siteSchema = z.strictObject(
     port: checks.wholeNumber(1024, 65535),
     upstream: checks.upstreamUrl,
     backupUpstreams: checks.listOf(checks.upstreamUrl, "backends like upstream").default([]),
+    upstreams: checks.listOf(pathUpstreamSchema, "paths and their applications").default([]),
     hostHeader: z.enum(["site", "upstream"], { error: checks.expected("site or upstream") }).default("site"),
     upstreamCa: checks.absolutePath.default(defaultCa),
     upstreamServerName: checks.domain.optional(),
@@ -467,7 +477,7 @@ export function contradictions(args: Partial<Record<keyof SiteSettings, unknown>
   ) {
     found.push("accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders");
   }
-  found.push(...backendContradictions(args));
+  found.push(...backendContradictions(args), ...pathUpstreamContradictions(args));
   if (typeof args.authCache === "string" && seconds(args.authCache) > 60)
     found.push(
       `authCache must be at most 60s, for which a session that has ended still works, got "${args.authCache}"`,
@@ -544,7 +554,12 @@ function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>
     found.push(
       `upstream "${upstream}" is an address, and Nginx compares certificates with names only; give upstreamServerName, a DNS name in the application's certificate`,
     );
-  for (const [key, addresses] of Object.entries({ upstream: [upstream], backupUpstreams: backups })) {
+  const byPath = (Array.isArray(args.upstreams) ? (args.upstreams as unknown[]) : []).flatMap((it) => {
+    const address = typeof it === "object" && it !== null && "upstream" in it ? it.upstream : undefined;
+    return typeof address === "string" ? [address] : [];
+  });
+  const all = { upstream: [upstream], backupUpstreams: backups, upstreams: byPath };
+  for (const [key, addresses] of Object.entries(all)) {
     for (const address of addresses) {
       const itself = proxyItself(address, args);
       if (itself !== undefined)

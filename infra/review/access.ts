@@ -219,14 +219,14 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   }
 }
 
-/** Who reaches which backend at the front door of any of an environment's sites. */
+/** Who reaches which backend at the front door of any of an environment's sites, or by a path that leads to it. */
 export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
 
 export function backendsOf(sites: readonly JudgedSite[]): Backends {
   const entries = new Map<string, Exclude<Entry, undefined>[]>();
   for (const texts of sites) {
-    const found = frontOf(texts);
-    if (found !== undefined) entries.set(found.backend, [...(entries.get(found.backend) ?? []), found.entry]);
+    for (const { backend, entry } of frontsOf(texts))
+      entries.set(backend, [...(entries.get(backend) ?? []), entry]);
   }
   return entries;
 }
@@ -239,27 +239,40 @@ export function newcomerAt(
   after: JudgedSite,
   before: Backends,
 ): { readonly backend: string; readonly person?: Person } | undefined {
-  const now = frontOf(after);
-  const entries = now === undefined ? undefined : before.get(now.backend);
-  if (now === undefined || entries === undefined || entries.includes("anybody")) return undefined;
-  const { backend, entry } = now;
-  if (entry === "anybody") return { backend };
-  const needs = entries.filter((it) => typeof it === "object");
-  for (const person of fewestGroups(entry, undefined)) {
-    if (!needs.some((it) => enters(it, person))) return { backend, person };
+  for (const { backend, entry } of frontsOf(after)) {
+    const entries = before.get(backend);
+    if (entries === undefined || entries.includes("anybody")) continue;
+    if (entry === "anybody") return { backend };
+    const needs = entries.filter((it) => typeof it === "object");
+    for (const person of fewestGroups(entry, undefined)) {
+      if (!needs.some((it) => enters(it, person))) return { backend, person };
+    }
   }
   return undefined;
 }
 
-function frontOf(texts: JudgedSite): { backend: string; entry: Exclude<Entry, undefined> } | undefined {
+/** The site's own backend, and those to which only some of its paths lead. */
+function frontsOf(texts: JudgedSite): Front[] {
   try {
-    const gate = new SiteReading(texts).gate({ scheme: "https", method: "GET", target: "/" });
-    const entry = entryOf(gate, texts.roles);
-    return gate.to.kind !== "content" || entry === undefined ? undefined : { backend: gate.to.what, entry };
+    const reading = new SiteReading(texts);
+    const frontAt = (target: string): Front[] => {
+      const gate = reading.gate({ scheme: "https", method: "GET", target });
+      const entry = entryOf(gate, texts.roles);
+      return gate.to.kind !== "content" || entry === undefined ? [] : [{ backend: gate.to.what, entry }];
+    };
+    const front = frontAt("/");
+    if (!reading.choosesBackend) return front;
+    const others = representativeTargets([reading]).flatMap(frontAt);
+    return [...front, ...others.filter(({ backend }) => backend !== front[0]?.backend)];
   } catch (error) {
-    if (error instanceof CannotJudge) return undefined;
+    if (error instanceof CannotJudge) return [];
     throw error;
   }
+}
+
+interface Front {
+  readonly backend: string;
+  readonly entry: Exclude<Entry, undefined>;
 }
 
 /** One group from each list. */

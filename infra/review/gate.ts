@@ -114,6 +114,8 @@ export class SiteReading {
   readonly domain: string;
   /** Whether anything in the site's file looks at a request's method. */
   readonly methodMatters: boolean;
+  /** Whether a request's path decides which backend gets it. */
+  readonly choosesBackend: boolean;
   /** The methods that are named there. */
   readonly methods: readonly string[];
   readonly #servers: readonly ReadDirective[];
@@ -144,6 +146,7 @@ export class SiteReading {
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
     this.#definitions = definitionsOf(this.#blocks);
     const aboutMethods = nginx.match(/^.*(?:\$request_method\b|\blimit_except\b).*$/gm) ?? [];
+    this.choosesBackend = /proxy_pass https?:\/\/\$/.test(nginx);
     this.methodMatters = aboutMethods.length > 0;
     this.methods = aboutMethods.flatMap((line) => line.match(/\b[A-Z]{3,}\b/g) ?? []);
     this.#upstreams = new Map(

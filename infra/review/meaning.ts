@@ -286,6 +286,23 @@ export const siteMeaning: Entries<Site> = {
     ...without(after, before).map((it) => plain(`while the backend does not answer, ${it} is asked`)),
     ...without(before, after).map((it) => plain(`${it} is no longer asked in the backend's place`)),
   ],
+  upstreams: (before, after) => {
+    const all = (path: string) => below({ path, match: "prefix" });
+    return [
+      ...after.flatMap(({ path, upstream }) => {
+        const was = before.find((it) => it.path === path)?.upstream;
+        if (was === upstream) return [];
+        return [
+          plain(`requests to ${all(path)} go to ${upstream}${was === undefined ? "" : `; before to ${was}`}`),
+        ];
+      }),
+      ...before
+        .filter(({ path }) => !after.some((it) => it.path === path))
+        .map(({ path, upstream }) =>
+          plain(`requests to ${all(path)} no longer go to ${upstream}, but where those around them go`),
+        ),
+    ];
+  },
   hostHeader: (before, after) => [
     plain(`the backend gets the Host of the ${after}; before that of the ${before}`),
   ],

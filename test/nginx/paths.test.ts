@@ -15,12 +15,28 @@ const rules = siteOf("rules", 1, {
   paths: [{ path: "/admin", allowedGroups: [group] }],
 });
 const onlyOpen = siteOf("open", 2, { upstream: `http://${echo}`, open });
+const other = await application(({ url }, response) => {
+  response.end(`other ${url}`);
+});
+const parts = siteOf("parts", 5, {
+  upstream: `http://${echo}`,
+  open: [...open, { path: "/api/health", why: "A test." }],
+  paths: [
+    { path: "/admin", allowedGroups: [group] },
+    { path: "/api/secret", allowedGroups: [group] },
+  ],
+  upstreams: [
+    { path: "/api/", upstream: `http://${other}` },
+    { path: "/api/inner", upstream: `http://${echo}` },
+    { path: "/public/other", upstream: `http://${other}` },
+  ],
+});
 const htFiles = siteOf("ht", 4, { upstream: `http://${echo}`, refuseHtFiles: false });
 const below = siteOf("below", 3, { upstream: `http://${echo}/app/`, open });
 
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  served = await serve([rules, onlyOpen, below, htFiles]);
+  served = await serve([rules, onlyOpen, below, htFiles, parts]);
 });
 afterAll(() => served.close());
 
@@ -124,6 +140,64 @@ describe("beside a rule for another part", () => {
       expect((await served.ask(rules, target, { groups: [group] })).body, target).toBe(target);
       expect((await served.ask(rules, target)).status, target).toBe(403);
     }
+  });
+});
+
+describe("with applications by path", () => {
+  test("each gets what is below its path, with the bytes that were sent, and the site's own the rest", async () => {
+    for (const target of [
+      "/api",
+      "/api/",
+      "/api/a%2Fb?x=//../%2F",
+      "/%61pi/x",
+      "//api/y",
+      "/x/../api/z",
+      "/public/other/x",
+    ])
+      expect((await served.ask(parts, target)).body, target).toBe(`other ${target}`);
+    for (const target of [
+      "/",
+      "/apix",
+      "/API/x",
+      "/x/api/",
+      "/api/inner",
+      "/api/inner/x",
+      "/api/../x",
+      "/public/otherx",
+    ])
+      expect((await served.ask(parts, target)).body, target).toBe(target);
+  });
+
+  test("who may enter is what it would be with one", async () => {
+    const groups = { stranger: null, someone: [], member: [group] };
+    for (const [target, stranger, someone, member] of [
+      ["/api/x", 401, 200, 200],
+      ["/api/inner/x", 401, 200, 200],
+      ["/api/secret/x", 401, 403, 200],
+      ["/admin", 401, 403, 200],
+      ["/api/health", 200, 200, 200],
+      ["/public/x", 200, 200, 200],
+      ["/public/other/x", 200, 200, 200],
+    ] as const) {
+      for (const [who, status] of Object.entries({ stranger, someone, member })) {
+        const answer = await served.ask(parts, target, { groups: groups[who as keyof typeof groups] });
+        expect([answer.status, who], target).toEqual([status, who]);
+      }
+    }
+    const post = { method: "POST", headers: { "content-length": "0" } };
+    expect((await served.ask(parts, "/api/health", { ...post, groups: null })).status).toBe(401);
+    expect((await served.ask(parts, "/api/health", post)).body).toBe("other /api/health");
+  });
+
+  test("none is asked for what may be read as a path above its own, or as one with a rule", async () => {
+    for (const target of [
+      "/api/..%2fadmin",
+      "/api/..;/x",
+      "/api/%252e%252e/x",
+      "/api/x/..%5c..%5c..%5cy",
+      "/x/..%2fapi/secret",
+    ])
+      expect((await served.ask(parts, target, { groups: [group] })).status, target).toBe(400);
   });
 });
 

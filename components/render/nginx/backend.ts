@@ -1,7 +1,7 @@
 /** The application behind a site: where it is, what it gets, and how its answers are put right. */
 import { identifier, instanceName } from "../../site/names.ts";
 import { seconds, type Site, upstreamPath } from "../../site/site.ts";
-import { block, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { forwarded } from "./forwarded.ts";
@@ -25,7 +25,55 @@ export function upstreams(site: Site): Directive[] {
         ["keepalive_timeout", site.keepaliveTimeout],
       ],
     ),
+    ...site.upstreams.map(({ upstream }, index) =>
+      block(
+        ["upstream", backend(site, index + 1)],
+        [serverOf(upstream, "first"), ["keepalive", 32], ["keepalive_timeout", site.keepaliveTimeout]],
+      ),
+    ),
   ];
+}
+
+/**
+ * What stands before the site's servers: which application a path belongs to. It decides where a request goes and
+ * nothing else, since every location passes on to it: locations and their rules are those of a site without.
+ */
+export function upstreamMaps(site: Site): Item[] {
+  if (site.upstreams.length === 0) return [];
+  const byPath = (usual: string, of: (upstream: string, number: number) => string): Directive[] => [
+    ["default", usual],
+    ...site.upstreams
+      .map(({ path, upstream }, index) => ({ path, to: of(upstream, index + 1) }))
+      .sort((one, other) => other.path.length - one.path.length)
+      .map(({ path, to }): Directive => [expr(`~^${literal(path)}(?:/|$)`), to]),
+  ];
+  return [
+    comment("Which application a path belongs to; who may enter is for the locations to say."),
+    block(
+      ["map", expr("$uri"), expr(backendVariable(site))],
+      byPath(backend(site), (_, it) => backend(site, it)),
+    ),
+    ...(isHttps(site)
+      ? [
+          block(
+            ["map", expr("$uri"), expr(serverNameVariable(site))],
+            byPath(serverName(site), (upstream) => new URL(upstream).hostname),
+          ),
+        ]
+      : []),
+  ];
+}
+
+function backendVariable({ domain }: Site): string {
+  return `$protected_sites_backend_${identifier(domain)}`;
+}
+
+function serverNameVariable({ domain }: Site): string {
+  return `$protected_sites_server_name_${identifier(domain)}`;
+}
+
+function serverName({ upstreamServerName, upstream }: Site): string {
+  return upstreamServerName ?? new URL(upstream).hostname;
 }
 
 function serverOf(upstream: string, role: "backup" | "first"): Directive {
@@ -38,8 +86,9 @@ function isHttps(site: Site): boolean {
   return site.upstream.startsWith("https:");
 }
 
-function backend(site: Site): string {
-  return `backend_${site.domain}`;
+/** @param number of one of `upstreams`, 1 for the first; 0 for the site's own */
+function backend(site: Site, number = 0): string {
+  return `backend_${site.domain}${number === 0 ? "" : `_${number}`}`;
 }
 
 /**
@@ -48,8 +97,12 @@ function backend(site: Site): string {
  */
 export function passOn(site: Site): Directive[] {
   const path = upstreamPath(site.upstream).slice(0, -1);
-  const address = `${isHttps(site) ? "https" : "http"}://${backend(site)}`;
-  return [...putRight(site), ["proxy_pass", path === "" ? address : expr(`${address}${path}$request_uri`)]];
+  const to = site.upstreams.length === 0 ? backend(site) : backendVariable(site);
+  const address = `${isHttps(site) ? "https" : "http"}://${to}`;
+  return [
+    ...putRight(site),
+    ["proxy_pass", path === "" ? expr(address) : expr(`${address}${path}$request_uri`)],
+  ];
 }
 
 /**
@@ -128,7 +181,7 @@ export function toBackend(
 function verifiedTls(site: Site): Directive[] {
   return [
     ["proxy_ssl_server_name", "on"],
-    ["proxy_ssl_name", site.upstreamServerName ?? new URL(site.upstream).hostname],
+    ["proxy_ssl_name", site.upstreams.length === 0 ? serverName(site) : expr(serverNameVariable(site))],
     ["proxy_ssl_verify", "on"],
     ["proxy_ssl_verify_depth", 3],
     ["proxy_ssl_trusted_certificate", site.upstreamCa],

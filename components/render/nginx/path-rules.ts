@@ -24,7 +24,12 @@ export function byPath(site: Site): boolean {
 
 /** Whether {@link refusals} are for anything. */
 export function canMisread(site: Site): boolean {
-  return site.paths.length > 0 || upstreamPath(site.upstream) !== "/";
+  return site.paths.length > 0 || showsParts(site);
+}
+
+/** Whether the site shows of an application only what is below some path. */
+function showsParts(site: Site): boolean {
+  return site.upstreams.length > 0 || upstreamPath(site.upstream) !== "/";
 }
 
 /** Refuses what a backend may read as another path than Nginx, where that makes a difference. */
@@ -57,7 +62,7 @@ export function misreadPaths(site: Site): Directive[] {
         ["default", ""],
         readByNginx(signInPaths(site).all),
         ...misreadAsRules(site.paths),
-        ...(upstreamPath(site.upstream) === "/" ? [] : leadsAbove()),
+        ...(showsParts(site) ? leadsAbove() : []),
       ],
     ),
   ];

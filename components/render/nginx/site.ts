@@ -27,7 +27,15 @@ import {
   refusals,
   ruleLocations,
 } from "./path-rules.ts";
-import { answering, bodyBuffering, originMaps, passOn, toBackend, upstreams } from "./backend.ts";
+import {
+  answering,
+  bodyBuffering,
+  originMaps,
+  passOn,
+  toBackend,
+  upstreamMaps,
+  upstreams,
+} from "./backend.ts";
 import { linkMap, putRightLinks } from "./redirects.ts";
 import { sessionCookies } from "./session-cookies.ts";
 import {
@@ -52,6 +60,7 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
   return printNginx([
     comment(header("nginx/site.ts", site.domain)),
     ...upstreams(site),
+    ...upstreamMaps(site),
     ...originMaps(site),
     ...linkMap(site),
     ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),

@@ -18,6 +18,10 @@ const sites = {
         { path: "/admin/", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] },
         { path: "/admin/audit.log", match: "exact", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000003"] },
       ],
+      upstreams: [
+        { path: "/api", upstream: "http://api.internal.example.com:9000" },
+        { path: "/admin/api/", upstream: "http://10.0.0.6" },
+      ],
       open: [
         { path: "/health", why: "The monitoring asks without an account." },
         { path: "/admin/help/", match: "prefix", why: "Help for people who cannot sign in." },

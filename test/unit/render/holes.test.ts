@@ -43,6 +43,8 @@ const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowe
   why: "A test.",
 }));
 
+const pathUpstream = fc.record({ path, upstream: hostName.map((it) => `http://${it}:9000`) });
+
 /** Every setting of a site that its Nginx file depends on, present or not. */
 const settings: fc.Arbitrary<SiteSettings> = fc.record(
   {
@@ -57,6 +59,7 @@ const settings: fc.Arbitrary<SiteSettings> = fc.record(
     allowedGroups: fc.array(guid, { maxLength: 3 }),
     paths: fc.array(rule, { maxLength: 4 }),
     open: fc.array(open, { maxLength: 4 }),
+    upstreams: fc.array(pathUpstream, { maxLength: 3 }),
     passAuthorization: fc.boolean(),
     identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
     cookieExpire: fc.constantFrom("1h", "24h", "168h"),
@@ -94,14 +97,21 @@ const hosts = ["192.0.2.11", "2001:db8::12"];
 function allowed(args: SiteSettings): Site | undefined {
   try {
     const byAddress = /^https:\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
+    if (args.upstreams !== undefined && args.upstreams.length > 0)
+      return siteFrom("any", withUpstreams(args));
     return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);
   } catch (error) {
     const contradiction =
-      /is already in|belongs to the sign-in|round in a circle|needs the Authorization header/;
+      /is already (?:in|there)|belongs to the sign-in|round in a circle|needs the Authorization header/;
     if (error instanceof ConfigError && error.problems.every(({ what }) => contradiction.test(what)))
       return undefined;
     throw error;
   }
+}
+
+/** Beside backends by path, the site's own has their scheme, no path, and its Host is the site's. */
+function withUpstreams({ hostHeader: _, ...args }: SiteSettings): SiteSettings {
+  return { ...args, upstream: `http://${new URL(args.upstream).host}` };
 }
 
 /** Where the application gets a client's own Authorization. */

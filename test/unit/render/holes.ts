@@ -112,8 +112,18 @@ export function holesIn(
   const upstreams = top.filter(({ name }) => name === "upstream").map(({ args }) => args[0]);
   // The third is asked on port 80 only, for ACME: the rule for targets sees to that.
   const known = [`oauth2-proxy_${domain}`, `backend_${domain}`, `acme_${domain}`];
-  if (upstreams.join() !== known.slice(0, 2).join() && upstreams.join() !== known.join())
+  const byPath = upstreams.filter((it) => it?.startsWith(`backend_${domain}_`));
+  const others = upstreams.filter((it) => !byPath.includes(it));
+  if (others.join() !== known.slice(0, 2).join() && others.join() !== known.join())
     holes.push(`upstreams are ${upstreams.join(", ")}`);
+  const variable = `protected_sites_backend_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
+  const chosen = top.find(({ name, args }) => name === "map" && args[1] === `$${variable}`);
+  // By the path as locations are chosen by it, and among the site's own backends.
+  const choices = (chosen?.holds ?? []).map(({ args }) => args[0]);
+  if (byPath.length > 0 && (chosen?.args[0] !== "$uri" || byPath.some((it) => !choices.includes(it))))
+    holes.push("backends by path are not chosen by the path");
+  if (choices.some((it) => it !== `backend_${domain}` && !byPath.includes(it)))
+    holes.push(`a path leads to ${choices.join(", ")}`);
   let locations = 0;
   for (const statement of everything(top)) {
     if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
@@ -197,9 +207,11 @@ export function holesIn(
       if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
       // Of a request for the backend, its path and query as they came, below a path of the backend's own.
       const to =
-        /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?|(?:\/[\w.~-]+)+\$request_uri)?$/.exec(
-          target,
-        )?.[1];
+        byPath.length > 0 && [`http://$${variable}`, `https://$${variable}`].includes(target)
+          ? `backend_${domain}`
+          : /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?|(?:\/[\w.~-]+)+\$request_uri)?$/.exec(
+              target,
+            )?.[1];
       if (to === `backend_${domain}`) {
         if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
       } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);

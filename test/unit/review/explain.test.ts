@@ -8,6 +8,7 @@ import { group, settings, siteArgs } from "./environments.ts";
 const wiki = siteArgs("wiki", 4181, {
   allowedGroups: [group(1)],
   paths: [{ path: "/admin", allowedGroups: [group(2)] }],
+  upstreams: [{ path: "/api", upstream: "http://10.0.0.6:9000" }],
   open: [{ path: "/health", why: "the monitoring asks here" }],
 });
 const config = Object.fromEntries(
@@ -31,6 +32,8 @@ test.each([
   ["/admin", "POST", { ...ada, groups: [group(1), group(2)] }, "passes, to http://127.0.0.1:3181"],
   ["/health", "GET", undefined, "passes without signing in, to http://127.0.0.1:3181"],
   ["/health", "POST", undefined, "does not pass: a browser is sent to the sign-in, anything else gets 401"],
+  ["/api/x", "GET", ada, "passes, to http://10.0.0.6:9000"],
+  ["/apix", "GET", ada, "passes, to http://127.0.0.1:3181"],
   ["/x/..;/admin", "GET", ada, "Nginx answers 400"],
   ["/x;v=1/a%2Fb", "GET", ada, "passes, to http://127.0.0.1:3181"],
   ["/oauth2/callback?code=x", "GET", undefined, "belongs to the sign-in, which everybody may reach"],

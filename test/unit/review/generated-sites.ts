@@ -38,6 +38,14 @@ const authCache = fc.option(fc.constantFrom("5s", "60s"), { nil: undefined });
 const proxyPrefix = fc.option(fc.constant("/_sign-in"), { nil: undefined });
 /** Whether the backend gets a client's own Authorization, which must make no difference. Not where programs come by it. */
 const passAuthorization = fc.option(fc.constant(true), { nil: undefined });
+/** Whether parts have a backend of their own, which must make no difference to who reaches them. */
+const upstreams = fc.option(
+  fc.uniqueArray(
+    fc.record({ path: fc.constantFrom(...paths), upstream: fc.constant("http://127.0.0.1:3000") }),
+    { selector: (it) => it.path, maxLength: 2 },
+  ),
+  { nil: undefined },
+);
 const open = (authorization: fc.Arbitrary<true | undefined>) =>
   fc
     .record({
@@ -62,6 +70,7 @@ function withPaths<T extends object>(
     .record({
       site,
       paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
+      upstreams,
       open: fc.uniqueArray(open(authorization), {
         selector: (it) => it.path.replace(/\/$/, ""),
         maxLength: 2,

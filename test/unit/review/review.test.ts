@@ -73,6 +73,12 @@ describe("typical changes, in one line and in words", () => {
       "OPENS     /oauth2/health is open to EVERYBODY without signing in (GET, HEAD): the monitoring asks here",
     ],
     [
+      "a part with a backend of its own, which opens nothing",
+      withWiki({ upstreams: [{ path: "/api", upstream: "http://10.0.0.6:9000" }] }),
+      "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
+      "          requests to /api/ and all below it go to http://10.0.0.6:9000",
+    ],
+    [
       "a role for one more",
       withWiki({ allowedGroups: [], roles: [{ value: "reader", users: ["ada@example.com"] }] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki; access narrows on wiki",

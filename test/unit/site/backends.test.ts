@@ -24,6 +24,35 @@ test.each([
     'upstreamCa is for https backends, but upstream is "http://127.0.0.1:3001"',
   ],
   [{ upstreamServerName: "a.example.com" }, "upstreamServerName is for https backends"],
+  [{ upstreams: [{ path: "/", upstream: "http://a.test" }] }, 'upstreams.0.path "/" is the whole site'],
+  [
+    { upstreams: [{ path: "/a", upstream: "https://a.test" }] },
+    "upstreams.0.upstream must be plain HTTP like upstream",
+  ],
+  [
+    { upstreams: [{ path: "/a", upstream: "http://a.test/x/" }] },
+    "upstreams.0.upstream gets the path as it came",
+  ],
+  [
+    { upstreams: ["/a", "/A/"].map((path) => ({ path, upstream: "http://a.test" })) },
+    'upstreams.1.path "/A" is already there',
+  ],
+  [
+    { upstream: "http://b.test/app/", upstreams: [{ path: "/a", upstream: "http://a.test" }] },
+    "upstreams cannot stand beside an upstream with a path of its own",
+  ],
+  [
+    { upstream: "https://b.test", upstreams: [{ path: "/a", upstream: "https://10.0.0.6" }] },
+    "compares certificates with names only; give a name",
+  ],
+  [
+    { hostHeader: "upstream", upstreams: [{ path: "/a", upstream: "http://a.test" }] },
+    "upstreams get the site's name as their Host",
+  ],
+  [
+    { upstreams: [{ path: "/a", upstream: "http://127.0.0.1:4181" }] },
+    'upstreams "http://127.0.0.1:4181" is the site\'s own oauth2-proxy (port)',
+  ],
   [{ upstream: "unix:/run/a", hostHeader: "upstream" }, "hostHeader upstream needs a backend with a name"],
   [
     { upstream: "https://10.0.0.5:8443" },
