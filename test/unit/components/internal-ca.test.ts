@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 
 import { InternalCa, ProtectedSite } from "../../../components/index.ts";
@@ -50,6 +50,25 @@ test("a host gets the certificate and its key among the secrets, and nowhere els
   expect(push).toContain(
     "ssl_certificate /etc/protected-sites/credentials/wiki.example.com/current/fullchain.pem;",
   );
+});
+
+test("a CA signs certificates, a site's certificate signs nothing, and the keys of both are secret", async () => {
+  let made: InternalCa | undefined;
+  const asked = await deployed(() => {
+    made = new InternalCa("ca", { generations: [1] });
+    const { caCertPem, caPrivateKeyPem } = made;
+    new ProtectedSite("wiki", { ...common, certificateAuthority: { caCertPem, caPrivateKeyPem } });
+  });
+  const inputs = (type: string) => asked.find((it) => it.type.endsWith(type))?.inputs;
+  expect(inputs(":SelfSignedCert")).toMatchObject({
+    isCaCertificate: true,
+    allowedUses: ["cert_signing", "crl_signing"],
+  });
+  expect(inputs(":LocallySignedCert")).not.toHaveProperty("isCaCertificate");
+  expect(inputs(":LocallySignedCert")).toMatchObject({ allowedUses: ["digital_signature", "server_auth"] });
+  expect(inputs(":CertRequest")).toMatchObject({ dnsNames: ["wiki.example.com"] });
+  if (made === undefined) throw new Error("no CA was made");
+  expect(await pulumi.isSecret(made.caPrivateKeyPem)).toBe(true);
 });
 
 test("a site of the stack's CA without one, and a CA that does not exist, are refused", () => {

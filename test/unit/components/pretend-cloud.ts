@@ -20,7 +20,7 @@ const secretMark = "4dabf18193072939515e22adb298388d";
 const generated: Record<string, (name: string) => Record<string, unknown>> = {
   "azuread:index/application:Application": () => ({ clientId: "client-id-from-entra", objectId: "object-1" }),
   "azuread:index/servicePrincipal:ServicePrincipal": () => ({ objectId: "principal-1" }),
-  "azuread:index/applicationPassword:ApplicationPassword": () => ({ value: "SECRET-client" }),
+  "azuread:index/applicationPassword:ApplicationPassword": (name) => ({ value: `SECRET of ${name}` }),
   "random:index/randomPassword:RandomPassword": (name) => ({ result: `SECRET-cookie-${name}` }),
   "tls:index/certRequest:CertRequest": () => ({ certRequestPem: "request" }),
   "tls:index/selfSignedCert:SelfSignedCert": (name) => ({

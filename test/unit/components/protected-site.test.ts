@@ -118,6 +118,17 @@ test("the client secret is secret to whatever is made of it", async () => {
   expect(await pulumi.isSecret(made.clientId)).toBe(false);
 });
 
+test("of several client secrets hosts get the newest, by a user who may push and nothing else", async () => {
+  const site = { ...args.site, clientSecrets: [{ generation: 1 }, { generation: 2 }] };
+  const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
+  for (const { name, inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
+    expect(JSON.stringify(inputs["connection"])).toContain('"user":"protected-sites"');
+    if (!name.endsWith("-credentials")) continue;
+    expect(JSON.stringify(inputs["stdin"])).toContain("SECRET of wiki-client-secret-2");
+    expect(JSON.stringify(inputs["stdin"])).not.toContain("SECRET of wiki-client-secret-1");
+  }
+});
+
 test("the first host has a site's files and its secrets before any other gets either", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const after = (name: string) =>
@@ -209,6 +220,37 @@ test("which secrets a host gets is told in words that change with them, and hold
   const other = await toldOf({}, "SECRET-other");
   expect(other.slice(0, -8)).toBe(before.slice(0, -8));
   expect(other).not.toBe(before);
+});
+
+test("what tells two passwords of a Redis apart is made with a key that nobody knows: they cannot be searched for", async () => {
+  const { site } = args;
+  const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
+  const told = async (name: string) => {
+    const asked = await deployed(
+      () => new ProtectedSite(name, { ...args, site: withRedis, redisPassword: "SECRET-redis" }),
+    );
+    const { create } = asked.find((it) => it.name === `${name}-edge-1-credentials`)?.inputs ?? {};
+    return String(create).slice(-8);
+  };
+  // The pretend cloud makes each site's key out of its name.
+  expect(await told("wiki")).not.toBe(await told("code"));
+});
+
+test("only a role that a program has can be given to programs, and tokens are of the second version", async () => {
+  const applicationWith = async (applications: string[]) => {
+    const roles = [{ value: "reader", users: ["ada@example.com"], applications }];
+    const { allowedGroups: _, ...site } = args.site;
+    const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site: { ...site, roles } }));
+    return asked.find((it) => it.type.endsWith(":Application"))?.inputs;
+  };
+  expect(await applicationWith([])).toMatchObject({
+    appRoles: [{ allowedMemberTypes: ["User"] }],
+    // What oauth2-proxy checks the issuer of: a token of the first version has another.
+    api: { requestedAccessTokenVersion: 2 },
+  });
+  expect(await applicationWith(["7e57ab1e-0000-4000-8000-0000000000a1"])).toMatchObject({
+    appRoles: [{ allowedMemberTypes: ["User", "Application"] }],
+  });
 });
 
 test("the stack consents for everybody, to the sign-in and to the API that the site speaks to", async () => {

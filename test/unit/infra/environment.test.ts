@@ -187,6 +187,29 @@ describe("one mistake, one sentence", () => {
   });
 });
 
+test("unless an environment says otherwise, programs with known vulnerabilities are refused, and drift is put right", () => {
+  expect(environmentFrom(environment(), "stacks/Pulumi.prod.yaml")).toMatchObject({
+    allowVulnerableOauth2Proxy: false,
+    allowVulnerableNginx: false,
+    repairDrift: true,
+    onHostFailure: "stop",
+  });
+});
+
+test.each([
+  "domain",
+  "port",
+  "clientSecrets",
+  "cookieSecretGeneration",
+  "cookieName",
+  "adoptedRegistration",
+  "open",
+])("what is a site's own cannot be given to all of them: %s", (key) => {
+  expect(refusal(environment({ siteDefaults: { [key]: 1 } })).join("\n")).toContain(
+    `siteDefaults: ${key} is each site's own; move it there`,
+  );
+});
+
 test("all mistakes are told at once", () => {
   const settings = environment({
     tenantId: "contoso",

@@ -1,0 +1,185 @@
+/** What stands behind lines of a host's Nginx files that keep somebody out or something in. The goldens hold the text. */
+import { expect, test } from "vitest";
+
+import { nginxSite } from "../../../components/render/nginx/site.ts";
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
+import { siteFiles } from "../../../components/render/site-files.ts";
+import type { Site } from "../../../components/site/site.ts";
+import { site, tenantId } from "../../sites.ts";
+import { readNginx, type Statement } from "./nginx-text.ts";
+
+const shared = readNginx(sharedNginx());
+
+/** The servers of a text, by the port that they answer on. */
+function servers(statements: readonly Statement[], port: string): Statement[] {
+  return statements.filter(
+    ({ name, holds = [] }) => name === "server" && values(holds, "listen").some(([at]) => at === port),
+  );
+}
+
+function https(given: Parameters<typeof site>[0] = {}): readonly Statement[] {
+  return servers(readNginx(nginxSite(site(given))), "443")[0]?.holds ?? [];
+}
+
+function values(holds: readonly Statement[], name: string): (readonly string[])[] {
+  return holds.filter((it) => it.name === name).map(({ args }) => args);
+}
+
+/** The entries of a map by the variable that it defines. */
+function mapOf(
+  statements: readonly Statement[],
+  variable: string,
+): (readonly [string, string | undefined])[] {
+  const map = statements.find(({ name, args }) => ["map", "geo"].includes(name) && args.at(-1) === variable);
+  return (map?.holds ?? []).map(({ name, args }) => [name, args[0]]);
+}
+
+test("nobody speaks less than TLS 1.2 to a host, and no ticket outlives its key", () => {
+  for (const holds of [https(), servers(shared, "443")[0]?.holds ?? []]) {
+    expect(values(holds, "ssl_protocols")).toEqual([["TLSv1.2", "TLSv1.3"]]);
+    expect(values(holds, "ssl_session_tickets")).toEqual([["off"]]);
+    const [[ciphers = ""] = []] = values(holds, "ssl_ciphers");
+    expect(ciphers.split(":").filter((it) => !/^ECDHE-.*(?:GCM|POLY1305)/.test(it))).toEqual([]);
+  }
+});
+
+test("a name that is no site's gets neither a certificate nor content", () => {
+  expect(values(servers(shared, "443")[0]?.holds ?? [], "ssl_reject_handshake")).toEqual([["on"]]);
+  expect(values(servers(shared, "80")[0]?.holds ?? [], "return")).toEqual([["444"]]);
+});
+
+test("which generation answers, only the host itself learns", () => {
+  const generation = https().find(
+    ({ name, args }) => name === "location" && args.at(-1) === "/.well-known/protected-sites/generation",
+  );
+  expect(generation?.holds?.slice(-2)).toMatchObject([
+    {
+      name: "if",
+      args: ["($protected_sites_from_host", "=", "0)"],
+      holds: [{ name: "return", args: ["404"] }],
+    },
+    { name: "return" },
+  ]);
+  expect(mapOf(shared, "$protected_sites_from_host")).toEqual([
+    ["default", "0"],
+    ["127.0.0.0/8", "1"],
+    ["::1", "1"],
+  ]);
+});
+
+test("a connection is handed over to the application for WebSockets only", () => {
+  expect(mapOf(shared, "$protected_sites_upgrade")).toEqual([
+    ["default", ""],
+    ["~*^websocket$", "websocket"],
+  ]);
+});
+
+test("oauth2-proxy sees no Authorization header but one that holds a token", () => {
+  const [[key, otherwise] = [], [token, value] = [], ...more] = mapOf(shared, "$protected_sites_bearer");
+  expect([key, otherwise, value, more]).toEqual(["default", "", "Bearer $protected_sites_token", []]);
+  const takes = new RegExp((token ?? "").slice(1));
+  expect(takes.test("Bearer aa.bb.cc")).toBe(true);
+  for (const other of [
+    "Basic aa.bb.cc",
+    "Bearer aa",
+    "Negotiate aa.bb.cc",
+    "x Bearer aa.bb.cc",
+    "Bearer aa.bb.cc x",
+  ])
+    expect(takes.test(other), other).toBe(false);
+});
+
+test("an application gets cookies that the map has gone through, or none", () => {
+  expect(mapOf(shared, "$protected_sites_cookie")[0]).toEqual(["default", ""]);
+  expect(values(https(), "proxy_set_header")).toContainEqual(["Cookie", "$protected_sites_cookie"]);
+});
+
+test("an application that is reached over TLS has to prove its name", () => {
+  expect(
+    https({ upstream: "https://wiki.internal.example.com" }).filter(({ name }) => /^proxy_ssl_/.test(name)),
+  ).toEqual(
+    [
+      ["proxy_ssl_server_name", "on"],
+      ["proxy_ssl_name", "wiki.internal.example.com"],
+      ["proxy_ssl_verify", "on"],
+      ["proxy_ssl_verify_depth", "3"],
+      ["proxy_ssl_trusted_certificate", "/etc/ssl/certs/ca-certificates.crt"],
+    ].map(([name, ...args]) => ({ name, args })),
+  );
+});
+
+test("who somebody is, an application learns from oauth2-proxy's answer, and as their UPN", () => {
+  const answers = Object.fromEntries(
+    values(https(), "auth_request_set").map(([name = "", from]) => [name, from]),
+  );
+  expect(answers).toMatchObject({
+    $oauth2_user: "$upstream_http_x_auth_request_preferred_username",
+    $oauth2_email: "$upstream_http_x_auth_request_email",
+    $oauth2_preferred_username: "$upstream_http_x_auth_request_preferred_username",
+    $oauth2_groups: "$upstream_http_x_auth_request_groups",
+    $oauth2_roles: "$upstream_http_x_auth_request_groups",
+    $oauth2_access_token: "$upstream_http_x_auth_request_access_token",
+    $oauth2_id_token: "$upstream_http_authorization",
+  });
+});
+
+test("cookies of a session are Secure, HttpOnly and of the site alone, also where Nginx writes them", () => {
+  const attributes = /; Path=\/; HttpOnly; Secure; SameSite=Lax$/;
+  const written = [
+    ...shared.filter(({ name, args }) => name === "map" && /set_cookie/.test(args[1] ?? "")),
+    ...https({ sessionStore: "minimal" }),
+  ]
+    .flatMap((it) => [it, ...(it.holds ?? [])])
+    .flatMap(({ name, args }) => [name, ...args])
+    .filter((text) => text.includes("Max-Age"));
+  const voided = nginxSite(site({ sessionStore: "minimal" })).match(/Max-Age=0[^"']*/g) ?? [];
+  expect(written.length).toBeGreaterThan(10);
+  expect(voided.length).toBeGreaterThan(10);
+  for (const text of [...written, ...voided.map((it) => `; ${it}`)]) expect(text).toMatch(attributes);
+});
+
+test("browsers come by https for two years after each answer", () => {
+  expect(values(https(), "add_header")).toContainEqual([
+    "Strict-Transport-Security",
+    "max-age=63072000",
+    "always",
+  ]);
+});
+
+test("a log holds no query, cookie, token or referrer", () => {
+  for (const given of [{}, { authCache: "5s" }]) {
+    const [[, , format = ""] = []] = values(readNginx(nginxSite(site(given))), "log_format");
+    const logged = [...format.matchAll(/\$(\w+)/g)].map(([, name = ""]) => name);
+    expect(logged).toContain("uri");
+    for (const name of logged)
+      expect(name).not.toMatch(/request_uri|^request$|args|query|cookie|authorization|referer|token|^arg_/);
+  }
+});
+
+test("a push asks for a path that only who is signed in may open", () => {
+  const probed = (given: Parameters<typeof site>[0]) => {
+    const files = siteFiles(site(given), { tenantId, allowVulnerableOauth2Proxy: false });
+    return (JSON.parse(files[0]?.text ?? "") as { probePath: string }).probePath;
+  };
+  expect(probed({})).toBe("/");
+  expect(probed({ open: [{ path: "/", why: "The front page is for everybody." }] })).toBe(
+    "/.well-known/protected-sites/closed",
+  );
+});
+
+test.each<[string, keyof Site, unknown]>([
+  ["guests stay out", "guests", false],
+  ["an application gets no Authorization of clients", "passAuthorization", false],
+  ["oauth2-proxy is asked at every request", "authCache", undefined],
+  ["nothing is open", "open", []],
+  ["sign-ins of one address are counted", "signInRate", "30r/s"],
+  ["an application gets no token", "identityHeaders", ["user", "email", "preferredUsername", "groups"]],
+])("unless a site says otherwise: %s", (_, setting, value) => {
+  expect(site()[setting]).toEqual(value);
+});
+
+test("what is open is open for reading only, without Authorization, unless it says otherwise", () => {
+  expect(site({ open: [{ path: "/health", why: "The monitoring asks." }] }).open).toMatchObject([
+    { match: "exact", methods: ["GET", "HEAD"], passAuthorization: false },
+  ]);
+});
