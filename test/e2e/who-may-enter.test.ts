@@ -83,7 +83,8 @@ beforeAll(async () => {
   const file = parseDocument(await readFile(settings, "utf8"));
   for (const [name, site] of Object.entries(sites))
     file.setIn(["config", "protected-sites:sites", name], site);
-  await writeFile(settings, file.toString({ lineWidth: 0 }));
+  // In quotes, or the engine takes a day for a moment.
+  await writeFile(settings, file.toString({ lineWidth: 0, defaultStringType: "QUOTE_DOUBLE" }));
   await stack.setConfig("protected-sites:redisPassword", { value: redis.password, secret: true });
   browser = await openBrowser({ ca: lab.ca, args: [`--host-resolver-rules=MAP *.*.lab.test ${first}`] });
 }, 600_000);
