@@ -16,22 +16,26 @@ export function upstreams(site: Site): Directive[] {
         ["keepalive", 32],
       ],
     ),
-    block(
-      ["upstream", backend(site)],
-      [
-        serverOf(site.upstream, "first"),
-        ...site.backupUpstreams.map((it) => serverOf(it, "backup")),
-        ["keepalive", 32],
-        ["keepalive_timeout", site.keepaliveTimeout],
-      ],
-    ),
-    ...site.upstreams.map(({ upstream }, index) =>
-      block(
-        ["upstream", backend(site, index + 1)],
-        [serverOf(upstream, "first"), ["keepalive", 32], ["keepalive_timeout", site.keepaliveTimeout]],
-      ),
-    ),
+    application(site, backend(site), site.upstream, site.backupUpstreams),
+    ...site.upstreams.map(({ upstream }, index) => application(site, backend(site, index + 1), upstream)),
   ];
+}
+
+function application(
+  site: Site,
+  name: string,
+  upstream: string,
+  backupUpstreams: readonly string[] = [],
+): Directive {
+  return block(
+    ["upstream", name],
+    [
+      serverOf(upstream, "first"),
+      ...backupUpstreams.map((it) => serverOf(it, "backup")),
+      ["keepalive", 32],
+      ["keepalive_timeout", site.keepaliveTimeout],
+    ],
+  );
 }
 
 /**
