@@ -3,12 +3,12 @@ import { z } from "zod";
 
 import type { HostSettings } from "../components/host/connection.ts";
 import type { Oauth2ProxySettings } from "../components/proxy-host.ts";
+import { addressOf, backendsOf } from "../components/site/backends.ts";
 import * as checks from "../components/site/checks.ts";
 import { letsEncrypt } from "../components/site/names.ts";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { AcmeSettings } from "../components/protected-site.ts";
 import {
-  addressOf,
   contradictions,
   metricsPortOf,
   type Site,
@@ -378,12 +378,12 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
 
 /** A backend on a port that another site has on every host; what is its own, the site's checks tell. */
 function backendProblems(where: string, args: object, portUsers: ReadonlyMap<unknown, string>): Problem[] {
-  return (["upstream", "backupUpstreams"] as const).flatMap((key) =>
-    [at(args, key)].flat().flatMap((upstream): Problem[] => {
-      const address = typeof upstream === "string" ? addressOf(upstream) : undefined;
+  return Object.entries(backendsOf(args)).flatMap(([key, backends]) =>
+    backends.flatMap((upstream): Problem[] => {
+      const address = addressOf(upstream);
       const user = address?.isLoopback === true ? portUsers.get(address.number) : undefined;
       if (user === undefined || user === where || user === `the metrics of ${where}`) return [];
-      const what = `${key} "${String(upstream)}" is on the port of ${user}; give the application's own`;
+      const what = `${key} "${upstream}" is on the port of ${user}; give the application's own`;
       return [{ where, what }];
     }),
   );

@@ -1,6 +1,7 @@
 /** Parts of a site that another application answers: where a request goes, and never who may send it. */
 import { z } from "zod";
 
+import { isAtAddress, upstreamPath } from "./backends.ts";
 import * as checks from "./checks.ts";
 
 /** A part of the site with an application of its own. Who may enter it is what it would be without. */
@@ -41,7 +42,7 @@ export function pathUpstreamContradictions(args: {
   const secure = args.upstream.startsWith("https:");
   if (args.hostHeader === "upstream")
     found.push("upstreams get the site's name as their Host; leave hostHeader: upstream out, or upstreams");
-  if (hasPath(args.upstream))
+  if (upstreamPath(args.upstream) !== "/")
     found.push(
       `upstreams cannot stand beside an upstream with a path of its own, got "${args.upstream}"; give both without one`,
     );
@@ -56,16 +57,12 @@ export function pathUpstreamContradictions(args: {
       found.push(
         `${what}.upstream must be ${secure ? "https" : "plain HTTP"} like upstream, got "${upstream}"`,
       );
-    if (hasPath(upstream))
+    if (upstreamPath(upstream) !== "/")
       found.push(`${what}.upstream gets the path as it came, and has none of its own, got "${upstream}"`);
-    if (secure && /^https:\/\/(?:\[|[\d.]+(?::|\/|$))/.test(upstream))
+    if (secure && isAtAddress(upstream))
       found.push(
         `${what}.upstream "${upstream}" is an address, and Nginx compares certificates with names only; give a name`,
       );
   }
   return found;
-}
-
-function hasPath(upstream: string): boolean {
-  return !upstream.startsWith("unix:") && /^https?:\/\/[^/]+\/./.test(upstream);
 }

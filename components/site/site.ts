@@ -32,6 +32,7 @@ import {
   type SessionStore,
   sessionStoreSchema,
 } from "./session-store.ts";
+import { addressOf, backendsOf, isAtAddress, upstreamPath } from "./backends.ts";
 import { defaultProxyPrefix, paths } from "./names.ts";
 import {
   type PathUpstream,
@@ -440,11 +441,6 @@ export function argsOf(site: Site): SiteSettings {
   return args as unknown as SiteSettings;
 }
 
-/** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
-export function upstreamPath(upstream: string): string {
-  return upstream.startsWith("unix:") || !URL.canParse(upstream) ? "/" : new URL(upstream).pathname;
-}
-
 /** Seconds of a duration such as `50m`. */
 export function seconds(duration: string): number {
   const unit = { s: 1, m: 60, h: 3600 }[duration.slice(-1)];
@@ -529,13 +525,11 @@ function authorizationContradictions(args: Partial<Record<keyof SiteSettings, un
 
 function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>>): string[] {
   const found: string[] = [];
-  const { upstream, backupUpstreams, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
+  const { upstream, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
   if (typeof upstream !== "string") return found;
   const secure = upstream.startsWith("https:");
-  const backups = (Array.isArray(backupUpstreams) ? (backupUpstreams as unknown[]) : []).filter(
-    (it) => typeof it === "string",
-  );
-  for (const backup of backups) {
+  const backends = backendsOf(args);
+  for (const backup of backends.backupUpstreams) {
     if (backup.startsWith("https:") !== secure)
       found.push(
         `backupUpstreams must all be ${secure ? "https" : "plain HTTP"} like upstream, got "${backup}"`,
@@ -550,16 +544,11 @@ function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>
     if (value !== undefined && value !== defaultCa && !secure)
       found.push(`${key} is for https backends, but upstream is "${upstream}"`);
   }
-  if (secure && upstreamServerName === undefined && URL.canParse(upstream) && isAddress(upstream))
+  if (secure && upstreamServerName === undefined && isAtAddress(upstream))
     found.push(
       `upstream "${upstream}" is an address, and Nginx compares certificates with names only; give upstreamServerName, a DNS name in the application's certificate`,
     );
-  const byPath = (Array.isArray(args.upstreams) ? (args.upstreams as unknown[]) : []).flatMap((it) => {
-    const address = typeof it === "object" && it !== null && "upstream" in it ? it.upstream : undefined;
-    return typeof address === "string" ? [address] : [];
-  });
-  const all = { upstream: [upstream], backupUpstreams: backups, upstreams: byPath };
-  for (const [key, addresses] of Object.entries(all)) {
+  for (const [key, addresses] of Object.entries(backends)) {
     for (const address of addresses) {
       const itself = proxyItself(address, args);
       if (itself !== undefined)
@@ -573,10 +562,6 @@ function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>
       `proxyConnectTimeout must be at most 75s, which is all that Nginx waits, got "${proxyConnectTimeout}"`,
     );
   return found;
-}
-
-function isAddress(upstream: string): boolean {
-  return /^\[|^[\d.]+$/.test(new URL(upstream).hostname);
 }
 
 /** What of the proxy itself an address is, in words; nothing where it may be an application's. */
@@ -593,19 +578,6 @@ function proxyItself(
   if (nginx) return "Nginx on the host";
   if (number === site.port) return "the site's own oauth2-proxy (port)";
   return number === metricsPortOf(site) ? "the metrics of the site's oauth2-proxy (metricsPort)" : undefined;
-}
-
-/** A backend's name and port; nothing where it is a Unix socket, or no backend at all. */
-export function addressOf(
-  upstream: string,
-): { readonly hostname: string; readonly number: number; readonly isLoopback: boolean } | undefined {
-  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
-  const { hostname, port, protocol } = new URL(upstream);
-  return {
-    hostname,
-    number: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
-    isLoopback: /^(?:localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname),
-  };
 }
 
 function generationsOf(clientSecrets: unknown): number[] {

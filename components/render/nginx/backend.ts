@@ -1,6 +1,7 @@
 /** The application behind a site: where it is, what it gets, and how its answers are put right. */
+import { addressOf, upstreamPath } from "../../site/backends.ts";
 import { identifier, instanceName } from "../../site/names.ts";
-import { seconds, type Site, upstreamPath } from "../../site/site.ts";
+import { seconds, type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
@@ -81,9 +82,8 @@ function serverName({ upstreamServerName, upstream }: Site): string {
 }
 
 function serverOf(upstream: string, role: "backup" | "first"): Directive {
-  if (upstream.startsWith("unix:")) return addressed(upstream, role);
-  const { hostname, port, protocol } = new URL(upstream);
-  return server(hostname, port === "" ? (protocol === "https:" ? 443 : 80) : Number(port), role);
+  const address = addressOf(upstream);
+  return address === undefined ? addressed(upstream, role) : server(address.hostname, address.number, role);
 }
 
 function isHttps(site: Site): boolean {

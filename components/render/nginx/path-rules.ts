@@ -1,6 +1,7 @@
 /** Parts of a site with rules of their own, and parts that are open. */
 import { identifier, signInPaths } from "../../site/names.ts";
-import { type Site, upstreamPath } from "../../site/site.ts";
+import { upstreamPath } from "../../site/backends.ts";
+import { type Site } from "../../site/site.ts";
 import { type OpenPath, type PathRule } from "../../site/path-access.ts";
 import { leadsAbove, misreadAsRules, readByNginx, readings, spelling } from "./ambiguous-paths.ts";
 import {

@@ -3,7 +3,8 @@
  * has a path or a name of its own, of which a browser knows nothing.
  */
 import { identifier } from "../../site/names.ts";
-import { type Site, upstreamPath } from "../../site/site.ts";
+import { upstreamPath } from "../../site/backends.ts";
+import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 
 /** Links that one header may hold; those after them stay as they are. */

@@ -107,6 +107,11 @@ describe("one mistake, one sentence", () => {
       'site "wiki": backupUpstreams "http://localhost:14181" is on the port of the metrics of site "code"; give the application\'s own',
     ],
     [
+      "another site's sign-in for a part's backend",
+      withWiki({ upstreams: [{ path: "/api", upstream: "http://127.0.0.1:4181" }] }),
+      'site "wiki": upstreams "http://127.0.0.1:4181" is on the port of site "code"; give the application\'s own',
+    ],
+    [
       "an upstream without a scheme",
       withWiki({ upstream: "127.0.0.1:3000" }),
       'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "127.0.0.1:3000"',

@@ -1,0 +1,40 @@
+/** Where the applications behind a site are, as its settings name them. */
+
+/** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
+export function upstreamPath(upstream: string): string {
+  return upstream.startsWith("unix:") || !URL.canParse(upstream) ? "/" : new URL(upstream).pathname;
+}
+
+/** A backend's name and port; nothing where it is a Unix socket, or no backend at all. */
+export function addressOf(
+  upstream: string,
+): { readonly hostname: string; readonly number: number; readonly isLoopback: boolean } | undefined {
+  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
+  const { hostname, port, protocol } = new URL(upstream);
+  return {
+    hostname,
+    number: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+    isLoopback: /^(?:localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname),
+  };
+}
+
+/** Whether a backend is named by an IP address. */
+export function isAtAddress(upstream: string): boolean {
+  return /^\[|^[\d.]+$/.test(addressOf(upstream)?.hostname ?? "");
+}
+
+/** Every backend that a site's settings name, by the setting. Takes what is there, also where settings are wrong. */
+export function backendsOf(args: object): Record<"upstream" | "backupUpstreams" | "upstreams", string[]> {
+  const { upstream, backupUpstreams, upstreams } = args as Record<string, unknown>;
+  const listed = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) : []);
+  const texts = (values: readonly unknown[]) => values.filter((it) => typeof it === "string");
+  return {
+    upstream: texts([upstream]),
+    backupUpstreams: texts(listed(backupUpstreams)),
+    upstreams: texts(
+      listed(upstreams).map((it) =>
+        typeof it === "object" && it !== null && "upstream" in it ? it.upstream : undefined,
+      ),
+    ),
+  };
+}
