@@ -8,8 +8,7 @@ import type { Browser, BrowserContext, Page, Request } from "playwright-core";
 import { signIn } from "../lab/browser.ts";
 import { type Answer, request, type RequestArgs } from "../lab/http.ts";
 import { people } from "../e2e/instance.ts";
-import { tenantId } from "../sites.ts";
-import { cookieHeader } from "../e2e/people.ts";
+import { cookieHeader, tokenFor } from "../e2e/people.ts";
 import type { Place } from "./application.ts";
 
 /** What somebody does at one application. */
@@ -86,7 +85,7 @@ export async function visitOf(browser: Browser, place: Place, restart: () => Pro
         headers: { cookie: await cookie(), accept: "*/*", ...headers },
         ...more,
       }),
-    token: () => tokenFor(place),
+    token: () => tokenFor(place.robot, `${place.clientId}/.default`),
     endSession: async () => {
       for (const { name, domain } of await context.cookies(`${origin}/`))
         if (/^(?:__Host-)?_oauth2_proxy/.test(name)) await context.clearCookies({ name, domain });
@@ -98,19 +97,6 @@ export async function visitOf(browser: Browser, place: Place, restart: () => Pro
       return all;
     },
   };
-}
-
-async function tokenFor({ clientId, robot }: Place): Promise<string> {
-  const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
-    method: "POST",
-    body: new URLSearchParams({
-      grant_type: "client_credentials",
-      client_id: robot.clientId,
-      client_secret: robot.clientSecret,
-      scope: `${clientId}/.default`,
-    }),
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
 }
 
 /** Pictures of all open tabs, for who wants to see them. */

@@ -10,6 +10,7 @@ import { type Person, signIn } from "../lab/browser.ts";
 import { Visitor } from "../lab/entra/visitor.ts";
 import { type Answer, request, type RequestArgs } from "../lab/http.ts";
 import type { Lab } from "../lab/lab.ts";
+import { tenantId } from "../sites.ts";
 
 /** A page of a browser that has never been anywhere. */
 export async function newPage(browser: Browser): Promise<Page> {
@@ -100,4 +101,21 @@ export function visitorOf({ ca }: Pick<Lab, "ca">, address: () => string): Visit
     ca: readFileSync(ca, "utf8"),
     resolve: (host) => (host.endsWith(".microsoftonline.com") ? undefined : { address: address() }),
   });
+}
+
+/** A token that a program gets from Entra for itself. @param scope as in `<client ID>/.default` */
+export async function tokenFor(
+  { clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string },
+  scope: string,
+): Promise<string> {
+  const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: clientId,
+      client_secret: clientSecret,
+      scope,
+    }),
+  });
+  return ((await response.json()) as { access_token: string }).access_token;
 }

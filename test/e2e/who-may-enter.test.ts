@@ -26,7 +26,7 @@ import { openStack } from "../lab/stack.ts";
 import { exampleSites, otherStores } from "./examples.ts";
 import { lab } from "./instance.ts";
 import { certify, everywhere } from "./on-hosts.ts";
-import { cookieHeader, echoOf, newPage, openAs, shownIdentity, visitorOf } from "./people.ts";
+import { cookieHeader, echoOf, newPage, openAs, shownIdentity, tokenFor, visitorOf } from "./people.ts";
 
 const everything = process.env["EVERY_SITE"] !== undefined;
 const entra = new EntraControl("http://192.0.2.2:8400");
@@ -102,26 +102,12 @@ afterAll(async () => {
   }
 }, 600_000);
 
-/** A token of the deployer's own, for one scope. */
-async function tokenFor(scope: string): Promise<string> {
-  const response = await fetch(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
-    method: "POST",
-    body: new URLSearchParams({
-      grant_type: "client_credentials",
-      client_id: robot.clientId,
-      client_secret: robot.clientSecret,
-      scope,
-    }),
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
-}
-
 /** Calls Microsoft Graph as the deployer. */
 async function graph(method: string, path: string, body: object): Promise<Record<string, string>> {
   const response = await fetch(`https://graph.microsoft.com/v1.0/${path}`, {
     method,
     headers: {
-      authorization: `Bearer ${await tokenFor("https://graph.microsoft.com/.default")}`,
+      authorization: `Bearer ${await tokenFor(robot, "https://graph.microsoft.com/.default")}`,
       "content-type": "application/json",
     },
     body: JSON.stringify(body),
@@ -458,7 +444,7 @@ describe("a program with a role", () => {
   let token: string;
 
   /** A token of the robot's for a site. */
-  const tokenOf = (name: string) => tokenFor(`${clientIds[name] ?? ""}/.default`);
+  const tokenOf = (name: string) => tokenFor(robot, `${clientIds[name] ?? ""}/.default`);
   const call = (authorization: string, path = "/api/builds") =>
     request({ url: `${site}${path}`, address: first, headers: { ...api, authorization } });
 
@@ -503,7 +489,7 @@ describe("a program with a role", () => {
 
   test.each<[what: string, token: () => string | Promise<string>]>([
     ["for another site", () => tokenOf("code")],
-    ["for Microsoft Graph", () => tokenFor("https://graph.microsoft.com/.default")],
+    ["for Microsoft Graph", () => tokenFor(robot, "https://graph.microsoft.com/.default")],
     ["for another audience", () => forged({ aud: "7e57ab1e-0000-4000-8000-0000000000ff" })],
     [
       "of another tenant",

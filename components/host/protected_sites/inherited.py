@@ -31,6 +31,7 @@ class Said:
     file: Path
     line: int
     name: str
+    first: str
 
     @property
     def place(self) -> str:
@@ -40,23 +41,17 @@ class Said:
 def said_in_http(file: Path = NGINX_CONF, context: str = "") -> Generator[Said]:
     """What Nginx's files say in `http {}` itself, ours aside; read from the disk, also where Nginx refuses them."""
     for line, name, first, within in directives(read_text(file) or "", context):
+        if within == "http":
+            yield Said(file, line, name, first)
         if name == "include":
             for included in map(Path, sorted(glob.glob(str(NGINX_CONF.parent / first)))):
                 if included != NGINX_SHARED and not included.resolve().is_relative_to(ROOT):
                     yield from said_in_http(included, within)
-        elif within == "http":
-            yield Said(file, line, name)
 
 
-def folders_read(file: Path = NGINX_CONF, context: str = "") -> Generator[Path]:
-    """The folders from which Nginx's files include something into `http {}`; from the disk, as above."""
-    for _, name, first, within in directives(read_text(file) or "", context):
-        if name == "include":
-            pattern = NGINX_CONF.parent / first
-            if within == "http":
-                yield pattern.parent
-            for included in map(Path, sorted(glob.glob(str(pattern)))):
-                yield from folders_read(included, within)
+def folders_read() -> set[Path]:
+    """The folders from which Nginx's files include something into `http {}`."""
+    return {(NGINX_CONF.parent / said.first).parent for said in said_in_http() if said.name == "include"}
 
 
 def reaching_in() -> list[str]:

@@ -156,7 +156,7 @@ def check_ipv6() -> None:
 def check_includes() -> None:
     """Debian's nginx.conf reads the folders in which our files lie; nginx.org's, for one, does not."""
     NGINX_SITES.mkdir(exist_ok=True)
-    read = set(folders_read())
+    read = folders_read()
     for folder in (NGINX_SHARED.parent, NGINX_SITES):
         if folder not in read:
             line = f"include {folder}/*.conf;"
