@@ -169,9 +169,8 @@ test("which Nginx is known to be vulnerable is decided by the distribution's rev
     "1.22.1-9": "1.22.1-9+deb12u11",
     "1.22.1-9+deb12u9": "1.22.1-9+deb12u11",
     "1.22.1-9+deb12u11": "",
-    "1.26.3-3": "1.26.3-3+deb13u8",
-    "1.26.3-3+deb13u7": "1.26.3-3+deb13u8",
-    "1.26.3-3+deb13u8": "",
+    "1.26.3-3": "1.26.3-3+deb13u11",
+    "1.26.3-3+deb13u10": "1.26.3-3+deb13u11",
     "1.26.3-3+deb13u11": "",
     "1.24.0-2ubuntu7": "1.24.0-2ubuntu7.16",
     "1.24.0-2ubuntu7.9": "1.24.0-2ubuntu7.16",
@@ -180,15 +179,17 @@ test("which Nginx is known to be vulnerable is decided by the distribution's rev
     "1.28.3-2ubuntu1.10": "",
     // Of other distributions nothing is known; nginx.org's are what Nginx released.
     "1.28.0-6ubuntu1.2": "",
-    "1.30.3-1~bookworm": "1.30.4",
-    "1.30.4-1~bookworm": "",
-    "1.31.2": "1.31.3",
-    "1.31.3": "",
+    "1.30.3-1~bookworm": "1.30.7",
+    "1.30.6-1~bookworm": "1.30.7",
+    "1.30.7-1~bookworm": "",
+    "1.31.8": "1.31.9",
+    "1.31.9": "",
   };
   const ask = `import json, os, sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath("${program}"))))
 from protected_sites.nginx_version import ADVISORIES, first_safe
-print(json.dumps({version: first_safe(ADVISORIES[0], version) for version in sys.argv[1:]}))`;
+safe = lambda version: next(filter(None, (first_safe(advisory, version) for advisory in ADVISORIES)), "")
+print(json.dumps({version: safe(version) for version in sys.argv[1:]}))`;
   const { text } = await edge.run(["python3", "-I", "-B", "-c", ask, ...Object.keys(asked)]);
   expect(JSON.parse(text)).toEqual(asked);
 });
@@ -199,12 +200,12 @@ test("a push to a host with an Nginx of before a fix is refused, and with the fi
     run(`printf '#!/bin/sh\necho ${version}\n' >${query} && chmod 755 ${query}
       ${program} push </etc/protected-sites/sites/code.lab.test/current/bundle`);
   try {
-    const refused = await pushWith("1.26.3-3+deb13u7");
+    const refused = await pushWith("1.26.3-3+deb13u10");
     expect(refused.ok).toBe(false);
     expect(refused.text).toContain(
-      "1.26.3-3+deb13u7 is known to be vulnerable (CVE-2026-42533); 1.26.3-3+deb13u8 or newer is right",
+      "1.26.3-3+deb13u10 is known to be vulnerable (CVE-2026-123007, CVE-2026-123633, CVE-2026-118899); 1.26.3-3+deb13u11 or newer is right",
     );
-    expect(await pushWith("1.26.3-3+deb13u8")).toMatchObject({
+    expect(await pushWith("1.26.3-3+deb13u11")).toMatchObject({
       ok: true,
       text: expect.stringContaining("unchanged") as string,
     });

@@ -139,7 +139,8 @@ async function make(
   script: string,
   onProgress: (line: string) => void,
 ): Promise<Image> {
-  const recipe = JSON.stringify([system.name, process.arch, included, excluded, script]);
+  const lines = await archives(system);
+  const recipe = JSON.stringify([system.name, process.arch, included, excluded, script, lines]);
   const hash = createHash("sha256").update(recipe).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "images", hash);
   const root = join(directory, "root");
@@ -148,7 +149,7 @@ async function make(
       directory,
       async (aside) => {
         onProgress(`making a file system from ${system.name}'s packages: under a minute, once`);
-        await build(system, included, script, aside);
+        await build(system, included, script, lines, aside);
       },
       () => {
         onProgress("another run makes the image; waiting for it");
@@ -161,6 +162,7 @@ async function build(
   system: HostSystem,
   included: readonly string[],
   script: string,
+  lines: readonly string[],
   aside: string,
 ): Promise<void> {
   const log = join(aside, "build.log");
@@ -182,7 +184,7 @@ async function build(
       // Java's packages want this folder, whose pages are left out.
       '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
       `--customize-hook=chroot "$1" sh -euc ${quoted(script)}`,
-      ...[system.codename, root, ...(await archives(system))],
+      ...[system.codename, root, ...lines],
     ],
     { all: true, reject: false, env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" } },
   );
@@ -199,9 +201,8 @@ async function archives({ codename, own }: HostSystem): Promise<readonly string[
     return stdout.split("\n").flatMap((line) => {
       const [origin = "", name = "", uri = "", release = "", component = ""] = line.split("|");
       const keyring = `/usr/share/keyrings/${origin.toLowerCase()}-archive-keyring.gpg`;
-      const ofMachine = name.split("-")[0] === own && !/backports|proposed/.test(release);
-      // Of another release, what a machine gets that was installed today.
-      const wanted = ofMachine && (codename === own || release === own) && existsSync(keyring);
+      // Of another release, too, what a machine gets that was installed today: with its security updates.
+      const wanted = name.split("-")[0] === own && !/backports|proposed/.test(release) && existsSync(keyring);
       return wanted
         ? [`deb [signed-by=${keyring}] ${uri} ${release.replace(own, codename)} ${component}`]
         : [];

@@ -11,7 +11,7 @@ from .failure import Failure
 
 @dataclass(frozen=True)
 class Advisory:
-    """A hole that concerns what sites are made of."""
+    """A hole, or several with the same fix, that concerns what sites are made of."""
 
     name: str
     sources: str
@@ -21,7 +21,18 @@ class Advisory:
     backports: dict[str, str] = field(default_factory=dict[str, str])
 
 
+# The newest first: whoever is told of one gets the version that is right for all.
 ADVISORIES = (
+    Advisory(
+        # Sites speak HTTP/2 and TLS 1.3. The fix has that of CVE-2026-93479 with it, which is about maps again.
+        "CVE-2026-123007, CVE-2026-123633, CVE-2026-118899",
+        "https://nginx.org/en/security_advisories.html https://security-tracker.debian.org/tracker/CVE-2026-123007",
+        fixed=((1, 30, 7), (1, 31, 9)),
+        backports={
+            "1.22.1-9": "1.22.1-9+deb12u11",  # Debian 12
+            "1.26.3-3": "1.26.3-3+deb13u11",  # Debian 13
+        },
+    ),
     Advisory(
         # Sites are made of maps with regular expressions.
         "CVE-2026-42533",
