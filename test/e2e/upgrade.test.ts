@@ -164,6 +164,19 @@ test("after an upgrade of Nginx, status tells which files say HTTP/2 in the way 
   expect((await run(`${program} status`)).text).not.toContain("differs");
 });
 
+test("status asks Nginx once what it is called", async () => {
+  const other = "/usr/local/sbin/nginx";
+  await run(`printf '#!/bin/sh\\necho "$*" >>/run/nginx-asked\\nexec /usr/sbin/nginx "$@"\\n' >${other}
+    chmod 755 ${other}`);
+  try {
+    await run(`${program} status`);
+    const { text } = await run("cat /run/nginx-asked");
+    expect(text.split("\n").filter((line) => line === "-v")).toEqual(["-v"]);
+  } finally {
+    await run(`rm -f ${other} /run/nginx-asked`);
+  }
+});
+
 test("which Nginx is known to be vulnerable is decided by the distribution's revision, where it is known", async () => {
   const asked = {
     "1.22.1-9": "1.22.1-9+deb12u11",

@@ -61,9 +61,14 @@ def check_nginx_version(allow_vulnerable: bool) -> None:
             )
 
 
-def nginx_number() -> tuple[int, ...]:
-    """Of the Nginx that is installed, as (1, 26, 3); () where it does not say."""
-    number = re.search(r"/(\d+(?:\.\d+)+)", run_quietly("nginx", "-v"))
+def nginx_says() -> str:
+    """What the Nginx that is installed calls itself, as "nginx/1.26.3"; nothing where it does not say."""
+    return run_quietly("nginx", "-v").strip().removeprefix("nginx version: ")
+
+
+def number_in(said: str) -> tuple[int, ...]:
+    """(1, 26, 3) of "nginx/1.26.3"; () of nothing."""
+    number = re.search(r"/(\d+(?:\.\d+)+)", said)
     return tuple(map(int, number[1].split("."))) if number else ()
 
 

@@ -18,6 +18,7 @@ from .files import read_text
 from .host import host_name
 from .nginx import NOT_RUNNING, nginx_trouble
 from .nginx_limits import limits_drift
+from .nginx_version import nginx_says
 from .places import (
     FOLLOWER,
     HOST,
@@ -34,7 +35,7 @@ from .places import (
     UNITS,
 )
 from .probe import certificate_served, file_of
-from .shared_nginx import shared_drift, shared_texts
+from .shared_nginx import shared_texts
 from .sites import Site, all_sites
 from .units import sudo_rule, units_for
 
@@ -87,23 +88,24 @@ def program_digest() -> str:
     return sha256_of(f"protected-sites bundle 1\n{sections}==> end\n")
 
 
-def shared_nginx() -> str:
+def set_up_files() -> dict[Path, str]:
+    """What the host was set up with, apart from what its program has of itself, by its place."""
+    set_up = read_text(SET_UP)
+    return {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
+
+
+def shared_nginx(set_up: dict[Path, str], shared: dict[Path, str]) -> str:
     """What all sites share, as it was set up where the host has that, or its part of it."""
     here = read_text(NGINX_SHARED) or ""
-    set_up = read_text(SET_UP)
-    wanted = [file.text for file in Bundle.parse(set_up).files if file.place == NGINX_SHARED] if set_up else []
-    return wanted[0] if wanted and here == shared_texts(wanted[0])[NGINX_SHARED] else here
+    return set_up[NGINX_SHARED] if here == shared.get(NGINX_SHARED) else here
 
 
-def host_drift(trouble: list[str]) -> list[str]:
+def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, str]) -> list[str]:
     """What of the host, apart from its sites, is not as it was set up; a set-up starts Nginx, and mends none of its files."""
     facts = json.loads(read_text(HOST) or "{}")
     own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
-    set_up = read_text(SET_UP)
-    own |= {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
-    shared = own.pop(NGINX_SHARED, None)
-    drift = [f"{place} differs" for place, text in own.items() if read_text(place) != text]
-    drift += [] if shared is None else shared_drift(shared)
+    own |= {place: text for place, text in set_up.items() if place != NGINX_SHARED}
+    drift = [f"{place} differs" for place, text in (own | shared).items() if read_text(place) != text]
     if Path(__file__).parents[1].name != program_digest():
         drift.append(f"{Path(__file__).parent} differs")
     drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]
@@ -131,13 +133,17 @@ def status(as_json: bool) -> int:
     sites = all_sites()
     units = units_of(sites)
     trouble = nginx_trouble()
+    nginx = nginx_says()
+    set_up = set_up_files()
+    # As this host's Nginx takes what was set up: its own part, and HTTP/2 where it wants it.
+    shared = shared_texts(set_up[NGINX_SHARED], nginx) if NGINX_SHARED in set_up else {}
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),
-        "sharedNginx": sha256_of(shared_nginx()),
+        "sharedNginx": sha256_of(shared_nginx(set_up, shared)),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
-        "nginx": run_quietly("nginx", "-v").strip().removeprefix("nginx version: "),
-        "drift": host_drift(trouble),
+        "nginx": nginx,
+        "drift": host_drift(trouble, set_up, shared),
         "extra": host_extra(sites, trouble),
         "repair": mark_of("host"),
         "sites": [site_status(site, units, trouble) for site in sites],
