@@ -138,3 +138,12 @@ function isOurs(path: string, proxyPrefix: string): boolean {
   const lower = path.toLowerCase();
   return [proxyPrefix.toLowerCase(), ...ours].some((own) => lower === own || lower.startsWith(`${own}/`));
 }
+
+/** The number of the rule that an open path lies in, 1 for the first; 0 where it lies in none. */
+export function ruleAround({ paths }: { readonly paths: readonly PathRule[] }, { path }: OpenPath): number {
+  const around = paths
+    .map((rule, index) => ({ ...rule, number: index + 1 }))
+    .filter((rule) => rule.match === "prefix" && path.startsWith(`${rule.path}/`))
+    .sort((one, other) => other.path.length - one.path.length)[0];
+  return around?.number ?? 0;
+}

@@ -225,10 +225,10 @@ export class SiteReading {
   mapKeys(variable: RegExp): string[] {
     return (
       this.#blocks
-        // These only ever refuse, whoever asks: odd spellings of paths, and too many sign-ins.
+        // These only ever refuse, whoever asks: odd spellings of paths, where a COPY leads, and too many sign-ins.
         .filter(
           ({ args }) =>
-            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|spelling|begins_sign_in)/.test(
+            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in)/.test(
               args[1] ?? "",
             ),
         )

@@ -144,8 +144,16 @@ test("a WebDAV application is told the Destination of a COPY or MOVE by its own 
   expect(await told(named, "https://named.example.com/b%2F%20c")).toBe(`https://${address}/b%2F%20c`);
   expect(await told(both, "https://both.example.com:443/b")).toBe(`https://${address}/app/b`);
   expect(await told(below, "https://below.example.com/b")).toBe("https://below.example.com/app/b");
+  expect(await told(below, "/b")).toBe("https://below.example.com/app/b");
+  expect(await told(named, "/b")).toBe(`https://${address}/b`);
+  expect(await told(named, "")).toBe(undefined);
   expect(await told(plain, "https://plain.example.com/b")).toBe("https://plain.example.com/b");
-  expect(await told(below, "https://elsewhere.test/b")).toBe("https://elsewhere.test/b");
+  expect(await told(plain, "https://elsewhere.test/b")).toBe("https://elsewhere.test/b");
+  // Beside what the site shows of the application.
+  for (const destination of ["https://elsewhere.test/b", `http://${address}/b`, "/../b"]) {
+    const headers = { destination };
+    expect((await served.ask(below, "/a", { method: "MOVE", headers })).status).toBe(400);
+  }
 });
 
 test("an https application may speak TLS 1.3 only", async () => {

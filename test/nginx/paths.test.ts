@@ -31,12 +31,35 @@ const parts = siteOf("parts", 5, {
     { path: "/public/other", upstream: `http://${other}` },
   ],
 });
+const onwards = siteOf("onwards", 8, {
+  upstream: `http://${await application(({ url = "" }, response) => {
+    const [, to] = url.split("?");
+    if (to !== undefined) response.setHeader("X-Accel-Redirect", to);
+    response.end("own");
+  })}`,
+  open,
+  paths: [{ path: "/admin", allowedGroups: [group] }],
+  upstreams: [
+    { path: "/api", upstream: `http://${await application((_, response) => response.end("other"))}` },
+  ],
+});
 const htFiles = siteOf("ht", 4, { upstream: `http://${echo}`, refuseHtFiles: false });
+const dav = siteOf("dav", 6, {
+  upstream: `http://${await application(({ url, headers: { destination } }, response) => {
+    response.end(`${url ?? ""} to ${String(destination)}`);
+  })}`,
+  open: [{ path: "/drop/", match: "prefix", methods: ["PUT", "MOVE"], why: "A test." }],
+  paths: [
+    { path: "/admin", allowedGroups: [group] },
+    { path: "/team/secret", allowedGroups: [group] },
+  ],
+});
+const drop = siteOf("drop", 7, { upstream: dav.upstream, open: dav.open as never });
 const below = siteOf("below", 3, { upstream: `http://${echo}/app/`, open });
 
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  served = await serve([rules, onlyOpen, below, htFiles, parts]);
+  served = await serve([rules, onlyOpen, below, htFiles, parts, dav, drop, onwards]);
 });
 afterAll(() => served.close());
 
@@ -199,6 +222,75 @@ describe("with applications by path", () => {
     ])
       expect((await served.ask(parts, target, { groups: [group] })).status, target).toBe(400);
   });
+});
+
+describe("a COPY or MOVE", () => {
+  const own = "https://dav.example.com";
+  const move = (target: string, destination: string, groups: readonly string[] | null, site = dav) =>
+    served.ask(site, target, { method: "MOVE", headers: { destination }, groups });
+
+  test("leads where the rule of its own path counts, or none", async () => {
+    for (const [target, destination] of [
+      ["/a", `${own}/b%20c`],
+      ["/team/a", "/b"],
+      ["/a", `${own}/drop/b`],
+    ] as const)
+      expect((await move(target, destination, [])).body).toBe(`${target} to ${destination}`);
+    for (const destination of [`${own}/admin/b`, `${own}:443/b`])
+      expect((await move("/admin/a", destination, [group])).body).toBe(`/admin/a to ${destination}`);
+    expect((await move("/admin/a", `${own}/admin/b`, [])).status).toBe(403);
+  });
+
+  test("leads to no path of another rule, also for who would pass it", async () => {
+    for (const [target, destination] of [
+      ["/a", `${own}/admin/b`],
+      ["/a", "/team/secret/b"],
+      ["/a", "/Admin/b"],
+      ["/a", "/x/..%2fadmin/b"],
+      ["/admin/a", "/team/secret/b"],
+      ["/a", "https://elsewhere.test/b"],
+      ["/drop/a", "/admin/b"],
+    ] as const) {
+      const { status, body } = await move(target, destination, [group]);
+      expect([status, body.includes("does not understand this address")], destination).toEqual([400, true]);
+    }
+  });
+
+  test("takes no part with a rule of its own along, and replaces none", async () => {
+    for (const [target, destination] of [
+      ["/team", "/b"],
+      ["/team/", "/b"],
+      ["/a", "/team"],
+      ["/", "/b"],
+    ] as const)
+      expect((await move(target, destination, [group])).status, `${target} ${destination}`).toBe(400);
+  });
+
+  test("that anybody may make leads nowhere but below the open path", async () => {
+    for (const site of [dav, drop]) {
+      const at = `https://${site.domain}`;
+      expect((await move("/drop/a", `${at}/drop/b`, null, site)).body).toBe(`/drop/a to ${at}/drop/b`);
+      for (const destination of [`${at}/b`, "/drop/../b", "https://elsewhere.test/drop/b", "/dropped"])
+        expect([400, 401], destination).toContain((await move("/drop/a", destination, null, site)).status);
+      expect((await move("/drop/a", "/b", [], site)).body).toBe("/drop/a to /b");
+    }
+  });
+
+  test("says where it leads once", async () => {
+    const headers = { destination: [`${own}/b`, `${own}/admin/b`] as never };
+    const { status, body } = await served.ask(dav, "/a", { method: "MOVE", headers });
+    expect(status === 400 || body === `/a to ${own}/b`).toBe(true);
+  });
+});
+
+test("an application that has Nginx go on to another path (X-Accel-Redirect) gets no further than who asked", async () => {
+  const on = (to: string, groups: readonly string[] | null) =>
+    served.ask(onwards, `/public/on?${to}`, { groups });
+  expect((await on("/api/x", [])).body).toBe("other");
+  expect((await on("/public/x", null)).body).toBe("own");
+  expect((await on("/x", null)).status).toBe(401);
+  expect((await on("/admin", [])).status).toBe(403);
+  expect((await on("/admin", [group])).body).toBe("own");
 });
 
 test("a site may leave names that begin with .ht to its application, for who is signed in", async () => {

@@ -8,17 +8,19 @@
  * what both Nginx's regular expressions and JavaScript's read alike, since a review reads them too, and none of them
  * goes over a long path again and again.
  */
+import { upstreamPath } from "../../site/backends.ts";
 import type { PathRule } from "../../site/path-access.ts";
+import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 
 /** "%" that has been encoded any number of times. */
 const percent = "%(?:25)*";
-const separator = `(?:[/\\\\]|${percent}(?:2f|5c))`;
+export const separator = `(?:[/\\\\]|${percent}(?:2f|5c))`;
 const dot = `(?:\\.|${percent}2e)`;
 /** Where servers differ in whether the path goes on. */
 const cut = `(?:[;?#]|${percent}(?:3b|3f|23))`;
 /** The end of all, also after a line break, before which "$" would match. */
-const end = "(?![\\s\\S])";
+export const end = "(?![\\s\\S])";
 const asNginxReads = " -> ";
 /** A name that is "." or "..", or has only parameters; or is empty: servers differ in whether it counts. */
 const odd = `(?:${dot}{1,2}(?=${separator}|${cut}|$)|;|${percent}3b)`;
@@ -27,6 +29,16 @@ const gap = `${separator}(?=${separator}|${odd})`;
 const unreserved = "(?:2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])";
 /** What lenient servers take for something else: control characters, and others in more bytes than UTF-8 needs. */
 const malformed = `${percent}(?:[01][0-9a-f]|7f|c[01]${percent}[89ab][0-9a-f]|e0${percent}[89][0-9a-f])`;
+
+/** Whether anything of this is for the site. */
+export function canMisread(site: Site): boolean {
+  return site.paths.length > 0 || showsParts(site);
+}
+
+/** Whether the site shows of an application only what is below some path. */
+export function showsParts(site: Site): boolean {
+  return site.upstreams.length > 0 || upstreamPath(site.upstream) !== "/";
+}
 
 /** How the request's path is written: `plain`, `odd`, `unclear` or `hidden`; shared by all sites of a host. */
 export const spelling = "$protected_sites_spelling";
@@ -95,6 +107,21 @@ function misreadAs(rule: Rule): string[] {
     `^odd ${elsewhere}${uri}/${separator}*${whole("[\\s\\S]")}`,
     `^odd ${elsewhere}${uri}/${encoded}[^/]*${percent}(?:2d|3\\d|[4-7][0-9a-f])`,
   ];
+}
+
+/** Up to a space, or the end of all. */
+const over = `(?= |${end})`;
+
+/** What hides in a path which names it has; also names that some servers take for none. */
+export const misleading = `(?:${malformed}|${percent}${unreserved}|${separator}(?:(?:\\.|${percent}2[0e])+(?=${separator}|${cut}|${over})|;|${percent}3b))`;
+
+/** A path as some backend may read one of a rule, up to a space or the end. */
+export function readAs({ path, match }: Rule): string {
+  const names = namesOf(path).map((name) => `${literal(name)}${trailing}`);
+  const whole = names.length === 0 ? "" : `${separator}+${names.join(between("[^ ]"))}`;
+  const rest =
+    match === "prefix" ? `(?:${separator}|${cut}|${over})` : `(?:${separator}|${dot})*(?:${cut}|${over})`;
+  return `${whole}${rest}`;
 }
 
 const trailing = `(?:[. ]|${percent}2[0e])*`;

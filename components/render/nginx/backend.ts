@@ -6,6 +6,7 @@ import { block, comment, type Directive, expr, type Item, literal } from "./ngin
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { forwarded } from "./forwarded.ts";
+import { looksAtDestination } from "./destination.ts";
 import { putRight } from "./redirects.ts";
 
 export function upstreams(site: Site): Directive[] {
@@ -56,13 +57,14 @@ export function upstreamMaps(site: Site): Item[] {
     comment("Which application a path belongs to; who may enter is for the locations to say."),
     block(
       ["map", expr("$uri"), expr(backendVariable(site))],
-      byPath(backend(site), (_, it) => backend(site, it)),
+      // An application may have Nginx go on to another path (X-Accel-Redirect).
+      [["volatile"], ...byPath(backend(site), (_, it) => backend(site, it))],
     ),
     ...(isHttps(site)
       ? [
           block(
             ["map", expr("$uri"), expr(serverNameVariable(site))],
-            byPath(serverName(site), (upstream) => new URL(upstream).hostname),
+            [["volatile"], ...byPath(serverName(site), (upstream) => new URL(upstream).hostname)],
           ),
         ]
       : []),
@@ -111,31 +113,38 @@ export function passOn(site: Site): Directive[] {
 
 /**
  * Headers in which a browser says on which site a request was made, and the one in which WebDAV says where something
- * is to be; an application may compare them with its name.
+ * is to be; an application may compare them with its name. Each with what of it is about the site, and stands for the
+ * application's address.
  */
-const namesOfOrigin = [
-  ["Origin", "$http_origin", ""],
-  ["Referer", "$http_referer", "(?<protected_sites_page>/.*)?"],
-  ["Destination", "$http_destination", "(?<protected_sites_page>/.*)?"],
-] as const;
+function namesOfOrigin({ domain }: Site) {
+  const site = `https://${literal(domain)}(?::443)?`;
+  const page = "(?<protected_sites_page>/.*)?";
+  return [
+    ["Origin", "$http_origin", site],
+    ["Referer", "$http_referer", `${site}${page}`],
+    // It may also be a path alone.
+    ["Destination", "$http_destination", `(?:${site}(?=/|$)|(?=/))${page}`],
+  ] as const;
+}
 
 /** Those of {@link namesOfOrigin} that an application gets as though the browser had asked itself. */
 function putRightFor(site: Site) {
-  if (site.hostHeader === "upstream") return namesOfOrigin;
-  return namesOfOrigin.filter(([name]) => name === "Destination" && upstreamPath(site.upstream) !== "/");
+  const all = namesOfOrigin(site);
+  if (site.hostHeader === "upstream") return all;
+  return all.filter(([name]) => name === "Destination" && upstreamPath(site.upstream) !== "/");
 }
 
 /** What stands before the site's servers: {@link namesOfOrigin} as though the browser had asked the backend itself. */
 export function originMaps(site: Site): Item[] {
   const path = upstreamPath(site.upstream).slice(0, -1);
-  return putRightFor(site).map(([name, header, page]) =>
+  return putRightFor(site).map(([name, header, ours]) =>
     block(
       ["map", expr(header), expr(originVariable(site, name))],
       [
         ["default", expr(header)],
         [
-          expr(`~*^https://${literal(site.domain)}(?::443)?${page}$`),
-          page === ""
+          expr(`~*^${ours}$`),
+          name === "Origin"
             ? `https://${hostOf(site)}`
             : expr(`https://${hostOf(site)}${path}$protected_sites_page`),
         ],
@@ -169,6 +178,7 @@ export function toBackend(
       name,
       expr(originVariable(site, name)),
     ]),
+    ...destination(site),
     ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
     ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
     ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
@@ -180,6 +190,13 @@ export function toBackend(
     }),
     ...(isHttps(site) ? verifiedTls(site) : []),
   ];
+}
+
+/** Where the site looks at it, the application gets the one that was looked at: a client may send several. */
+function destination(site: Site): Directive[] {
+  const isSaid = putRightFor(site).some(([name]) => name === "Destination");
+  if (isSaid || !looksAtDestination(site)) return [];
+  return [["proxy_set_header", "Destination", expr("$http_destination")]];
 }
 
 function verifiedTls(site: Site): Directive[] {

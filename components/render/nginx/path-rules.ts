@@ -1,9 +1,17 @@
 /** Parts of a site with rules of their own, and parts that are open. */
 import { identifier, signInPaths } from "../../site/names.ts";
-import { upstreamPath } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
-import { type OpenPath, type PathRule } from "../../site/path-access.ts";
-import { leadsAbove, misreadAsRules, readByNginx, readings, spelling } from "./ambiguous-paths.ts";
+import { type OpenPath, type PathRule, ruleAround } from "../../site/path-access.ts";
+import {
+  canMisread,
+  leadsAbove,
+  misreadAsRules,
+  readByNginx,
+  readings,
+  showsParts,
+  spelling,
+} from "./ambiguous-paths.ts";
+import { destinationWithin, destinationWithinOpen } from "./destination.ts";
 import {
   block,
   comment,
@@ -21,16 +29,6 @@ import { errorPages } from "./error-pages.ts";
 
 export function byPath(site: Site): boolean {
   return site.paths.length > 0 || site.open.length > 0;
-}
-
-/** Whether {@link refusals} are for anything. */
-export function canMisread(site: Site): boolean {
-  return site.paths.length > 0 || showsParts(site);
-}
-
-/** Whether the site shows of an application only what is below some path. */
-function showsParts(site: Site): boolean {
-  return site.upstreams.length > 0 || upstreamPath(site.upstream) !== "/";
 }
 
 /** Refuses what a backend may read as another path than Nginx, where that makes a difference. */
@@ -71,7 +69,11 @@ export function misreadPaths(site: Site): Directive[] {
 
 /** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
-  const holds: Directive[] = [["auth_request", authPathOf(site, number)], ...passOn(site)];
+  const holds: Directive[] = [
+    ["auth_request", authPathOf(site, number)],
+    ...destinationWithin(site, number),
+    ...passOn(site),
+  ];
   return [
     comment(`${path}${match === "prefix" ? " and all below it" : ""} needs more than the site.`),
     protectedLocation(["=", path], holds),
@@ -83,18 +85,13 @@ export function ruleLocations(site: Site, { path, match }: PathRule, number: num
  * With a method that is not open, or spelt so that a backend may read something else, the path is as protected as its
  * surroundings.
  */
-export function openPathLocations(
-  site: Site,
-  { path, match, methods, passAuthorization, why }: OpenPath,
-  number: number,
-): Item[] {
-  const around = site.paths
-    .map((rule, index) => ({ ...rule, index }))
-    .filter((rule) => rule.match === "prefix" && path.startsWith(`${rule.path}/`))
-    .sort((one, other) => other.path.length - one.path.length)[0];
+export function openPathLocations(site: Site, open: OpenPath, number: number): Item[] {
+  const { path, match, methods, passAuthorization, why } = open;
+  const around = ruleAround(site, open);
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
-    ...(around === undefined ? [] : [["auth_request", authPathOf(site, around.index + 1)] as const]),
+    ...(around === 0 ? [] : [["auth_request", authPathOf(site, around)] as const]),
+    ...destinationWithin(site, around),
     ...passOn(site),
   ];
   return [
@@ -108,6 +105,7 @@ export function openPathLocations(
         418,
       ]),
       ifNoneOf(spelling, ["plain", "odd"], ["return", 418]),
+      ...destinationWithinOpen(site, open, number),
       ...toBackend(site, "nobody", passAuthorization),
       ...passOn(site),
     ]),

@@ -19,14 +19,7 @@ import {
   protectedLocation,
 } from "./locations.ts";
 import { accessLogFormat, logFormat } from "./access-log.ts";
-import {
-  byPath,
-  canMisread,
-  misreadPaths,
-  openPathLocations,
-  refusals,
-  ruleLocations,
-} from "./path-rules.ts";
+import { byPath, misreadPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
 import {
   answering,
   bodyBuffering,
@@ -36,6 +29,8 @@ import {
   upstreamMaps,
   upstreams,
 } from "./backend.ts";
+import { canMisread } from "./ambiguous-paths.ts";
+import { destinationMap, destinationWithin } from "./destination.ts";
 import { linkMap, putRightLinks } from "./redirects.ts";
 import { sessionCookies } from "./session-cookies.ts";
 import {
@@ -70,6 +65,7 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     ...securityHeaderMaps(site),
     accessLogFormat(site),
     ...misreadPaths(site),
+    ...destinationMap(site),
     ...returnTo(site),
     httpServer(site, peers.length > 0),
     httpsServer(site),
@@ -154,7 +150,7 @@ function httpsServer(site: Site): Directive {
       ...putRightLinks(site),
 
       ...refusals(site),
-      protectedLocation(["/"], passOn(site)),
+      protectedLocation(["/"], [...destinationWithin(site, 0), ...passOn(site)]),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
       ...(site.refuseHtFiles ? [openLocation(["~", expr("/\\.ht")], [["return", 404]])] : []),

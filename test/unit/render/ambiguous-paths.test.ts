@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { leadsAbove, misreadAsRules, spellingMap } from "../../../components/render/nginx/ambiguous-paths.ts";
+import { leadsAbove, misreadAsRules } from "../../../components/render/nginx/ambiguous-paths.ts";
 import type { Directive } from "../../../components/render/nginx/nginx-conf.ts";
-import { lenient, nginxReading, readingsOf } from "./readings.ts";
+import { mapped, spellingOf } from "./map-of-paths.ts";
+import { anyPath, lenient, nginxReading, readingsOf } from "./readings.ts";
 
 interface Part {
   readonly path: string;
@@ -17,23 +18,6 @@ const rules: readonly Part[] = [
   { path: "/admin/audit.log", match: "exact" },
 ];
 const open: Part = { path: "/public/", match: "prefix" };
-
-/** What `map` gives for a text: the first pattern that matches. */
-function mapped(entries: readonly Directive[], text: string): string | number | undefined {
-  for (const entry of entries) {
-    const [pattern, value] = entry as unknown as [string | { expression: string }, string | number];
-    const { expression } = typeof pattern === "string" ? { expression: pattern } : pattern;
-    if (new RegExp(expression.replace(/^~\*?/, ""), expression.startsWith("~*") ? "i" : "").test(text))
-      return value;
-  }
-  return undefined;
-}
-
-const [, spellings] = spellingMap() as unknown as [unknown, { holds: readonly Directive[] }];
-
-function spellingOf(target: string): string {
-  return String(mapped(spellings.holds.slice(1), target) ?? "plain");
-}
 
 function statusOf(entries: readonly Directive[], target: string) {
   return mapped(entries, `${spellingOf(target)} ${target} -> ${nginxReading(target) ?? ""}`);
@@ -61,17 +45,6 @@ function escapes(target: string): boolean {
     [ruleOf(path), ruleOf(path, lenient)].some((rule) => rule !== "" && rule !== applied),
   );
 }
-
-const piece = fc.constantFrom(
-  ..."/ // /./ /../ ; %3b %2f %2F %252f %5c \\ %2e %2e%2e .. . %252e%252e ..; # %23 %3f %0d %00 %20 %61 %2561 %c0%af %c0%ae".split(
-    " ",
-  ),
-  ..."admin team audit.log api v1 keys Admin adm in x projects public secret %2541 a=b".split(" "),
-);
-const anyPath = fc
-  .array(piece, { minLength: 1, maxLength: 8 })
-  .map((pieces) => `/${pieces.join("").replace(/^\//, "")}`)
-  .filter((path) => nginxReading(path) !== undefined);
 
 test("no server reads a path that passes as one with a rule that Nginx has not applied", () => {
   fc.assert(

@@ -34,7 +34,7 @@ const prefix = fc.boolean();
 const rule = fc
   .tuple(path, prefix, fc.array(guid, { minLength: 1, maxLength: 3 }))
   .map(([at, all, allowedGroups]) => ({ path: at, match: all ? "prefix" : "exact", allowedGroups }));
-const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT"), { minLength: 1 });
+const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT", "MOVE"), { minLength: 1 });
 const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowed, passAuthorization]) => ({
   path: all ? `${at}/` : at,
   match: all ? "prefix" : "exact",
@@ -166,7 +166,10 @@ describe("a hole is seen:", () => {
   const code = siteFrom("code", {
     ...argsOf(codeRefolUs),
     paths: [{ path: "/admin", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] }],
-    open: [{ path: "/health", why: "The monitoring asks." }],
+    open: [
+      { path: "/health", why: "The monitoring asks." },
+      { path: "/drop/", match: "prefix", methods: ["PUT", "MOVE"], why: "Scanners put files there." },
+    ],
     authCache: "10s",
   });
   const text = nginxSite(code);
@@ -236,6 +239,8 @@ describe("a hole is seen:", () => {
       "error_page 502 = /oauth2/-/auth;",
       "proxy_intercept_errors on;",
     ],
+    ["a MOVE leads anywhere", /(location \/ {\n) +if [^}]*}\n/, "$1"],
+    ["anybody may MOVE anywhere", /if \(\$protected_sites_destination_rule[^}]*418;\s+}/, ""],
     ["a rule asks for nothing", "?allowed_groups=7e57", "?x=7e57"],
     [
       "the .ht files are open",

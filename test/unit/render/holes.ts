@@ -64,7 +64,7 @@ const overwritten = [
  * WebDAV asks the application for.
  */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
+  /^(?:remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
@@ -119,11 +119,13 @@ export function holesIn(
   const variable = `protected_sites_backend_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
   const chosen = top.find(({ name, args }) => name === "map" && args[1] === `$${variable}`);
   // By the path as locations are chosen by it, and among the site's own backends.
-  const choices = (chosen?.holds ?? []).map(({ args }) => args[0]);
+  const choices = (chosen?.holds ?? []).filter(({ name }) => name !== "volatile").map(({ args }) => args[0]);
   if (byPath.length > 0 && (chosen?.args[0] !== "$uri" || byPath.some((it) => !choices.includes(it))))
     holes.push("backends by path are not chosen by the path");
   if (choices.some((it) => it !== `backend_${domain}` && !byPath.includes(it)))
     holes.push(`a path leads to ${choices.join(", ")}`);
+  const looksAt = (what: string) =>
+    top.some(({ name, args }) => name === "map" && args[1]?.startsWith(`$protected_sites_${what}_`) === true);
   let locations = 0;
   for (const statement of everything(top)) {
     if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
@@ -215,12 +217,25 @@ export function holesIn(
       if (to === `backend_${domain}`) {
         if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
       } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
+      const moves = own.some(
+        ({ name, args, holds: [then] = [] }) =>
+          name === "if" &&
+          args[0]?.startsWith("($protected_sites_destination_rule_") === true &&
+          then?.args[0] === (kind === "open" ? "418" : "400"),
+      );
+      if (to === `backend_${domain}` && kind === "protected" && looksAt("misread_path") && !moves)
+        say("lets a COPY or MOVE lead anywhere");
+      const isMoving = own.some(
+        ({ name, args }) => name === "if" && /\b(?:COPY|MOVE)\b/.test(args.join(" ")),
+      );
+      if (kind === "open" && isMoving && !moves) say("lets anybody COPY or MOVE anywhere");
       const named = kind === "protected" && to === `backend_${domain}`;
       const set = inherited(holds, own, "proxy_set_header");
       const passesOn = passes.includes(kind === "open" ? match : kind) && to === `backend_${domain}`;
       const itsOwn = (name = "", value = "") =>
         passesOn && name === "Authorization" && value === "$http_authorization";
-      for (const header of overwritten) {
+      const looked = looksAt("destination_rule") && to === `backend_${domain}` ? ["Destination"] : [];
+      for (const header of [...overwritten, ...looked]) {
         const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
         if (found.length !== 1) say(`sets ${header} ${found.length} times`);
         const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));

@@ -2,6 +2,7 @@
  * What servers make of a path, each way of theirs on or off: a model of everything behind Nginx that shares nothing
  * with the patterns that it judges.
  */
+import fc from "fast-check";
 
 /** The path as Nginx compares it with locations; nothing where it answers 400. */
 export function nginxReading(target: string): string | undefined {
@@ -74,3 +75,15 @@ function resolved(path: string, strict: boolean): string | undefined {
   }
   return `/${names.join("/")}`;
 }
+
+const piece = fc.constantFrom(
+  ..."/ // /./ /../ ; %3b %2f %2F %252f %5c \\ %2e %2e%2e .. . %252e%252e ..; # %23 %3f %0d %00 %20 %61 %2561 %c0%af %c0%ae".split(
+    " ",
+  ),
+  ..."admin team audit.log api v1 keys Admin adm in x projects public secret %2541 a=b".split(" "),
+);
+/** Paths made of what servers read in their own ways. */
+export const anyPath = fc
+  .array(piece, { minLength: 1, maxLength: 8 })
+  .map((pieces) => `/${pieces.join("").replace(/^\//, "")}`)
+  .filter((path) => nginxReading(path) !== undefined);
