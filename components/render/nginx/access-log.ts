@@ -1,26 +1,41 @@
-/** A site's access log. */
-import { identifier } from "../../site/names.ts";
+/** The sites' access logs. */
 import { type Site } from "../../site/site.ts";
-import { authStatus } from "./auth-cache.ts";
+import { authStatus, keptAnswer } from "./auth-cache.ts";
+import { identityVariable } from "./identity-headers.ts";
 import { type Directive, expr } from "./nginx-conf.ts";
 
+/** The format of a site's access log; with `authCache`, a line says whether the answer was a kept one. */
 export function logFormat(site: Site): string {
-  return `protected_sites_${identifier(site.domain)}`;
+  return site.authCache === undefined ? "protected_sites" : "protected_sites_auth_cache";
 }
 
+/** What its formats read of oauth2-proxy's answer. */
+export const variablesOfLogs: readonly string[] = [
+  identityVariable("user"),
+  authStatus,
+  "$oauth2_seconds",
+  "$oauth2_cache",
+];
+
 /**
- * One JSON object per request. The path is there without its query, which may hold a sign-in's code or an
- * application's secrets; cookies, tokens and the referrer are not.
+ * For all sites of a host: one JSON object per request. The path is there without its query, which may hold a sign-in's
+ * code or an application's secrets; cookies, tokens and the referrer are not.
  */
-export function accessLogFormat(site: Site): Directive {
+export function accessLogFormats(): Directive[] {
+  return [
+    accessLogFormat("protected_sites", { auth: authStatus }),
+    accessLogFormat("protected_sites_auth_cache", { auth: keptAnswer, auth_cache: "$oauth2_cache" }),
+  ];
+}
+
+function accessLogFormat(name: string, auth: Readonly<Record<string, string>>): Directive {
   const fields = {
     time: "$time_iso8601",
-    site: site.domain,
+    site: "$server_name",
     request_id: "$request_id",
     client: "$remote_addr",
-    user: "$oauth2_user",
-    auth: authStatus(site),
-    ...(site.authCache === undefined ? {} : { auth_cache: "$oauth2_cache" }),
+    user: identityVariable("user"),
+    ...auth,
     auth_seconds: "$oauth2_seconds",
     method: "$request_method",
     path: "$uri",
@@ -32,5 +47,5 @@ export function accessLogFormat(site: Site): Directive {
     user_agent: "$http_user_agent",
   };
   const members = Object.entries(fields).map(([key, value]) => `"${key}":"${value}"`);
-  return ["log_format", logFormat(site), "escape=json", expr(`{${members.join(",")}}`)];
+  return ["log_format", name, "escape=json", expr(`{${members.join(",")}}`)];
 }

@@ -2,8 +2,9 @@
  * A site's `authCache`: Nginx keeps what oauth2-proxy has answered to a session for some seconds. What decides about
  * the answer is all in its key, and what must not be kept is never kept.
  */
-import { authCacheFolder, cookieName, identifier } from "../../site/names.ts";
+import { authCacheFolder, identifier } from "../../site/names.ts";
 import type { Site } from "../../site/site.ts";
+import { sessionCookieVariable } from "./application-cookies.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /** What stands before the site's servers. */
@@ -19,24 +20,37 @@ export function authCacheDefinitions(site: Site): Item[] {
       `inactive=${site.authCache}`,
       "max_size=64m",
     ],
-    comment("Kept is what a session got, and nothing that came in another way."),
-    block(
-      // What is only for the application, oauth2-proxy does not see.
-      [
-        "map",
-        expr(`${site.passAuthorization ? "" : "$http_authorization"}:$http_cookie`),
-        expr(uncached(site)),
-      ],
-      [
-        ["default", 1],
-        // Cookie by cookie: `.*` would go back over a session of kilobytes letter by letter.
-        [expr(`~^:(?:[^;]*;)*? ?${cookieName(site)}(?:_[0-9])?=[^;]`), ""],
-      ],
+  ];
+}
+
+/** The variable with the status of oauth2-proxy's answer. */
+export const authStatus = "$oauth2_status";
+
+/** The same where answers may be kept ones; for all sites of a host. */
+export const keptAnswer = "$protected_sites_auth_status";
+
+/** For all sites of a host: which answers are kept. */
+export function authCacheMaps(): Item[] {
+  return [
+    comment("With authCache, kept is what a session got, and nothing that came in another way."),
+    ...[false, true].map((passAuthorization) =>
+      block(
+        [
+          "map",
+          expr(`${sessionCookieVariable}:${passAuthorization ? "" : "$http_authorization"}:$http_cookie`),
+          expr(uncached({ passAuthorization })),
+        ],
+        [
+          ["default", 1],
+          // Cookie by cookie: `.*` would go back over a session of kilobytes letter by letter.
+          [expr("~^([^:]+)::(?:[^;]*;)*? ?(?:__Host-)?\\1(?:_[0-9])?=[^;]"), ""],
+        ],
+      ),
     ),
     block(
-      ["map", expr("$oauth2_cache"), expr(authStatus(site))],
+      ["map", expr("$oauth2_cache"), expr(keptAnswer)],
       [
-        ["default", expr("$oauth2_status")],
+        ["default", expr(authStatus)],
         ["HIT", 202],
       ],
     ),
@@ -68,15 +82,11 @@ export function authCache(site: Site, constraint: string): Directive[] {
   ];
 }
 
-/** The variable with the status of oauth2-proxy's answer, also where it was kept. */
-export function authStatus(site: Site): string {
-  return site.authCache === undefined ? "$oauth2_status" : `$protected_sites_auth_${identifier(site.domain)}`;
-}
-
 function zone({ domain }: Site): string {
   return `protected_sites_auth_${identifier(domain)}`;
 }
 
-function uncached({ domain }: Site): string {
-  return `$protected_sites_uncached_${identifier(domain)}`;
+/** What is only for the application, oauth2-proxy does not see. */
+function uncached({ passAuthorization }: Pick<Site, "passAuthorization">): string {
+  return `$protected_sites_uncached${passAuthorization ? "_beside_authorization" : ""}`;
 }

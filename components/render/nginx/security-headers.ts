@@ -1,5 +1,6 @@
 /** The headers that ask browsers for more care, on every answer of a site. */
 import { identifier } from "../../site/names.ts";
+import { type SecurityHeaders, securityHeadersSchema } from "../../site/security-headers.ts";
 import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
@@ -12,9 +13,21 @@ interface Header {
   readonly said: string;
 }
 
-/** Where the backend says nothing of the same, what is said in its place. */
+/** What a site says that asks for nothing else. */
+const usual: readonly Header[] = saidBy(securityHeadersSchema.parse({}));
+
+/** What stands before the site's servers: the headers that say something else than those of most sites. */
 export function securityHeaderMaps(site: Site): Item[] {
-  const headers = headersOf(site);
+  return mapsOf(headersOf(site).filter(({ variable }) => !usual.some((it) => it.variable === variable)));
+}
+
+/** For all sites of a host: the headers of a site that asks for nothing else. */
+export function sharedSecurityHeaderMaps(): Item[] {
+  return mapsOf(usual);
+}
+
+/** Where the backend says nothing of the same, what is said in its place. */
+function mapsOf(headers: readonly Header[]): Item[] {
   if (headers.length === 0) return [];
   return [
     comment("What browsers are asked for, unless the backend says something of the same itself."),
@@ -38,19 +51,25 @@ export function onEveryAnswer(site: Site): Directive[] {
   ];
 }
 
-function headersOf({ domain, securityHeaders }: Site): Header[] {
-  const { frameAncestors, referrerPolicy, contentTypeOptions, permissionsPolicy } = securityHeaders;
+function headersOf({ domain, securityHeaders }: Pick<Site, "domain" | "securityHeaders">): Header[] {
+  return saidBy(securityHeaders).map((header) => {
+    const same = usual.some(({ name, value }) => name === header.name && value === header.value);
+    return same ? header : { ...header, variable: `${header.variable}_${identifier(domain)}` };
+  });
+}
+
+function saidBy(said: SecurityHeaders): Header[] {
   const header = (name: string, value: string): Header => ({
     name,
     value,
-    variable: `$protected_sites_${name.toLowerCase().replaceAll("-", "_")}_${identifier(domain)}`,
+    variable: `$protected_sites_${name.toLowerCase().replaceAll("-", "_")}`,
     backend: `$upstream_http_${name.toLowerCase().replaceAll("-", "_")}`,
     said: "~.",
   });
-  const framing = header("Content-Security-Policy", `frame-ancestors ${sources(frameAncestors)}`);
+  const framing = header("Content-Security-Policy", `frame-ancestors ${sources(said.frameAncestors)}`);
   return [
     // A policy of the backend's that says nothing of frames stands beside ours: browsers keep both.
-    ...(frameAncestors.includes("*")
+    ...(said.frameAncestors.includes("*")
       ? []
       : [
           {
@@ -59,9 +78,9 @@ function headersOf({ domain, securityHeaders }: Site): Header[] {
             said: "~*^[^:]|frame-ancestors",
           },
         ]),
-    header("Referrer-Policy", referrerPolicy),
-    ...(contentTypeOptions ? [header("X-Content-Type-Options", "nosniff")] : []),
-    ...(permissionsPolicy === undefined ? [] : [header("Permissions-Policy", permissionsPolicy)]),
+    header("Referrer-Policy", said.referrerPolicy),
+    ...(said.contentTypeOptions ? [header("X-Content-Type-Options", "nosniff")] : []),
+    ...(said.permissionsPolicy === undefined ? [] : [header("Permissions-Policy", said.permissionsPolicy)]),
   ];
 }
 

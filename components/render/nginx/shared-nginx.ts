@@ -2,14 +2,27 @@
 import { http2File } from "../../site/names.ts";
 import { spellingMap } from "./ambiguous-paths.ts";
 import { applicationCookies } from "./application-cookies.ts";
+import { accessLogFormats, variablesOfLogs } from "./access-log.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
+import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
 import { bearerTokens } from "./oauth2-proxy.ts";
-import { browserMap, navigationMaps, signInsByAddress, wantedMap } from "./sign-in.ts";
+import { sharedSecurityHeaderMaps } from "./security-headers.ts";
+import {
+  browserMap,
+  navigationMaps,
+  proxyPrefixVariable,
+  returnToMap,
+  signInsByAddress,
+  wantedMap,
+} from "./sign-in.ts";
 import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
 import { intermediateTls } from "./tls.ts";
+
+/** Variables that are unknown to Nginx on a host without sites. */
+const variablesOfServers = new Set([...variablesOfSites, proxyPrefixVariable, ...variablesOfLogs]);
 
 const sharedUpstream = "acme_protected-sites";
 
@@ -60,7 +73,11 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     browserMap(),
     comment("Where a sign-in was to lead that comes back to a site."),
     wantedMap(),
+    ...returnToMap(),
     ...spellingMap(),
+    ...authCacheMaps(),
+    ...sharedSecurityHeaderMaps(),
+    ...accessLogFormats(),
 
     ...(acmeHosts.length === 0
       ? []
@@ -95,8 +112,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ...intermediateTls,
         ...inheritedTls.says,
         ...requestReading.says,
-        // The maps above read them. Not by `set`, after which Nginx would log each request that has none.
-        ...variablesOfSites.map((it): Directive => ["auth_request_set", expr(it), ""]),
+        // What stands above reads them. Not by `set`, after which Nginx would log each request that has none.
+        ...[...variablesOfServers].map((it): Directive => ["auth_request_set", expr(it), ""]),
         // A client may say one of our names in TLS and another in its request.
         ["return", 444],
       ],

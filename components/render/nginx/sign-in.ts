@@ -1,35 +1,36 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
 import { identifier, instanceName, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, ifEquals, literal, type Item } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, ifEquals, type Item } from "./nginx-conf.ts";
 import { internalPaths, openLocation } from "./locations.ts";
 
-export function returnToVariable(site: Site): string {
-  return `$protected_sites_return_to_${identifier(site.domain)}`;
-}
+/** Where a browser goes after the sign-in. */
+export const returnTo = "$protected_sites_return_to";
+
+/** The site's `proxyPrefix`; a constant of its server. */
+export const proxyPrefixVariable = "$protected_sites_proxy_prefix";
 
 /**
- * Where a browser goes after the sign-in, always with GET. A form that was sent when the session had ended leads back
- * to the page that it was on, if the browser says which; its address may not answer to GET.
+ * For all sites of a host: where a browser goes after the sign-in, always with GET. A form that was sent when the session
+ * had ended leads back to the page that it was on, if the browser says which; its address may not answer to GET.
  */
-export function returnTo(site: Site): Item[] {
-  const own = literal(site.domain);
-  const { all, start } = signInPaths(site);
+export function returnToMap(): Item[] {
+  const site = "^([^ ]+) ([^ ]+)";
   return [
     // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
     comment("After a sign-in: back to where the browser was."),
     block(
-      ["map", expr("$request $http_referer"), expr(returnToVariable(site))],
+      ["map", expr(`$server_name ${proxyPrefixVariable} $request $http_referer`), expr(returnTo)],
       [
-        ["default", expr(`https://${site.domain}$request_uri`)],
+        ["default", expr("https://$server_name$request_uri")],
         [
           expr(
-            `~^(?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET ${literal(start)}) [^ ]+ https://${own}(?<protected_sites_page>/(?!${literal(all.slice(1))})[!-~]*)$`,
+            `~${site} (?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET \\2/start) [^ ]+ https://\\1(?!\\2/)(?<protected_sites_page>/[!-~]*)$`,
           ),
-          expr(`https://${site.domain}$protected_sites_page`),
+          expr("https://$server_name$protected_sites_page"),
         ],
         // None of these leads anywhere without a sign-in that was begun elsewhere.
-        [expr(`~^[A-Z]+ ${literal(all)}`), `https://${site.domain}/`],
+        [expr(`~${site} [A-Z]+ \\2/`), expr("https://$server_name/")],
       ],
     ),
   ];

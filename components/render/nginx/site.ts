@@ -18,7 +18,7 @@ import {
   openLocation,
   protectedLocation,
 } from "./locations.ts";
-import { accessLogFormat, logFormat } from "./access-log.ts";
+import { logFormat } from "./access-log.ts";
 import { byPath, misreadPaths, openPathLocations, refusals, ruleLocations } from "./path-rules.ts";
 import {
   answering,
@@ -37,8 +37,8 @@ import {
   beginInBrowser,
   callbackLocation,
   challenge,
+  proxyPrefixVariable,
   returnTo,
-  returnToVariable,
   signInLimit,
   signInZone,
 } from "./sign-in.ts";
@@ -63,10 +63,8 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     ...authCacheDefinitions(site),
     ...signInZone(site),
     ...securityHeaderMaps(site),
-    accessLogFormat(site),
     ...misreadPaths(site),
     ...destinationMap(site),
-    ...returnTo(site),
     httpServer(site, peers.length > 0),
     httpsServer(site),
   ]);
@@ -78,7 +76,7 @@ function signInAnswers(site: Site): Directive[] {
     ...onEveryAnswer(site),
     ...sessionCookies(site).leftovers,
     ...signInLimit(site),
-    ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
+    ...toOauth2Proxy(site, { returnTo: expr(returnTo) }),
   ];
 }
 
@@ -127,6 +125,7 @@ function httpsServer(site: Site): Directive {
       ["include", at.inherited],
       ["include", at.generation],
       ["include", http2File],
+      ["set", expr(proxyPrefixVariable), site.proxyPrefix],
       ...sessionCookies(site).constants,
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
 
@@ -192,7 +191,7 @@ function httpsServer(site: Site): Directive {
           // The server's own would lead back here.
           ...errorPages(site),
           ...signInLimit(site),
-          ...toOauth2Proxy(site, { returnTo: expr(returnToVariable(site)) }),
+          ...toOauth2Proxy(site, { returnTo: expr(returnTo) }),
           ...withoutBody,
           ["proxy_pass", `${oauth2Proxy}${signIn.signIn}`],
         ],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { pinned } from "../../../components/render/nginx/inherited.ts";
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
 import { argsOf, type Site, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
@@ -261,7 +262,11 @@ describe("a hole is seen:", () => {
     ["an answer outlives a push", /proxy_cache_key "\$protected_sites_generation /, 'proxy_cache_key "'],
     ["refusals are kept", "proxy_cache_valid 202 10s", "proxy_cache_valid any 10s"],
     ["what somebody without a session gets is kept", /proxy_no_cache .*/, ""],
-    ["a token's answer is kept", "map $http_authorization:$http_cookie", "map :$http_cookie"],
+    [
+      "an answer is kept as though Authorization were the application's",
+      "proxy_no_cache $protected_sites_uncached;",
+      "proxy_no_cache $protected_sites_uncached_beside_authorization;",
+    ],
     ["a kept answer serves who has no session", /proxy_cache_bypass .*/, ""],
     [
       "an answer that renews a session is kept",
@@ -285,6 +290,20 @@ describe("a hole is seen:", () => {
     const broken = text.replace(what, instead);
     expect(broken).not.toBe(text);
     expect(holes(broken)).not.toEqual([]);
+  });
+
+  test.each([
+    ["a token's answer is kept", "_cookie:$http_authorization:$http_cookie", "_cookie::$http_cookie"],
+    ["what has no session is kept", "(?:_[0-9])?=[^;]", "(?:_[0-9])?="],
+    ["another site's session will do", "(?:__Host-)?\\\\1(?:", "(?:__Host-)?[a-z_]+(?:"],
+  ])("in what all sites share: %s", (_, what, instead) => {
+    const shared = sharedNginx();
+    const broken = shared.replaceAll(what, instead);
+    expect(broken).not.toBe(shared);
+    const found = (shared: string) =>
+      holesIn(text, code.domain, declaredOpen(code), [], "/oauth2", readNginx(shared)).holes;
+    expect(found(shared)).toEqual([]);
+    expect(found(broken)).not.toEqual([]);
   });
 
   test("more than proof for an ACME server, on port 80 or beyond it", () => {

@@ -2,6 +2,7 @@
  * What is open in a site's Nginx file that should be closed: judged from the text alone, by Nginx's own rules of
  * inheritance, so that it finds what a change of the renderer forgets.
  */
+import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { readNginx, type Statement } from "./nginx-text.ts";
 
 /** Headers by which somebody may be taken for somebody else; a client must choose none of them. */
@@ -64,7 +65,7 @@ const overwritten = [
  * WebDAV asks the application for.
  */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_(?:return_to|origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
+  /^(?:remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
@@ -87,6 +88,8 @@ const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite"
 const neverThere =
   /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
+const sharedByAll = readNginx(sharedNginx());
+
 /** What was looked at, and what was found. */
 export interface Verdict {
   readonly locations: number;
@@ -98,6 +101,7 @@ export interface Verdict {
  * @param open what stands behind `location` of each location that its owner has declared open to everybody
  * @param passes those of them, and "protected" for all others, whose application gets a client's own Authorization
  * @param prefix below which path oauth2-proxy is
+ * @param shared what all sites of the host share, read
  */
 export function holesIn(
   text: string,
@@ -105,8 +109,10 @@ export function holesIn(
   open: readonly string[] = [],
   passes: readonly string[] = [],
   prefix = "/oauth2",
+  shared = sharedByAll,
 ): Verdict {
   const top = readNginx(text);
+  const [session = ""] = valuesOf(top, "$protected_sites_session_cookie");
   const holes: string[] = [];
   const servers = top.filter(({ name }) => name === "server");
   const upstreams = top.filter(({ name }) => name === "upstream").map(({ args }) => args[0]);
@@ -202,7 +208,13 @@ export function holesIn(
       if (values(own, "proxy_cache").length > 0) {
         const question = kind === "internal" && target !== undefined && isQuestion(target, domain, prefix);
         if (!question) say("keeps answers that are not oauth2-proxy's");
-        for (const fault of cacheFaults(top, own, target ?? "", domain, passes.includes("protected")))
+        for (const fault of cacheFaults(
+          [...top, ...shared],
+          own,
+          target ?? "",
+          session,
+          passes.includes("protected"),
+        ))
           say(fault);
       }
       if (target === undefined) continue;
@@ -256,7 +268,7 @@ function* cacheFaults(
   top: readonly Statement[],
   own: readonly Statement[],
   target: string,
-  domain: string,
+  session: string,
   forTheApplication: boolean,
 ): Generator<string> {
   const [zone = ""] = values(own, "proxy_cache")[0] ?? [];
@@ -277,25 +289,22 @@ function* cacheFaults(
   const map = top.find(({ name, args }) => name === "map" && args[1] === unless);
   const entries = (map?.holds ?? []).filter(({ name }) => name !== "default");
   const isKept = (authorization: string, cookie: string) =>
-    entries.some(({ name }) => new RegExp(name.slice(1)).test(`${authorization}:${cookie}`));
-  const session = `_oauth2_proxy_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
-  const prefix = entries.some(({ name }) => name.includes("__Host-")) ? "__Host-" : "";
+    entries.some(({ name }) => new RegExp(name.slice(1)).test(`${session}:${authorization}:${cookie}`));
   const otherwise = map?.holds?.find(({ name }) => name === "default")?.args[0];
-  const own1 = `${prefix}${session}=x`;
-  const unkept = ["", "a=b", `${prefix}${session}=`, `${prefix}${session}x=1`, `x${prefix}${session}=1`];
+  const own1 = `${session}=x`;
+  const unkept = ["", "a=b", `${session}=`, `${session}x=1`, `x${session}=1`, "_oauth2_proxy_other_test=x"];
+  // Without Authorization only where it is the application's.
+  const sources = ["$http_authorization", ...(forTheApplication ? [""] : [])];
   if (
-    // Without Authorization only where it is the application's.
-    !(
-      map?.args[0] === "$http_authorization:$http_cookie" ||
-      (forTheApplication && map?.args[0] === ":$http_cookie")
-    ) ||
+    !sources.some((it) => map?.args[0] === `$protected_sites_session_cookie:${it}:$http_cookie`) ||
     otherwise !== "1" ||
     unkept.some((cookie) => isKept("", cookie)) ||
     isKept("Bearer x", own1) ||
     isKept("0", own1)
   )
     yield "keeps answers to who has no session";
-  if (!isKept("", own1) || !isKept("", `a=b; ${prefix}${session}_1=x`)) yield "never keeps an answer";
+  for (const cookie of [own1, `a=b; ${session}_1=x`, `__Host-${own1}`])
+    if (!isKept("", cookie)) yield "never keeps an answer";
 }
 
 function isQuestion(target: string, domain: string, prefix: string): boolean {
@@ -322,6 +331,14 @@ function locationsOf(holds: readonly Statement[]): Statement[] {
 
 function isInternal({ holds = [] }: Statement): boolean {
   return holds.some(({ name }) => name === "internal");
+}
+
+/** The constants that servers give a variable. */
+function valuesOf(top: readonly Statement[], variable: string): string[] {
+  const servers = top.filter(({ name }) => name === "server").flatMap(({ holds = [] }) => holds);
+  return values(servers, "set").flatMap(([name, value]) =>
+    name === variable && value !== undefined ? [value] : [],
+  );
 }
 
 function values(holds: readonly Statement[], name: string): (readonly string[])[] {
