@@ -1,6 +1,7 @@
 /**
- * The pages between a browser that has no session and Entra. A server never sees what stands behind the "#" of an
- * address; these keep it, in the browser, while the person signs in. Why so: docs/decisions/what-stands-behind-the-hash.md
+ * The pages between a browser that has no session and Entra. They keep, in the browser, what a redirect would lose while
+ * the person signs in: what stands behind the "#" of an address, which a server never sees, and what a form sends. Why
+ * so: docs/decisions/what-stands-behind-the-hash.md, docs/decisions/forms-without-a-session.md
  */
 import { signInPaths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
@@ -55,6 +56,23 @@ export function beginPage(site: Site): string {
     `<noscript><meta http-equiv="refresh" content="0; url=${paths.start}"></noscript>
 <meta name="referrer" content="same-origin">
 `,
+  );
+}
+
+/**
+ * The text of `not-saved.html`, the answer to a form that is sent without a session. As long as it stays in its tab, the
+ * browser can send the same form again; so the sign-in has a tab of its own. Its link says nothing of where it came
+ * from: the sign-in leads to the start page, since the form's address may not answer to GET.
+ */
+export function notSavedPage(site: Site): string {
+  return page(
+    `Not saved · ${site.domain}`,
+    `<h1>You are no longer signed in to ${site.domain}</h1>
+<p>What you have just sent was not saved. Your browser still has it:</p>
+<ol>
+<li><a href="${signInPaths(site).start}" target="_blank" rel="noreferrer">Sign in</a>, in a new tab.</li>
+<li>Come back to this tab, and reload it. If your browser asks whether to send the form again, say yes.</li>
+</ol>`,
   );
 }
 

@@ -14,7 +14,7 @@ import {
   tooManyPage,
   unavailablePage,
 } from "./pages.ts";
-import { beginPage, returnPage } from "./sign-in-pages.ts";
+import { beginPage, notSavedPage, returnPage } from "./sign-in-pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -80,6 +80,7 @@ export function siteFiles(
     { name: "error.html", text: errorPage(site, tenantId) },
     { name: "begin.html", text: beginPage(site) },
     { name: "return.html", text: returnPage(site) },
+    { name: "not-saved.html", text: notSavedPage(site) },
     { name: "signed-out.html", text: signedOutPage(site) },
     { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
     { name: "bad-request.html", text: badRequestPage(site) },

@@ -63,6 +63,7 @@ export const notForInstance: readonly string[] = [
   "prometheus.json",
   "begin.html",
   "return.html",
+  "not-saved.html",
   "signed-out.html",
   "forbidden.html",
   "unavailable.html",

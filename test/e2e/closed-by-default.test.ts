@@ -72,9 +72,9 @@ describe.each(hosts)("$name", ({ address }) => {
   test.each([
     ["GET", "/"],
     ["GET", "/any/where?x=1"],
-    ["POST", "/form"],
-  ])("sends a browser that opens a page to the sign-in: %s %s", async (method, path) => {
-    const { status, headers } = await ask(path, navigation, { method });
+    ["POST", "/form", "cross-site"],
+  ])("sends a browser that opens a page to the sign-in: %s %s %s", async (method, path, from = "none") => {
+    const { status, headers } = await ask(path, { ...navigation, "sec-fetch-site": from }, { method });
     const location = new URL(headers["location"]?.[0] ?? "");
 
     expect(status).toBe(302);
@@ -84,6 +84,22 @@ describe.each(hosts)("$name", ({ address }) => {
     expect(location.searchParams.get("redirect_uri")).toBe(`${code}/oauth2/callback`);
     expect(location.searchParams.get("code_challenge_method")).toBe("S256");
   });
+
+  test.each(["same-origin", "same-site", "none", undefined])(
+    "tells a browser that sends a form that it was not saved: %s",
+    async (from) => {
+      const site = from === undefined ? {} : { "sec-fetch-site": from };
+      const sent = { ...navigation, ...site, referer: `${code}/edit` };
+      const answer = await ask("/form", sent, { method: "POST", body: "x".repeat(900_000) });
+
+      expect(answer.status).toBe(401);
+      expect(answer.body).toContain("What you have just sent was not saved.");
+      expect(answer.body).not.toContain('"site"');
+      expect(answer.headers["location"]).toBeUndefined();
+      expect(answer.headers["set-cookie"]).toBeUndefined();
+      expect((await ask("/oauth2/-/not-saved", sent)).status).toBe(404);
+    },
+  );
 
   test.each([
     ["GET", "/"],

@@ -1,6 +1,9 @@
 /** What people meet in a browser. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openBrowser, signIn } from "../lab/browser.ts";
 import { tenantId } from "../sites.ts";
@@ -210,6 +213,55 @@ test("a browser that runs no scripts is led through the sign-in, too", async () 
   await signIn(page, people.ada);
   await page.waitForURL(deep);
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+});
+
+describe.each([true, false])("a form that is sent after the session has ended, scripts %s", (scripts) => {
+  const file = join(lab.state, "notes.txt");
+  beforeAll(() => writeFile(file, "x".repeat(900_000)));
+  const sends = async (page: Page) => {
+    await page.setContent(
+      `<form method="post" action="/save" enctype="multipart/form-data"><input name="text" value="typed"><input type="file" name="file"><button>Save</button></form>`,
+    );
+    await page.locator("input[type=file]").setInputFiles(file);
+    await page.getByRole("button", { name: "Save" }).click();
+  };
+
+  test("is not saved, says so, and arrives when its tab is loaded anew after a sign-in in another", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: scripts });
+    const page = await context.newPage();
+    await page.goto("https://code.lab.test/edit?x=1");
+    await page.waitForURL("https://login.microsoftonline.com/**");
+    await signIn(page, people.ada);
+    await page.waitForURL("https://code.lab.test/edit?x=1");
+    await context.clearCookies();
+    await sends(page);
+
+    await page.getByRole("heading", { name: "You are no longer signed in to code.lab.test" }).waitFor();
+    expect(await page.locator("body").innerText()).toContain("What you have just sent was not saved.");
+    const [tab] = await Promise.all([
+      context.waitForEvent("page"),
+      page.getByRole("link", { name: "Sign in" }).click(),
+    ]);
+    await tab.waitForURL("https://login.microsoftonline.com/**");
+    await signIn(tab, people.ada);
+    await tab.waitForURL("https://code.lab.test/");
+
+    await page.reload();
+    expect(await page.locator("code").textContent()).toBe("POST /save");
+    expect(Number(await page.locator("#body").textContent())).toBeGreaterThan(900_000);
+    expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
+  });
+});
+
+test("a form of another site's, with which no session comes, leads through the sign-in to its address", async () => {
+  const page = await openAs(browser, people.ada, "https://code.lab.test/");
+  await page.goto("https://login.microsoftonline.com/elsewhere");
+  await page.setContent(
+    `<form method="post" action="https://code.lab.test/search"><button>Search</button></form>`,
+  );
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.waitForURL("https://code.lab.test/search");
+  expect(await page.locator("code").textContent()).toBe("GET /search");
 });
 
 test("a frame whose session has ended offers the sign-in, which opens in the whole window and leads back", async () => {

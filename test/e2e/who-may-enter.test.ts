@@ -411,17 +411,6 @@ test("a person's own ID token is that person, where programs are let in, and nob
     expect((await calls(site)).status).toBe(401);
 });
 
-test("a form that is sent after the session has ended leads back to the page that it was on", async () => {
-  const page = await openAs(browser, people.ada, "https://wiki.company.lab.test/page?edit=1");
-  await page.context().clearCookies({ domain: "wiki.company.lab.test" });
-  await page.evaluate(
-    `document.body.innerHTML = '<form method="post" action="/save"><input name="text" value="x"><button>Save</button></form>'`,
-  );
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.waitForURL("https://wiki.company.lab.test/page?edit=1");
-  expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
-});
-
 test("an API path and a WebSocket get 401, a build server its open path, and an application the answer to its own sign-in", async () => {
   const at = { address: first };
   const site = "https://build.company.lab.test";

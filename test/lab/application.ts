@@ -147,7 +147,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {
 /** Headers that tell the application who is there; the page shows them first. */
 const identityHeader = /^(?:x-auth-request-.*|authorization)$/;
 
-function page({ site, method, url, headers }: Echo): string {
+function page({ site, method, url, headers, bodyLength }: Echo): string {
   const all = Object.entries(headers);
   const identity = all.filter(([name]) => identityHeader.test(name));
   const others = all.filter(([name]) => !identityHeader.test(name));
@@ -172,7 +172,7 @@ td, code { font-family: ui-monospace, monospace; font-size: .875rem; overflow-wr
 <body>
 <h1>${text(site)}</h1>
 <p>${user === undefined ? "Nobody is signed in." : `Signed in as <strong id="user">${text(user)}</strong>.`}</p>
-<p><code>${text(method)} <span id="url">${text(url)}</span></code></p>
+<p><code>${text(method)} <span id="url">${text(url)}</span></code>, <span id="body">${bodyLength}</span> bytes</p>
 <p>WebSocket: <span id="websocket">connecting</span></p>
 <h2>Who is there</h2>
 ${table(identity)}

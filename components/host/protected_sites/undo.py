@@ -24,6 +24,7 @@ NOT_FOR_INSTANCE = {
     "prometheus.json",
     "begin.html",
     "return.html",
+    "not-saved.html",
     "signed-out.html",
     "forbidden.html",
     "unavailable.html",

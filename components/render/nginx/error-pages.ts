@@ -27,18 +27,23 @@ export function openPage(site: Site, path: string, file: string): Directive {
 }
 
 /**
- * The page from which a browser goes to the sign-in; only while the store of sessions answers.
+ * A page of ours for a browser without a session; only while the store of sessions answers.
  * @param headers what its answer says beside what every answer says
  */
-export function beginPageLocation(site: Site, headers: readonly Directive[]): Directive {
+export function signInPageLocation(
+  site: Site,
+  location: string,
+  file: string,
+  headers: readonly Directive[],
+): Directive {
   return internalLocationWithStore(
     site,
-    ["=", internalPaths(site).begin],
+    ["=", location],
     [
       ...headers,
       ...errorPages(site),
       ["default_type", "text/html"],
-      ["alias", `${paths(site.domain).current}/begin.html`],
+      ["alias", `${paths(site.domain).current}/${file}`],
     ],
   );
 }

@@ -12,6 +12,7 @@ export function internalPaths(site: Pick<Site, "proxyPrefix">) {
     /** Where Nginx asks whether the store of sessions is there. */
     store: `${internal}store`,
     begin: `${internal}begin`,
+    notSaved: `${internal}not-saved`,
     forbidden: `${internal}forbidden`,
     badRequest: `${internal}bad-request`,
     tooMany: `${internal}too-many`,

@@ -12,6 +12,7 @@ import { bearerTokens } from "./oauth2-proxy.ts";
 import { sharedSecurityHeaderMaps } from "./security-headers.ts";
 import {
   browserMap,
+  formMap,
   navigationMaps,
   proxyPrefixVariable,
   returnToMap,
@@ -71,6 +72,8 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...renewedSessions(),
     comment("Whether it can run what a page of ours holds."),
     browserMap(),
+    comment("Whether it sends a form, which a sign-in would lose."),
+    formMap(),
     comment("Where a sign-in was to lead that comes back to a site."),
     wantedMap(),
     ...returnToMap(),

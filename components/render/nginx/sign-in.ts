@@ -10,23 +10,17 @@ export const returnTo = "$protected_sites_return_to";
 /** The site's `proxyPrefix`; a constant of its server. */
 export const proxyPrefixVariable = "$protected_sites_proxy_prefix";
 
-/**
- * For all sites of a host: where a browser goes after the sign-in, always with GET. A form that was sent when the session
- * had ended leads back to the page that it was on, if the browser says which; its address may not answer to GET.
- */
+/** For all sites of a host: where a browser goes after the sign-in, always with GET. */
 export function returnToMap(): Item[] {
   const site = "^([^ ]+) ([^ ]+)";
   return [
-    // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
     comment("After a sign-in: back to where the browser was."),
     block(
       ["map", expr(`$server_name ${proxyPrefixVariable} $request $http_referer`), expr(returnTo)],
       [
         ["default", expr("https://$server_name$request_uri")],
         [
-          expr(
-            `~${site} (?:(?!GET |HEAD )[A-Z]+ [^ ]+|GET \\2/start) [^ ]+ https://\\1(?!\\2/)(?<protected_sites_page>/[!-~]*)$`,
-          ),
+          expr(`~${site} GET \\2/start [^ ]+ https://\\1(?!\\2/)(?<protected_sites_page>/[!-~]*)$`),
           expr("https://$server_name$protected_sites_page"),
         ],
         // None of these leads anywhere without a sign-in that was begun elsewhere.
@@ -54,6 +48,31 @@ export function beginInBrowser(site: Site): Directive[] {
   return [
     ["error_page", 418, "=401", internalPaths(site).begin],
     ifEquals(browserVariable, 1, ["return", 418]),
+  ];
+}
+
+const formVariable = "$protected_sites_form";
+
+/**
+ * For all sites of a host: 1 where what opens a page is a form that is sent. Not with another site's: no session cookie
+ * comes with it, and so none when it is sent again.
+ */
+export function formMap(): Directive {
+  return block(
+    // On the way here Nginx has made a GET of it; only the request's first line still says what it was.
+    ["map", expr("$http_sec_fetch_site $request"), expr(formVariable)],
+    [
+      ["default", ""],
+      [expr("~^(?!cross-site )[^ ]* (?!GET |HEAD )"), 1],
+    ],
+  );
+}
+
+/** Has the browser keep such a form: a sign-in would lead back with GET, and what was typed would be lost. */
+export function keepForm(site: Site): Directive[] {
+  return [
+    ["error_page", 419, "=401", internalPaths(site).notSaved],
+    ifEquals(formVariable, 1, ["return", 419]),
   ];
 }
 

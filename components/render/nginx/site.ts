@@ -37,6 +37,7 @@ import {
   beginInBrowser,
   callbackLocation,
   challenge,
+  keepForm,
   proxyPrefixVariable,
   returnTo,
   signInLimit,
@@ -44,7 +45,7 @@ import {
 } from "./sign-in.ts";
 import { askForStore, askOauth2Proxy, toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { answerVariables } from "./identity-headers.ts";
-import { beginPageLocation, errorPages, maintenance, openPage, pageLocation } from "./error-pages.ts";
+import { errorPages, maintenance, openPage, pageLocation, signInPageLocation } from "./error-pages.ts";
 
 /**
  * The text of `/etc/nginx/sites-enabled/<domain>.conf`.
@@ -172,7 +173,8 @@ function httpsServer(site: Site): Directive {
       ...(canMisread(site) ? [pageLocation(site, internal.badRequest, "bad-request.html")] : []),
       ...(site.signInRate === "off" ? [] : [pageLocation(site, internal.tooMany, "too-many.html")]),
       pageLocation(site, internal.unavailable, "unavailable.html"),
-      beginPageLocation(site, withoutRefused(site)),
+      signInPageLocation(site, internal.begin, "begin.html", withoutRefused(site)),
+      signInPageLocation(site, internal.notSaved, "not-saved.html", withoutRefused(site)),
       ...(site.maintenance === undefined
         ? []
         : [pageLocation(site, internal.maintenance, "maintenance.html")]),
@@ -187,6 +189,7 @@ function httpsServer(site: Site): Directive {
           ...withoutRefused(site),
           challenge,
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
+          ...keepForm(site),
           ...beginInBrowser(site),
           // The server's own would lead back here.
           ...errorPages(site),
