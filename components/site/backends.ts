@@ -1,16 +1,42 @@
 /** Where the applications behind a site are, as its settings name them. */
 
+/** What Nginx speaks with an application; there are directives of its own for each. */
+export type Protocol = "http" | "grpc";
+
+export function protocolOf(upstream: string): Protocol {
+  return /^grpcs?:/.test(upstream) ? "grpc" : "http";
+}
+
+export function isEncrypted(upstream: string): boolean {
+  return /^(?:https|grpcs):/.test(upstream);
+}
+
+/** How a backend is asked, in words for people; a Unix socket speaks plain HTTP. */
+export function schemeInWords(upstream: string): string {
+  return /^(?:https|grpcs?)(?=:)/.exec(upstream)?.[0] ?? "plain HTTP";
+}
+
+/**
+ * A backend's URL, that of a gRPC application as though it were HTTP's, whose ports and rules for hosts it shares;
+ * nothing where it is a Unix socket, or no backend at all.
+ */
+export function urlOf(upstream: string): URL | undefined {
+  const url = upstream.replace(/^grpc/, "http");
+  return upstream.startsWith("unix:") || !URL.canParse(url) ? undefined : new URL(url);
+}
+
 /** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
 export function upstreamPath(upstream: string): string {
-  return upstream.startsWith("unix:") || !URL.canParse(upstream) ? "/" : new URL(upstream).pathname;
+  return urlOf(upstream)?.pathname ?? "/";
 }
 
 /** A backend's name and port; nothing where it is a Unix socket, or no backend at all. */
 export function addressOf(
   upstream: string,
 ): { readonly hostname: string; readonly number: number; readonly isLoopback: boolean } | undefined {
-  if (upstream.startsWith("unix:") || !URL.canParse(upstream)) return undefined;
-  const { hostname, port, protocol } = new URL(upstream);
+  const url = urlOf(upstream);
+  if (url === undefined) return undefined;
+  const { hostname, port, protocol } = url;
   return {
     hostname,
     number: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),

@@ -5,6 +5,7 @@
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 
+import { protocolOf, upstreamPath, urlOf } from "./backends.ts";
 import type { Problem } from "./errors.ts";
 
 /** A schema's message: what would be right, and what came. */
@@ -84,10 +85,10 @@ export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or
 export const bufferSize = text(/^(?:[4-9]|[1-9][0-9]|1[01][0-9]|12[0-8])k$/, 'a size from "4k" to "128k"');
 
 const backendAddress = expected(
-  'the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock"',
+  'the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", gRPC like "grpc://10.0.0.5:50051", or a socket like "unix:/run/app.sock"',
 );
 const backendPattern = new RegExp(
-  "^(?:https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\\[[0-9a-f:]{2,39}\\])(?::[1-9][0-9]{0,4})?" +
+  "^(?:(?:http|grpc)s?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\\[[0-9a-f:]{2,39}\\])(?::[1-9][0-9]{0,4})?" +
     "(?:/(?:[\\w~-][\\w.~-]*/)*)?" +
     "|unix:(?:/[\\w.@+-]+)+)$",
 );
@@ -102,10 +103,16 @@ export const upstreamUrl = z
   // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
   .refine(
     (url) =>
-      URL.canParse(url) &&
-      (url.startsWith("unix:") || url.includes("[") || url.startsWith(new URL(url).origin)),
-    { error: backendAddress },
-  );
+      url.startsWith("unix:") ||
+      (urlOf(url) !== undefined &&
+        (url.includes("[") || url.replace(/^grpc/, "http").startsWith(urlOf(url)?.origin ?? " "))),
+    { error: backendAddress, abort: true },
+  )
+  .refine((url) => protocolOf(url) === "http" || upstreamPath(url) === "/", {
+    error: expected(
+      'without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051"',
+    ),
+  });
 
 /** A name that becomes part of resource names and of file headers. */
 export const resourceName = text(

@@ -1,7 +1,7 @@
 /** Parts of a site that another application answers: where a request goes, and never who may send it. */
 import { z } from "zod";
 
-import { isAtAddress, upstreamPath } from "./backends.ts";
+import { isAtAddress, isEncrypted, upstreamPath } from "./backends.ts";
 import * as checks from "./checks.ts";
 
 /** A part of the site with an application of its own. Who may enter it is what it would be without. */
@@ -9,8 +9,9 @@ export interface PathUpstreamSettings {
   /** The decoded path as in `/api`: it and all below it, by whole names. Where several fit, the longest counts. */
   path: string;
   /**
-   * Scheme, host and port of its application, like the site's `upstream` and of the same scheme; it gets the whole path,
-   * as it came. With https, its certificate has to be for this host, of `upstreamCa`.
+   * Scheme, host and port of its application, like the site's `upstream`, and encrypted where that is; one of the two
+   * may be gRPC. It gets the whole path, as it came. With https and grpcs, its certificate has to be for this host, of
+   * `upstreamCa`.
    */
   upstream: string;
 }
@@ -39,7 +40,7 @@ export function pathUpstreamContradictions(args: {
   const found: string[] = [];
   const given = z.array(pathUpstreamSchema).safeParse(args.upstreams ?? []).data ?? [];
   if (given.length === 0 || typeof args.upstream !== "string") return found;
-  const secure = args.upstream.startsWith("https:");
+  const secure = isEncrypted(args.upstream);
   if (args.hostHeader === "upstream")
     found.push("upstreams get the site's name as their Host; leave hostHeader: upstream out, or upstreams");
   if (upstreamPath(args.upstream) !== "/")
@@ -53,9 +54,9 @@ export function pathUpstreamContradictions(args: {
     if (paths.has(path.toLowerCase()))
       found.push(`${what}.path "${path}" is already there; give each path once`);
     paths.add(path.toLowerCase());
-    if (upstream.startsWith("https:") !== secure)
+    if (isEncrypted(upstream) !== secure)
       found.push(
-        `${what}.upstream must be ${secure ? "https" : "plain HTTP"} like upstream, got "${upstream}"`,
+        `${what}.upstream must be ${secure ? "https or grpcs" : "plain HTTP or grpc"}, encrypted or not like upstream, got "${upstream}"`,
       );
     if (upstreamPath(upstream) !== "/")
       found.push(`${what}.upstream gets the path as it came, and has none of its own, got "${upstream}"`);

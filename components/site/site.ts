@@ -32,7 +32,7 @@ import {
   type SessionStore,
   sessionStoreSchema,
 } from "./session-store.ts";
-import { addressOf, backendsOf, isAtAddress, upstreamPath } from "./backends.ts";
+import { addressOf, backendsOf, isAtAddress, isEncrypted, schemeInWords, upstreamPath } from "./backends.ts";
 import { defaultProxyPrefix, paths } from "./names.ts";
 import {
   type PathUpstream,
@@ -57,7 +57,8 @@ export interface SiteSettings {
    * Scheme, host and port of the application, for example `http://10.0.0.5:3000`; with https its certificate is
    * verified. With a path, as in `http://10.0.0.5/app/`, the site shows what is below it: the path is taken out of
    * redirects, `Link` headers and cookies, but not out of pages, so the application has to write relative links. Or its
-   * Unix socket on the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open.
+   * Unix socket on the hosts, as in `unix:/run/app.sock`, which Nginx's user must be able to open. An application that
+   * speaks gRPC: `grpc://10.0.0.5:50051`, or with TLS `grpcs://…`.
    */
   upstream: string;
   /**
@@ -74,12 +75,13 @@ export interface SiteSettings {
    * @default `site`
    */
   hostHeader?: string;
-  /** File on the hosts with the CA of an https application. @default the host's CAs */
+  /** File on the hosts with the CA of an https or grpcs application. @default the host's CAs */
   upstreamCa?: string;
-  /** Name in the certificate of an https application; needed where `upstream` is an address. @default the host in `upstream` */
+  /** Name in the certificate of an https or grpcs application; needed where `upstream` is an address. @default the host in `upstream` */
   upstreamServerName?: string;
   /**
-   * `false` hands bodies on as they come, in both directions: for server-sent events and large files.
+   * `false` hands bodies on as they come, in both directions: for server-sent events and large files. What a gRPC
+   * application gets and says always is.
    * @default `true`
    */
   buffering?: boolean;
@@ -527,13 +529,11 @@ function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>
   const found: string[] = [];
   const { upstream, upstreamCa, upstreamServerName, hostHeader, proxyConnectTimeout } = args;
   if (typeof upstream !== "string") return found;
-  const secure = upstream.startsWith("https:");
+  const secure = isEncrypted(upstream);
   const backends = backendsOf(args);
   for (const backup of backends.backupUpstreams) {
-    if (backup.startsWith("https:") !== secure)
-      found.push(
-        `backupUpstreams must all be ${secure ? "https" : "plain HTTP"} like upstream, got "${backup}"`,
-      );
+    if (schemeInWords(backup) !== schemeInWords(upstream))
+      found.push(`backupUpstreams must all be ${schemeInWords(upstream)} like upstream, got "${backup}"`);
     if (upstreamPath(backup) !== upstreamPath(upstream))
       found.push(
         `backupUpstreams must all have the path of upstream, ${upstreamPath(upstream)}, got "${backup}"`,
@@ -542,7 +542,7 @@ function backendContradictions(args: Partial<Record<keyof SiteSettings, unknown>
   }
   for (const [key, value] of Object.entries({ upstreamCa, upstreamServerName })) {
     if (value !== undefined && value !== defaultCa && !secure)
-      found.push(`${key} is for https backends, but upstream is "${upstream}"`);
+      found.push(`${key} is for https and grpcs backends, but upstream is "${upstream}"`);
   }
   if (secure && upstreamServerName === undefined && isAtAddress(upstream))
     found.push(

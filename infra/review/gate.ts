@@ -79,7 +79,7 @@ export interface SiteTexts {
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
-  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|grpc_(?!pass$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|grpc_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
 
 /** What opens ways, sends requests elsewhere or puts something into an answer, unless it says just this. */
 const onlyAs: Readonly<Record<string, string>> = {
@@ -93,6 +93,7 @@ const onlyAs: Readonly<Record<string, string>> = {
   proxy_store: "off",
   proxy_pass_request_headers: "on",
   proxy_ignore_headers: "X-Accel-Charset",
+  grpc_ignore_headers: "X-Accel-Charset",
   sub_filter: "$protected_sites_nothing ",
   add_before_body: "",
   add_after_body: "",
@@ -146,7 +147,7 @@ export class SiteReading {
     this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
     this.#definitions = definitionsOf(this.#blocks);
     const aboutMethods = nginx.match(/^.*(?:\$request_method\b|\blimit_except\b).*$/gm) ?? [];
-    this.choosesBackend = /proxy_pass https?:\/\/\$/.test(nginx);
+    this.choosesBackend = /\b(?:proxy|grpc)_pass \w+:\/\/\$/.test(nginx);
     this.methodMatters = aboutMethods.length > 0;
     this.methods = aboutMethods.flatMap((line) => line.match(/\b[A-Z]{3,}\b/g) ?? []);
     this.#upstreams = new Map(
@@ -254,9 +255,11 @@ export class SiteReading {
   ): (readonly [name: string, value: string])[] {
     const server = this.#serverFor(request.scheme);
     if (server === undefined || gate.location?.body === undefined) return [];
-    const own = gate.location.body.filter(({ name }) => name === "proxy_set_header");
-    const inForce =
-      own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "proxy_set_header");
+    const constants = this.#variables([...(server.body ?? []), ...gate.location.body], request);
+    const pass = passOf(gate.location.body, constants)?.name ?? "proxy_pass";
+    const isHeader = ({ name }: ReadDirective) => name === pass.replace("pass", "set_header");
+    const own = gate.location.body.filter(isHeader);
+    const inForce = own.length > 0 ? own : (server.body ?? []).filter(isHeader);
     const answers = [...(server.body ?? []), ...gate.location.body].filter(
       ({ name }) => name === "auth_request_set",
     );
@@ -412,7 +415,7 @@ export class SiteReading {
     for (const directive of body) {
       const { name } = directive;
       if (name === "return") return this.#returned(directive, variables);
-      if (name === "if" && holds(directive, variables)) {
+      if (name === "if" && !isPass(directive) && holds(directive, variables)) {
         const [then, ...others] = directive.body ?? [];
         if (then?.name !== "return" || others.length > 0) throw unknown(directive);
         return this.#returned(then, variables);
@@ -449,7 +452,7 @@ export class SiteReading {
     variables: Variables,
     requested: string,
   ): Gate["to"] {
-    const pass = body.find(({ name }) => name === "proxy_pass");
+    const pass = passOf(body, variables);
     if (pass !== undefined) {
       // A path of the backend's own, and the request's as it came.
       const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(pass.args[0] ?? "");
@@ -514,7 +517,7 @@ export class SiteReading {
     );
     if (named !== undefined) return named.directive;
     // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there.
-    const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => name === "proxy_pass");
+    const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => passing.test(name));
     if (
       locations.some(
         (it) => /^(?:\^~)?$/.test(it.modifier) && it.match === `${path}/` && proxies(it.directive),
@@ -533,7 +536,7 @@ export class SiteReading {
   }
 
   /** @param holds directives that are in force, of which each `set` is of a constant */
-  #variables(holds: readonly ReadDirective[], request: AskedRequest, path: string): Variables {
+  #variables(holds: readonly ReadDirective[], request: AskedRequest, path?: string): Variables {
     const constants = new Map(
       holds.filter(({ name }) => name === "set").map(({ args }) => [args[0]?.slice(1), args[1]]),
     );
@@ -639,6 +642,21 @@ function isConstant({ args: [variable = "", value = ""] }: ReadDirective): boole
   return variable.startsWith("$protected_sites_") && !value.includes("$");
 }
 
+/** Directives that bring a request to a backend. */
+const passing = /^(?:proxy|grpc)_pass$/;
+
+/** Whether it is the `if` by which the path's application decides which of the two does. */
+function isPass({ name, args, body = [] }: ReadDirective): boolean {
+  const byApplication = name === "if" && args[0]?.startsWith("($protected_sites_grpc_") === true;
+  return byApplication && body.map((it) => it.name).join() === "grpc_pass";
+}
+
+/** What brings a location's request to a backend: Nginx takes the last `if` that holds, else the location's own. */
+function passOf(body: readonly ReadDirective[], variables: Variables): ReadDirective | undefined {
+  const chosen = body.findLast((it) => isPass(it) && holds(it, variables));
+  return chosen?.body?.[0] ?? body.find(({ name }) => passing.test(name));
+}
+
 function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {
   return args.length > 1
     ? { modifier: args[0] ?? "", match: args[1] ?? "" }
@@ -696,6 +714,8 @@ function checkBody(directive: ReadDirective): void {
     const only = onlyAs[inner.name];
     if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw unknown(inner);
     if (inner.name === "location" && directive.name === "location") throw unknown(inner);
+    const passes = inner.name === "if" && inner.body?.some(({ name }) => passing.test(name)) === true;
+    if (passes && !isPass(inner)) throw unknown(inner);
     // An answer that is kept for another session, or another question, is a way in.
     if (inner.name === "proxy_cache" && inner.args[0] !== "off" && !keepsBySession(directive))
       throw unknown(inner);
@@ -705,7 +725,7 @@ function checkBody(directive: ReadDirective): void {
 
 function isOurPage({ body = [] }: ReadDirective): boolean {
   const files = body.find(({ name }) => name === "alias")?.args[0] ?? "";
-  return ourPages.test(files) && !body.some(({ name }) => name === "proxy_pass");
+  return ourPages.test(files) && !body.some((it) => passing.test(it.name) || isPass(it));
 }
 
 function keepsBySession({ body = [] }: ReadDirective): boolean {

@@ -2,6 +2,7 @@
  * What a change of the configuration means, in words: one entry for each setting of a site and of an environment. A
  * new setting does not compile until it has its entry here.
  */
+import { isEncrypted, protocolOf } from "../../components/site/backends.ts";
 import type { PathRule } from "../../components/site/path-access.ts";
 import type { Site } from "../../components/site/site.ts";
 import { isSameSite } from "../../components/site/browser-cookies.ts";
@@ -52,7 +53,14 @@ export const siteMeaning: Entries<Site> = {
   ],
   upstream: (before, after) => [
     plain(`another backend: ${after}; before ${before}`),
-    ...(before.startsWith("https:") && after.startsWith("http:")
+    ...(protocolOf(before) === protocolOf(after)
+      ? []
+      : [
+          protocolOf(after) === "grpc"
+            ? plain("it is asked by gRPC, for its clients only: no pages of it, and no WebSockets")
+            : plain("it is asked by HTTP, and no longer by gRPC"),
+        ]),
+    ...(isEncrypted(before) && !isEncrypted(after)
       ? [says("weakens", "the way to the backend is no longer encrypted")]
       : []),
   ],

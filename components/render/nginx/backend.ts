@@ -1,13 +1,35 @@
 /** The application behind a site: where it is, what it gets, and how its answers are put right. */
-import { addressOf, upstreamPath } from "../../site/backends.ts";
+import {
+  addressOf,
+  isEncrypted,
+  type Protocol,
+  protocolOf,
+  upstreamPath,
+  urlOf,
+} from "../../site/backends.ts";
 import { identifier, instanceName } from "../../site/names.ts";
 import { seconds, type Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
+import {
+  type Arg,
+  block,
+  comment,
+  type Directive,
+  expr,
+  ifEquals,
+  type Item,
+  literal,
+} from "./nginx-conf.ts";
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
-import { forwarded } from "./forwarded.ts";
+import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
 import { looksAtDestination } from "./destination.ts";
 import { putRight } from "./redirects.ts";
+
+/** What the site's applications speak, HTTP first. */
+function protocolsOf(site: Site): Protocol[] {
+  const spoken = [site, ...site.upstreams].map(({ upstream }) => protocolOf(upstream));
+  return (["http", "grpc"] as const).filter((it) => spoken.includes(it));
+}
 
 export function upstreams(site: Site): Directive[] {
   return [
@@ -53,21 +75,20 @@ export function upstreamMaps(site: Site): Item[] {
       .sort((one, other) => other.path.length - one.path.length)
       .map(({ path, to }): Directive => [expr(`~^${literal(path)}(?:/|$)`), to]),
   ];
+  // An application may have Nginx go on to another path (X-Accel-Redirect).
+  const map = (variable: string, entries: readonly Directive[]): Directive =>
+    block(["map", expr("$uri"), expr(variable)], [["volatile"], ...entries]);
+  const grpc = (upstream: string) => (protocolOf(upstream) === "grpc" ? "1" : "");
   return [
     comment("Which application a path belongs to; who may enter is for the locations to say."),
-    block(
-      ["map", expr("$uri"), expr(backendVariable(site))],
-      // An application may have Nginx go on to another path (X-Accel-Redirect).
-      [["volatile"], ...byPath(backend(site), (_, it) => backend(site, it))],
+    map(
+      backendVariable(site),
+      byPath(backend(site), (_, it) => backend(site, it)),
     ),
-    ...(isHttps(site)
-      ? [
-          block(
-            ["map", expr("$uri"), expr(serverNameVariable(site))],
-            [["volatile"], ...byPath(serverName(site), (upstream) => new URL(upstream).hostname)],
-          ),
-        ]
+    ...(isEncrypted(site.upstream)
+      ? [map(serverNameVariable(site), byPath(serverName(site), hostnameOf))]
       : []),
+    ...(protocolsOf(site).length > 1 ? [map(grpcVariable(site), byPath(grpc(site.upstream), grpc))] : []),
   ];
 }
 
@@ -79,17 +100,22 @@ function serverNameVariable({ domain }: Site): string {
   return `$protected_sites_server_name_${identifier(domain)}`;
 }
 
+/** 1 where a path belongs to an application that speaks gRPC, on a site where another speaks HTTP. */
+function grpcVariable({ domain }: Site): string {
+  return `$protected_sites_grpc_${identifier(domain)}`;
+}
+
 function serverName({ upstreamServerName, upstream }: Site): string {
-  return upstreamServerName ?? new URL(upstream).hostname;
+  return upstreamServerName ?? hostnameOf(upstream);
+}
+
+function hostnameOf(upstream: string): string {
+  return addressOf(upstream)?.hostname ?? "";
 }
 
 function serverOf(upstream: string, role: "backup" | "first"): Directive {
   const address = addressOf(upstream);
   return address === undefined ? addressed(upstream, role) : server(address.hostname, address.number, role);
-}
-
-function isHttps(site: Site): boolean {
-  return site.upstream.startsWith("https:");
 }
 
 /** @param number of one of `upstreams`, 1 for the first; 0 for the site's own */
@@ -100,15 +126,32 @@ function backend(site: Site, number = 0): string {
 /**
  * Hands a request to the backend: method, path and query as they came. With a variable, `proxy_pass` sends what it says
  * and decodes nothing; `$request_uri` stays the request's own where Nginx has gone to a named location.
+ *
+ * Where a site has applications of both protocols, the path decides between the two directives as it decides between
+ * the backends, in the one location and under its rule.
  */
 export function passOn(site: Site): Directive[] {
-  const path = upstreamPath(site.upstream).slice(0, -1);
-  const to = site.upstreams.length === 0 ? backend(site) : backendVariable(site);
-  const address = `${isHttps(site) ? "https" : "http"}://${to}`;
+  const protocols = protocolsOf(site);
+  const [directive] = protocols.map((it) => passTo(site, it));
   return [
     ...putRight(site),
-    ["proxy_pass", path === "" ? expr(address) : expr(`${address}${path}$request_uri`)],
+    ...streams(site),
+    ...(protocols.length > 1 ? [ifEquals(grpcVariable(site), 1, passTo(site, "grpc"))] : []),
+    ...(directive === undefined ? [] : [directive]),
   ];
+}
+
+function passTo(site: Site, protocol: Protocol): Directive {
+  const path = upstreamPath(site.upstream).slice(0, -1);
+  const to = site.upstreams.length === 0 ? backend(site) : backendVariable(site);
+  const address = `${protocol}${isEncrypted(site.upstream) ? "s" : ""}://${to}`;
+  return [`${family[protocol]}_pass`, path === "" ? expr(address) : expr(`${address}${path}$request_uri`)];
+}
+
+/** A call may be open as long as its streams: the client is silent for no shorter than the application may be. */
+function streams(site: Site): Directive[] {
+  const isLong = seconds(site.proxyReadTimeout) > 60;
+  return isLong && protocolsOf(site).includes("grpc") ? [["client_body_timeout", site.proxyReadTimeout]] : [];
 }
 
 /**
@@ -155,7 +198,7 @@ export function originMaps(site: Site): Item[] {
 
 /** The Host that the application gets. */
 function hostOf({ hostHeader, upstream, domain }: Site): string {
-  return hostHeader === "upstream" ? new URL(upstream).host : domain;
+  return (hostHeader === "upstream" ? urlOf(upstream)?.host : undefined) ?? domain;
 }
 
 function originVariable({ domain }: Site, name: string): string {
@@ -171,41 +214,43 @@ export function toBackend(
   whom: "user" | "nobody",
   passAuthorization = site.passAuthorization,
 ): Directive[] {
-  return [
+  const headers = (protocol: Protocol): RequestHeader[] => [
     ...forwarded(site, hostOf(site)),
-    ...putRightFor(site).map(([name]): Directive => [
-      "proxy_set_header",
-      name,
-      expr(originVariable(site, name)),
-    ]),
+    ...putRightFor(site).map(([name]): RequestHeader => [name, expr(originVariable(site, name))]),
     ...destination(site),
-    ["proxy_set_header", "Upgrade", expr("$protected_sites_upgrade")],
-    ["proxy_set_header", "Connection", expr("$protected_sites_connection")],
-    ["proxy_set_header", "Cookie", expr("$protected_sites_cookie")],
-    ["proxy_set_header", "X-Auth-Request-Redirect", ""],
-    ...identityHeaders.map(([identity, name]): Directive => {
+    // WebSockets are HTTP's own; in HTTP/2, of which gRPC is made, neither of these may be said.
+    ["Upgrade", protocol === "http" ? expr("$protected_sites_upgrade") : ""],
+    ["Connection", protocol === "http" ? expr("$protected_sites_connection") : ""],
+    ["Cookie", expr("$protected_sites_cookie")],
+    ["X-Auth-Request-Redirect", ""],
+    ...identityHeaders.map(([identity, name]): RequestHeader => {
       const told = whom === "user" && site.identityHeaders.includes(identity);
       const own = name === "Authorization" && passAuthorization ? expr("$http_authorization") : "";
-      return ["proxy_set_header", name, told ? expr(identityVariable(identity)) : own];
+      return [name, told ? expr(identityVariable(identity)) : own];
     }),
-    ...(isHttps(site) ? verifiedTls(site) : []),
   ];
+  return protocolsOf(site).flatMap((protocol) => [
+    ...(protocol === "http" ? [["proxy_http_version", "1.1"] as const] : []),
+    ...setHeaders(protocol, headers(protocol)),
+    ...(isEncrypted(site.upstream) ? verifiedTls(site, protocol) : []),
+  ]);
 }
 
 /** Where the site looks at it, the application gets the one that was looked at: a client may send several. */
-function destination(site: Site): Directive[] {
+function destination(site: Site): RequestHeader[] {
   const isSaid = putRightFor(site).some(([name]) => name === "Destination");
   if (isSaid || !looksAtDestination(site)) return [];
-  return [["proxy_set_header", "Destination", expr("$http_destination")]];
+  return [["Destination", expr("$http_destination")]];
 }
 
-function verifiedTls(site: Site): Directive[] {
+function verifiedTls(site: Site, protocol: Protocol): Directive[] {
+  const says = (name: string, value: Arg): Directive => [`${family[protocol]}_ssl_${name}`, value];
   return [
-    ["proxy_ssl_server_name", "on"],
-    ["proxy_ssl_name", site.upstreams.length === 0 ? serverName(site) : expr(serverNameVariable(site))],
-    ["proxy_ssl_verify", "on"],
-    ["proxy_ssl_verify_depth", 3],
-    ["proxy_ssl_trusted_certificate", site.upstreamCa],
+    says("server_name", "on"),
+    says("name", site.upstreams.length === 0 ? serverName(site) : expr(serverNameVariable(site))),
+    says("verify", "on"),
+    says("verify_depth", 3),
+    says("trusted_certificate", site.upstreamCa),
   ];
 }
 
@@ -216,16 +261,21 @@ export function answering(site: Site): Directive[] {
   const headers = Number.parseInt(proxyBufferSize, 10);
   // Nginx takes the first buffer when an answer begins, and one after the other of these as a body needs them.
   const body = Math.max(4, Math.ceil(headers / 4));
-  return [
-    ["proxy_connect_timeout", proxyConnectTimeout],
-    ["proxy_send_timeout", proxySendTimeout],
-    ["proxy_read_timeout", proxyReadTimeout],
+  const both = (by: "proxy" | "grpc"): Directive[] => [
+    [`${by}_connect_timeout`, proxyConnectTimeout],
+    [`${by}_send_timeout`, proxySendTimeout],
+    [`${by}_read_timeout`, proxyReadTimeout],
     // A connection that cannot be made is tried elsewhere. A slow answer is not: the work may be half done.
-    ["proxy_next_upstream", "error", "timeout"],
-    ["proxy_next_upstream_timeout", `${Math.min(seconds(proxyConnectTimeout) + 1, read, send)}s`],
-    ["proxy_buffer_size", proxyBufferSize],
+    [`${by}_next_upstream`, "error", "timeout"],
+    [`${by}_next_upstream_timeout`, `${Math.min(seconds(proxyConnectTimeout) + 1, read, send)}s`],
+    [`${by}_buffer_size`, proxyBufferSize],
+  ];
+  return [
+    // Also for the locations of oauth2-proxy.
+    ...both("proxy"),
     ["proxy_buffers", 8, `${body}k`],
     ["proxy_busy_buffers_size", `${Math.max(headers, 2 * body)}k`],
+    ...(protocolsOf(site).includes("grpc") ? both("grpc") : []),
   ];
 }
 

@@ -1,6 +1,18 @@
 /** What the next hop learns of the connection. */
+import { type Protocol } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
-import { type Directive, expr } from "./nginx-conf.ts";
+import { type Arg, type Directive, expr } from "./nginx-conf.ts";
+
+/** A header of a request: its name, and what it says; blank, it is not sent. */
+export type RequestHeader = readonly [name: string, value: Arg];
+
+/** How the names of the directives begin by which Nginx asks; most are there for both. */
+export const family: Readonly<Record<Protocol, "proxy" | "grpc">> = { http: "proxy", grpc: "grpc" };
+
+/** Has a next hop that speaks this get these headers. */
+export function setHeaders(protocol: Protocol, headers: readonly RequestHeader[]): Directive[] {
+  return headers.map(([name, value]) => [`${family[protocol]}_set_header`, name, value]);
+}
 
 /** Other names under which backends look for who is there and from where. No client may choose one: always blank. */
 const blankHeaders = [
@@ -36,17 +48,16 @@ const blankHeaders = [
 ];
 
 /** What the next hop learns of the connection. All of it is overwritten, since a client can send any of it. */
-export function forwarded(site: Site, host = site.domain): Directive[] {
+export function forwarded(site: Site, host = site.domain): RequestHeader[] {
   return [
-    ["proxy_http_version", "1.1"],
-    ["proxy_set_header", "Host", host],
-    ["proxy_set_header", "X-Real-IP", expr("$remote_addr")],
-    ["proxy_set_header", "X-Request-Id", expr("$request_id")],
-    ["proxy_set_header", "X-Forwarded-For", expr("$remote_addr")],
-    ["proxy_set_header", "X-Forwarded-Proto", "https"],
-    ["proxy_set_header", "X-Forwarded-Host", site.domain],
-    ["proxy_set_header", "X-Forwarded-Port", 443],
-    ["proxy_set_header", "X-Forwarded-Uri", expr("$request_uri")],
-    ...blankHeaders.map((name): Directive => ["proxy_set_header", name, ""]),
+    ["Host", host],
+    ["X-Real-IP", expr("$remote_addr")],
+    ["X-Request-Id", expr("$request_id")],
+    ["X-Forwarded-For", expr("$remote_addr")],
+    ["X-Forwarded-Proto", "https"],
+    ["X-Forwarded-Host", site.domain],
+    ["X-Forwarded-Port", 443],
+    ["X-Forwarded-Uri", expr("$request_uri")],
+    ...blankHeaders.map((name): RequestHeader => [name, ""]),
   ];
 }

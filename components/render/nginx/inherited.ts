@@ -102,6 +102,23 @@ const pins: readonly Pins[] = [
     ],
   },
   {
+    why: "The same for an application that speaks gRPC.",
+    says: [
+      ["grpc_bind", "off"],
+      ["grpc_socket_keepalive", "off"],
+      ["grpc_next_upstream_tries", 0],
+      ["grpc_ssl_protocols", "TLSv1.2", "TLSv1.3"],
+      ["grpc_ssl_ciphers", "DEFAULT"],
+      ["grpc_ssl_conf_command", "MinProtocol", "TLSv1.2"],
+      ["grpc_ssl_session_reuse", "on"],
+      ["grpc_intercept_errors", "off"],
+      // X-Accel-Charset is hidden anyway.
+      ["grpc_hide_header", "X-Accel-Charset"],
+      ["grpc_pass_header", "Content-Type"],
+      ["grpc_ignore_headers", "X-Accel-Charset"],
+    ],
+  },
+  {
     why: "Its answer goes on as it is: its errors, its headers, and nothing of it is kept.",
     says: [
       ["proxy_intercept_errors", "off"],

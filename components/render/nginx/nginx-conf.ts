@@ -28,7 +28,7 @@ export function block(head: readonly [name: string, ...args: Arg[]], holds: read
   return { block: head, holds };
 }
 
-/** `if (variable = value) { … }`, for `return` only: with most other directives Nginx's `if` is a trap. */
+/** `if (variable = value) { … }`, for `return` and what passes on: with most other directives Nginx's `if` is a trap. */
 export function ifEquals(variable: string, value: string | number, then: Directive): Directive {
   return block(["if", expr(`(${variable}`), "=", expr(`${value})`)], [then]);
 }

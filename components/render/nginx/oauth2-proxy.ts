@@ -6,7 +6,7 @@ import { authCache } from "./auth-cache.ts";
 import { type Arg, block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 import { identityHeaders } from "./identity-headers.ts";
 import { bodyBuffering } from "./backend.ts";
-import { forwarded } from "./forwarded.ts";
+import { forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
 import { internalLocation, internalPaths } from "./locations.ts";
 
 /**
@@ -88,13 +88,15 @@ export function toOauth2Proxy(
   { returnTo = "", authorization = "" }: { readonly returnTo?: Arg; readonly authorization?: Arg } = {},
 ): Directive[] {
   return [
-    ...forwarded(site),
-    ["proxy_set_header", "Connection", ""],
-    ["proxy_set_header", "X-Auth-Request-Redirect", returnTo],
-    ...identityHeaders.map(([, name]): Directive => [
-      "proxy_set_header",
-      name,
-      name === "Authorization" ? authorization : "",
+    ["proxy_http_version", "1.1"],
+    ...setHeaders("http", [
+      ...forwarded(site),
+      ["Connection", ""],
+      ["X-Auth-Request-Redirect", returnTo],
+      ...identityHeaders.map(([, name]): RequestHeader => [
+        name,
+        name === "Authorization" ? authorization : "",
+      ]),
     ]),
     ...(site.buffering ? [] : bodyBuffering("on")),
     // With 200 groups, the most that Entra names, an answer that renews a session has 75 kB of headers.

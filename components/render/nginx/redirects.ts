@@ -3,16 +3,16 @@
  * has a path or a name of its own, of which a browser knows nothing.
  */
 import { identifier } from "../../site/names.ts";
-import { upstreamPath } from "../../site/backends.ts";
+import { protocolOf, upstreamPath } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 
 /** Links that one header may hold; those after them stay as they are. */
 const links = 4;
 
-/** Whether an application's address is another than the site's. */
+/** Whether an application's address is another than the site's. One that speaks gRPC never tells it. */
 function hasOwnAddress({ upstream, hostHeader }: Pick<Site, "upstream" | "hostHeader">): boolean {
-  return upstreamPath(upstream) !== "/" || hostHeader === "upstream";
+  return protocolOf(upstream) === "http" && (upstreamPath(upstream) !== "/" || hostHeader === "upstream");
 }
 
 /** What stands beside `proxy_pass`: redirects (`Location`, `Refresh`) and cookies; links stand with the server's headers. */

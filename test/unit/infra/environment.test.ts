@@ -114,17 +114,17 @@ describe("one mistake, one sentence", () => {
     [
       "an upstream without a scheme",
       withWiki({ upstream: "127.0.0.1:3000" }),
-      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "127.0.0.1:3000"',
+      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", gRPC like "grpc://10.0.0.5:50051", or a socket like "unix:/run/app.sock", got "127.0.0.1:3000"',
     ],
     [
       "an upstream whose port does not exist",
       withWiki({ upstream: "http://127.0.0.1:70000" }),
-      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "http://127.0.0.1:70000"',
+      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", gRPC like "grpc://10.0.0.5:50051", or a socket like "unix:/run/app.sock", got "http://127.0.0.1:70000"',
     ],
     [
       "an upstream that is half an address",
       withWiki({ upstream: "http://10.0.0" }),
-      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", or a socket like "unix:/run/app.sock", got "http://10.0.0"',
+      'site "wiki": upstream must be the scheme, host and port of the backend like "http://127.0.0.1:3000", with a path like "http://10.0.0.5/app/", gRPC like "grpc://10.0.0.5:50051", or a socket like "unix:/run/app.sock", got "http://10.0.0"',
     ],
     [
       "an unknown key of a site",

@@ -78,6 +78,51 @@ const sites = {
     },
     "backends",
   ),
+  "rpc.example.com": site(
+    {
+      domain: "rpc.example.com",
+      port: 4186,
+      upstream: "grpcs://rpc.internal.example.com:50051",
+      backupUpstreams: ["grpcs://rpc-2.internal.example.com:50051"],
+      upstreamCa: "/etc/ssl/private-ca.pem",
+      roles: [
+        { value: "caller", applications: ["7e57ab1e-0000-4000-8000-0000000000a1"] },
+        { value: "operator", users: ["ada@example.com"] },
+      ],
+      paths: [{ path: "/shop.v1.Admin", allowedRoles: ["operator"] }],
+      open: [
+        {
+          path: "/grpc.health.v1.Health/Check",
+          methods: ["POST"],
+          why: "The load balancer asks without an account.",
+        },
+      ],
+      proxyReadTimeout: "1h",
+      clientMaxBodySize: "1g",
+    },
+    "rpc",
+  ),
+  "tracing.example.com": site(
+    {
+      domain: "tracing.example.com",
+      port: 4187,
+      upstream: "http://10.0.0.5:16686",
+      upstreams: [
+        {
+          path: "/opentelemetry.proto.collector.trace.v1.TraceService",
+          upstream: "grpc://10.0.0.5:4317",
+        },
+      ],
+      roles: [
+        {
+          value: "member",
+          users: ["ada@example.com"],
+          applications: ["7e57ab1e-0000-4000-8000-0000000000a1"],
+        },
+      ],
+    },
+    "tracing",
+  ),
   "socket.example.com": site(
     {
       domain: "socket.example.com",

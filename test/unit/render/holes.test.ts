@@ -22,12 +22,15 @@ const hostName = domain.filter(
 const host = fc.oneof(hostName, fc.ipV4(), fc.constant("[::1]"), fc.constant("[2001:db8::7]"));
 const upstream = fc
   .tuple(
-    fc.constantFrom("http", "https"),
+    fc.constantFrom("http", "https", "grpc", "grpcs"),
     host,
     fc.option(number(1, 65_535)),
     fc.constantFrom("", "/", "/app/", "/a.b/c~d/"),
   )
-  .map(([scheme, name, port, path]) => `${scheme}://${name}${port === null ? "" : `:${port}`}${path}`);
+  .map(([scheme, name, port, path]) => {
+    const below = scheme.startsWith("grpc") ? "" : path;
+    return `${scheme}://${name}${port === null ? "" : `:${port}`}${below}`;
+  });
 
 const guid = fc.uuid();
 const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join("/")}`);
@@ -44,7 +47,9 @@ const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowe
   why: "A test.",
 }));
 
-const pathUpstream = fc.record({ path, upstream: hostName.map((it) => `http://${it}:9000`) });
+const pathUpstream = fc
+  .tuple(path, fc.constantFrom("http", "grpc"), hostName)
+  .map(([at, scheme, name]) => ({ path: at, upstream: `${scheme}://${name}:9000` }));
 
 /** Every setting of a site that its Nginx file depends on, present or not. */
 const settings: fc.Arbitrary<SiteSettings> = fc.record(
@@ -97,7 +102,7 @@ const hosts = ["192.0.2.11", "2001:db8::12"];
 /** The site, unless its settings contradict each other, as two rules for one path do, or two uses of a header. */
 function allowed(args: SiteSettings): Site | undefined {
   try {
-    const byAddress = /^https:\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
+    const byAddress = /^(?:https|grpcs):\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
     if (args.upstreams !== undefined && args.upstreams.length > 0)
       return siteFrom("any", withUpstreams(args));
     return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);
@@ -110,9 +115,10 @@ function allowed(args: SiteSettings): Site | undefined {
   }
 }
 
-/** Beside backends by path, the site's own has their scheme, no path, and its Host is the site's. */
+/** Beside backends by path, the site's own is as little encrypted, has no path, and its Host is the site's. */
 function withUpstreams({ hostHeader: _, ...args }: SiteSettings): SiteSettings {
-  return { ...args, upstream: `http://${new URL(args.upstream).host}` };
+  const { protocol, host: at } = new URL(args.upstream);
+  return { ...args, upstream: `${protocol.replace("s:", ":")}//${at}` };
 }
 
 /** Where the application gets a client's own Authorization. */
@@ -324,17 +330,76 @@ describe("a hole is seen:", () => {
     }
   });
 
-  test("any header that some location no longer overwrites", () => {
-    const lines = text.split("\n");
-    const guarded = lines.filter((line) =>
-      /proxy_set_header (?!Upgrade|Cookie|X-Request-Id|Content-Length)/.test(line),
-    );
-    expect(guarded.length).toBeGreaterThan(100);
-    lines.forEach((line, index) => {
-      if (guarded.includes(line)) expect(holes(lines.toSpliced(index, 1).join("\n")), line).not.toEqual([]);
+  describe("of gRPC:", () => {
+    const part = siteFrom("code", {
+      ...argsOf(code),
+      upstreams: [{ path: "/test.Echo", upstream: "grpc://127.0.0.1:9000" }],
+    });
+    const whole = nginxSite(part);
+    const found = (broken: string) => holesIn(broken, part.domain, declaredOpen(part)).holes;
+    const chosen = "if ($protected_sites_grpc_code_refol_us = 1)";
+    const passes = "grpc_pass grpc://$protected_sites_backend_code_refol_us";
+
+    test("none in what is rendered", () => {
+      expect(found(whole)).toEqual([]);
+      expect(whole).toContain(chosen);
+    });
+
+    test.each([
+      ["a way in that is open", /\n}\n$/, `\nlocation /x { auth_request off; ${passes}; }\n}\n`],
+      ["another that is open", /\n}\n$/, `\nlocation /x { auth_request off; ${chosen} { ${passes}; } }\n}\n`],
+      ["a client chooses it", chosen, "if ($http_x = 1)"],
+      ["a client chooses where it leads", passes, "grpc_pass grpc://$arg_to"],
+      ["it leads elsewhere", passes, "grpc_pass grpc://10.0.0.9:1"],
+      ["it leads to the sign-in's program", passes, "grpc_pass grpc://oauth2-proxy_code.refol.us"],
+      ["the server passes on", "    auth_request /oauth2/-/auth;\n", `$&    ${chosen} { ${passes}; }\n`],
+      [
+        "the method no longer counts",
+        /(if \(\$request_method [^}]*\})([^]*?)(if \(\$protected_sites_grpc_[^}]*\})/,
+        "$3$2$1",
+      ],
+      [
+        "a client names itself",
+        "grpc_set_header X-Auth-Request-User $oauth2_user",
+        "grpc_set_header X-Auth-Request-User $http_x",
+      ],
+      [
+        "an open path names a user",
+        'grpc_set_header X-Auth-Request-User ""',
+        "grpc_set_header X-Auth-Request-User $oauth2_user",
+      ],
+      [
+        "errors of its own become the site's",
+        "grpc_read_timeout",
+        "grpc_intercept_errors on; grpc_read_timeout",
+      ],
+    ])("%s", (_, what, instead) => {
+      const broken = whole.replace(what, instead);
+      expect(broken).not.toBe(whole);
+      expect(found(broken)).not.toEqual([]);
+    });
+
+    test("any header that some location no longer overwrites", () => {
+      everyHeaderCounts("grpc", whole, found);
+      const rpc = siteFrom("code", { ...argsOf(codeRefolUs), upstream: "grpcs://rpc.example.com" });
+      everyHeaderCounts("grpc", nginxSite(rpc), (broken) => holesIn(broken, rpc.domain).holes);
     });
   });
+
+  test("any header that some location no longer overwrites", () => {
+    everyHeaderCounts("proxy", text, holes);
+  });
 });
+
+function everyHeaderCounts(by: "proxy" | "grpc", text: string, holes: (broken: string) => readonly string[]) {
+  const lines = text.split("\n");
+  const counts = new RegExp(`${by}_set_header (?!Upgrade|Cookie|X-Request-Id|Content-Length)`);
+  const guarded = lines.filter((line) => counts.test(line));
+  expect(guarded.length).toBeGreaterThan(by === "proxy" ? 100 : 40);
+  lines.forEach((line, index) => {
+    if (guarded.includes(line)) expect(holes(lines.toSpliced(index, 1).join("\n")), line).not.toEqual([]);
+  });
+}
 
 test("what is printed reads back as it was meant", () => {
   const [map, server] = readNginx(`map $a $b { "~^x{2}" 'y"'; } # no { comment\nserver{a "b c;" d\\"e;}`);

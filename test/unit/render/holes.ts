@@ -84,9 +84,19 @@ function openByDesign(prefix: string): Readonly<Record<string, readonly string[]
 }
 
 /** Directives by which a location answers. */
-const answers = ["proxy_pass", "return", "alias", "root", "try_files", "rewrite", "empty_gif", "stub_status"];
+const answers = [
+  "proxy_pass",
+  "grpc_pass",
+  "return",
+  "alias",
+  "root",
+  "try_files",
+  "rewrite",
+  "empty_gif",
+  "stub_status",
+];
 const neverThere =
-  /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|grpc|memcached)_.*|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
+  /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|memcached)_.*|grpc_(?:intercept_errors|pass_header|ignore_headers|hide_header|bind)|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
 const sharedByAll = readNginx(sharedNginx());
 
@@ -122,7 +132,7 @@ export function holesIn(
   const others = upstreams.filter((it) => !byPath.includes(it));
   if (others.join() !== known.slice(0, 2).join() && others.join() !== known.join())
     holes.push(`upstreams are ${upstreams.join(", ")}`);
-  const variable = `protected_sites_backend_${domain.replaceAll("-", "__").replaceAll(".", "_")}`;
+  const variable = `protected_sites_backend_${identifier(domain)}`;
   const chosen = top.find(({ name, args }) => name === "map" && args[1] === `$${variable}`);
   // By the path as locations are chosen by it, and among the site's own backends.
   const choices = (chosen?.holds ?? []).filter(({ name }) => name !== "volatile").map(({ args }) => args[0]);
@@ -135,7 +145,12 @@ export function holesIn(
   let locations = 0;
   for (const statement of everything(top)) {
     if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
-    if (statement.name === "if" && statement.holds?.some(({ name }) => name !== "return") === true)
+    const onlyPasses = isGrpcPart(statement, domain);
+    if (
+      statement.name === "if" &&
+      !onlyPasses &&
+      statement.holds?.some(({ name }) => name !== "return") === true
+    )
       holes.push(`${shown(statement)} holds more than a return`);
     if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
       holes.push(`${shown(statement)} is not taken from the answer`);
@@ -152,7 +167,7 @@ export function holesIn(
     const included = `/etc/protected-sites/sites/${domain}/current/inherited.conf`;
     if (values(holds, "include")[0]?.[0] !== included) holes.push("the server inherits what http {} says");
     if (holds.some(({ name }) => name.startsWith("proxy_cache"))) holes.push("the server keeps answers");
-    if (holds.some(({ name }) => ["proxy_pass", "alias", "root"].includes(name)))
+    if (holds.some((it) => ["proxy_pass", "alias", "root"].includes(it.name) || isGrpcPart(it, domain)))
       holes.push("the server answers outside of its locations");
     for (const location of here) {
       const own = location.holds ?? [];
@@ -188,7 +203,8 @@ export function holesIn(
         if (values(asked?.holds ?? [], "error_page").join() !== `502,=,${asks}`)
           say("asks what may be answered by another than oauth2-proxy");
         // Nginx runs a return before it asks.
-        if (does.join() !== "proxy_pass") say(`answers by ${does.join(", ") || "files"}`);
+        if (!["proxy_pass", "grpc_pass"].includes(does.join()))
+          say(`answers by ${does.join(", ") || "files"}`);
       }
       if (kind === "open" && open.includes(match)) {
         const methods = own.find(({ name, args }) => name === "if" && args[0] === "($request_method");
@@ -217,50 +233,83 @@ export function holesIn(
         ))
           say(fault);
       }
-      if (target === undefined) continue;
-      if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
-      // Of a request for the backend, its path and query as they came, below a path of the backend's own.
-      const to =
-        byPath.length > 0 && [`http://$${variable}`, `https://$${variable}`].includes(target)
-          ? `backend_${domain}`
-          : /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?|(?:\/[\w.~-]+)+\$request_uri)?$/.exec(
-              target,
-            )?.[1];
-      if (to === `backend_${domain}`) {
-        if (kind !== "protected" && !open.includes(match)) say("brings people to the backend without asking");
-      } else if (to !== `oauth2-proxy_${domain}`) say(`proxies to ${target}`);
       const moves = own.some(
         ({ name, args, holds: [then] = [] }) =>
           name === "if" &&
           args[0]?.startsWith("($protected_sites_destination_rule_") === true &&
           then?.args[0] === (kind === "open" ? "418" : "400"),
       );
-      if (to === `backend_${domain}` && kind === "protected" && looksAt("misread_path") && !moves)
-        say("lets a COPY or MOVE lead anywhere");
       const isMoving = own.some(
         ({ name, args }) => name === "if" && /\b(?:COPY|MOVE)\b/.test(args.join(" ")),
       );
       if (kind === "open" && isMoving && !moves) say("lets anybody COPY or MOVE anywhere");
-      const named = kind === "protected" && to === `backend_${domain}`;
-      const set = inherited(holds, own, "proxy_set_header");
-      const passesOn = passes.includes(kind === "open" ? match : kind) && to === `backend_${domain}`;
-      const itsOwn = (name = "", value = "") =>
-        passesOn && name === "Authorization" && value === "$http_authorization";
-      const looked = looksAt("destination_rule") && to === `backend_${domain}` ? ["Destination"] : [];
-      for (const header of [...overwritten, ...looked]) {
-        const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
-        if (found.length !== 1) say(`sets ${header} ${found.length} times`);
-        const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
-        if (!named && identity.includes(header) && told)
-          say(`names a user in ${header} where nobody was asked`);
+      if (kind === "open" && open.includes(match) && own.some((it) => isGrpcPart(it, domain))) {
+        const last = own.filter(({ name }) => name === "if").at(-1);
+        if (last === undefined || !isGrpcPart(last, domain)) say("passes on before it looks at the method");
       }
-      for (const [header = "", value = ""] of set.filter(([name, value]) => !itsOwn(name, value))) {
-        for (const [, variable = ""] of value.matchAll(/\$\{?(\w+)/g))
-          if (!trusted.test(variable)) say(`lets the client choose ${header} by $${variable}`);
+      for (const { name: pass, args } of passesOf(own, domain)) {
+        const [to = ""] = args;
+        if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
+        const hop = nextHop(pass, to, domain, byPath.length > 0);
+        if (hop === `backend_${domain}`) {
+          if (kind !== "protected" && !open.includes(match))
+            say("brings people to the backend without asking");
+        } else if (pass !== "proxy_pass" || hop !== `oauth2-proxy_${domain}`) say(`proxies to ${to}`);
+        if (hop === `backend_${domain}` && kind === "protected" && looksAt("misread_path") && !moves)
+          say("lets a COPY or MOVE lead anywhere");
+        const named = kind === "protected" && hop === `backend_${domain}`;
+        const set = inherited(holds, own, pass.replace("pass", "set_header"));
+        const passesOn = passes.includes(kind === "open" ? match : kind) && hop === `backend_${domain}`;
+        const itsOwn = (name = "", value = "") =>
+          passesOn && name === "Authorization" && value === "$http_authorization";
+        const looked = looksAt("destination_rule") && hop === `backend_${domain}` ? ["Destination"] : [];
+        for (const header of [...overwritten, ...looked]) {
+          const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
+          if (found.length !== 1) say(`sets ${header} ${found.length} times`);
+          const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
+          if (!named && identity.includes(header) && told)
+            say(`names a user in ${header} where nobody was asked`);
+        }
+        for (const [header = "", value = ""] of set.filter(([name, value]) => !itsOwn(name, value))) {
+          for (const [, variable = ""] of value.matchAll(/\$\{?(\w+)/g))
+            if (!trusted.test(variable)) say(`lets the client choose ${header} by $${variable}`);
+        }
       }
     }
   }
   return { locations, holes };
+}
+
+/** Whether it is the one `if` that passes on: where the path's application speaks gRPC, and the site's others do not. */
+function isGrpcPart({ name, args, holds = [] }: Statement, domain: string): boolean {
+  return (
+    name === "if" &&
+    args.join(" ") === `($protected_sites_grpc_${identifier(domain)} = 1)` &&
+    holds.map((it) => it.name).join() === "grpc_pass"
+  );
+}
+
+/** Everything by which a location brings a request to the next hop. */
+function passesOf(own: readonly Statement[], domain: string): readonly Statement[] {
+  return [
+    ...own.filter(({ name }) => name === "proxy_pass" || name === "grpc_pass"),
+    ...own.filter((it) => isGrpcPart(it, domain)).flatMap(({ holds = [] }) => holds),
+  ];
+}
+
+/** The upstream of a request whose path and query go on as they came, below a path of the backend's own. */
+function nextHop(pass: string, target: string, domain: string, byPath: boolean): string | undefined {
+  const scheme = pass === "grpc_pass" ? "grpcs?" : "https?";
+  const chosen = new RegExp(`^${scheme}://\\$protected_sites_backend_${identifier(domain)}$`);
+  if (byPath && chosen.test(target)) return `backend_${domain}`;
+  if (pass === "grpc_pass") return /^grpcs?:\/\/([^/$]+)$/.exec(target)?.[1];
+  return /^https?:\/\/([^/$]+)(?:\/[^$]*(?:\?\$protected_sites_wanted\$args)?|(?:\/[\w.~-]+)+\$request_uri)?$/.exec(
+    target,
+  )?.[1];
+}
+
+function identifier(domain: string): string {
+  return domain.replaceAll("-", "__").replaceAll(".", "_");
 }
 
 /** What is wrong with how a location keeps oauth2-proxy's answers. */

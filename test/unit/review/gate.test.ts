@@ -102,6 +102,53 @@ test("a review reads which backend a name stands for", () => {
   });
 });
 
+const grpc = { path: "/test.Echo", upstream: "grpc://10.0.0.7:50051" };
+
+test("a review reads which backend is asked by gRPC, and what it is told", () => {
+  const mixed = new SiteReading(texts(nginxSite(site({ upstreams: [grpc] }))));
+  const asked = (target: string) => {
+    const request = { scheme: "https", method: "POST", target } as const;
+    const gate = mixed.gate(request);
+    return { gate, headers: new Map(mixed.headersFor(gate, request, () => "x")) };
+  };
+  const part = asked("/test.Echo/Tell");
+  expect(part.gate.to).toEqual({ kind: "content", what: "grpc://10.0.0.7:50051" });
+  expect(part.gate.needs?.emailDomains).toEqual(["example.com"]);
+  expect(part.headers.get("X-Auth-Request-User")).toBe("x");
+  expect(part.headers.get("Connection")).toBe("");
+  const rest = asked("/test.Echox");
+  expect(rest.gate.to).toEqual({ kind: "content", what: "http://127.0.0.1:3001" });
+  expect(rest.headers.get("Connection")).not.toBe("");
+
+  const whole = site({ upstream: "grpcs://rpc.internal.example.com" });
+  expect(ask(nginxSite(whole)).to).toEqual({
+    kind: "content",
+    what: "grpcs://rpc.internal.example.com:443",
+  });
+});
+
+test.each([
+  ["whoever says a header", "if ($http_x = 1)"],
+  ["what a client asks for", "if ($arg_x = 1)"],
+])("where gRPC is for %s, a review does not judge", (_, condition) => {
+  const nginx = nginxSite(site({ upstreams: [grpc] }));
+  const broken = nginx.replace("if ($protected_sites_grpc_wiki_example_com = 1)", condition);
+  expect(broken).not.toBe(nginx);
+  expect(() => ask(broken)).toThrow(/line \d+: if .* is not read by this review/);
+});
+
+test("a location that asks an application by gRPC and nobody before is told as a way in", () => {
+  const nginx = nginxSite(site({ upstream: "grpc://10.0.0.7:50051" }));
+  const open = `location /test.Echo/ { auth_request off; grpc_pass grpc://backend_${site().domain}; }`;
+  const side = (text: string) => ({ ...texts(text), roles: [] });
+  const change = accessChange(
+    side(nginx),
+    side(nginx.replace("location / {\n        grpc_pass", `${open}\n$&`)),
+  );
+  expect(change.cannotJudge).toBeUndefined();
+  expect(change.opened).toContainEqual({ method: "any", target: "/test.Echo/x" });
+});
+
 test("where a site includes a file that the review was not given, it does not judge", () => {
   const { inherited: known } = paths(site().domain);
   expect(() => ask(nginxSite(site()).replace(known, "/etc/nginx/snippets/open.conf"))).toThrow(

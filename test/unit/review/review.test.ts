@@ -79,6 +79,18 @@ describe("typical changes, in one line and in words", () => {
       "          requests to /api/ and all below it go to http://10.0.0.6:9000",
     ],
     [
+      "a part that is asked by gRPC, which opens nothing",
+      withWiki({ upstreams: [{ path: "/wiki.v1.Pages", upstream: "grpc://10.0.0.6:50051" }] }),
+      "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
+      "          requests to /wiki.v1.Pages/ and all below it go to grpc://10.0.0.6:50051",
+    ],
+    [
+      "a backend that is asked by gRPC",
+      withWiki({ upstream: "grpc://10.0.0.6:50051" }),
+      "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
+      "          it is asked by gRPC, for its clients only: no pages of it, and no WebSockets",
+    ],
+    [
       "a role for one more",
       withWiki({ allowedGroups: [], roles: [{ value: "reader", users: ["ada@example.com"] }] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki; access narrows on wiki",

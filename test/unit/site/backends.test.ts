@@ -21,13 +21,13 @@ test.each([
   [{ backupUpstreams: ["http://127.0.0.1:3001"] }, "which is upstream itself"],
   [
     { upstreamCa: "/etc/ca.pem" },
-    'upstreamCa is for https backends, but upstream is "http://127.0.0.1:3001"',
+    'upstreamCa is for https and grpcs backends, but upstream is "http://127.0.0.1:3001"',
   ],
-  [{ upstreamServerName: "a.example.com" }, "upstreamServerName is for https backends"],
+  [{ upstreamServerName: "a.example.com" }, "upstreamServerName is for https and grpcs backends"],
   [{ upstreams: [{ path: "/", upstream: "http://a.test" }] }, 'upstreams.0.path "/" is the whole site'],
   [
     { upstreams: [{ path: "/a", upstream: "https://a.test" }] },
-    "upstreams.0.upstream must be plain HTTP like upstream",
+    "upstreams.0.upstream must be plain HTTP or grpc, encrypted or not like upstream, got",
   ],
   [
     { upstreams: [{ path: "/a", upstream: "http://a.test/x/" }] },
@@ -79,6 +79,34 @@ test.each([
   [{ upstream: "unix:/run/a b" }, "upstream must be"],
   [{ upstream: "unix:/run/a:/x" }, "upstream must be"],
   [{ upstream: "http://a.test/app" }, "upstream must be"],
+  [
+    { upstream: "grpc://a.test:50051/app/" },
+    'upstream must be without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051", got "grpc://a.test:50051/app/"',
+  ],
+  [{ upstream: "grpc://10.0.0:50051" }, "upstream must be the scheme, host and port of the backend"],
+  [{ upstream: "grpc://a.test:70000" }, "upstream must be the scheme, host and port of the backend"],
+  [{ upstream: "grpc://unix:/run/a" }, "upstream must be the scheme, host and port of the backend"],
+  [
+    { upstream: "grpc://a.test:50051", backupUpstreams: ["http://b.test:50051"] },
+    'backupUpstreams must all be grpc like upstream, got "http://b.test:50051"',
+  ],
+  [
+    { upstream: "grpcs://a.test", backupUpstreams: ["grpc://b.test"] },
+    'backupUpstreams must all be grpcs like upstream, got "grpc://b.test"',
+  ],
+  [{ backupUpstreams: ["grpc://a.test"] }, "backupUpstreams must all be plain HTTP like upstream"],
+  [
+    { upstream: "https://b.test", upstreams: [{ path: "/a.v1.A", upstream: "grpc://a.test" }] },
+    'upstreams.0.upstream must be https or grpcs, encrypted or not like upstream, got "grpc://a.test"',
+  ],
+  [
+    { upstream: "https://b.test", upstreams: [{ path: "/a.v1.A", upstream: "grpcs://10.0.0.6" }] },
+    "compares certificates with names only; give a name",
+  ],
+  [{ upstream: "grpcs://10.0.0.5:8443" }, "give upstreamServerName"],
+  [{ upstream: "grpc://127.0.0.1:4181" }, "is the site's own oauth2-proxy (port)"],
+  [{ upstream: "grpc://127.0.0.1" }, "is Nginx on the host"],
+  [{ upstream: "grpcs://wiki.example.com" }, "is the site itself"],
 ])("backends that contradict each other are refused: %j", (given, sentence) => {
   expect(() => site(given)).toThrow(sentence);
 });
@@ -87,6 +115,10 @@ test.each([
   { upstream: "https://10.0.0.5:8443", upstreamServerName: "app.internal.example.com" },
   { upstream: "http://wiki.example.com:8080" },
   { upstream: "http://10.0.0.5:4181" },
+  { upstream: "grpc://10.0.0.5:50051", hostHeader: "upstream" },
+  { upstream: "grpcs://rpc.example.com", backupUpstreams: ["grpcs://[2001:db8::7]:50051"] },
+  { upstream: "http://10.0.0.5", upstreams: [{ path: "/a.v1.A", upstream: "grpc://10.0.0.5:50051" }] },
+  { upstream: "grpc://10.0.0.5", upstreams: [{ path: "/web", upstream: "unix:/run/app.sock" }] },
 ])("backends that can work are taken: %j", (given) => {
   expect(site(given).upstream).toBe(given.upstream);
 });
