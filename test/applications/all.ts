@@ -5,6 +5,7 @@ import { dockerRegistry } from "./docker-registry.ts";
 import { gitServer } from "./git.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
+import { rabbitmq } from "./rabbitmq.ts";
 import { streamlit } from "./streamlit.ts";
 import { wsgidav } from "./wsgidav.ts";
 
@@ -16,6 +17,7 @@ export const applications: readonly Application[] = [
   wsgidav,
   streamlit,
   alertmanagers,
+  rabbitmq,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */

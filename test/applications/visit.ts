@@ -59,7 +59,10 @@ export async function visitOf(browser: Browser, place: Place, restart: () => Pro
     if (response.status() >= 400) told(response.status(), asked);
   });
   context.on("requestfailed", (failed) => {
-    told(failed.failure()?.errorText ?? "failed", failed);
+    const why = failed.failure()?.errorText ?? "failed";
+    // One that becomes a download, or whose page goes on to another before it has ended.
+    if (why === "net::ERR_ABORTED" && failed.isNavigationRequest()) return;
+    told(why, failed);
   });
   const cookie = () => cookieHeader(context, `${origin}/`);
   return {
