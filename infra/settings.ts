@@ -1,11 +1,13 @@
 /** The only reader of the stack's configuration. */
-import * as pulumi from "@pulumi/pulumi";
+import { isDeepStrictEqual } from "node:util";
 
-import { ConfigError } from "../components/site/errors.ts";
+import * as pulumi from "@pulumi/pulumi";
+import { closest } from "fastest-levenshtein";
+
+import { ConfigError, type Problem } from "../components/site/errors.ts";
 import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
 import { type Environment, environmentFrom, isSecret, settingNames, settingOf } from "./environment.ts";
-import { readStackFile, stacks } from "./stack-file.ts";
-import { closest } from "fastest-levenshtein";
+import { environmentOf, readStackFile, settingsOf, type StackFile, stacks } from "./stack-file.ts";
 
 /** An environment, and what its configuration holds encrypted. */
 export interface Settings {
@@ -29,7 +31,7 @@ export function stackSource(): string {
 export function readSettings(): Settings {
   const source = stackSource();
   // What the engine has read in it does not show how it was written.
-  if (stacks().includes(pulumi.getStack())) readStackFile(pulumi.getStack());
+  const file = stacks().includes(pulumi.getStack()) ? readStackFile(pulumi.getStack()) : undefined;
   const config = new pulumi.Config();
   const prefix = `${config.name}:`;
   const values = Object.entries(pulumi.runtime.allConfig())
@@ -54,6 +56,7 @@ export function readSettings(): Settings {
   const adopted = settingOf(values.find(([key]) => key === "adoptedCookieSecrets")?.[1] ?? "{}");
   const problems = [
     ...misspelt,
+    ...(file === undefined ? [] : unseenSettings(settings, environment, file)),
     ...cookieSecretProblems(
       adopted,
       environment.sites.map(({ name }) => name),
@@ -71,4 +74,23 @@ export function readSettings(): Settings {
       ]),
     ),
   };
+}
+
+/**
+ * Settings that the engine has from elsewhere than the stack's file: from `Pulumi.yaml`, or from an environment of Pulumi
+ * ESC. Reviews and commands read the file alone, and a change there would pass them by. Secrets may come from anywhere.
+ */
+export function unseenSettings(
+  settings: Readonly<Record<string, unknown>>,
+  environment: Environment,
+  file: StackFile,
+): Problem[] {
+  if (isDeepStrictEqual(environment, environmentOf(file))) return [];
+  const written = settingsOf(file);
+  return Object.keys(settings)
+    .filter((key) => !isDeepStrictEqual(settings[key], written[key]))
+    .map((key) => ({
+      where: key,
+      what: "must stand in this file, which is all that reviews and commands read; the engine has another value, from Pulumi.yaml or a Pulumi ESC environment",
+    }));
 }

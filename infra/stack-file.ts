@@ -56,22 +56,28 @@ export function parseStackFile(stack: string, text: string): StackFile {
   return { stack, source, text, document };
 }
 
+/** A file's settings by their names, each as the program gets it from the engine; the encrypted ones as they stand there. */
+export function settingsOf({ document }: StackFile): Readonly<Record<string, unknown>> {
+  const config = document.get("config");
+  const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
+  return Object.fromEntries(
+    Object.entries(values)
+      .filter(([key]) => key.startsWith(settingPrefix))
+      .map(([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)]),
+  );
+}
+
 /**
  * The environment that a file describes. Values that the engine keeps encrypted are left out: nothing here needs them.
  * @throws ConfigError with everything that is wrong
  */
-export function environmentOf({ source, document }: StackFile): Environment {
-  const config = document.get("config");
-  const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
-  const known = Object.entries(values).filter(([key]) => key.startsWith(settingPrefix));
-  const settings = known.map(
-    ([key, value]) => [key.slice(settingPrefix.length), asTheProgramGetsIt(value)] as const,
-  );
+export function environmentOf(file: StackFile): Environment {
+  const settings = Object.entries(settingsOf(file));
   const problems = settings
     .filter(([key, value]) => isSecret(key) && !encrypted(value))
     .map(([key]) => readable(key));
-  if (problems.length > 0) throw new ConfigError(source, problems);
-  return environmentFrom(Object.fromEntries(settings.filter(([key]) => !isSecret(key))), source);
+  if (problems.length > 0) throw new ConfigError(file.source, problems);
+  return environmentFrom(Object.fromEntries(settings.filter(([key]) => !isSecret(key))), file.source);
 }
 
 /** Whether only the engine can read what is in a value. */

@@ -34,8 +34,11 @@ export function doubtfulReadings(document: Document, text: string, prefix: strin
       if (isScalar(key) && key.type === "PLAIN" && key.value === "<<")
         refuse(key.range?.[0], `"<<" is read by the engine alone; write what it stands for`);
     },
-    Scalar: (_, { tag, type, source, range }) => {
+    Scalar: (_, { tag, type, source, range, value }) => {
       refuseTag(tag, range?.[0]);
+      // The engine (3.259.0) loses it.
+      if (typeof value === "string" && value.startsWith("\n"))
+        refuse(range?.[0], "a text must not begin with a line break");
       if (type !== "PLAIN" || source === undefined) return;
       if (/^\d{4}-\d\d?-\d\d?(?:[Tt ].*)?$/.test(source))
         refuse(range?.[0], `a day must be in quotes, "${source}", got ${source}`);
@@ -73,10 +76,11 @@ function refuseUnknownKeys(
   }
 }
 
-/** A leading zero is octal to the engine; it skips `_`, and knows more prefixes. */
+/** A leading zero is octal to the engine; it skips `_`, knows more prefixes, and cannot hand on what is infinite or none. */
 function isDoubtfulNumber(source: string): boolean {
+  if (/^[-+]?\.inf$|^\.nan$/i.test(source)) return true;
+  if (/^[-+]?0[xob]/i.test(source)) return !/^0(?:x[\da-f]+|o[0-7]+)$/i.test(source) || /^0[XO]/.test(source);
   const digits = source.replaceAll("_", "");
-  const number = /^[-+]?(?:0[xob][\da-f]+|\d+(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?)$/i;
-  if (!number.test(digits)) return false;
-  return digits !== source || /^[-+]?0\d/.test(source) || /^[-+]0[xob]|^0b|^0[XOB]/.test(source);
+  if (!/^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(digits)) return false;
+  return digits !== source || /^[-+]?0\d/.test(source) || !Number.isFinite(Number(digits));
 }

@@ -2,11 +2,16 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 import { execa } from "execa";
+import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 
+import { ConfigError } from "../../components/site/errors.ts";
+import { settingOf } from "../../infra/environment.ts";
+import { parseStackFile, settingsOf } from "../../infra/stack-file.ts";
 import { type Checkout, checkOut } from "../lab/checkout.ts";
 import { ensureEngine } from "../lab/engine.ts";
 import { settings } from "../unit/review/environments.ts";
@@ -33,6 +38,89 @@ async function pulumi(...args: string[]): Promise<string> {
   expect(exitCode, all).toBe(0);
   return all;
 }
+
+test("a setting that the engine has from Pulumi.yaml, where no review looks, is refused", async () => {
+  const file = join(checkout.directory, "Pulumi.yaml");
+  const text = await readFile(file, "utf8");
+  const defaults = { type: "object", default: { guests: true } };
+  try {
+    await writeFile(
+      file,
+      text.replace("config:\n", `config:\n  siteDefaults: ${JSON.stringify(defaults)}\n`),
+    );
+    const { all } = await checkout.run("pulumi", "preview", "--non-interactive", "--color=never");
+    expect(all).toContain(
+      "stacks/Pulumi.prod.yaml, siteDefaults: must stand in this file, which is all that reviews and commands read",
+    );
+    expect(all).not.toMatch(/^\s+at /m);
+  } finally {
+    await writeFile(file, text);
+  }
+});
+
+/** Values as people and programs write them, with letters that readers of YAML differ about. */
+const written = fc.oneof(
+  fc.string({ unit: fc.constantFrom(..."0123456789_.+-eExobaf:~"), minLength: 1, maxLength: 6 }),
+  fc.constantFrom(
+    "yes",
+    "No",
+    "on",
+    "TRUE",
+    "True",
+    "true",
+    "null",
+    "Null",
+    "~",
+    ".inf",
+    "-.INF",
+    ".NaN",
+    "=",
+    "1e3",
+  ),
+  fc.string({ unit: fc.constantFrom(..."ab1 -_#:'\"\\\\ntä,"), maxLength: 8 }).map((it) => `"${it}"`),
+  fc.string({ unit: fc.constantFrom(..."ab1 -_#:'\"\\\\,"), maxLength: 8 }).map((it) => `'${it}'`),
+  fc
+    .array(fc.constantFrom("a", "1", "010", "'x, y'", "0x1F", "true", "1:30", "2.50"), { maxLength: 3 })
+    .map((it) => `[${it.join(", ")}]`),
+  fc.constantFrom(
+    "|\n      two\n      lines",
+    ">-\n      two\n      lines",
+    "{ a: 1, b: [x] }",
+    "&x 5",
+    "1.0",
+    "0.10",
+  ),
+);
+
+test("what the engine hands to the program is what the commands read in the file, or the file is refused", async () => {
+  const file = join(checkout.directory, "stacks/Pulumi.prod.yaml");
+  const text = await readFile(file, "utf8");
+  const entry = (value: string, number: number) => `  protected-sites:k${number}:\n    a: ${value}\n`;
+  const isRead = (value: string) => {
+    try {
+      parseStackFile("prod", `config:\n${entry(value, 0)}`);
+      return true;
+    } catch (error) {
+      if (error instanceof ConfigError) return false;
+      throw error;
+    }
+  };
+  const samples = fc.sample(written, { numRuns: 3000, seed: 7 }).filter(isRead);
+  expect(samples.length).toBeGreaterThan(1000);
+  try {
+    const whole = `config:\n${samples.map(entry).join("")}`;
+    await writeFile(file, whole);
+    const handed = JSON.parse(await pulumi("config", "--json")) as Record<string, { readonly value: string }>;
+    const read = settingsOf(parseStackFile("prod", whole));
+    const differently = samples.filter(
+      (_, number) =>
+        !isDeepStrictEqual(settingOf(handed[`protected-sites:k${number}`]?.value ?? ""), read[`k${number}`]),
+    );
+    expect(differently).toEqual([]);
+  } finally {
+    await writeFile(file, text);
+  }
+});
 
 test("what `pulumi config set` writes is read by the operator's commands", async () => {
   await pulumi("config", "set", "repairDrift", "false");

@@ -36,6 +36,13 @@ test.each([
     "plain digits like 4180, and a text in quotes, got 0b1000001010100",
   ],
   ["a moment in time", "maintenance: 2027-11-01 10:00:00", 'a day must be in quotes, "2027-11-01 10:00:00"'],
+  [
+    "a line break at its start, which the engine loses",
+    'maintenance: "\\nsoon"',
+    "must not begin with a line break",
+  ],
+  ["a number that is none to the engine", "port: .inf", "a number must be in plain digits"],
+  ["a number that only one of them can hold", "port: 9e999", "a number must be in plain digits"],
   ["a merge key", "<<: { port: 4180 }", '"<<" is read by the engine alone'],
   ["a tag", "port: !!int 4180", "leave tag:yaml.org,2002:int out"],
 ])("what the engine reads otherwise is refused: %s", (_, line, said) => {
