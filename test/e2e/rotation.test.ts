@@ -81,15 +81,17 @@ test("who is asked for more at a renewal (interaction_required) goes on while th
   expect(new Set(statuses)).toEqual(new Set([200, 401]));
   expect((await entra.requests()).map(({ error }) => error)).toContain(50076);
 
-  // A form leads through the sign-in to the page that it was on. Entra knows ada, and asks for nothing more here.
-  const signingIn = page.waitForRequest(/\/oauth2\/v2\.0\/authorize\?/);
+  // A form stays in its tab, and arrives after the sign-in in another. Entra knows ada, and asks for nothing more here.
   await page.evaluate(`{
     const form = Object.assign(document.createElement("form"), { method: "post", action: "/form" });
     document.body.append(form);
     form.submit();
   }`);
-  await signingIn;
-  await page.waitForURL("https://wiki.lab.test/page");
+  const link = page.getByRole("link", { name: "Sign in" });
+  const [tab] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
+  await tab.waitForURL("https://wiki.lab.test/");
+  await page.reload();
+  expect(await page.locator("code").textContent()).toBe("POST /form");
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
   await entra.behave({ interactionRequired: [] });
 });
