@@ -80,7 +80,7 @@ export function readSettings(): Settings {
  * Settings that the engine has from elsewhere than the stack's file: from `Pulumi.yaml`, or from an environment of Pulumi
  * ESC. Reviews and commands read the file alone, and a change there would pass them by. Secrets may come from anywhere.
  */
-export function unseenSettings(
+function unseenSettings(
   settings: Readonly<Record<string, unknown>>,
   environment: Environment,
   file: StackFile,
