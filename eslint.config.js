@@ -42,6 +42,11 @@ export default defineConfig(
   {
     files: ["**/*.{ts,js,mjs}"],
     plugins: { "import-x": importX },
+    // Else it does not read the files that are imported, and sees no circle.
+    settings: {
+      "import-x/extensions": [".ts", ".js", ".mjs"],
+      "import-x/parsers": { "@typescript-eslint/parser": [".ts"] },
+    },
     rules: {
       "import-x/no-restricted-paths": [
         "error",
@@ -51,7 +56,7 @@ export default defineConfig(
           ),
         },
       ],
-      "import-x/no-cycle": "off",
+      "import-x/no-cycle": "error",
       "no-restricted-imports": ["error", { patterns: [noCommand] }],
     },
   },

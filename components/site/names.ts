@@ -1,5 +1,5 @@
 /** Every name that the outside world sees of a site: paths, units, cookies, URLs. */
-import type { Site } from "./site.ts";
+import type { SessionStore } from "./session-store.ts";
 import { tenantEndpoints } from "./tenant.ts";
 
 /** The name that a site's socket, service and configuration share, as in `oauth2-proxy_<domain>.cfg`. */
@@ -77,14 +77,26 @@ export function cookieName({
   domain,
   sessionStore,
   cookieName,
-}: Pick<Site, "domain" | "sessionStore" | "cookieName">): string {
+}: {
+  readonly domain: string;
+  readonly sessionStore: SessionStore;
+  readonly cookieName?: string | undefined;
+}): string {
   return cookieName ?? `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}_${identifier(domain)}`;
 }
 
 /** oauth2-proxy's own default for `proxy_prefix`, below which a site has the pages of its sign-in. */
 export const defaultProxyPrefix = "/oauth2";
 
-type Prefixed = Pick<Site, "proxyPrefix">;
+/** What the paths of a site's sign-in depend on. */
+interface Prefixed {
+  readonly proxyPrefix: string;
+}
+
+/** The same beside its domain. */
+interface Placed extends Prefixed {
+  readonly domain: string;
+}
 
 /** The paths of a site's sign-in: oauth2-proxy's endpoints, and pages of ours beside them. */
 export function signInPaths({ proxyPrefix }: Prefixed) {
@@ -104,7 +116,7 @@ export function signInPaths({ proxyPrefix }: Prefixed) {
 }
 
 /** Where Entra sends people back to. */
-export function redirectUrl(site: Prefixed & Pick<Site, "domain">): string {
+export function redirectUrl(site: Placed): string {
   return `https://${site.domain}${signInPaths(site).callback}`;
 }
 
@@ -114,12 +126,12 @@ export function displayName(domain: string): string {
 }
 
 /** Where Entra sends people to after they have signed out there; registered beside {@link redirectUrl}. */
-function signedOutUrl(site: Prefixed & Pick<Site, "domain">): string {
+function signedOutUrl(site: Placed): string {
   return `https://${site.domain}${signInPaths(site).signedOut}`;
 }
 
 /** All addresses of the site that its registration knows: also those of hosts that have a former prefix, or go back to it. */
-export function registeredUrls(site: Pick<Site, "domain" | "proxyPrefix" | "formerProxyPrefixes">): string[] {
+export function registeredUrls(site: Placed & { readonly formerProxyPrefixes: readonly string[] }): string[] {
   return [...new Set([site.proxyPrefix, ...site.formerProxyPrefixes])].flatMap((proxyPrefix) => {
     const then = { domain: site.domain, proxyPrefix };
     return [redirectUrl(then), signedOutUrl(then)];
@@ -127,7 +139,7 @@ export function registeredUrls(site: Pick<Site, "domain" | "proxyPrefix" | "form
 }
 
 /** The path that ends the session at the site and at Entra, and lands on {@link signedOutUrl}. */
-export function signOutPath(site: Prefixed & Pick<Site, "domain">, tenantId: string): string {
+export function signOutPath(site: Placed, tenantId: string): string {
   const atEntra = `${tenantEndpoints(tenantId).logout}?post_logout_redirect_uri=${encodeURIComponent(signedOutUrl(site))}`;
   return `${signInPaths(site).signOut}?rd=${encodeURIComponent(atEntra)}`;
 }
