@@ -66,6 +66,7 @@ export const notForInstance: readonly string[] = [
   "not-saved.html",
   "signed-out.html",
   "forbidden.html",
+  "bad-request.html",
   "unavailable.html",
   "too-many.html",
   "maintenance.html",

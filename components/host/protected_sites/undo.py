@@ -27,6 +27,7 @@ NOT_FOR_INSTANCE = {
     "not-saved.html",
     "signed-out.html",
     "forbidden.html",
+    "bad-request.html",
     "unavailable.html",
     "too-many.html",
     "maintenance.html",

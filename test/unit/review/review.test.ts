@@ -370,6 +370,19 @@ test("an instance restarts for the files for which the host restarts it", () => 
   expect([...said.matchAll(/"([^"]+)"/g)].map(([, name]) => name)).toEqual(notForInstance);
 });
 
+test("an instance restarts for what it reads itself, and for nothing else", () => {
+  const whole = { paths: [{ path: "/a", allowedGroups: [group(1)] }], maintenance: "It moves" };
+  const files = rendered(withWiki(whole)).siteFiles?.["wiki"]?.map(({ name }) => name) ?? [];
+  const instance = "oauth2-proxy_wiki.example.com";
+  expect(files.filter((it) => !notForInstance.includes(it))).toEqual([
+    "oauth2-proxy.cfg",
+    `${instance}.socket`,
+    `${instance}.service`,
+    "error.html",
+  ]);
+  expect(notForInstance.filter((it) => !files.includes(it))).toEqual([]);
+});
+
 test("the comment of a change with everything in it", async () => {
   const after = settings({
     hosts: [host(1), host(2), host(3)],
