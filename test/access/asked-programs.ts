@@ -12,6 +12,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,7 +47,16 @@ export async function startApplication(root: string, certificates: string): Prom
     await listeningOn(createServer(application), 3000),
     await listeningOn(createTlsServer(tls, application), 3443),
   ];
-  return () => close(servers);
+  // HTTP/2, as gRPC is.
+  const http2 = createSecureServer(tls, (request, response) => {
+    application(request as unknown as IncomingMessage, response as unknown as Parameters<RequestListener>[1]);
+  });
+  http2.listen(3444, "127.0.0.1");
+  await once(http2, "listening");
+  return async () => {
+    http2.close();
+    await close(servers);
+  };
 }
 
 /** @returns ends them */

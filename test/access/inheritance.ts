@@ -59,6 +59,17 @@ const app = siteFrom("app", {
   emailDomains: ["example.com"],
   certificates,
 });
+/** What speaks gRPC has directives of its own. */
+const rpc = siteFrom("rpc", {
+  domain: "rpc.test",
+  port: 4183,
+  upstream: "grpcs://127.0.0.1:3444",
+  upstreamServerName: "backend.example.com",
+  upstreamCa: `${certificates}/upstream.pem`,
+  emailDomains: ["example.com"],
+  certificates,
+  open: [{ path: "/health", why: "The monitoring asks." }],
+});
 /** Asked only about what Nginx keeps of oauth2-proxy's answers. */
 const kept = siteFrom("kept", {
   domain: "kept.test",
@@ -68,7 +79,7 @@ const kept = siteFrom("kept", {
   certificates,
   authCache: "2s",
 });
-const sites = [wiki, app, kept];
+const sites = [wiki, app, rpc, kept];
 
 /** What is not tried, since a site does not say it: a push refuses the first six, and the others are the host's own. */
 const leftToTheHost: Readonly<Record<string, string>> = {
@@ -80,6 +91,7 @@ const leftToTheHost: Readonly<Record<string, string>> = {
   ssl: "refused",
   set_real_ip_from: "which load balancer in front is believed",
   proxy_ssl_crl: "a list of certificates that count no more",
+  grpc_ssl_crl: "the same",
   ssl_crl: "the same of clients' certificates, of which none is asked for",
   ssl_dhparam: "for ciphers that sites do not have",
 };
@@ -175,7 +187,7 @@ class Host {
   }
 
   async outcome(stale: boolean): Promise<Outcome> {
-    return outcomeOf(this.#files.root, [wiki, app], stale ? kept : undefined);
+    return outcomeOf(this.#files.root, [wiki, app, rpc], stale ? kept : undefined);
   }
 
   async #test(file: string): Promise<string | undefined> {

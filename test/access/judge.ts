@@ -5,7 +5,8 @@
  * found as JSON; exit code 1 where anything differs.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { Agent, request as ask } from "node:https";
 import { parseArgs } from "node:util";
 
@@ -59,7 +60,8 @@ interface Asked {
   readonly target: string;
 }
 
-const backendPort = 3000;
+/** Where the generated sites have their backends: one of HTTP, and one of HTTP/2, as gRPC is. */
+const backendPorts = { http: 3000, grpc: 3001 };
 /** The one that Nginx shows in place of an answer whose status counts here. */
 const page = "bad-request.html";
 /** How many pairs one Nginx serves. */
@@ -110,8 +112,7 @@ class Side {
 
   constructor(given: object, index: number) {
     this.given = given;
-    const upstream = `http://127.0.0.1:${backendPort}`;
-    const own = { emailDomains: undefined, upstream, certificates, ...given };
+    const own = { emailDomains: undefined, certificates, ...given };
     this.environment = settings({ sites: { wiki: siteArgs(`wiki-${index}`, 4000 + index, own) } });
     const [site] = environmentFrom(this.environment, "").sites;
     if (site === undefined) throw new Error("a generated site must be one");
@@ -262,11 +263,16 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
     misses: [],
     otherwise: [],
   };
+  const answer = (headers: IncomingHttpHeaders) => ({ "x-reached": headers["x-auth-request-roles"] ?? "" });
   const backend = createServer(({ headers }, response) => {
-    response.writeHead(200, { "x-reached": headers["x-auth-request-roles"] ?? "" }).end();
+    response.writeHead(200, answer(headers)).end();
   });
   backend.keepAliveTimeout = 60_000;
-  backend.listen(backendPort, "127.0.0.1");
+  backend.listen(backendPorts.http, "127.0.0.1");
+  const http2 = createHttp2Server(({ headers }, response) => {
+    response.writeHead(200, answer(headers)).end();
+  });
+  http2.listen(backendPorts.grpc, "0.0.0.0");
   const sites = fc.sample(anyChange, { numRuns: pairs, seed }).flat();
   for (let first = 0; first < sites.length; first += 2 * batch) {
     const sides = sites.slice(first, first + 2 * batch).map((given, index) => new Side(given, index));
@@ -283,6 +289,7 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
   }
   backend.closeAllConnections();
   backend.close();
+  http2.close();
   return findings;
 }
 

@@ -38,12 +38,20 @@ const authCache = fc.option(fc.constantFrom("5s", "60s"), { nil: undefined });
 const proxyPrefix = fc.option(fc.constant("/_sign-in"), { nil: undefined });
 /** Whether the backend gets a client's own Authorization, which must make no difference. Not where programs come by it. */
 const passAuthorization = fc.option(fc.constant(true), { nil: undefined });
+/**
+ * By HTTP or by gRPC, which must make no difference to who reaches it. With gRPC a backend that no other site has, on
+ * one of loopback's addresses: who reaches a backend by another site than before is a newcomer to reviews.
+ */
+const upstream = fc.oneof(
+  fc.constant("http://127.0.0.1:3000"),
+  fc.tuple(fc.nat(254), fc.nat(254)).map(([one, other]) => `grpc://127.1.${one}.${other + 1}:3001`),
+);
 /** Whether parts have a backend of their own, which must make no difference to who reaches them. */
 const upstreams = fc.option(
-  fc.uniqueArray(
-    fc.record({ path: fc.constantFrom(...paths), upstream: fc.constant("http://127.0.0.1:3000") }),
-    { selector: (it) => it.path, maxLength: 2 },
-  ),
+  fc.uniqueArray(fc.record({ path: fc.constantFrom(...paths), upstream }), {
+    selector: (it) => it.path,
+    maxLength: 2,
+  }),
   { nil: undefined },
 );
 const open = (authorization: fc.Arbitrary<true | undefined>) =>
@@ -70,6 +78,7 @@ function withPaths<T extends object>(
     .record({
       site,
       paths: fc.uniqueArray(rule, { selector: (it) => it.path, maxLength: 2 }),
+      upstream,
       upstreams,
       open: fc.uniqueArray(open(authorization), {
         selector: (it) => it.path.replace(/\/$/, ""),
