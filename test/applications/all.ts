@@ -3,6 +3,7 @@ import { alertmanagers } from "./alertmanager.ts";
 import type { Application } from "./application.ts";
 import { dockerRegistry } from "./docker-registry.ts";
 import { gitServer } from "./git.ts";
+import { grpcService } from "./grpc.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
 import { rabbitmq } from "./rabbitmq.ts";
@@ -17,6 +18,7 @@ export const applications: readonly Application[] = [
   wsgidav,
   streamlit,
   alertmanagers,
+  grpcService,
   rabbitmq,
 ];
 

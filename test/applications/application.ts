@@ -20,7 +20,7 @@ export interface Application {
   /** Its site's settings beside name, domain, port, upstream and `emailDomains`. */
   readonly site: Partial<SiteSettings>;
   /** How its `upstream` begins. @default "http" */
-  readonly scheme?: "http" | "https";
+  readonly scheme?: "http" | "https" | "grpc";
   /** The command that starts it, to listen on `place.address` and `place.port`. It may write files into `place.folder`. */
   readonly start: (place: Place) => Promise<Command>;
   /** What is true of it behind its site: each a sentence, and what tries it. Tried one after the other. */
