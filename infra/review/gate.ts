@@ -226,10 +226,10 @@ export class SiteReading {
   mapKeys(variable: RegExp): string[] {
     return (
       this.#blocks
-        // These only ever refuse, whoever asks: odd spellings of paths, where a COPY leads, and too many sign-ins.
+        // These only ever refuse, whoever asks, or begin a sign-in: odd spellings of paths, where a COPY leads, sign-ins.
         .filter(
           ({ args }) =>
-            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in)/.test(
+            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in|moved_sign_in)/.test(
               args[1] ?? "",
             ),
         )

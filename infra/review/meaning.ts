@@ -211,7 +211,7 @@ export const siteMeaning: Entries<Site> = {
     const { formerProxyPrefixes: former } = whole.after;
     return [
       plain(
-        `the sign-in is below ${after}/; before below ${before}/, which is the application's now. Its registration gets another redirect URI first; sessions stay, and a sign-in that is under way has to be begun anew`,
+        `the sign-in is below ${after}/; before below ${before}/, which is the application's now. Its registration gets another redirect URI first; sessions stay, and ${former.includes(before) ? "sign-ins that are under way lead to their page" : "a sign-in that is under way has to be begun anew"}`,
       ),
       ...(former.includes(before)
         ? []

@@ -103,6 +103,8 @@ function optionsOf({ url, address, method = "GET", headers = {} }: Omit<RequestA
     path: url.slice(url.indexOf("/", url.indexOf("//") + 2)),
     method,
     headers: { host, ...headers } as Record<string, string>,
+    // As much as Chromium takes.
+    maxHeaderSize: 256 * 1024,
     agent: false,
   } as const;
 }

@@ -1,7 +1,16 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
 import { identifier, instanceName, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, ifEquals, type Item } from "./nginx-conf.ts";
+import {
+  block,
+  comment,
+  type Directive,
+  expr,
+  ifEquals,
+  ifNotLike,
+  literal,
+  type Item,
+} from "./nginx-conf.ts";
 import { internalPaths, openLocation } from "./locations.ts";
 
 /** Where a browser goes after the sign-in. */
@@ -129,6 +138,56 @@ export function wantedMap(): Directive {
       [expr("~*^[\\w-]+(?:%3a|:)(?<protected_sites_rd>https(?:%3a|:).*)$"), expr("rd=$protected_sites_rd&")],
     ],
   );
+}
+
+function movedVariable({ domain }: Site): string {
+  return `$protected_sites_moved_sign_in_${identifier(domain)}`;
+}
+
+/**
+ * Where a sign-in was to lead that was begun before `proxyPrefix` had changed, as a query: Entra sends its browser to
+ * the former callback, which the application has by now. That page of ours that knows what stood behind the "#" has
+ * moved, too.
+ */
+export function movedSignIns(site: Site): Item[] {
+  const former = formerOf(site);
+  if (former.length === 0) return [];
+  const own = `https(?:%3a|:)(?:%2f|/){2}${literal(site.domain)}`;
+  const [slash, rest] = ["(?:%2f|/)", "(?<protected_sites_moved_rest>(?:%3f|\\?)[^&]*)"];
+  const origin = "(?<protected_sites_moved_origin>";
+  return [
+    comment("Where a sign-in was to lead that comes back to where the callback has been before."),
+    block(
+      ["map", expr("$request_uri"), expr(movedVariable(site))],
+      [
+        ["default", ""],
+        ...former.flatMap((proxyPrefix): Directive[] => {
+          const begun = `~*^${literal(signInPaths({ proxyPrefix }).callback)}\\?(?:[^ ]*&)?state=[\\w-]+(?:%3a|:)`;
+          const page = literal(signInPaths({ proxyPrefix }).return).replaceAll("/", slash);
+          return [
+            [
+              expr(`${begun}${origin}${own})${page}${rest}`),
+              expr(
+                `rd=\${protected_sites_moved_origin}${signInPaths(site).return}$protected_sites_moved_rest`,
+              ),
+            ],
+            [expr(`${begun}${origin}${own}${slash}[^&]*)`), expr("rd=$protected_sites_moved_origin")],
+          ];
+        }),
+      ],
+    ),
+  ];
+}
+
+/** In the location of the sign-in: begins such a sign-in anew, which Entra answers at once. */
+export function goOnWithMoved(site: Site): Directive[] {
+  if (formerOf(site).length === 0) return [];
+  const start = `https://${site.domain}${signInPaths(site).start}`;
+  return [ifNotLike(movedVariable(site), "^$", ["return", 302, expr(`${start}?${movedVariable(site)}`)])];
+}
+
+function formerOf({ proxyPrefix, formerProxyPrefixes }: Site): string[] {
+  return [...new Set(formerProxyPrefixes)].filter((it) => it !== proxyPrefix);
 }
 
 /** Where Entra sends people back to. A page that says why it failed leads on to where the sign-in was to lead. */

@@ -37,6 +37,8 @@ import {
   beginInBrowser,
   callbackLocation,
   challenge,
+  goOnWithMoved,
+  movedSignIns,
   keepForm,
   proxyPrefixVariable,
   returnTo,
@@ -66,6 +68,7 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
     ...securityHeaderMaps(site),
     ...misreadPaths(site),
     ...destinationMap(site),
+    ...movedSignIns(site),
     httpServer(site, peers.length > 0),
     httpsServer(site),
   ]);
@@ -190,6 +193,7 @@ function httpsServer(site: Site): Directive {
           challenge,
           ifEquals("$protected_sites_navigation", 0, ["return", 401]),
           ...keepForm(site),
+          ...goOnWithMoved(site),
           ...beginInBrowser(site),
           // The server's own would lead back here.
           ...errorPages(site),
