@@ -97,7 +97,7 @@ export function pathContradictions(args: {
   readonly proxyPrefix?: unknown;
 }): string[] {
   const found: string[] = [];
-  const prefix = typeof args.proxyPrefix === "string" ? args.proxyPrefix : defaultProxyPrefix;
+  const prefix = proxyPrefixOf(args);
   const rules = z.array(pathRuleSchema).safeParse(args.paths ?? []).data ?? [];
   const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
 
@@ -134,7 +134,13 @@ export function pathContradictions(args: {
   return found;
 }
 
-function isOurs(path: string, proxyPrefix: string): boolean {
+/** Below which path the sign-in is, by settings that may be wrong. */
+export function proxyPrefixOf({ proxyPrefix }: { readonly proxyPrefix?: unknown }): string {
+  return typeof proxyPrefix === "string" ? proxyPrefix : defaultProxyPrefix;
+}
+
+/** Whether a path never reaches an application. */
+export function isOurs(path: string, proxyPrefix: string): boolean {
   const lower = path.toLowerCase();
   return [proxyPrefix.toLowerCase(), ...ours].some((own) => lower === own || lower.startsWith(`${own}/`));
 }

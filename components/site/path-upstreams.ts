@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { isAtAddress, isEncrypted, upstreamPath } from "./backends.ts";
 import * as checks from "./checks.ts";
+import { isOurs, proxyPrefixOf } from "./path-access.ts";
 
 /** A part of the site with an application of its own. Who may enter it is what it would be without. */
 export interface PathUpstreamSettings {
@@ -36,6 +37,7 @@ export function pathUpstreamContradictions(args: {
   readonly upstreams?: unknown;
   readonly upstream?: unknown;
   readonly hostHeader?: unknown;
+  readonly proxyPrefix?: unknown;
 }): string[] {
   const found: string[] = [];
   const given = z.array(pathUpstreamSchema).safeParse(args.upstreams ?? []).data ?? [];
@@ -51,6 +53,10 @@ export function pathUpstreamContradictions(args: {
   for (const [index, { path, upstream }] of given.entries()) {
     const what = `upstreams.${index}`;
     if (path === "") found.push(`${what}.path "/" is the whole site; use the site's own upstream`);
+    if (isOurs(path, proxyPrefixOf(args)))
+      found.push(
+        `${what}.path "${path}" belongs to the sign-in or the push; choose a path of the application`,
+      );
     if (paths.has(path.toLowerCase()))
       found.push(`${what}.path "${path}" is already there; give each path once`);
     paths.add(path.toLowerCase());

@@ -43,6 +43,12 @@ const onwards = siteOf("onwards", 8, {
     { path: "/api", upstream: `http://${await application((_, response) => response.end("other"))}` },
   ],
 });
+const hook = siteOf("hook", 9, {
+  upstream: `http://${await application(({ headers }, response) => {
+    response.end(JSON.stringify(Object.keys(headers).filter((name) => name.includes("method"))));
+  })}`,
+  open: [{ path: "/hook", methods: ["POST"], why: "A test." }],
+});
 const htFiles = siteOf("ht", 4, { upstream: `http://${echo}`, refuseHtFiles: false });
 const dav = siteOf("dav", 6, {
   upstream: `http://${await application(({ url, headers: { destination } }, response) => {
@@ -59,7 +65,7 @@ const below = siteOf("below", 3, { upstream: `http://${echo}/app/`, open });
 
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  served = await serve([rules, onlyOpen, below, htFiles, parts, dav, drop, onwards]);
+  served = await serve([rules, onlyOpen, below, htFiles, parts, dav, drop, onwards, hook]);
 });
 afterAll(() => served.close());
 
@@ -95,6 +101,14 @@ test("also where the method of an open path is not the one that is open", async 
   expect((await served.ask(below, target, post)).body).toBe(`/app${target}`);
   expect((await served.ask(below, target, { ...post, groups: null })).status).toBe(401);
   expect((await served.ask(below, target, { groups: null })).body).toBe(`/app${target}`);
+});
+
+test("whoever is not signed in names no other method to an application than the one that is open", async () => {
+  const names = ["x-http-method-override", "x-http-method", "x-method-override"];
+  const headers = Object.fromEntries(names.map((name) => [name, "DELETE"]));
+  expect((await served.ask(hook, "/hook", { method: "POST", headers, groups: null })).body).toBe("[]");
+  const signedIn = await served.ask(hook, "/other", { method: "POST", headers });
+  expect(JSON.parse(signedIn.body)).toEqual(names);
 });
 
 test("nothing above the part of an application that a site shows can be reached", async () => {

@@ -26,6 +26,10 @@ test.each([
   [{ upstreamServerName: "a.example.com" }, "upstreamServerName is for https and grpcs backends"],
   [{ upstreams: [{ path: "/", upstream: "http://a.test" }] }, 'upstreams.0.path "/" is the whole site'],
   [
+    { proxyPrefix: "/_sign-in", upstreams: [{ path: "/_Sign-in/x/", upstream: "http://a.test" }] },
+    'upstreams.0.path "/_Sign-in/x" belongs to the sign-in or the push',
+  ],
+  [
     { upstreams: [{ path: "/a", upstream: "https://a.test" }] },
     "upstreams.0.upstream must be plain HTTP or grpc, encrypted or not like upstream, got",
   ],
