@@ -1,4 +1,6 @@
 /** The only reader of the stack's configuration. */
+import { existsSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -56,7 +58,7 @@ export function readSettings(): Settings {
   const adopted = settingOf(values.find(([key]) => key === "adoptedCookieSecrets")?.[1] ?? "{}");
   const problems = [
     ...misspelt,
-    ...(file === undefined ? [] : unseenSettings(settings, environment, file)),
+    ...(file === undefined || !isRunInPlace() ? [] : unseenSettings(settings, environment, file)),
     ...cookieSecretProblems(
       adopted,
       environment.sites.map(({ name }) => name),
@@ -74,6 +76,12 @@ export function readSettings(): Settings {
       ]),
     ),
   };
+}
+
+/** Whether the engine has read this checkout's own files; a program within another one may bring settings of its own. */
+function isRunInPlace(): boolean {
+  const root = pulumi.getRootDirectory();
+  return existsSync(root) && realpathSync(root) === realpathSync(join(import.meta.dirname, ".."));
 }
 
 /**
