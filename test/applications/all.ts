@@ -2,6 +2,7 @@
 import { alertmanagers } from "./alertmanager.ts";
 import type { Application } from "./application.ts";
 import { dockerRegistry } from "./docker-registry.ts";
+import { dokuwiki } from "./dokuwiki.ts";
 import { gitServer } from "./git.ts";
 import { grpcService } from "./grpc.ts";
 import { jupyterlab } from "./jupyterlab.ts";
@@ -20,6 +21,7 @@ export const applications: readonly Application[] = [
   alertmanagers,
   grpcService,
   rabbitmq,
+  dokuwiki,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */
