@@ -9,6 +9,7 @@ import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
 import { rabbitmq } from "./rabbitmq.ts";
 import { streamlit } from "./streamlit.ts";
+import { tomcat } from "./tomcat.ts";
 import { wsgidav } from "./wsgidav.ts";
 
 export const applications: readonly Application[] = [
@@ -22,6 +23,7 @@ export const applications: readonly Application[] = [
   grpcService,
   rabbitmq,
   dokuwiki,
+  tomcat,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */
