@@ -10,6 +10,7 @@ import { nodeRed } from "./node-red.ts";
 import { rabbitmq } from "./rabbitmq.ts";
 import { streamlit } from "./streamlit.ts";
 import { tomcat } from "./tomcat.ts";
+import { webHooks } from "./web-hooks.ts";
 import { wsgidav } from "./wsgidav.ts";
 
 export const applications: readonly Application[] = [
@@ -24,6 +25,7 @@ export const applications: readonly Application[] = [
   rabbitmq,
   dokuwiki,
   tomcat,
+  webHooks,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */
