@@ -7,6 +7,7 @@ import { gitServer } from "./git.ts";
 import { grpcService } from "./grpc.ts";
 import { jupyterlab } from "./jupyterlab.ts";
 import { nodeRed } from "./node-red.ts";
+import { prometheus } from "./prometheus.ts";
 import { rabbitmq } from "./rabbitmq.ts";
 import { streamlit } from "./streamlit.ts";
 import { tomcat } from "./tomcat.ts";
@@ -26,6 +27,7 @@ export const applications: readonly Application[] = [
   dokuwiki,
   tomcat,
   webHooks,
+  prometheus,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */
