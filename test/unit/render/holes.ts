@@ -59,6 +59,9 @@ const overwritten = [
   "Connection",
 ];
 
+/** By which an application may take a request for one with a method that is not open. */
+const otherMethods = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
 /**
  * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
  * always one of the site, the origin only what a browser says of where it was, and the destination what a client of
@@ -263,7 +266,8 @@ export function holesIn(
         const itsOwn = (name = "", value = "") =>
           passesOn && name === "Authorization" && value === "$http_authorization";
         const looked = looksAt("destination_rule") && hop === `backend_${domain}` ? ["Destination"] : [];
-        for (const header of [...overwritten, ...looked]) {
+        const methods = kind === "open" && hop === `backend_${domain}` ? otherMethods : [];
+        for (const header of [...overwritten, ...looked, ...methods]) {
           const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
           if (found.length !== 1) say(`sets ${header} ${found.length} times`);
           const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
