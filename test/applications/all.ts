@@ -1,6 +1,7 @@
 /** The applications of the suite: every one has a section in docs/applications.md. */
 import { alertmanagers } from "./alertmanager.ts";
 import type { Application } from "./application.ts";
+import { codeServer } from "./code-server.ts";
 import { dockerRegistry } from "./docker-registry.ts";
 import { dokuwiki } from "./dokuwiki.ts";
 import { gitServer } from "./git.ts";
@@ -28,6 +29,7 @@ export const applications: readonly Application[] = [
   tomcat,
   webHooks,
   prometheus,
+  codeServer,
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */

@@ -35,13 +35,19 @@ export function python(directory: string, ...args: readonly string[]): Command {
   return { command: ["python3", ...args], environment: { PYTHONPATH: directory } };
 }
 
-/** From npm: what `packages/<name>/package-lock.json` lists. */
-export function nodePackages(name: string): Package {
+/**
+ * From npm: what `packages/<name>/package-lock.json` lists.
+ * @param inner a folder in it with a lock file of its makers', which a script of theirs would install from
+ */
+export function nodePackages(name: string, inner?: string): Package {
   const files = ["package.json", "package-lock.json"].map((file) => join(lists, name, file));
+  const ci = ["ci", "--omit=dev", "--ignore-scripts"];
   return (say) =>
     kept(name, files, say, async (aside) => {
       for (const file of files) await copyFile(file, join(aside, file.slice(dirname(file).length)));
-      await execa("npm", ["ci", "--omit=dev", "--ignore-scripts"], { cwd: aside });
+      await execa("npm", ci, { cwd: aside });
+      // Without peers: code-server's own lock file leaves one out, for which npm would refuse it.
+      if (inner !== undefined) await execa("npm", [...ci, "--legacy-peer-deps"], { cwd: join(aside, inner) });
     });
 }
 
