@@ -79,7 +79,7 @@ function refuseUnknownKeys(
 /** A leading zero is octal to the engine; it skips `_`, knows more prefixes, and cannot hand on what is infinite or none. */
 function isDoubtfulNumber(source: string): boolean {
   if (/^[-+]?\.inf$|^\.nan$/i.test(source)) return true;
-  if (/^[-+]?0[xob]/i.test(source)) return !/^0(?:x[\da-f]+|o[0-7]+)$/i.test(source) || /^0[XO]/.test(source);
+  if (/^[-+]?0[xob]/i.test(source)) return !/^0(?:x[\da-fA-F]+|o[0-7]+)$/.test(source);
   const digits = source.replaceAll("_", "");
   if (!/^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(digits)) return false;
   return digits !== source || /^[-+]?0\d/.test(source) || !Number.isFinite(Number(digits));

@@ -145,11 +145,16 @@ export function isOurs(path: string, proxyPrefix: string): boolean {
   return [proxyPrefix.toLowerCase(), ...ours].some((own) => lower === own || lower.startsWith(`${own}/`));
 }
 
+/** Sorts paths so that of several that fit, the one that counts comes first. */
+export function longestFirst(one: { readonly path: string }, other: { readonly path: string }): number {
+  return other.path.length - one.path.length;
+}
+
 /** The number of the rule that an open path lies in, 1 for the first; 0 where it lies in none. */
 export function ruleAround({ paths }: { readonly paths: readonly PathRule[] }, { path }: OpenPath): number {
   const around = paths
     .map((rule, index) => ({ ...rule, number: index + 1 }))
     .filter((rule) => rule.match === "prefix" && path.startsWith(`${rule.path}/`))
-    .sort((one, other) => other.path.length - one.path.length)[0];
+    .sort(longestFirst)[0];
   return around?.number ?? 0;
 }

@@ -1,20 +1,23 @@
 /** The sites' access logs. */
 import { type Site } from "../../site/site.ts";
-import { authStatus, keptAnswer } from "./auth-cache.ts";
-import { identityVariable } from "./identity-headers.ts";
+import { cacheStatus, keptAnswer } from "./auth-cache.ts";
+import { authSeconds, authStatus, identityVariable } from "./identity-headers.ts";
 import { type Directive, expr } from "./nginx-conf.ts";
+
+const plain = "protected_sites";
+const withCache = "protected_sites_auth_cache";
 
 /** The format of a site's access log; with `authCache`, a line says whether the answer was a kept one. */
 export function logFormat(site: Site): string {
-  return site.authCache === undefined ? "protected_sites" : "protected_sites_auth_cache";
+  return site.authCache === undefined ? plain : withCache;
 }
 
 /** What its formats read of oauth2-proxy's answer. */
 export const variablesOfLogs: readonly string[] = [
   identityVariable("user"),
   authStatus,
-  "$oauth2_seconds",
-  "$oauth2_cache",
+  authSeconds,
+  cacheStatus,
 ];
 
 /**
@@ -23,8 +26,8 @@ export const variablesOfLogs: readonly string[] = [
  */
 export function accessLogFormats(): Directive[] {
   return [
-    accessLogFormat("protected_sites", { auth: authStatus }),
-    accessLogFormat("protected_sites_auth_cache", { auth: keptAnswer, auth_cache: "$oauth2_cache" }),
+    accessLogFormat(plain, { auth: authStatus }),
+    accessLogFormat(withCache, { auth: keptAnswer, auth_cache: cacheStatus }),
   ];
 }
 
@@ -36,7 +39,7 @@ function accessLogFormat(name: string, auth: Readonly<Record<string, string>>): 
     client: "$remote_addr",
     user: identityVariable("user"),
     ...auth,
-    auth_seconds: "$oauth2_seconds",
+    auth_seconds: authSeconds,
     method: "$request_method",
     path: "$uri",
     protocol: "$server_protocol",

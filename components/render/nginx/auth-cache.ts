@@ -5,6 +5,7 @@
 import { authCacheFolder, identifier } from "../../site/names.ts";
 import type { Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
+import { authStatus } from "./identity-headers.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /** What stands before the site's servers. */
@@ -23,10 +24,10 @@ export function authCacheDefinitions(site: Site): Item[] {
   ];
 }
 
-/** The variable with the status of oauth2-proxy's answer. */
-export const authStatus = "$oauth2_status";
+/** Whether oauth2-proxy's answer was a kept one. */
+export const cacheStatus = "$oauth2_cache";
 
-/** The same where answers may be kept ones; for all sites of a host. */
+/** The status of the answer, also where it was kept; for all sites of a host. */
 export const keptAnswer = "$protected_sites_auth_status";
 
 /** For all sites of a host: which answers are kept. */
@@ -48,7 +49,7 @@ export function authCacheMaps(): Item[] {
       ),
     ),
     block(
-      ["map", expr("$oauth2_cache"), expr(keptAnswer)],
+      ["map", expr(cacheStatus), expr(keptAnswer)],
       [
         ["default", expr(authStatus)],
         ["HIT", 202],
@@ -61,7 +62,7 @@ export function authCacheMaps(): Item[] {
 export function authCacheAnswer(site: Site): Directive[] {
   return site.authCache === undefined
     ? []
-    : [["auth_request_set", expr("$oauth2_cache"), expr("$upstream_cache_status")]];
+    : [["auth_request_set", expr(cacheStatus), expr("$upstream_cache_status")]];
 }
 
 /**

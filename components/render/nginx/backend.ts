@@ -8,6 +8,7 @@ import {
   urlOf,
 } from "../../site/backends.ts";
 import { identifier, instanceName } from "../../site/names.ts";
+import { longestFirst } from "../../site/path-access.ts";
 import { seconds, type Site } from "../../site/site.ts";
 import {
   type Arg,
@@ -22,7 +23,7 @@ import {
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
-import { looksAtDestination } from "./destination.ts";
+import { looksAtDestination, originOf } from "./destination.ts";
 import { putRight } from "./redirects.ts";
 
 /** What the site's applications speak, HTTP first. */
@@ -72,7 +73,7 @@ export function upstreamMaps(site: Site): Item[] {
     ["default", usual],
     ...site.upstreams
       .map(({ path, upstream }, index) => ({ path, to: of(upstream, index + 1) }))
-      .sort((one, other) => other.path.length - one.path.length)
+      .sort(longestFirst)
       .map(({ path, to }): Directive => [expr(`~^${literal(path)}(?:/|$)`), to]),
   ];
   // An application may have Nginx go on to another path (X-Accel-Redirect).
@@ -132,12 +133,11 @@ function backend(site: Site, number = 0): string {
  */
 export function passOn(site: Site): Directive[] {
   const protocols = protocolsOf(site);
-  const [directive] = protocols.map((it) => passTo(site, it));
   return [
     ...putRight(site),
     ...streams(site),
     ...(protocols.length > 1 ? [ifEquals(grpcVariable(site), 1, passTo(site, "grpc"))] : []),
-    ...(directive === undefined ? [] : [directive]),
+    passTo(site, protocols.includes("http") ? "http" : "grpc"),
   ];
 }
 
@@ -160,7 +160,7 @@ function streams(site: Site): Directive[] {
  * application's address.
  */
 function namesOfOrigin({ domain }: Site) {
-  const site = `https://${literal(domain)}(?::443)?`;
+  const site = originOf(domain);
   const page = "(?<protected_sites_page>/.*)?";
   return [
     ["Origin", "$http_origin", site],

@@ -4,10 +4,15 @@
  * moved goes whole, so that neither of the two paths may hold a part with a rule of its own.
  */
 import { identifier } from "../../site/names.ts";
-import { type OpenPath, type PathRule, ruleAround } from "../../site/path-access.ts";
+import { longestFirst, type OpenPath, type PathRule, ruleAround } from "../../site/path-access.ts";
 import { type Site } from "../../site/site.ts";
 import { canMisread, end, misleading, readAs, separator } from "./ambiguous-paths.ts";
 import { block, comment, type Directive, expr, ifNoneOf, type Item, literal } from "./nginx-conf.ts";
+
+/** A site as clients name it in headers, as a pattern. */
+export function originOf(domain: string): string {
+  return `https://${literal(domain)}(?::443)?`;
+}
 
 /** Whether an open path is open to requests that have a `Destination`. */
 function moves({ methods }: OpenPath): boolean {
@@ -33,11 +38,11 @@ const ofOpen = (number: number) => `open_${number}`;
 export function destinationMap(site: Site): Item[] {
   if (!looksAtDestination(site)) return [];
   const plain = `/(?!${separator})`;
-  const own = `(?:https://${literal(site.domain)}(?::443)?)?${plain}[^\\s?#\\\\]*`;
+  const own = `(?:${originOf(site.domain)})?${plain}[^\\s?#\\\\]*`;
   const parts = [
     ...site.paths.map((rule, index) => ({ ...rule, entries: ofRulesPath(rule, ofRule(index + 1)) })),
     ...site.open.map((open, index) => ({ ...open, entries: [asItIs(open, ofOpen(index + 1))] })),
-  ].sort((one, other) => other.path.length - one.path.length);
+  ].sort(longestFirst);
   return [
     comment("WebDAV's COPY and MOVE: by which rule the path goes to which they lead."),
     block(

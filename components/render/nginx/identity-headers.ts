@@ -17,10 +17,14 @@ export const identityHeaders: readonly (readonly [Identity, header: string, answ
   ["idToken", "Authorization", "authorization"],
 ];
 
+/** The status of oauth2-proxy's answer, and how long it took. */
+export const authStatus = "$oauth2_status";
+export const authSeconds = "$oauth2_seconds";
+
 export function answerVariables(): Directive[] {
   return [
-    ["auth_request_set", expr("$oauth2_status"), expr("$upstream_status")],
-    ["auth_request_set", expr("$oauth2_seconds"), expr("$upstream_response_time")],
+    ["auth_request_set", expr(authStatus), expr("$upstream_status")],
+    ["auth_request_set", expr(authSeconds), expr("$upstream_response_time")],
     ...identityHeaders.map(([identity, , answer]): Directive => [
       "auth_request_set",
       expr(identityVariable(identity)),

@@ -3,7 +3,7 @@
  * has a path or a name of its own, of which a browser knows nothing.
  */
 import { identifier } from "../../site/names.ts";
-import { protocolOf, upstreamPath } from "../../site/backends.ts";
+import { addressOf, isAtAddress, protocolOf, upstreamPath, urlOf } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
 
@@ -38,10 +38,10 @@ export function putRight(site: Site): Directive[] {
 /** An address of the application's up to what is below its path: absolute, without a scheme, or a path alone. */
 function ownAddress(site: Site): string {
   const hosts = [`${literal(site.domain)}(?::(?:80|443))?`];
-  if (!site.upstream.startsWith("unix:")) {
-    const { hostname, port } = new URL(site.upstream);
-    const ports = ["80", "443", ...(port === "" ? [] : [port])];
-    hosts.push(`${literal(hostname)}(?::(?:${ports.join("|")}))?`);
+  const url = urlOf(site.upstream);
+  if (url !== undefined) {
+    const ports = ["80", "443", ...(url.port === "" ? [] : [url.port])];
+    hosts.push(`${literal(url.hostname)}(?::(?:${ports.join("|")}))?`);
   }
   const path = upstreamPath(site.upstream).slice(0, -1);
   return `(?:(?:https?:)?//(?:${hosts.join("|")})|(?!//))${literal(path)}(?:/|(?=[?#]|$))`;
@@ -49,9 +49,9 @@ function ownAddress(site: Site): string {
 
 /** Domains for which the application may set cookies under its own name, and a browser refuses them from the site. */
 function foreignCookieDomains({ upstream, domain, hostHeader }: Site): string[] {
-  if (hostHeader !== "upstream") return [];
-  const { hostname } = new URL(upstream);
-  if (/^\[|^[\d.]+$/.test(hostname)) return [hostname];
+  const hostname = addressOf(upstream)?.hostname;
+  if (hostHeader !== "upstream" || hostname === undefined) return [];
+  if (isAtAddress(upstream)) return [hostname];
   const labels = hostname.split(".");
   return labels
     .map((_, index) => labels.slice(index).join("."))

@@ -2,6 +2,7 @@
 import { cookieName, identifier } from "../../site/names.ts";
 import { seconds, type Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
+import { authStatus } from "./identity-headers.ts";
 import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
 
 /**
@@ -30,7 +31,6 @@ const cookieAttributes = "Path=/; HttpOnly; Secure; SameSite=Lax";
 
 /** What the shared maps read of a site: of its server, and of oauth2-proxy's answer to the subrequest. */
 const maxAge = "$protected_sites_cookie_expire";
-const status = "$oauth2_status";
 const wholeSetCookie = "$oauth2_set_cookie";
 const value = (part: string) => `$oauth2_cookie${part}`;
 
@@ -42,7 +42,7 @@ const setCookieAsItCame = "$protected_sites_set_cookie";
 export const variablesOfSites: readonly string[] = [
   sessionCookieVariable,
   maxAge,
-  status,
+  authStatus,
   wholeSetCookie,
   ...cookieParts.map(value),
 ];
@@ -109,7 +109,7 @@ export function renewedSessions(): Item[] {
   return [
     comment("A renewed session: what comes with the answer that lets the user in goes to the browser."),
     block(
-      ["map", expr(`${status}:${value("")}${value("_0")}`), expr(renewed)],
+      ["map", expr(`${authStatus}:${value("")}${value("_0")}`), expr(renewed)],
       [
         ["default", ""],
         // Where Nginx has asked twice, the statuses of both answers, as in "502 : 202".
@@ -127,7 +127,7 @@ export function renewedSessions(): Item[] {
       ),
     ),
     block(
-      ["map", expr(`${status}:${wholeSetCookie}`), expr(setCookieAsItCame)],
+      ["map", expr(`${authStatus}:${wholeSetCookie}`), expr(setCookieAsItCame)],
       [
         ["default", ""],
         [expr(`~${letIn}:(?<protected_sites_renewed_cookie>.+)$`), expr("$protected_sites_renewed_cookie")],
