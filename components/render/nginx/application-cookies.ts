@@ -13,8 +13,8 @@ const turns = 32;
 
 /**
  * `$protected_sites_cookie`: the request's cookies without those of its site's sign-in, so that no application can
- * replay a session. One pass over the header and one table for all sites of a host: the expression finds the name of
- * the session cookie before the cookies, and takes out what has it, as far as oauth2-proxy names cookies after it
+ * replay a session. One table for all sites of a host: the expression finds the name of the session cookie before the
+ * cookies, and takes out what has it, as far as oauth2-proxy names cookies after it
  * (https://github.com/oauth2-proxy/oauth2-proxy/blob/v7.15.3/pkg/cookies/csrf.go and pkg/sessions/cookie).
  */
 export function applicationCookies(): Item[] {
@@ -25,11 +25,28 @@ export function applicationCookies(): Item[] {
       ["map", expr(`${sessionCookieVariable}|$http_cookie`), expr("$protected_sites_cookie")],
       [
         ["default", ""],
+        withoutFew(named),
         without("([^|]+)", named),
         // A site's file from before its server named the cookie: none of anybody's sign-in.
         without("()", `(?:__Host-)?${cookiePrefix}[^=;]*`),
       ],
     ),
+  ];
+}
+
+/**
+ * What {@link without} does, for a header in which cookies of the sign-in stand at its beginning and in one other place
+ * at most, as browsers send them. Two variables instead of {@link turns} make it a third cheaper.
+ */
+function withoutFew(named: string): Directive {
+  const own = `[ \\t]*+${named}[ \\t]*+=`;
+  const others = `(?:;(?!${own})[^;]*+)*+`;
+  const [before, after] = ["protected_sites_cookies_0", "protected_sites_cookies_1"];
+  return [
+    expr(
+      `~^([^|]+)\\|(?:(?=${own})[^;]*+(?:; *+|$))*+(?<${before}>[^;]*+${others})(?:;(?=${own})[^;]*+)*+(?<${after}>${others})$`,
+    ),
+    expr(`$${before}$${after}`),
   ];
 }
 

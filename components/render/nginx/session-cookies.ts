@@ -112,6 +112,8 @@ export function renewedSessions(): Item[] {
       ["map", expr(`${authStatus}:${value("")}${value("_0")}`), expr(renewed)],
       [
         ["default", ""],
+        // Nothing is renewed: what Nginx finds literally costs no expression.
+        [`${letIn}:`, ""],
         // Where Nginx has asked twice, the statuses of both answers, as in "502 : 202".
         [expr(`~${letIn}:.`), 1],
       ],
@@ -121,6 +123,7 @@ export function renewedSessions(): Item[] {
         ["map", expr(`${renewed}:${value(part)}`), expr(setCookie(part))],
         [
           ["default", ""],
+          [":", ""],
           ["1:", expr(`${cookie(part)}=; Max-Age=0; ${cookieAttributes}`)],
           [expr("~^1:"), expr(`${cookie(part)}=${value(part)}; Max-Age=${maxAge}; ${cookieAttributes}`)],
         ],
@@ -130,6 +133,7 @@ export function renewedSessions(): Item[] {
       ["map", expr(`${authStatus}:${wholeSetCookie}`), expr(setCookieAsItCame)],
       [
         ["default", ""],
+        [`${letIn}:`, ""],
         [expr(`~${letIn}:(?<protected_sites_renewed_cookie>.+)$`), expr("$protected_sites_renewed_cookie")],
       ],
     ),
