@@ -195,6 +195,11 @@ const pins: readonly Pins[] = [
     says: [
       ["disable_symlinks", "off"],
       ["open_file_cache", "off"],
+      // For authCache, which has one.
+      ["open_file_cache_errors", "off"],
+      ["open_file_cache_events", "off"],
+      ["open_file_cache_min_uses", 1],
+      ["open_file_cache_valid", "60s"],
       ["autoindex", "off"],
       block(["types"], [["text/html", "html"]]),
       ["default_type", "application/octet-stream"],
