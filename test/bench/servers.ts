@@ -22,6 +22,8 @@ export interface Server {
   readonly address: string;
   /** Whether people sign in there. */
   readonly signsIn: boolean;
+  /** The name of the server whose cookies it is sent, which has been prepared before. @default its own */
+  readonly cookiesOf?: string;
   /** Writes its files and says what to run in the root folder, in that order. */
   readonly prepare: (root: string, application: TrialApplication) => Promise<(readonly string[])[]>;
 }
@@ -37,12 +39,19 @@ const emailDomain = "lab.test";
 
 /** All of them; the first is what the others are compared with. */
 export const servers: readonly Server[] = [
-  { name: "plain", title: "Nginx alone, nobody is asked", signsIn: false, prepare: plainNginx },
+  plain("plain", "Nginx alone, nobody is asked"),
   ours("cookie", "cookie store", {}),
   ours("minimal", "minimal store", { sessionStore: "minimal" }),
   ours("redis", "Redis store", { sessionStore: "redis", redis: { host: "127.0.0.1", tls: false } }),
   ours("cached", "cookie store, authCache 10s", { authCache: "10s" }),
   ours("minimal-cached", "minimal store, authCache 10s", { sessionStore: "minimal", authCache: "10s" }),
+  ours("redis-cached", "Redis store, authCache 10s", {
+    sessionStore: "redis",
+    redis: { host: "127.0.0.1", port: 6380, tls: false },
+    authCache: "10s",
+  }),
+  plain("plain-cookie", "Nginx alone, the cookie store's cookie", "cookie"),
+  plain("plain-minimal", "Nginx alone, the minimal store's cookie", "minimal"),
   { name: "apache", title: "Apache, mod_auth_openidc", signsIn: true, prepare: apache },
 ].map((server, index) => ({ ...server, address: `127.0.1.${index + 1}` }));
 
@@ -112,17 +121,21 @@ function listeningOn(address: string, text: string): string {
   return text.replaceAll(/^ *listen \[::\].*\n/gm, "").replaceAll(/listen (\d+)/g, `listen ${address}:$1`);
 }
 
-async function plainNginx(root: string): Promise<(readonly string[])[]> {
-  const host = hostOf("plain");
+function plain(name: string, title: string, cookiesOf = name): Unplaced {
+  return { name, title, signsIn: false, cookiesOf, prepare: (root) => plainNginx(root, name) };
+}
+
+async function plainNginx(root: string, name: string): Promise<(readonly string[])[]> {
+  const host = hostOf(name);
   const text = `
     upstream backend { server ${backend}; keepalive 32; }
     server {
-      listen ${addressOf("plain")}:443 ssl http2;
+      listen ${addressOf(name)}:443 ssl http2;
       server_name ${host};
       ssl_certificate ${certificates}/fullchain.pem;
       ssl_certificate_key ${certificates}/privkey.pem;
       ssl_protocols TLSv1.2 TLSv1.3;
-      access_log /var/log/nginx/plain.log;
+      access_log /var/log/nginx/${name}.log;
       location / {
         proxy_http_version 1.1;
         proxy_set_header Connection "";
@@ -130,7 +143,7 @@ async function plainNginx(root: string): Promise<(readonly string[])[]> {
         proxy_pass http://backend;
       }
     }`;
-  return [await nginx(root, "plain", text)];
+  return [await nginx(root, name, text)];
 }
 
 /** An Nginx of its own, with Debian's settings. */
