@@ -57,6 +57,18 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     expect(await shakeHands(address, { ALPNProtocols: ["http/1.1"] })).toMatch(/ http\/1.1$/);
   });
 
+  test("exchanges keys by few groups, none of which costs it more than a client, and by X25519MLKEM768 where OpenSSL can", async () => {
+    const said = await shellOn(name, "nginx -V 2>&1");
+    const [major = 0, minor = 0] = (/.*with OpenSSL ([\d.]+)/.exec(said)?.[1] ?? "").split(".").map(Number);
+    const postQuantum = major > 3 || (major === 3 && minor >= 5) ? ["X25519MLKEM768"] : [];
+    const groups = ["X25519MLKEM768", "X25519", "P-256", "P-384", "P-521", "X448", "ffdhe2048", "ffdhe8192"];
+    const spoken: string[] = [];
+    for (const ecdhCurve of groups)
+      if ((await shakeHands(address, { ...only("TLSv1.3"), ecdhCurve })).startsWith("TLSv1.3"))
+        spoken.push(ecdhCurve);
+    expect(spoken).toEqual([...postQuantum, "X25519", "P-256", "P-384"]);
+  });
+
   test.each([
     ["no name", { servername: "" }],
     ["another name", { servername: "other.test" }],

@@ -66,6 +66,12 @@ def nginx_says() -> str:
     return run_quietly("nginx", "-v").strip().removeprefix("nginx version: ")
 
 
+def openssl_number() -> tuple[int, ...]:
+    """(3, 5, 9) of the OpenSSL that the Nginx that is installed runs with; () where it does not say."""
+    said = re.findall(r"(?:built|running) with OpenSSL (\d+(?:\.\d+)+)", run_quietly("nginx", "-V"))
+    return tuple(map(int, said[-1].split("."))) if said else ()
+
+
 def number_in(said: str) -> tuple[int, ...]:
     """(1, 26, 3) of "nginx/1.26.3"; () of nothing."""
     number = re.search(r"/(\d+(?:\.\d+)+)", said)

@@ -35,7 +35,7 @@ from .host import host_name, lock
 from .inherited import folders_read
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .nginx_limits import set_limits, undo_limits
-from .nginx_version import nginx_says
+from .nginx_version import nginx_says, openssl_number
 from .oauth2_proxy import install_oauth2_proxy
 from .places import (
     ACME_LOCK,
@@ -188,7 +188,7 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
 def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[str]:
     """What all sites share; Debian's own default site, if nobody changed it, makes room."""
     done: list[str] = []
-    texts = shared_texts(wanted.get(NGINX_SHARED, ""), nginx_says())
+    texts = shared_texts(wanted.get(NGINX_SHARED, ""), nginx_says(), openssl_number())
     default = DEFAULT_SITE.is_symlink()
     if default and os.path.realpath(DEFAULT_SITE) == str(PACKAGED_DEFAULT_SITE):
         packaged = run("default site", "dpkg-query", "--showformat=${Conffiles}\n", "--show", "nginx-common")

@@ -18,7 +18,7 @@ from .files import read_text
 from .host import host_name
 from .nginx import NOT_RUNNING, nginx_trouble
 from .nginx_limits import limits_drift
-from .nginx_version import nginx_says
+from .nginx_version import nginx_says, openssl_number
 from .places import (
     FOLLOWER,
     HOST,
@@ -135,8 +135,8 @@ def status(as_json: bool) -> int:
     trouble = nginx_trouble()
     nginx = nginx_says()
     set_up = set_up_files()
-    # As this host's Nginx takes what was set up: its own part, and HTTP/2 where it wants it.
-    shared = shared_texts(set_up[NGINX_SHARED], nginx) if NGINX_SHARED in set_up else {}
+    # The setup's text, adapted to this host's Nginx.
+    shared = shared_texts(set_up[NGINX_SHARED], nginx, openssl_number()) if NGINX_SHARED in set_up else {}
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),

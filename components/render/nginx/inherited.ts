@@ -40,14 +40,19 @@ export const inheritedTls: Pins = {
     ["ssl_verify_client", "off"],
     // A request that came early can be sent again by somebody else.
     ["ssl_early_data", "off"],
-    ["ssl_ecdh_curve", "auto"],
     ["ssl_buffer_size", "16k"],
     ["ssl_conf_command", "MinProtocol", "TLSv1.2"],
   ],
 };
 
 const pins: readonly Pins[] = [
-  { why: "A handshake with the site's name is answered.", says: [["ssl_reject_handshake", "off"]] },
+  {
+    why: "A handshake with the site's name is answered, by the key exchanges of the default server.",
+    says: [
+      ["ssl_reject_handshake", "off"],
+      ["ssl_ecdh_curve", "auto"],
+    ],
+  },
   {
     why: "Access is what auth_request says: nothing beside it lets in or keeps out.",
     says: [

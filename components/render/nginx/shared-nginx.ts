@@ -20,7 +20,7 @@ import {
   wantedMap,
 } from "./sign-in.ts";
 import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
-import { intermediateTls } from "./tls.ts";
+import { intermediateTls, keyExchangeGroups } from "./tls.ts";
 
 /** Variables that are unknown to Nginx on a host without sites. */
 const variablesOfServers = new Set([...variablesOfSites, proxyPrefixVariable, ...variablesOfLogs]);
@@ -97,6 +97,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
       [
         ["listen", 80, "default_server"],
         ["listen", "[::]:80", "default_server"],
+        ["server_tokens", "off"],
         ...(acmeHosts.length === 0
           ? [...requestReading.says, ["return", 444] as const]
           : [...inherited, block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
@@ -110,15 +111,19 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ),
         ["listen", 443, "ssl", "http2", "default_server"],
         ["listen", "[::]:443", "ssl", "http2", "default_server"],
+        ["server_tokens", "off"],
         ["ssl_reject_handshake", "on"],
         // The default server's protocols are those of every site: the name comes after the version.
         ...intermediateTls,
+        comment("With OpenSSL 3.5 or newer, the host puts X25519MLKEM768 in front."),
+        keyExchangeGroups,
         ...inheritedTls.says,
         ...requestReading.says,
         // What stands above reads them. Not by `set`, after which Nginx would log each request that has none.
         ...[...variablesOfServers].map((it): Directive => ["auth_request_set", expr(it), ""]),
-        // A client may say one of our names in TLS and another in its request.
-        ["return", 444],
+        // A client may say one of our names in TLS and another in its request. A browser does where a certificate has
+        // both names, and asks again by a connection of its own.
+        block(["location", "/"], [["return", 421]]),
       ],
     ),
   ]);
