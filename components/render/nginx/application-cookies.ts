@@ -34,37 +34,49 @@ export function applicationCookies(): Item[] {
   ];
 }
 
+/** A cookie of the sign-in, up to its value. @param named what the names of these cookies are */
+const ownCookie = (named: string) => `[ \\t]*+${named}[ \\t]*+=`;
+
+/*
+ * Runs of cookies; `own` is what begins one of the sign-in's. Leading ones of the sign-in go with the separator after
+ * them, all others with the one before. Every quantifier is possessive: nothing is tried twice, however long the header.
+ */
+const leadingOwn = (own: string) => `(?:(?=${own})[^;]*+(?:; *+|$))*+`;
+const furtherOwn = (own: string) => `(?:;(?=${own})[^;]*+)*+`;
+const furtherOthers = (own: string) => `(?:;(?!${own})[^;]*+)*+`;
+
+/** Variables that hold what the application gets. */
+const kept = Array.from({ length: turns }, (_, turn) => `protected_sites_cookies_${turn}`);
+
 /**
  * What {@link without} does, for a header in which cookies of the sign-in stand at its beginning and in one other place
  * at most, as browsers send them. Two variables instead of {@link turns} make it a third cheaper.
  */
 function withoutFew(named: string): Directive {
-  const own = `[ \\t]*+${named}[ \\t]*+=`;
-  const others = `(?:;(?!${own})[^;]*+)*+`;
-  const [before, after] = ["protected_sites_cookies_0", "protected_sites_cookies_1"];
+  const own = ownCookie(named);
+  const [before = "", after = ""] = kept;
+  const others = furtherOthers(own);
   return [
     expr(
-      `~^([^|]+)\\|(?:(?=${own})[^;]*+(?:; *+|$))*+(?<${before}>[^;]*+${others})(?:;(?=${own})[^;]*+)*+(?<${after}>${others})$`,
+      `~^([^|]+)\\|${leadingOwn(own)}(?<${before}>[^;]*+${others})${furtherOwn(own)}(?<${after}>${others})$`,
     ),
     expr(`$${before}$${after}`),
   ];
 }
 
 /**
- * Leading cookies of the sign-in go with the separator after them, all others with the one before. Every quantifier is
- * possessive: nothing is tried twice, however long the header.
  * @param site what stands before the "|", as group 1
  * @param named what the names of the sign-in's cookies are
  */
 function without(site: string, named: string): Directive {
   const [own, ownCookies, others] = ["(?2)", "(?3)", "(?4)"];
-  const groups = [`([ \\t]*+${named}[ \\t]*+=)`, `((?:;(?=${own})[^;]*+)*+)`, `((?:;(?!${own})[^;]*+)*+)`];
-  const kept = Array.from({ length: turns }, (_, turn) => `protected_sites_cookies_${turn}`);
+  const groups = [ownCookie(named), furtherOwn(own), furtherOthers(own)].map((it) => `(${it})`);
   const [first = "", ...later] = kept;
   const taken = later.reduceRight((rest, name) => `(?:(?=;)(?<${name}>${others})${ownCookies}${rest})?+`, "");
-  const start = `^${site}\\|(?(DEFINE)${groups.join("")})(?:(?=${own})[^;]*+(?:; *+|$))*+`;
   return [
-    expr(`~${start}(?<${first}>[^;]*+${others})${ownCookies}${taken}`),
+    expr(
+      `~^${site}\\|(?(DEFINE)${groups.join("")})${leadingOwn(own)}(?<${first}>[^;]*+${others})${ownCookies}${taken}`,
+    ),
     expr(kept.map((name) => `$${name}`).join("")),
   ];
 }
