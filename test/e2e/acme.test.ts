@@ -141,7 +141,7 @@ test("a renewed certificate that Nginx was not told of is named", async () => {
   try {
     await shellOn(name, "certbot renew --quiet --force-renewal --no-random-sleep-on-renew");
     expect(await shellOn(name, "protected-sites status || true")).toContain(
-      `Nginx serves another certificate than /etc/letsencrypt/live/${domain}/fullchain.pem holds`,
+      `Nginx does not serve the certificate in /etc/letsencrypt/live/${domain}/fullchain.pem`,
     );
     expect(await shellOn(name, "protected-sites metrics")).toContain(
       `protected_sites_certificate_is_new{site="${domain}"} 0`,

@@ -130,7 +130,7 @@ test("a name that is gone takes down its own site only", { timeout: 120_000 }, a
   expect(await answer()).toBe("second");
   const refused = await push("code", `http://aap:${port}`);
   expect(refused.ok).toBe(false);
-  expect(refused.text).toContain("aap has no address on this host: Name or service not known");
+  expect(refused.text).toContain("aap does not resolve on this host: Name or service not known");
   expect(await answer()).toBe("second");
 
   await names.set({ app: [addresses.applications] });

@@ -87,7 +87,7 @@ test("a module that this Python cannot read is refused, and nothing changes", as
   const before = await everything();
   const broken = await run(installProgram, another.replace("# another version", "def ("));
   expect(broken.ok).toBe(false);
-  expect(broken.text).toContain("this Python cannot read the program");
+  expect(broken.text).toContain("this Python cannot compile the program");
   expect(await everything()).toBe(before);
 });
 
@@ -95,7 +95,7 @@ test("a program of the same name that is not ours stays, and is named", async ()
   await run(`mv ${program} /run/ours && echo '#!/bin/sh' >${program}`);
   expect(await run(installProgram, another)).toEqual({
     ok: false,
-    text: `${program} is there already and is not ours; move it away`,
+    text: `${program} already exists and is not managed by Protected Sites; move it away`,
   });
   expect((await run(`cat ${program}`)).text).toBe("#!/bin/sh");
   await run(`rm ${program} && mv /run/ours ${program}`);

@@ -135,7 +135,7 @@ test("a host refuses a certificate that is of another name or of another key, an
       python3 -c 'import json,sys; from pathlib import Path; c = Path("${current}"); r = lambda f: Path(f).read_text()
 print(json.dumps(dict(domain="${domain}", tokenEndpoint="https://login.microsoftonline.com/x", clientId=r(c/"client.env").split("=")[1].split()[0], clientSecret=r(c/"client-secret"), cookieSecret=r(c/"cookie-secret"), certificate=r("wrong.pem"), certificateKey=r("${key}"))))' | protected-sites credentials; rm -f wrong.*`,
     );
-  expect(await push("other.lab.test", "wrong.key")).toContain("it is not for code.lab.test");
+  expect(await push("other.lab.test", "wrong.key")).toContain("not issued for code.lab.test");
   expect(await push(domain, `${current}/privkey.pem`)).toMatch(/failed in step 'certificate'[^]*mismatch/i);
   expect((await certificateServed(address, domain, bundle)).serialNumber).toBe(before.serialNumber);
 });

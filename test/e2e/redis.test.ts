@@ -126,7 +126,7 @@ test("a session that has ended in the Redis leads to the sign-in", async () => {
 test("a user with too few rights is found by the push, with the command that puts it right", async () => {
   await allow(rights.replace(" +evalsha +msetnx", ""));
   expect(await push()).toMatch(
-    /session store.*\n.*its user sites may not EVALSHA, MSETNX on .*right is `ACL SETUSER sites \+evalsha \+msetnx`/,
+    /session store.*\n.*user sites lacks permission for EVALSHA, MSETNX on .*run `ACL SETUSER sites \+evalsha \+msetnx`/,
   );
   await allow(rights);
 });

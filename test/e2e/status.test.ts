@@ -94,7 +94,7 @@ test.each([
     "a unit that somebody has added to",
     `mkdir ${dropIn} && printf '[Service]\\nEnvironment=A=B\\n' > ${dropIn}/more.conf && systemctl daemon-reload`,
     `rm -r ${dropIn} && systemctl daemon-reload`,
-    `wiki.lab.test ${dropIn}/more.conf changes the unit`,
+    `wiki.lab.test ${dropIn}/more.conf overrides the unit`,
   ],
   [
     "a generation on the disk that Nginx does not answer with",
@@ -106,7 +106,7 @@ test.each([
     "a link of a site that is gone",
     "ln -s /etc/protected-sites/sites/gone.lab.test/current/nginx.conf /etc/oauth2-proxy/gone.lab.test.conf",
     "rm /etc/oauth2-proxy/gone.lab.test.conf",
-    "/etc/oauth2-proxy/gone.lab.test.conf is left of a site that is gone",
+    "/etc/oauth2-proxy/gone.lab.test.conf is left over from a removed site",
   ],
 ])("%s on one host is named", async (_, change, back, what) => {
   await until(change, back);
@@ -130,7 +130,7 @@ test("while nginx -t fails, no site is called well, though each still answers", 
     exitCode: 1,
     drift: [
       expect.stringMatching(/^edge-1 nginx -t: unknown directive "no_such_directive" in .*nginx\.conf:\d+/),
-      ...eachSite("this host's Nginx is in trouble"),
+      ...eachSite("this host's Nginx has problems"),
     ],
   });
   expect(await shellOn(host, "protected-sites status || true")).not.toContain("as pushed");
@@ -148,7 +148,7 @@ test("a site that has been opened on the host is told, whatever its files say", 
     exitCode: 1,
     drift: [
       expect.stringMatching(
-        /^edge-1 code\.lab\.test a browser that has not signed in got 200; right is 302 to the sign-in/,
+        /^edge-1 code\.lab\.test a browser that is not signed in: expected 302 to the sign-in page/,
       ),
     ],
   });
@@ -162,10 +162,10 @@ test("what a site cannot keep out of http {} is refused with its line, and told"
       host,
       `sed -i.kept s/60s/61s/ ${folder}/nginx.conf; (${push}) 2>&1 || true; rm ${folder}/nginx.conf.kept`,
     ),
-  ).toMatch(/nginx\.conf line \d+: proxy_set_body in http \{\} reaches into each site/);
+  ).toMatch(/nginx\.conf line \d+: proxy_set_body in http \{\} is inherited by every site/);
   expect((await found()).drift).toContainEqual(
     expect.stringMatching(
-      /^edge-1 .*nginx\.conf line \d+: proxy_set_body in http \{\} reaches into each site/,
+      /^edge-1 .*nginx\.conf line \d+: proxy_set_body in http \{\} is inherited by every site/,
     ),
   );
   await shellOn(host, `${undo.shift() ?? ""}; ${push}`);
@@ -194,7 +194,7 @@ test("a socket that systemd has lost is told, and a push opens it again", async 
   expect(await found()).toEqual({
     exitCode: 1,
     drift: [
-      `${host} code.lab.test oauth2-proxy_code.lab.test.socket is active, but systemd does not listen on 127.0.0.1:4180 any more`,
+      `${host} code.lab.test oauth2-proxy_code.lab.test.socket is active, but systemd no longer listens on 127.0.0.1:4180`,
     ],
   });
 
@@ -205,7 +205,7 @@ test("a socket that systemd has lost is told, and a push opens it again", async 
 test("a reload that fails says what Nginx said", async () => {
   await until("cp /run/nginx.pid /run/kept.pid && : > /run/nginx.pid", "cp /run/kept.pid /run/nginx.pid");
   expect((await found()).drift).toContainEqual(
-    expect.stringMatching(/^edge-1 \/run\/nginx\.pid must hold the number of the running Nginx, got ''/),
+    expect.stringMatching(/^edge-1 \/run\/nginx\.pid must contain the PID of the running Nginx, got ''/),
   );
 
   const said = await shellOn(host, `sed -i s/60s/61s/ ${folder}/nginx.conf; (${push}) 2>&1 || true`);

@@ -63,7 +63,7 @@ describe.each(sudos)("by %s", (sudo) => {
       }),
     );
     const text =
-      "protected-sites: this user may push and remove sites, and ask for the status; this is something else";
+      "protected-sites: not allowed: this user may only push and remove sites, and read the status";
     expect(answers).toEqual(more.map((args) => ({ args, ok: false, text })));
   });
 

@@ -129,7 +129,7 @@ test("a set-up names the line that nginx.org's nginx.conf lacks", async () => {
     cp -p /run/nginx.conf /etc/nginx/nginx.conf; rm /run/nginx.conf; exit $code`);
   expect(refused).toEqual({
     ok: false,
-    text: "protected-sites setup: failed in step 'Nginx'\n  /etc/nginx/nginx.conf does not read /etc/nginx/sites-enabled; it needs this line in http { }: include /etc/nginx/sites-enabled/*.conf;",
+    text: "protected-sites setup: failed in step 'Nginx'\n  /etc/nginx/nginx.conf does not include /etc/nginx/sites-enabled; add this line in http { }: include /etc/nginx/sites-enabled/*.conf;",
   });
 });
 
@@ -216,7 +216,7 @@ test("a push to a host with an Nginx of before a fix is refused, and with the fi
     const refused = await pushWith("1.26.3-3+deb13u10");
     expect(refused.ok).toBe(false);
     expect(refused.text).toContain(
-      "1.26.3-3+deb13u10 is known to be vulnerable (CVE-2026-123007, CVE-2026-123633, CVE-2026-118899); 1.26.3-3+deb13u11 or newer is right",
+      "1.26.3-3+deb13u10 is known to be vulnerable (CVE-2026-123007, CVE-2026-123633, CVE-2026-118899); 1.26.3-3+deb13u11 or newer is required",
     );
     expect(await pushWith("1.26.3-3+deb13u11")).toMatchObject({
       ok: true,

@@ -131,8 +131,8 @@ async function attempt(
   if (ended.ok && live !== "new") problems.push(`it said that it is done, and it is not: ${left}`);
   if (!ended.ok && /nothing changed|rolled back/.test(ended.text) && live !== "old")
     problems.push(`it is ${live}, and it said: ${ended.text}`);
-  if (live === "part" && !/removed in part/.test(ended.text))
-    problems.push(`it must say that it was removed in part, got: ${ended.text}`);
+  if (live === "part" && !/partly removed/.test(ended.text))
+    problems.push(`it must say that it was partly removed, got: ${ended.text}`);
   const heard = bench.askers.take();
   problems.push(...heard.leaks.map((leak) => `somebody who has not signed in got content: ${leak}`));
   return { step, live, ended, rest, heard, problems };

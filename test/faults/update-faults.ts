@@ -54,7 +54,7 @@ const wrongs: readonly Wrong[] = [
   },
   {
     step: "the push program is killed on the first host, after the switch",
-    says: /code\.lab\.test on edge-1: rolled back, failed in step 'worker'/,
+    says: /code\.lab\.test on edge-1: rolled back: failed in step 'worker'/,
     hurt: async (bench, update, steps) => {
       const step = chosen(steps, "telling").find(({ title }) => title.endsWith("/current"));
       if (step === undefined) throw new Error("a push must switch");

@@ -149,7 +149,7 @@ test("Entra knows the new secret only after the host has lost patience: no host 
   const before = await secretsOnHosts();
   await setGenerations(stack, ++generation);
   await entra.behave({ newSecrets: { delaySeconds: 150, meanwhile: "refuse" } });
-  await expect(stack.up()).rejects.toThrow("proof at Entra");
+  await expect(stack.up()).rejects.toThrow("sign-in to Entra");
   expect(await secretsOnHosts()).toEqual(before);
   await everyHostHasOneThatWorks();
   expect(await nextUpdateFinishes(before)).toBe(0);

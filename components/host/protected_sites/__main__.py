@@ -26,7 +26,7 @@ from .worker import recover, work_and_return
 
 
 def out_of_time(*_: Any) -> None:
-    raise Failure("waiting", "no verdict in time; see pushes.jsonl on the host for how it ends")
+    raise Failure("waiting", "timed out waiting for the result; see pushes.jsonl on the host")
 
 
 def remove(site: Site, of: str | None, kind: str) -> int:
@@ -39,28 +39,28 @@ def main(arguments: list[str]) -> int:
     except Failure as failure:
         print(f"protected-sites: {failure.what}", file=sys.stderr)
         return 1
-    parser = argparse.ArgumentParser(prog="protected-sites", description="Changes a proxy host of Protected Sites.")
+    parser = argparse.ArgumentParser(prog="protected-sites", description="Manages a proxy host of Protected Sites.")
     commands = parser.add_subparsers(dest="command", required=True)
     repairs: list[argparse.ArgumentParser] = []
-    repairs.append(commands.add_parser("setup", help="makes this machine a proxy host (bundle on standard input)"))
-    commands.add_parser("teardown", help="puts back what was there before")
-    commands.add_parser("authorize", help="sets who may push (public keys on standard input)")
-    repairs.append(commands.add_parser("push", help="takes a site live (bundle on standard input)"))
+    repairs.append(commands.add_parser("setup", help="sets this machine up as a proxy host (bundle on standard input)"))
+    commands.add_parser("teardown", help="undoes the setup")
+    commands.add_parser("authorize", help="sets the keys that may push (public keys on standard input)")
+    repairs.append(commands.add_parser("push", help="puts a site live (bundle on standard input)"))
     removals = [commands.add_parser("remove", help="removes a site")]
-    back = commands.add_parser("rollback", help="pushes an earlier generation of a site again")
+    back = commands.add_parser("rollback", help="rolls a site back to an earlier generation")
     back.add_argument("domain")
-    back.add_argument("--to", type=int, help="its number; else the one before the live one")
-    proved = commands.add_parser("credentials", help="proves a site's credentials, then switches (standard input)")
-    repairs.append(proved)
-    proved.add_argument("--patience", type=float, default=120, help="seconds to wait for Entra to know them")
+    back.add_argument("--to", type=int, help="the generation's number; default: the one before the live one")
+    switch = commands.add_parser("credentials", help="verifies a site's credentials with Entra, then switches to them (standard input)")
+    repairs.append(switch)
+    switch.add_argument("--patience", type=float, default=120, help="seconds to wait until Entra accepts them")
     removals.append(commands.add_parser("remove-credentials", help="removes a site's credentials"))
     for removal in removals:
         removal.add_argument("domain")
         removal.add_argument("--of", metavar="NAME", help="only if the site still has this name in the configuration")
-    commands.add_parser("forget-sessions", help="takes a removed site's sessions out of its Redis (standard input)")
-    commands.add_parser("status", help="what is on this host").add_argument("--json", action="store_true")
-    told = commands.add_parser("metrics", help="what Prometheus is told of this host")
-    told.add_argument("--textfile", type=Path, help="a file for the node exporter, in place of standard output")
+    commands.add_parser("forget-sessions", help="deletes a removed site's sessions from its Redis (standard input)")
+    commands.add_parser("status", help="shows what is on this host").add_argument("--json", action="store_true")
+    exporter = commands.add_parser("metrics", help="prints this host's metrics for Prometheus")
+    exporter.add_argument("--textfile", type=Path, help="a file for the node exporter, instead of standard output")
     commands.add_parser("worker", help="started by systemd")
     commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
     commands.add_parser("follow-addresses", help="started by systemd")
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     rehearsal.add_argument("--names", default="")
     rehearsal.add_argument("domains", nargs="+")
     for repairing in repairs:
-        repairing.add_argument("--repair", metavar="MARK", help="that drift was seen, which this puts right")
+        repairing.add_argument("--repair", metavar="MARK", help="the mark of the drift that this repairs")
     given = parser.parse_args(arguments)
     actions: dict[str, Callable[[], int]] = {
         "setup": lambda: setup(given.repair),
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
         signal.alarm(900 if given.command == "setup" else 600)
     try:
         if os.geteuid() != 0:
-            raise Failure("start", "it must run as root")
+            raise Failure("start", "must run as root")
         return actions[given.command]()
     except (Failure, OSError) as error:
         failure = Failure.of(error)

@@ -1,4 +1,4 @@
-"""The end of accounts that the set-up has made."""
+"""Removing accounts that the setup created."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from .commands import run, run_quietly
 from .failure import Failure
 
-PATIENCE = 10  # seconds for processes to end by themselves, and again once they are killed
+PATIENCE = 10  # seconds to wait for processes to exit after SIGTERM, and again after SIGKILL
 
 
 def remove_account(user: str) -> None:
     """
-    Takes a user away. Whoever takes a host down may have pushed as that user in the same run, and keeps those SSH
-    connections open until it exits; of a user who is signed in, `userdel` takes nothing away.
+    Removes a user. An update that tears a host down may have pushed as that user, and keeps those SSH connections
+    open until it exits; `userdel` does not remove a user who is logged in.
     """
     try:
         uid = pwd.getpwnam(user).pw_uid
@@ -33,12 +33,12 @@ def remove_account(user: str) -> None:
                     os.kill(process, kind)
             time.sleep(0.1)
     if running := processes_of(uid):
-        raise Failure("users", f"{user} cannot be removed: process {running[0]} of that user does not end")
+        raise Failure("users", f"{user} cannot be removed: process {running[0]} of that user does not exit")
     run("users", "userdel", user)
 
 
 def processes_of(uid: int) -> list[int]:
-    """Whose /proc/<pid> is tells nothing: sshd's, which has been root's, stays root's."""
+    """The owner of /proc/<pid> does not help: that of an sshd process, which started as root, stays root."""
     found: list[int] = []
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A site's certificate from an ACME server: asked for here at first, renewed by certbot's own timer."""
+"""A site's certificate from an ACME server: requested here at first, renewed by certbot's own timer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .bundle import Bundle
-from .commands import holds, install_packages, run, run_quietly
+from .commands import install_packages, run, run_quietly, succeeds
 from .failure import Failure
 from .files import make_folder, read_text
 from .outbound import outbound_proxy, proxy_environment
@@ -17,16 +17,16 @@ from .sites import Site
 
 
 def ensure_certificate(site: Site, bundle: Bundle) -> None:
-    """Has the ACME server certify a site that has no certificate yet, or one of another server.
+    """Requests a certificate for a site that has none yet, or has one from another ACME server.
 
-    Nginx answers the server's question on port 80 by itself, before there is anything of the site: its own file cannot
-    be live without a certificate.
+    Nginx answers the server's challenge on port 80 before anything of the site exists: the site's own file cannot go
+    live without a certificate.
     """
     wanted = facts_of(bundle)
     if wanted is None:
         return
     if not CERTBOT.exists():
-        raise Failure("certificate", f"{CERTBOT} is missing; the host's set-up installs it")
+        raise Failure("certificate", f"{CERTBOT} is missing; the host's setup installs it")
     with ACME_LOCK.open("a") as lock:  # certbot refuses to run twice
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = re.search(r"^server = (\S+)", read_text(renewal_of(site)) or "", re.MULTILINE)
@@ -57,7 +57,7 @@ def renewal_of(site: Site) -> Path:
 
 
 def forget_certificate(site: Site) -> None:
-    """Ends the renewals of a certificate that nobody serves any more."""
+    """Stops renewing a certificate that is no longer served."""
     if renewal_of(site).exists():
         with ACME_LOCK.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -65,13 +65,13 @@ def forget_certificate(site: Site) -> None:
 
 
 def install_certbot() -> list[str]:
-    """Debian's certbot, whose timer renews in time (docs/certificates.md), and reloads Nginx by each certificate's own hook."""
+    """Debian's certbot, whose timer renews in time (docs/certificates.md); each certificate's own hook reloads Nginx."""
     done: list[str] = []
     if not CERTBOT.exists():
         install_packages("certbot")
         done.append("installed certbot")
     make_folder(ACME_FOLDER, 0o755)
-    if not holds("systemctl", "--quiet", "is-active", "certbot.timer"):
+    if not succeeds("systemctl", "--quiet", "is-active", "certbot.timer"):
         run("units", "systemctl", "--quiet", "enable", "--now", "certbot.timer")
         done.append("started certbot.timer")
     return done

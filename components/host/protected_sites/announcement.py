@@ -1,6 +1,6 @@
-"""What the stack's program says to a host before an update: who updates, from which commit, and what it repairs.
+"""What the Pulumi program tells a host before an update: who updates, from which commit, and what it repairs.
 
-No resource's input may hold it: it would be a change of every resource at every commit.
+It must not be a resource's input: every resource would change with every commit.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, cast
 from .files import flush_folder, make_folder, read_text, replace_file
 from .places import ANNOUNCEMENT, REPAIRS
 
-VALID_FOR = 3600  # seconds: nobody updates for longer, and who comes later by another way is somebody else
+VALID_FOR = 3600  # seconds: no update takes longer, and a push after that comes from somebody else
 
 
 def announced() -> dict[str, Any]:
-    """The announcement of the update that goes on; empty where there is none."""
+    """The announcement of the running update; empty if there is none."""
     try:
         if time.time() - ANNOUNCEMENT.stat().st_mtime > VALID_FOR:
             return {}
@@ -28,13 +28,13 @@ def announced() -> dict[str, Any]:
 
 
 def operator() -> dict[str, Any]:
-    """Who updates: `who`, `commit`, `dirty` (files that are not committed) and `stack`, as far as they were said."""
+    """Who updates: `who`, `commit`, `dirty` (files that are not committed) and `stack`, as far as they were given."""
     said = announced()
     return {key: said[key] for key in ("who", "commit", "dirty", "stack") if key in said}
 
 
-# A push that puts drift right carries a mark, which the resource in the stack's state has as an input and the host
-# keeps. The next run of the program asks for it and gives the resource the same again, so that it has not changed.
+# A push that repairs drift carries a mark, which is an input of the resource in the stack's state and is stored on the
+# host. The next run of the program reads it and gives the resource the same mark, so that it shows no change.
 
 
 def mark_of(what: str) -> str:
@@ -42,7 +42,7 @@ def mark_of(what: str) -> str:
 
 
 def keep_mark(what: str, mark: str | None, *, first: bool) -> None:
-    """What is made for the first time, or anew after it was lost, gets the mark that was announced for it."""
+    """Stores the mark; what is created, or recreated after it was lost, gets the one that was announced."""
     if mark is None and first:
         mark = str(announced().get("repair", ""))
     if mark and mark != mark_of(what):

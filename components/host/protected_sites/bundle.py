@@ -1,4 +1,4 @@
-"""What comes on standard input."""
+"""The bundle on standard input."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Bundle:
     def parse(text: str) -> Bundle:
         lines = text.split("\n")
         if lines[0] != "protected-sites bundle 1":
-            raise Failure("input", f'its first line must be "protected-sites bundle 1", got {lines[0][:80]!r}')
+            raise Failure("input", f'first line: expected "protected-sites bundle 1", got {lines[0][:80]!r}')
         if lines[-2:] != ["==> end", ""]:
-            raise Failure("input", 'it was cut off: its last line must be "==> end"')
+            raise Failure("input", 'truncated: the last line must be "==> end"')
         files: list[File] = []
         content: list[str] = []
 
@@ -48,12 +48,12 @@ class Bundle:
                 end_file()
                 header = re.fullmatch(r"==> ([A-Za-z0-9_][A-Za-z0-9._@-]*)(?: -> (/[A-Za-z0-9._@/-]+))?", line)
                 if header is None or header[1] in {"bundle", "generation.conf"}:
-                    raise Failure("input", f"no file can be called so: {line[:200]!r}")
+                    raise Failure("input", f"invalid file name: {line[:200]!r}")
                 if header[1] in {file.name for file in files}:
-                    raise Failure("input", f"{header[1]} is there twice")
+                    raise Failure("input", f"duplicate file {header[1]}")
                 files.append(File(header[1], "", Path(header[2]) if header[2] else None))
             elif not files:
-                raise Failure("input", "its second line must name a file")
+                raise Failure("input", "the second line must name a file")
             else:
                 content.append(f"{line}\n")
         end_file()
@@ -66,7 +66,7 @@ class Bundle:
         except ValueError:
             facts = None
         if not isinstance(facts, dict):
-            raise Failure("input", f"it must hold {name}, a JSON object")
+            raise Failure("input", f"must contain {name}, a JSON object")
         return cast(dict[str, Any], facts)
 
 
@@ -74,8 +74,8 @@ def read_input() -> str:
     """Standard input, whole."""
     data = sys.stdin.buffer.read(LARGEST_INPUT + 1)
     if len(data) > LARGEST_INPUT:
-        raise Failure("input", f"it is longer than {LARGEST_INPUT} bytes")
+        raise Failure("input", f"longer than {LARGEST_INPUT} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise Failure("input", f"it is not UTF-8: {error}") from None
+        raise Failure("input", f"not UTF-8: {error}") from None

@@ -1,4 +1,4 @@
-"""Other programs, and what they say."""
+"""Running other programs, and reading their output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run(step: str, *command: str, timeout: int = 30, env: dict[str, str] | None = None) -> str:
-    """Runs a program and returns what it printed; its failure is the step's."""
+    """Runs a program and returns its output. Raises a Failure of the step if it fails."""
     still_alive()
     environment = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
     try:
@@ -32,7 +32,7 @@ def run(step: str, *command: str, timeout: int = 30, env: dict[str, str] | None 
     except subprocess.TimeoutExpired:
         raise Failure(step, f"{shlex.join(command)} took more than {timeout} s") from None
     if done.returncode != 0:
-        raise Failure(step, telling(done.stdout) or f"{shlex.join(command)} ended with {done.returncode}")
+        raise Failure(step, error_in(done.stdout) or f"{shlex.join(command)} exited with {done.returncode}")
     return done.stdout
 
 
@@ -42,21 +42,21 @@ def run_quietly(*command: str) -> str:
     return ""
 
 
-def holds(*command: str) -> bool:
-    """Whether a program that answers by its exit code says yes."""
+def succeeds(*command: str) -> bool:
+    """Whether a program exits with 0."""
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 0
 
 
 def install_packages(*names: str) -> None:
-    """Has the distribution's archive install packages, and nothing that is only recommended beside them."""
-    run("packages", "apt-get", "-qq", "update", timeout=300)  # a bare machine knows of no packages yet
+    """Installs packages of the distribution, without those that they only recommend."""
+    run("packages", "apt-get", "-qq", "update", timeout=300)  # a fresh machine has no package lists yet
     apt = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *names)
     run("packages", *apt, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
 
 
-def telling(output: str) -> str:
-    """What a program said of what is wrong: the first such line and two more, short enough for an error message."""
-    # systemd 262 says the last of these of a unit, systemd 252 of itself.
+def error_in(output: str) -> str:
+    """The error in a program's output: its first line and two more, short enough for a message."""
+    # systemd 262 logs the last of these for a unit, systemd 252 for itself.
     noise = r"^(Start|Stop|Scheduled)|Main process exited|Failed with result|Consumed|test failed$|\bFailed to .*\bignoring\b|^$"
     said = [line.strip() for line in output.splitlines() if not re.search(noise, line.strip())]
     wrong = r"emerg|error|fail|invalid|denied|unknown|in use|refus"
@@ -65,7 +65,7 @@ def telling(output: str) -> str:
 
 
 def still_alive() -> None:
-    """Tells systemd, which kills a worker that has hung; then `recover` goes back."""
+    """Pings systemd's watchdog, which kills a worker that hangs; then `recover` rolls back."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, contextlib.suppress(OSError):
@@ -73,15 +73,15 @@ def still_alive() -> None:
 
 
 def unit_log(unit: str, since: float) -> str:
-    """What a unit has said since a moment, as far as it tells what is wrong."""
-    holds("journalctl", "--sync")
+    """The error in a unit's log since a time (seconds since 1970)."""
+    succeeds("journalctl", "--sync")
     since_text = f"--since=@{since:.6f}"
     said = run("journal", "journalctl", f"--unit={unit}", since_text, "--output=cat", "--no-pager", "--quiet")
-    return telling(said) or f"{unit} said nothing"
+    return error_in(said) or f"{unit} logged nothing"
 
 
 def unit_states(*units: str) -> dict[str, dict[str, str]]:
-    """What systemd says of units, by their names. One question for all: with 100 sites a process for each takes long."""
+    """The state of units, by name. One call for all: with 100 sites a process for each takes long."""
     wanted = "Id,ActiveState,SubState,NeedDaemonReload,DropInPaths,MainPID,Listen"
     shown = run("systemctl show", "systemctl", "show", f"--property={wanted}", *units) if units else ""
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]

@@ -1,4 +1,4 @@
-"""A site's secrets: proved at Entra, then switched."""
+"""A site's credentials: verified with Entra, then switched."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from .sites import Site
 from .trust import trusting
 from .undo import check_undone, end_journal, forget, keep, write_journal
 
-# A site's certificate, where the stack makes it: the file, and what it is called in the input.
+# A site's certificate, if the stack issues it: the file, and its key in the input.
 CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
 REDIS_PASSWORD = "OAUTH2_PROXY_REDIS_PASSWORD"
 
 
 def credentials(patience: float, repair: str | None) -> int:
-    """Proves a client secret at Entra, then has the worker switch to it."""
+    """Verifies a client secret with Entra, then has the worker switch to it."""
     try:
         given = json.loads(read_input())
         values = {key: given[key] for key in ("domain", "tokenEndpoint", "clientId", "clientSecret", "cookieSecret")}
@@ -56,18 +56,18 @@ def credentials(patience: float, repair: str | None) -> int:
         certificate = {name: str(given[key]) for name, key in CERTIFICATE_FILES.items() if key in given}
         ends = given.get("clientSecretEnds")
     except (ValueError, KeyError, TypeError):
-        raise Failure("input", "it must be a JSON object with domain, tokenEndpoint, clientId, …") from None
+        raise Failure("input", "must be a JSON object with domain, tokenEndpoint, clientId, …") from None
     for key, value in values.items():
         if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
-            raise Failure("input", f"{key} must be a text without spaces and line breaks")
+            raise Failure("input", f"{key} must be a string without spaces or line breaks")
     for key, value in environment.items():
         # What systemd reads literally, without quotes.
         if not re.fullmatch(r"OAUTH2_PROXY_[A-Z_]+", key) or not re.fullmatch(r"[\w!%*+,./:=?@^~-]+", str(value), re.A):
             allowed = "letters, digits and !%*+,./:=?@^_~-"
-            raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value {allowed}")
+            raise Failure("input", f"environment: {key[:60]!r} must be a variable of oauth2-proxy, its value may have only {allowed}")
     site = Site(values["domain"])
     if REDIS_PASSWORD not in environment and 'session_store_type = "redis"' in (read_text(site.configuration) or ""):
-        # The live instance needs it until the push that comes next, which takes its sessions elsewhere.
+        # The live instance needs it until the next push, which moves its sessions.
         environment |= {key: value for key, value in site.environment().items() if key == REDIS_PASSWORD}
     variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
     if certificate:
@@ -82,15 +82,15 @@ def credentials(patience: float, repair: str | None) -> int:
     }
     current = site.credentials / "current"
     if all(read_text(current / name) == text for name, text in files.items()):
-        print(f"{site.domain} on {host_name()}: unchanged credentials")
+        print(f"{site.domain} on {host_name()}: credentials unchanged")
         keep_mark(f"credentials-{site.domain}", repair, first=False)
         return 0
     if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
-        # One that is in use is good: there is no hurry, and a replica that does not know the new one signs people out.
+        # The one in use works, so there is no hurry; a replica that does not know the new one yet signs people out.
         times = 5 if current.is_symlink() else 1
         prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience, times)
     if not certificate and served_from(site):
-        # The live Nginx file reads it until the push that comes next.
+        # The live Nginx file uses it until the next push.
         files |= {name: read_text(current / name) or "" for name in CERTIFICATE_FILES}
     group = grp.getgrnam(SERVICE_USER).gr_gid
     make_folder(site.credentials, 0o750, group)
@@ -99,7 +99,7 @@ def credentials(patience: float, repair: str | None) -> int:
     folder = site.credentials / str(new)
     make_folder(folder, 0o750, group)
     for name, text in files.items():
-        private = name == "privkey.pem"  # for Nginx, which reads it as root; the instance has no use for it
+        private = name == "privkey.pem"  # for Nginx, which reads it as root; the instance does not need it
         write_new(folder / name, text, 0o600 if private else 0o640, 0 if private else group)
     for flushed in (folder, site.credentials, CREDENTIALS):
         flush_folder(flushed)
@@ -111,7 +111,7 @@ def credentials(patience: float, repair: str | None) -> int:
 
 
 def check_certificate(site: Site, files: dict[str, str]) -> None:
-    """Refuses a certificate that is not of the site, or not of its key."""
+    """Raises a Failure if a certificate is not for the site, or does not match its key."""
     with tempfile.TemporaryDirectory(dir="/run") as aside:
         for name, text in files.items():
             write_new(Path(aside, name), text, 0o600)
@@ -119,30 +119,30 @@ def check_certificate(site: Site, files: dict[str, str]) -> None:
         try:
             context.load_cert_chain(Path(aside, "fullchain.pem"), Path(aside, "privkey.pem"))
         except (OSError, ssl.SSLError) as error:
-            raise Failure("certificate", f"of {site.domain}: {error}") from None
-        # Where it is not, openssl may end with an error: that of Debian 14 does, that of Debian 12 does not.
+            raise Failure("certificate", f"{site.domain}: {error}") from None
+        # If it does not match, Debian 14's openssl exits with an error, Debian 12's does not.
         if "does match" not in run_quietly("openssl", "x509", "-noout", "-checkhost", site.domain, "-in", f"{aside}/fullchain.pem"):
-            raise Failure("certificate", f"it is not for {site.domain}")
+            raise Failure("certificate", f"not issued for {site.domain}")
 
 
 def served_from(site: Site) -> bool:
-    """Whether the live Nginx file reads the certificate that came with the credentials."""
+    """Whether the live Nginx file uses the certificate that came with the credentials."""
     return f"{site.credentials}/current/fullchain.pem" in (read_text(site.current / "nginx.conf") or "")
 
 
 def take_certificate(site: Site, live: int) -> None:
-    """Has Nginx read the certificate anew, and sees that it is the one that clients get."""
+    """Reloads Nginx for a new certificate, and checks that clients get it."""
     check_nginx({}, {})
     reload_nginx({site: live})
     if served_certificate(site.domain) != first_of(site.credentials / "current" / "fullchain.pem"):
-        raise Failure("certificate", f"Nginx serves another certificate for {site.domain} than the new one")
+        raise Failure("certificate", f"Nginx does not serve the new certificate for {site.domain}")
 
 
 def prove(endpoint: str, client_id: str, secret: str, patience: float, times: int) -> None:
-    """Asks Entra for a token with the secret, until it has got one so many times in a row. A new secret takes Entra
-    seconds, at times minutes, to know everywhere; until then it is told apart from a wrong one only by waiting."""
+    """Requests a token with the secret until that has worked `times` times in a row. A new secret takes seconds,
+    sometimes minutes, to reach all of Entra; until then only waiting tells it apart from a wrong one."""
     if not endpoint.startswith("https://"):
-        raise Failure("proof at Entra", f"tokenEndpoint must be an https URL, got {endpoint[:100]!r}")
+        raise Failure("sign-in to Entra", f"tokenEndpoint must be an https URL, got {endpoint[:100]!r}")
     form = {
         "grant_type": "client_credentials",
         "client_id": client_id,
@@ -174,7 +174,7 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float, times: in
                 answer = json.loads(body)
                 codes = set(answer.get("error_codes", []))
                 said = str(answer.get("error_description", answer.get("error"))).splitlines()[0][:200]
-            # Not known yet: a secret, an application, its service principal; or Entra has too much to do.
+            # Not known yet: a secret, an application, its service principal; or Entra is throttling or down.
             worth_waiting = codes & {7000215, 7000222, 700016, 7000229} or error.code == 429 or error.code >= 500
             pause = max(pause, min(30.0, float(error.headers.get("Retry-After", "0")))) if worth_waiting else pause
         except (OSError, http.client.HTTPException) as error:
@@ -182,19 +182,19 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float, times: in
         in_a_row = 0
         said = said.replace(secret, "[secret]")
         if not worth_waiting:
-            raise Failure("proof at Entra", said)
+            raise Failure("sign-in to Entra", said)
         if time.monotonic() + pause > deadline:
-            raise Failure("proof at Entra", f"{said} (tried for {patience:.0f} s)")
+            raise Failure("sign-in to Entra", f"{said} (tried for {patience:.0f} s)")
         time.sleep(pause)
         pause = min(pause * 1.5, 10)
 
 
 def switch_credentials(request: Request) -> None:
-    """Takes proved credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
+    """Puts verified credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
     check_undone()
     site, new = request.site, str(request.content["number"])
     if not (site.credentials / new).is_dir():
-        raise Failure("credentials", "others came in between; push them again")
+        raise Failure("credentials", "superseded by another push; push them again")
     current = site.credentials / "current"
     old = os.readlink(current) if current.is_symlink() else None
     live = site.live()
@@ -233,7 +233,7 @@ def is_other_certificate(site: Site, number: str) -> bool:
 
 
 def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: bool = False) -> list[str]:
-    """Back to the credentials that were live before; safe to repeat. Returns what did not work."""
+    """Rolls back to the credentials that were live before; safe to repeat. Returns what failed."""
     site, problems = Site(domain), list[str]()
     current, live = site.credentials / "current", site.live()
     try:
@@ -247,15 +247,15 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
             start_instance(site, port_of(site.bundle(live)), restart=True)
             if served_from(site):
                 reload_nginx({site: live})
-    except (Failure, OSError) as error:  # before the journal has ended: the next worker or the next boot tries again
-        problems.append(f"while going back: {error}")
+    except (Failure, OSError) as error:  # if the journal is still there, the next worker or the next boot tries again
+        problems.append(f"while rolling back: {error}")
     return problems
 
 
 def remove_credentials(request: Request) -> None:
     site = request.site
     if other := other_owner(request):
-        request.settle(True, f"credentials kept: they are site {other}'s now")
+        request.settle(True, f"credentials kept: they now belong to site {other}")
         return
     if site.live() is not None:
         raise Failure("credentials", f"{site.domain} is still live on this host; remove it first")

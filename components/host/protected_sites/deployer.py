@@ -1,7 +1,7 @@
-"""What the user may ask for whose SSH key the stack has.
+"""What the deployer, the user whose SSH key is in the stack, may run.
 
-The sudo rule (units.py) gives that user the program with any arguments: sudo-rs, which Ubuntu has as its sudo since
-26.04, knows no regular expressions, and takes a wildcard for a text where sudo does not. So the guard is here.
+The sudo rule (units.py) allows that user the program with any arguments: sudo-rs, Ubuntu's sudo since 26.04, supports
+no regular expressions, and takes a wildcard literally where sudo does not. So the check is here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .places import HOST
 
 DOMAIN, MARK, NAME = "[a-z0-9][a-z0-9.-]*", "[0-9TZ:.-]+", "[A-Za-z0-9_-]+"
 
-# Whole command lines, a pattern for each argument. With domains and marks for the states that hold such commands.
+# Whole command lines, a pattern for each argument. States of earlier releases contain commands with domains and marks.
 ALLOWED = (
     *(("push",), ("push", "--repair", MARK)),
     *(("credentials",), ("credentials", "--repair", MARK)),
@@ -33,9 +33,9 @@ def user() -> str:
 
 
 def refuse_more(arguments: list[str]) -> None:
-    """Refuses what the deployer must not ask for; sudo says who asks. Anybody else's rights are the host's own business."""
+    """Raises a Failure for a command that the deployer may not run. Other users' rights are up to the host's admin."""
     if os.environ.get("SUDO_USER") == user() and not any(is_like(arguments, allowed) for allowed in ALLOWED):
-        raise Failure("sudo", "this user may push and remove sites, and ask for the status; this is something else")
+        raise Failure("sudo", "not allowed: this user may only push and remove sites, and read the status")
 
 
 def is_like(arguments: list[str], patterns: tuple[str, ...]) -> bool:

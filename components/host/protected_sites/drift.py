@@ -1,4 +1,4 @@
-"""What on a host is not as it was pushed."""
+"""Drift: what on a host differs from what was pushed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .probe import prove_closed
 from .sites import Site
 
 
-# What systemd says of units, by their names.
+# The state of systemd units, by name.
 Units = Mapping[str, Mapping[str, str]]
 
 
@@ -28,22 +28,22 @@ def units_of(sites: Iterable[Site]) -> Units:
 
 
 def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
-    """What of a site is not as it was pushed: as the bundle of its live generation."""
-    drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or cut off"]
+    """What of a site differs from the bundle of its live generation."""
+    drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or truncated"]
     missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
     drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     drift += [f"{path} is missing" for path in addresses_of(site) if not path.exists()]
-    # An inactive service is well: the next connection to its socket starts it.
+    # An inactive service is fine: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
         state = units[unit]
         if state["ActiveState"] not in well:
             drift.append(f"{unit} is {state['ActiveState']}")
         if state["NeedDaemonReload"] == "yes":
-            drift.append(f"{unit} is not what systemd has loaded")
+            drift.append(f"{unit} has changed on disk since systemd loaded it")
         if unit == site.socket and state["ActiveState"] == "active" and bundle.files:
             if (port := port_of(bundle)) not in listeners_of_systemd():
-                drift.append(f"{unit} is active, but systemd does not listen on 127.0.0.1:{port} any more")
+                drift.append(f"{unit} is active, but systemd no longer listens on 127.0.0.1:{port}")
     answer = answers_as(site)
     if answer != f"generation {live}":
         return [*drift, f"Nginx answers as {answer}"]
@@ -56,7 +56,7 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
 
 
 def addresses_of(site: Site) -> list[Path]:
-    """The files with the addresses of a live site's backends that have names."""
+    """The address files of a live site's backends that are given by name."""
     return files_in(read_text(site.current / "nginx.conf") or "")
 
 
@@ -66,11 +66,11 @@ def credentials_drift(site: Site) -> list[str]:
         for name in ("client.env", "client-secret", "cookie-secret")
         if not (site.credentials / "current" / name).exists()
     ]
-    return [f"its credentials' {name} is missing" for name in missing]
+    return [f"credentials: {name} is missing" for name in missing]
 
 
 def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
-    """What somebody has added to a live site, which a push neither reads nor takes away; and an old program that runs."""
+    """What somebody has added to a live site, which a push neither reads nor removes; and an outdated binary still running."""
     if not bundle.files:
         return []
     known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
@@ -78,7 +78,7 @@ def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
     extra += [f"{path.stem}: {trouble}" for path in addresses_of(site) if (trouble := trouble_in(path))]
     for unit in (site.socket, site.service):
         state = units[unit]
-        extra += [f"{path} changes the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
+        extra += [f"{path} overrides the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
         main = state.get("MainPID", "0")
         with contextlib.suppress(OSError):
             if main != "0" and os.path.realpath(f"/proc/{main}/exe") != os.path.realpath(OAUTH2_PROXY):

@@ -1,10 +1,10 @@
-"""What a step that went wrong says."""
+"""The error of a step."""
 
 from __future__ import annotations
 
 
 class Failure(Exception):
-    """Something that went wrong: in which step, and in whose words; and whether it was live for a moment."""
+    """A step that failed, and why; `switched`: the change had gone live for a moment."""
 
     def __init__(self, step: str, what: str, *, switched: bool = False) -> None:
         super().__init__(f"{step}: {what}")
@@ -12,7 +12,7 @@ class Failure(Exception):
 
     @staticmethod
     def of(error: Exception) -> Failure:
-        """Any other exception is a broken host or a bug of ours; whoever waits must hear of it, too."""
+        """Any other exception is a broken host or a bug; the caller must see that as well."""
         if isinstance(error, Failure):
             return error
         if isinstance(error, OSError) and error.strerror:

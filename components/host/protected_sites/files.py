@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written aside, flushed, then renamed; and the folder flushed after."""
+"""Files that survive a power cut: written to a temporary name, flushed, renamed; then the folder is flushed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_new(path: Path, content: str | bytes, mode: int = 0o644, group: int = 0) -> None:
-    """Writes a file that must not be there yet, not even as a link."""
+    """Creates a file, which must not exist yet, not even as a link."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -57,7 +57,7 @@ def remove_link(link: Path) -> bool:
 
 
 def remove_folder(folder: Path) -> None:
-    if folder.is_symlink():  # somebody else's, and so is what it points to
+    if folder.is_symlink():  # not ours, nor is what it points to
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
@@ -73,7 +73,7 @@ def make_folder(folder: Path, mode: int, group: int = 0) -> None:
 
 def refuse_link(folder: Path) -> None:
     if folder.is_symlink():
-        raise Failure("folders", f"{folder} is a link; it must be a folder")
+        raise Failure("folders", f"{folder} must be a folder, got a link")
 
 
 def read_text(path: Path) -> str | None:

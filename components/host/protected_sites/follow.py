@@ -1,4 +1,4 @@
-"""Follows the addresses of backends that have names; started by systemd where there are any."""
+"""Follows the addresses of backends that are given by name; systemd starts it if there are any."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .host import lock
 from .nginx import check_nginx, nginx_runs, reload_nginx
 from .places import ADDRESSES, JOURNAL, PROGRAM
 
-# Seconds between two look-ups of a name, and how long one is waited for.
+# Seconds between two lookups of a name, and to wait for one.
 EVERY = 5
 PATIENCE = 5
-# For so many seconds there must be no such name until its addresses go: DHCP takes a record away to write it anew.
+# Seconds for which a name must not exist before its addresses are dropped: DHCP deletes a record to rewrite it.
 GONE_FOR = 20
-# Every change is a reload, which leaves workers behind as long as WebSockets live: so many in so many seconds for a name.
+# Limit per name: every change is a reload, which leaves old workers behind as long as their WebSockets last.
 CHANGES, IN_SECONDS = 6, 600
 
-# There while Nginx has not read what was written.
+# Exists while Nginx has not read what was written.
 UNREAD = ADDRESSES / ".unread"
 
 
@@ -45,8 +45,8 @@ class Follower:
         self.pool = ThreadPoolExecutor(64)
 
     def look(self) -> dict[Path, tuple[list[str], str | None]]:
-        """What is to be written: for each file whose name is known now, its directives and what is wrong with it. One name
-        whose look-up hangs keeps no other waiting."""
+        """What to write: for each file whose lookup is done, its directives and what is wrong, if anything. A lookup
+        that hangs does not delay the others."""
         files = all_files()
         for name in {name_of(path) for path in files} - set(self.asked):
             self.asked[name] = self.pool.submit(look_up, name)
@@ -61,7 +61,7 @@ class Follower:
             self.gone.pop(name, None)
             if servers == servers_in(path) or self.may_change(name):
                 return servers, None
-            return servers_in(path), f"it has changed {CHANGES} times in {IN_SECONDS // 60} minutes"
+            return servers_in(path), f"changed {CHANGES} times in {IN_SECONDS // 60} minutes"
         except NotResolved as error:
             if not error.gone:
                 self.gone.pop(name, None)
@@ -83,16 +83,16 @@ class Follower:
             return
         with lock():
             if JOURNAL.exists():
-                return  # whoever goes back there comes first
+                return  # recovery comes first
             if moved:
                 self.check(moved)
                 UNREAD.touch()
             for path in changed:
-                if path.exists():  # a push may have taken it away meanwhile
+                if path.exists():  # a push may have removed it in the meantime
                     servers, trouble = wanted[path]
                     write(path, moved.get(path, servers_in(path)), trouble)
-                    told = ", ".join(servers) if path in moved else "its addresses stay"
-                    print(f"{path.stem}: {trouble}; {told}" if trouble else f"{path.stem}: {told}", flush=True)
+                    result = ", ".join(servers) if path in moved else "keeping its addresses"
+                    print(f"{path.stem}: {trouble}; {result}" if trouble else f"{path.stem}: {result}", flush=True)
             for path in moved:
                 self.changes.setdefault(name_of(path), deque()).append(time.monotonic())
             if UNREAD.exists():
@@ -110,7 +110,7 @@ class Follower:
 
 
 def follow() -> int:
-    """Until there are no names any more, or another version of the program is live, which systemd then starts."""
+    """Runs until there are no names left, or another version of the program is installed, which systemd then starts."""
     program = PROGRAM.resolve()
     with lock():
         provide([], {})
@@ -122,7 +122,7 @@ def follow() -> int:
             failed = ""
         except (Failure, OSError) as error:
             if (said := Failure.of(error).what) != failed:
-                print(f"Nginx keeps the addresses that it has: {said}", flush=True)
+                print(f"Nginx keeps its current addresses: {said}", flush=True)
             failed = said
         time.sleep(EVERY)
     return 0

@@ -1,4 +1,4 @@
-"""This host: its name, and that one program at a time changes it."""
+"""This host: its name, and the lock that lets one program at a time change it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def boot_id() -> str:
 
 @contextlib.contextmanager
 def lock() -> Generator[None]:
-    """One program at a time changes the host."""
+    """Lets one program at a time change the host."""
     with LOCK.open("a") as file:
         while True:
             try:

@@ -1,5 +1,5 @@
-"""What `http {}` of the host's own files says, and what of that reaches into the sites although their own files say what
-they can (inherited.conf)."""
+"""What the host's own Nginx files set in `http {}`, and what of that the sites inherit although their own files
+override what they can (inherited.conf)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from .files import read_text
 from .places import NGINX_CONF, NGINX_SHARED, ROOT
 
-# What some version of Nginx from 1.22 to 1.30 inherits, and a site's file cannot say otherwise: other versions do not
-# know it, or it has no value that is none.
+# What some version of Nginx from 1.22 to 1.30 inherits and a site's file cannot override: other versions do not know the
+# directive, or it cannot be turned off.
 NOT_FOR_HTTP = {
     "add_header_inherit": "the sites' own headers would be missing",
-    "add_trailer": "every answer would lose its Content-Length",
-    "max_headers": "requests with more headers would be refused",
-    "post_action": "each request would lead to another one of the sites'",
-    "proxy_set_body": "applications would get another body than the one that was sent",
+    "add_trailer": "every response would lose its Content-Length",
+    "max_headers": "requests with more headers would be rejected",
+    "post_action": "each request would trigger another one to the sites",
+    "proxy_set_body": "backends would get a different body from the one that was sent",
     "ssl": "the sites' port 80 would speak TLS",
 }
 
@@ -39,7 +39,7 @@ class Said:
 
 
 def said_in_http(file: Path = NGINX_CONF, context: str = "") -> Generator[Said]:
-    """What Nginx's files say in `http {}` itself, ours aside; read from the disk, also where Nginx refuses them."""
+    """What Nginx's files set in `http {}` itself, except ours; read from disk, since Nginx may reject them."""
     for line, name, first, within in directives(read_text(file) or "", context):
         if within == "http":
             yield Said(file, line, name, first)
@@ -50,31 +50,31 @@ def said_in_http(file: Path = NGINX_CONF, context: str = "") -> Generator[Said]:
 
 
 def folders_read() -> set[Path]:
-    """The folders from which Nginx's files include something into `http {}`."""
+    """The folders from which Nginx's files include files into `http {}`."""
     return {(NGINX_CONF.parent / said.first).parent for said in said_in_http() if said.name == "include"}
 
 
 def reaching_in() -> list[str]:
-    """What reaches into the sites, each with its file, its line and what it would do."""
+    """What the sites would inherit, each with its file, its line and its effect."""
     return [
-        f"{said.place}: {said.name} in http {{}} reaches into each site: {NOT_FOR_HTTP[said.name]}"
+        f"{said.place}: {said.name} in http {{}} is inherited by every site: {NOT_FOR_HTTP[said.name]}"
         for said in said_in_http()
         if said.name in NOT_FOR_HTTP
     ]
 
 
 def without_duplicates(shared: str) -> str:
-    """What all sites share, without the sizes of tables that the host's own files say: Nginx takes each once."""
+    """What all sites share, without the hash sizes that the host's own files set: Nginx accepts each once."""
     said = {said.name: said.file for said in said_in_http()}
 
     def line_of(size: re.Match[str]) -> str:
-        return f"# {size[0]} (said in {said[size[1]]})" if size[1] in said else size[0]
+        return f"# {size[0]} (set in {said[size[1]]})" if size[1] in said else size[0]
 
     return re.sub(r"^(\w+_hash_(?:bucket|max)_size) .*;$", line_of, shared, flags=re.MULTILINE)
 
 
 def directives(text: str, context: str) -> Generator[tuple[int, str, str, str]]:
-    """Each with its line, its name, its first argument, and the blocks around it, as in "http server"."""
+    """Each with its line, its name, its first argument, and the enclosing blocks, such as "http server"."""
     around = context.split()
     words: list[str] = []
     line = 0

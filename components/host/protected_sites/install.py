@@ -1,6 +1,6 @@
-"""Puts the program on a host: whole, in one step, and never over a file that is not ours.
+"""Installs the program on a host: atomically, and never over a file that is not ours.
 
-It runs before anything of the program is there (components/host/host-setup.ts), so it imports nothing of it.
+It runs before the program exists there (components/host/host-setup.ts), so it imports nothing from it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ LOCK = Path("/run/protected-sites.lock")
 
 
 def install(bundle: str) -> None:
-    """Takes the program live that the bundle holds, in a folder of its own named after the bundle's SHA-256."""
+    """Installs the program in the bundle, in a folder named after the bundle's SHA-256."""
     if sys.version_info < (3, 11):  # noqa: UP036
-        sys.exit(f"Python 3.11 or newer is needed, got {sys.version.split()[0]}")
+        sys.exit(f"Python 3.11 or newer is required, got {sys.version.split()[0]}")
     for path, ours in ((PROGRAM, is_ours()), (VERSIONS, not VERSIONS.is_symlink())):
         if os.path.lexists(path) and not ours:
-            sys.exit(f"{path} is there already and is not ours; move it away")
+            sys.exit(f"{path} already exists and is not managed by Protected Sites; move it away")
     os.umask(0o022)
     VERSIONS.mkdir(exist_ok=True)
     version = VERSIONS / hashlib.sha256(bundle.encode()).hexdigest()
@@ -37,7 +37,7 @@ def install(bundle: str) -> None:
         try:
             write(aside, version, files)
         except py_compile.PyCompileError as error:
-            sys.exit(f"this Python cannot read the program: {error.msg.strip()}")
+            sys.exit(f"this Python cannot compile the program: {error.msg.strip()}")
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     link = PROGRAM.with_name(f".{PROGRAM.name}.{os.getpid()}")
@@ -61,14 +61,14 @@ def is_whole(version: Path, files: dict[str, str]) -> bool:
 
 
 def write(aside: Path, version: Path, files: dict[str, str]) -> None:
-    """Everything is flushed before the folder gets its name."""
+    """Flushes everything before the folder gets its final name."""
     package = aside / "protected_sites"
     package.mkdir(parents=True)
     for name, text in files.items():
         path = package / name
         path.write_text(text, "utf-8")
         path.chmod(0o755 if name == "launcher.py" else 0o644)
-        # Compiled here, since the launcher writes none: a file that Python caches by itself is not flushed.
+        # Compiled here, and not cached by the launcher: what Python caches by itself is not flushed.
         py_compile.compile(str(path), dfile=str(version / "protected_sites" / name), doraise=True)
     for path in (*package.rglob("*"), package, aside):
         flush(path)
@@ -79,7 +79,7 @@ def write(aside: Path, version: Path, files: dict[str, str]) -> None:
 
 
 def remove_others(version: Path) -> None:
-    """A worker that runs may be of another version, whose folder the next installation takes away."""
+    """Removes other versions, unless a worker, which may be one of them, is running; then the next install does."""
     with LOCK.open("a") as lock, contextlib.suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for other in VERSIONS.iterdir():

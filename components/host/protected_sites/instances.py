@@ -16,7 +16,7 @@ from .files import read_text
 from .places import OAUTH2_PROXY, SERVICE_USER
 from .sites import Site
 
-# First version that is safe from each; see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories
+# The first version that fixes each; see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories
 ADVISORIES = {
     "GHSA-7rh7-c77v-6434": (7, 11, 0),
     "GHSA-vjrc-mh2v-45x6": (7, 13, 0),
@@ -32,14 +32,13 @@ ADVISORIES = {
 def port_of(bundle: Bundle) -> int:
     port = bundle.facts("site.json").get("port")
     if not isinstance(port, int):
-        raise Failure("input", f"site.json, port must be a number, got {port!r}")
+        raise Failure("input", f"site.json: port must be a number, got {port!r}")
     return port
 
 
 def listeners_of_systemd() -> set[int]:
     """The ports of 127.0.0.1 on which systemd itself listens. A `daemon-reload` that finds another ListenStream closes
-    the old one at once, also where the file is then put back: the unit stays "active", and nobody listens for the
-    instance that starts next."""
+    the old one at once, even if the file is then restored: the unit stays "active" with nothing listening."""
     held = set[str]()
     for descriptor in Path("/proc/1/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -74,7 +73,7 @@ def await_instance(site: Site, port: int, since: float) -> None:
 
 
 def needs_new_socket(site: Site, before: int, after: int) -> bool:
-    """Whether generations have another socket, which must be closed to be opened anew. Comments are no reason for that."""
+    """Whether the generations' sockets differ, so that it has to be closed and reopened. Comments do not count."""
     one, other = (
         [line for line in (read_text(site.generation(number) / site.socket) or "").split("\n") if line[:1] != "#"]
         for number in (before, after)
@@ -83,7 +82,7 @@ def needs_new_socket(site: Site, before: int, after: int) -> bool:
 
 
 def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:
-    """Brings a site's socket and service up. The socket stays open during a restart, so that no request is lost."""
+    """Starts a site's socket and service. The socket stays open during a restart, so that no request is lost."""
     since = time.time()
     opened = unit_state(site.socket)["ActiveState"] == "active"
     if new_socket or (opened and port not in listeners_of_systemd()):
@@ -94,12 +93,12 @@ def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = F
             run("socket", "systemctl", "start", site.socket)
         except Failure:
             holder = "".join(re.findall(r'users:\(\("([^"]+)"', run_quietly("ss", "-Hltnp", f"sport = :{port}")))
-            by = f" (port {port} is held by {holder})" if holder else ""
+            by = f" (port {port} is in use by {holder})" if holder else ""
             raise Failure("socket", unit_log(site.socket, since) + by) from None
     try:
         run("instance", "systemctl", "restart" if restart else "start", site.service)
     except Failure:
-        # systemctl names its own commands to ask; the reason is in the unit's journal.
+        # systemctl only points to other commands; the reason is in the unit's journal.
         raise Failure("instance", f"oauth2-proxy did not start: {unit_log(site.service, since)}") from None
     await_instance(site, port, since)
 
@@ -114,12 +113,12 @@ def check_version(allow_vulnerable: bool) -> None:
         safe = ".".join(map(str, max(ADVISORIES.values())))
         raise Failure(
             "oauth2-proxy version",
-            f"{found} is known to be vulnerable ({', '.join(open_advisories)}); {safe} or newer is right",
+            f"{found} is known to be vulnerable ({', '.join(open_advisories)}); {safe} or newer is required",
         )
 
 
 def config_test(site: Site, binary: Path, *before: str) -> None:
-    """What an oauth2-proxy says of a site's configuration; `before` are words to put before the command."""
+    """Has an oauth2-proxy check a site's configuration; `before` is put in front of the command."""
     run(
         "oauth2-proxy --config-test",
         *before,

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IB
-"""Protected Sites: starts the program that changes a proxy host.
+"""Protected Sites: starts the program that manages a proxy host.
 
-/usr/local/sbin/protected-sites is a link to this file, so that one rename switches the whole program.
+/usr/local/sbin/protected-sites is a link to this file, so that one rename switches to another version.
 """
 
 import sys
@@ -9,6 +9,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from protected_sites.__main__ import main  # noqa: E402  (only now can it be found)
+from protected_sites.__main__ import main  # noqa: E402  (needs the path above)
 
 sys.exit(main(sys.argv[1:]))

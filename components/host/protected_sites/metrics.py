@@ -1,4 +1,4 @@
-"""What Prometheus is told of this host, beside what each instance tells of itself."""
+"""This host's metrics for Prometheus, in addition to each instance's own."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from .sessions import check_store, store_of
 from .sites import Site, all_sites
 
 HELP = {
-    "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking wakes one that sleeps.",
-    "protected_sites_as_pushed": "Whether the site is as it was pushed, closed to strangers, and its Nginx would start again.",
-    "protected_sites_backend_resolved": "Whether the names of the site's backends have addresses; 1 without names.",
-    "protected_sites_certificate_is_new": "Whether the certificate that Nginx serves is the one that its file holds.",
-    "protected_sites_certificate_start_seconds": "From when that certificate is valid, in seconds since 1970.",
-    "protected_sites_certificate_end_seconds": "When the certificate ends that Nginx serves, in seconds since 1970.",
-    "protected_sites_session_store_up": "Whether the site's Redis does all that its sessions need, with room for another.",
-    "protected_sites_client_secret_end_seconds": "When the client secret in use ends, in seconds since 1970.",
+    "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking starts one that is not running.",
+    "protected_sites_as_pushed": "Whether the site has no drift, is closed to anonymous requests, and Nginx could restart.",
+    "protected_sites_backend_resolved": "Whether the names of the site's backends resolve; 1 without names.",
+    "protected_sites_certificate_is_new": "Whether Nginx serves the certificate in its file.",
+    "protected_sites_certificate_start_seconds": "Start of the validity of the certificate that Nginx serves, in seconds since 1970.",
+    "protected_sites_certificate_end_seconds": "Expiry of the certificate that Nginx serves, in seconds since 1970.",
+    "protected_sites_session_store_up": "Whether the site's Redis allows and has room for what its sessions need.",
+    "protected_sites_client_secret_end_seconds": "Expiry of the client secret in use, in seconds since 1970.",
 }
 
 
 def metrics(textfile: Path | None) -> int:
-    """Prints the metrics, or writes them to a file in one step, so that nobody reads half of them."""
+    """Prints the metrics, or writes them to a file atomically."""
     values = {name: dict[str, float]() for name in HELP}
     sites = all_sites()
     units = units_of(sites)
-    nginx_is_well = not nginx_trouble()
+    nginx_is_healthy = not nginx_trouble()
     for site in sites:
-        for name, value in metrics_of(site, units, nginx_is_well).items():
+        for name, value in metrics_of(site, units, nginx_is_healthy).items():
             values[name][site.domain] = value
     lines: list[str] = []
     for name, sites in values.items():
@@ -47,8 +47,8 @@ def metrics(textfile: Path | None) -> int:
         lines += [f'{name}{{site="{domain}"}} {value:.0f}' for domain, value in sites.items()]
     held, limit = connections_held()
     host = {
-        "nginx_connections": ("Sockets of the Nginx worker with most of them, to clients and to backends.", held),
-        "nginx_connections_limit": ("How many a worker can have.", limit),
+        "nginx_connections": ("Most sockets that one Nginx worker has open, to clients and to backends.", held),
+        "nginx_connections_limit": ("Most sockets that one Nginx worker can open.", limit),
     }
     for name, (help_text, value) in host.items():
         lines += [f"# HELP protected_sites_{name} {help_text}", f"# TYPE protected_sites_{name} gauge"]
@@ -66,8 +66,8 @@ def metrics(textfile: Path | None) -> int:
     return 0
 
 
-def metrics_of(site: Site, units: Units, nginx_is_well: bool) -> dict[str, float]:
-    """What cannot be found out is left out: an alert asks for what is missing."""
+def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, float]:
+    """Leaves out what cannot be determined: an alert fires on absent metrics."""
     live = site.live()
     if live is None:
         return {"protected_sites_up": 0, "protected_sites_as_pushed": 0}
@@ -75,7 +75,7 @@ def metrics_of(site: Site, units: Units, nginx_is_well: bool) -> dict[str, float
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(port_of(bundle))
-        found["protected_sites_as_pushed"] = nginx_is_well and not drift_of(site, bundle, live, units)
+        found["protected_sites_as_pushed"] = nginx_is_healthy and not drift_of(site, bundle, live, units)
         found["protected_sites_backend_resolved"] = not any(map(trouble_in, addresses_of(site)))
         certificate = certificate_served(site, bundle)
         found["protected_sites_certificate_start_seconds"] = certificate.starts

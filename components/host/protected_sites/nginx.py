@@ -1,4 +1,4 @@
-"""Nginx: asking it for a site, checking and reloading it."""
+"""Nginx: requests to it, checking and reloading it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .commands import holds, run, still_alive, unit_log
+from .commands import run, still_alive, succeeds, unit_log
 from .failure import Failure
 from .files import read_text
 from .inherited import reaching_in
@@ -28,14 +28,14 @@ class Answer:
 
 
 def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext | None = None) -> Answer:
-    """Asks this host's Nginx for a path of a site. Each question has a connection of its own: after a reload an old
-    one would still be answered by the old configuration."""
+    """Requests a path of a site from this host's Nginx, on a new connection: after a reload an old one would still get
+    the old configuration."""
     if context is None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     plain = socket.create_connection(("127.0.0.1", 443), timeout=15)
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each question waits 40 ms for its first answer
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each response takes 40 ms longer
     with plain, context.wrap_socket(plain, server_hostname=domain) as encrypted:
         connection = http.client.HTTPConnection(domain)
         connection.sock = encrypted
@@ -58,7 +58,7 @@ def served_certificate(domain: str) -> bytes:
 
 
 def answers_as(site: Site) -> str:
-    """As what Nginx answers for a site: "generation 3", or what it said instead."""
+    """What Nginx answers for a site: "generation 3", or the error."""
     try:
         answer = ask(site.domain, "/.well-known/protected-sites/generation", {})
     except (OSError, http.client.HTTPException) as error:
@@ -71,7 +71,7 @@ NOT_RUNNING = "nginx.service is not active"
 
 
 def nginx_runs() -> bool:
-    return holds("systemctl", "--quiet", "is-active", "nginx.service")
+    return succeeds("systemctl", "--quiet", "is-active", "nginx.service")
 
 
 def main_process() -> str:
@@ -79,7 +79,7 @@ def main_process() -> str:
 
 
 def nginx_trouble() -> list[str]:
-    """What would keep this Nginx from starting again, or from taking its files anew; it may run well all the same."""
+    """What would keep this Nginx from restarting or reloading; it may well be running all the same."""
     if not nginx_runs():
         return [NOT_RUNNING]
     trouble = reaching_in()
@@ -89,12 +89,12 @@ def nginx_trouble() -> list[str]:
         said = re.sub(r"^.*\[emerg\] \S+ ", "", failure.what.splitlines()[0])
         trouble.append(f"nginx -t: {said}")
     if (noted := read_text(NGINX_PID)) is not None and noted.strip() != main_process():
-        trouble.append(f"{NGINX_PID} must hold the number of the running Nginx, got {noted.strip()[:20]!r}: no reload works")
+        trouble.append(f"{NGINX_PID} must contain the PID of the running Nginx, got {noted.strip()[:20]!r}: reloads do not work")
     return trouble
 
 
 def accepting_workers(main: str | None = None) -> set[str]:
-    """Nginx's worker processes that still accept connections; after a reload the old ones say that they shut down."""
+    """Nginx's worker processes that still accept connections; after a reload the old ones are titled "shutting down"."""
     main = main or main_process()
     workers = set[str]()
     for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split():
@@ -105,10 +105,10 @@ def accepting_workers(main: str | None = None) -> set[str]:
 
 
 def reload_nginx(expected: Mapping[Site, int | None]) -> None:
-    """Reloads Nginx, and waits until only new workers accept and each site answers as its generation, or not (None).
+    """Reloads Nginx, and waits until only new workers accept and each site answers as its generation (None: not at all).
 
-    A reload succeeds also where Nginx then keeps its old configuration, for example because a port is taken: only its
-    error log tells.
+    A reload also succeeds if Nginx then keeps its old configuration, for example because a port is in use: only its
+    error log shows that.
     """
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
     old_workers = accepting_workers(main_process())
@@ -141,12 +141,12 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
             if old:
                 raise Failure("Nginx reload", f"after 20 s the old workers still accept ({', '.join(sorted(old))})")
             site, number = next(iter(late.items()))
-            right = "no site of ours" if number is None else f"generation {number}"
-            raise Failure("Nginx reload", f"after 20 s {site.domain} answers as {answers_as(site)}; right is {right}")
+            expected_answer = "no site" if number is None else f"generation {number}"
+            raise Failure("Nginx reload", f"{site.domain} after 20 s: expected {expected_answer}, got {answers_as(site)}")
         time.sleep(0.02)
 
 
 def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> str:
-    """Has Nginx check all of its files with candidates among them; returns their text, as `nginx -T` prints it."""
+    """Has Nginx check all its files with the candidates in place; returns their text, as `nginx -T` prints it."""
     with as_if_live(generations, links) as as_candidate:
         return run("nginx -t", *as_candidate, "nginx", "-T", "-q")

@@ -1,4 +1,4 @@
-"""How much Nginx holds, and for how long after a reload: what stands in its configuration outside of all sites."""
+"""Nginx's limits, and how long old workers outlive a reload: what its configuration sets outside of all sites."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .nginx import accepting_workers, reload_nginx
 from .places import NGINX_CONF, NGINX_MAIN, OURS
 from .sites import as_if_live
 
-# Of one worker: a WebSocket is two connections, and the kernel may well give 20,000 of them to the same worker, which
-# refuses what goes over this while the others idle. Each takes 424 bytes from the worker's start.
+# Per worker: a WebSocket is two connections, and the kernel may well give 20,000 of them to the same worker, which
+# refuses more than this while the others idle. Each takes 424 bytes from the worker's start.
 CONNECTIONS = 40_960
 FILES = 65_536
 
@@ -26,8 +26,8 @@ INCLUDE = f"include {NGINX_MAIN};  # Protected Sites\n"
 
 
 def possible_files() -> int:
-    """How many files a process here may open at most. In a container root may lack the right to go over a limit; Nginx
-    would then keep the 1024 that it starts with."""
+    """How many files a process may open here. In a container root may not be allowed to raise the limit; Nginx would
+    then keep the 1024 that it starts with."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, FILES)))
@@ -37,7 +37,7 @@ def possible_files() -> int:
 
 
 def main_text(shutdown_timeout: str, others: str) -> str:
-    """The text of our file. What somebody else says already would be an error to say again: theirs counts."""
+    """The text of our file, without what other files set: setting it twice is an error, so theirs wins."""
     wanted = {"worker_shutdown_timeout": shutdown_timeout, "worker_rlimit_nofile": possible_files()}
     return f"# {OURS} (components/host/protected_sites); edits here are lost.\n" + "".join(
         f"{name} {value};\n"
@@ -47,7 +47,7 @@ def main_text(shutdown_timeout: str, others: str) -> str:
 
 
 def with_connections(nginx_conf: str) -> str:
-    """Nginx's own file, with enough connections; the number alone changes, since no file can add to `events {}`."""
+    """nginx.conf with enough connections. It is edited in place, since no other file can add to `events {}`."""
     if found := COUNT.search(nginx_conf):
         return COUNT.sub(rf"\g<1>{max(CONNECTIONS, int(found[2]))}\3", nginx_conf, count=1)
     return re.sub(r"^(\s*events\s*\{)", rf"\1\n    worker_connections {CONNECTIONS};", nginx_conf, count=1, flags=re.M)
@@ -59,7 +59,7 @@ def connections_in(nginx_conf: str) -> int:
 
 
 def set_limits(shutdown_timeout: str, made: dict[str, Any]) -> list[str]:
-    """Has Nginx hold at least 20,000 WebSockets, and end those that are older than a reload."""
+    """Lets Nginx hold at least 20,000 WebSockets, and closes those that outlive a reload for too long."""
     before = {NGINX_CONF: read_text(NGINX_CONF) or "", NGINX_MAIN: read_text(NGINX_MAIN)}
     whole = run("nginx -T", "nginx", "-T", "-q")
     others = "".join(part for part in re.split(r"^(?=# configuration file )", whole, flags=re.M) if f"{NGINX_MAIN}:" not in part)
@@ -90,7 +90,7 @@ def set_limits(shutdown_timeout: str, made: dict[str, Any]) -> list[str]:
 
 
 def replace_as_it_was(path: Path, text: str) -> None:
-    """With the rights that the file has: it may not be ours."""
+    """Keeps the file's mode: it may not be ours."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def replace_as_it_was(path: Path, text: str) -> None:
 
 
 def raise_open_files() -> None:
-    """For the process that runs, without a restart; a drop-in of nginx.service does it for the next."""
+    """For the running process, without a restart; a drop-in of nginx.service does it for the next."""
     main = run_quietly("systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
     if main not in {"", "0"}:
         run_quietly("prlimit", f"--pid={main}", f"--nofile={possible_files()}:")
@@ -113,7 +113,7 @@ def limits_drift(made: dict[str, Any]) -> list[str]:
 
 
 def undo_limits(made: dict[str, Any]) -> None:
-    """Nginx's own file gets its number back, unless somebody has chosen another one since."""
+    """Restores the number in nginx.conf, unless somebody has changed it since."""
     if OURS in (read_text(NGINX_MAIN) or "").split("\n")[0]:
         NGINX_MAIN.unlink()
     now = read_text(NGINX_CONF) or ""
@@ -125,7 +125,7 @@ def undo_limits(made: dict[str, Any]) -> None:
 
 
 def connections_held() -> tuple[int, int]:
-    """How many sockets the worker with most of them has open, to clients and to backends, and how many one may have."""
+    """The most sockets that one worker has open, to clients and to backends, and how many it can open."""
     most, limit = 0, connections_in(read_text(NGINX_CONF) or "")
     for worker in accepting_workers():
         held = 0

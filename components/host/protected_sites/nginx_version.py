@@ -1,30 +1,30 @@
-"""Which Nginx the host runs."""
+"""The host's Nginx version."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-from .commands import holds, run, run_quietly
+from .commands import run, run_quietly, succeeds
 from .failure import Failure
 
 
 @dataclass(frozen=True)
 class Advisory:
-    """A hole, or several with the same fix, that concerns what sites are made of."""
+    """A vulnerability, or several with the same fix, in what sites use."""
 
     name: str
     sources: str
-    # The first safe release of each line of Nginx that still gets any.
+    # The first safe release of each supported branch of Nginx.
     fixed: tuple[tuple[int, int, int], ...]
-    # Distributions put fixes into older versions: the first safe revision, by what all of a release's begin with.
+    # Distributions backport fixes to older versions: the first safe revision, by the prefix of a release's versions.
     backports: dict[str, str] = field(default_factory=dict[str, str])
 
 
-# The newest first: whoever is told of one gets the version that is right for all.
+# The newest first: its safe version has the fixes of all.
 ADVISORIES = (
     Advisory(
-        # Sites speak HTTP/2 and TLS 1.3. The fix has that of CVE-2026-93479 with it, which is about maps again.
+        # Sites speak HTTP/2 and TLS 1.3. The release also fixes CVE-2026-93479, another one about maps.
         "CVE-2026-123007, CVE-2026-123633, CVE-2026-118899",
         "https://nginx.org/en/security_advisories.html https://security-tracker.debian.org/tracker/CVE-2026-123007",
         fixed=((1, 30, 7), (1, 31, 9)),
@@ -34,11 +34,11 @@ ADVISORIES = (
         },
     ),
     Advisory(
-        # Sites are made of maps with regular expressions.
+        # Sites use maps with regular expressions.
         "CVE-2026-42533",
         "https://nginx.org/en/security_advisories.html https://security-tracker.debian.org/tracker/CVE-2026-42533",
         fixed=((1, 30, 4), (1, 31, 3)),
-        # What is known of them, and what is not: docs/hosts.md.
+        # What is known about these, and what is not: docs/hosts.md.
         backports={
             "1.22.1-9": "1.22.1-9+deb12u11",  # Debian 12
             "1.26.3-3": "1.26.3-3+deb13u8",  # Debian 13
@@ -50,19 +50,19 @@ ADVISORIES = (
 
 
 def check_nginx_version(allow_vulnerable: bool) -> None:
-    """Refuses an Nginx that is known to be vulnerable: by its distribution's revision, where that is known."""
+    """Raises a Failure for an Nginx that is known to be vulnerable: by its distribution's revision, if that is known."""
     version = run_quietly("dpkg-query", "--showformat=${Version}", "--show", "nginx").strip()
     version = version or run("nginx version", "nginx", "-v").strip().rpartition("/")[2]
     for advisory in ADVISORIES:
         safe = first_safe(advisory, version)
         if safe and not allow_vulnerable:
             raise Failure(
-                "nginx version", f"{version} is known to be vulnerable ({advisory.name}); {safe} or newer is right"
+                "nginx version", f"{version} is known to be vulnerable ({advisory.name}); {safe} or newer is required"
             )
 
 
 def nginx_says() -> str:
-    """What the Nginx that is installed calls itself, as "nginx/1.26.3"; nothing where it does not say."""
+    """The installed Nginx's own version string, such as "nginx/1.26.3"; empty if there is none."""
     return run_quietly("nginx", "-v").strip().removeprefix("nginx version: ")
 
 
@@ -73,20 +73,20 @@ def openssl_number() -> tuple[int, ...]:
 
 
 def number_in(said: str) -> tuple[int, ...]:
-    """(1, 26, 3) of "nginx/1.26.3"; () of nothing."""
+    """(1, 26, 3) for "nginx/1.26.3"; () for an empty string."""
     number = re.search(r"/(\d+(?:\.\d+)+)", said)
     return tuple(map(int, number[1].split("."))) if number else ()
 
 
 def first_safe(advisory: Advisory, version: str) -> str:
-    """Nothing where a version is safe, or of a distribution of whose revisions nothing is known here."""
+    """The first safe version; empty if this one is safe, or of a distribution whose revisions are not known here."""
     for release, safe in advisory.backports.items():
         if re.match(rf"{re.escape(release)}(?!\d)", version):
-            return "" if holds("dpkg", "--compare-versions", version, "ge", safe) else safe
+            return "" if succeeds("dpkg", "--compare-versions", version, "ge", safe) else safe
     upstream, _, revision = version.partition("-")
     number = tuple(int(part) for part in re.findall(r"\d+", upstream)[:3])
     safe = max((fixed for fixed in advisory.fixed if fixed[:2] <= number[:2]), default=advisory.fixed[0])
-    # Packages of nginx.org are what Nginx released; their revisions end with "~" and the distribution's name.
+    # Packages of nginx.org are plain releases; their revisions end with "~" and the distribution's name.
     if number >= safe or (revision and "~" not in revision):
         return ""
     return ".".join(map(str, safe))

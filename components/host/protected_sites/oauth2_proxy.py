@@ -1,4 +1,4 @@
-"""Which oauth2-proxy the host runs."""
+"""The host's oauth2-proxy version."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .trust import trusting
 
 
 def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool, proxy: str | None) -> list[str]:
-    """Gets the release if it is not there; restarts the instances one by one, and goes back if one stays down."""
+    """Downloads the release if needed; restarts the instances one by one, and rolls back if one fails to start."""
     version, archive_of_host = release["version"], archive_for(release, os.uname().machine)
     url, digest = archive_of_host["url"], archive_of_host["sha256"]
     binary = OAUTH2_PROXY_VERSIONS / version / "oauth2-proxy"
     done: list[str] = []
     if not binary.exists():
         if not url.startswith("https://"):
-            raise Failure("oauth2-proxy", f"its url must be https, got {url[:100]!r}")
+            raise Failure("oauth2-proxy", f"url must be https, got {url[:100]!r}")
         try:
             https = urllib.request.HTTPSHandler(context=trusting())
             with urllib.request.build_opener(proxy_handler(proxy), https).open(url, timeout=60) as response:
@@ -41,22 +41,22 @@ def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool, proxy:
             raise Failure("oauth2-proxy", f"{url}: {error}") from None
         found = hashlib.sha256(archive).hexdigest()
         if found != digest:
-            raise Failure("oauth2-proxy", f"{url}: its SHA-256 is {found}; right is {digest}")
+            raise Failure("oauth2-proxy", f"{url}: expected SHA-256 {digest}, got {found}")
         with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
             member = next((item for item in packed if item.isfile() and item.name.endswith("/oauth2-proxy")), None)
             content = packed.extractfile(member) if member else None
             if content is None:
-                raise Failure("oauth2-proxy", f"{url} holds no file oauth2-proxy")
+                raise Failure("oauth2-proxy", f"{url} does not contain a file oauth2-proxy")
             make_folder(OAUTH2_PROXY_VERSIONS, 0o755)
             make_folder(binary.parent, 0o755)
             replace_file(binary, content.read(), 0o755)
         done.append(f"oauth2-proxy {version}")
     said = run("oauth2-proxy", str(binary), "--version")
     if f"v{version}" not in said.split():
-        raise Failure("oauth2-proxy", f"{binary} says it is {said.strip()[:80]!r}; right is v{version}")
+        raise Failure("oauth2-proxy", f"{binary}: expected v{version}, got {said.strip()[:80]!r}")
     for site in live_sites():
         with of_site(site):
-            config_test(site, binary)  # before anything changes: another version may know other options
+            config_test(site, binary)  # before anything changes: versions differ in their options
     old = os.readlink(OAUTH2_PROXY) if OAUTH2_PROXY.is_symlink() else None
     if old != str(binary):
         replace_link(OAUTH2_PROXY, str(binary))
@@ -79,11 +79,11 @@ def archive_for(release: dict[str, Any], machine: str) -> dict[str, str]:
         return release
     if machine == "aarch64" and "arm64" in release:
         return release["arm64"]
-    raise Failure("oauth2-proxy", f"no archive is given for this host's processor ({machine}); see oauth2Proxy.arm64")
+    raise Failure("oauth2-proxy", f"no archive for this host's architecture ({machine}); set oauth2Proxy.arm64")
 
 
 def run_everywhere(binary: Path) -> None:
-    """Has every instance run the binary, one after the other; also after an upgrade that was cut off."""
+    """Has every instance run the binary, one after the other; also after an interrupted upgrade."""
     for site in live_sites():
         with of_site(site):
             main = unit_state(site.service)["MainPID"]
@@ -96,7 +96,7 @@ def live_sites() -> list[Site]:
 
 
 def open_port(site: Site) -> int:
-    """By what systemd says: a host whose account of a site is not whole can be upgraded, too."""
+    """The site's port according to systemd: a host whose bundle of a site is damaged can still be upgraded."""
     listens = unit_state(site.socket).get("Listen", "")
     port = re.match(r"127\.0\.0\.1:(\d+) ", listens)
     if port is None:
@@ -106,7 +106,7 @@ def open_port(site: Site) -> int:
 
 @contextlib.contextmanager
 def of_site(site: Site) -> Generator[None]:
-    """Has a failure say whose it is: a host's set-up is about all its sites."""
+    """Puts the site's domain into a failure: a host's setup is about all its sites."""
     try:
         yield
     except Failure as failure:

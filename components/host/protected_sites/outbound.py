@@ -1,4 +1,4 @@
-"""The way out of this host: straight, or through the environment's proxy."""
+"""Outbound connections: direct, or through the environment's proxy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def outbound_proxy() -> str | None:
 
 
 def proxy_handler(proxy: str | None) -> urllib.request.ProxyHandler:
-    """Nothing of whoever called: sudo may keep variables of theirs."""
+    """Ignores the caller's environment: sudo may pass on its proxy variables."""
     return urllib.request.ProxyHandler({"https": proxy} if proxy else {})
 
 

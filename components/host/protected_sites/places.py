@@ -1,4 +1,4 @@
-"""Where everything lies on a host, and what is fixed."""
+"""Where everything is on a host, and other constants."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ ROOT = Path("/etc/protected-sites")
 SITES = ROOT / "sites"
 CREDENTIALS = ROOT / "credentials"
 HOST = ROOT / "host.json"
-PROMETHEUS = ROOT / "prometheus"  # what to ask for metrics, for Prometheus' file_sd: one file for each site
-ADDRESSES = ROOT / "addresses"  # of backends that have names: files that Nginx includes; see addresses.py
+PROMETHEUS = ROOT / "prometheus"  # targets for Prometheus' file_sd: one file for each site
+ADDRESSES = ROOT / "addresses"  # of backends given by name: files that Nginx includes; see addresses.py
 STATE = Path("/var/lib/protected-sites")
 QUEUE = STATE / "queue"
 VERDICTS = STATE / "verdicts"
 JOURNAL = STATE / "journal.json"
-COMMITTED = STATE / "committed.json"  # the journal of what has gone live, until everybody has heard of it
+COMMITTED = STATE / "committed.json"  # the journal of what has gone live, until every result is written
 REPAIRS = STATE / "repairs"
-SET_UP = STATE / "setup"  # the bundle of the last set-up
-MADE = STATE / "made.json"  # what the set-up made, and the tear-down takes away
+SET_UP = STATE / "setup"  # the bundle of the last setup
+MADE = STATE / "made.json"  # what the setup created, and the teardown removes
 ANNOUNCEMENT = Path("/run/protected-sites-announcement.json")
 LOCK = Path("/run/protected-sites.lock")
 LOG = Path("/var/log/protected-sites/pushes.jsonl")
@@ -41,11 +41,11 @@ SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
 
-AUTH_CACHE_PREFIX = "protected-sites-auth_"  # of folders in /run, which Nginx makes for sites with authCache
+AUTH_CACHE_PREFIX = "protected-sites-auth_"  # of folders in /run, which Nginx creates for sites with authCache
 
 CERTBOT = Path("/usr/bin/certbot")
 LETSENCRYPT = Path("/etc/letsencrypt")
-ACME_FOLDER = Path("/var/www/certbot")  # where Nginx answers an ACME server's questions from
+ACME_FOLDER = Path("/var/www/certbot")  # from which Nginx answers an ACME server's challenges
 ACME_LOCK = Path("/run/protected-sites-acme.lock")
 
 WORKER = "protected-sites-worker.service"

@@ -1,4 +1,4 @@
-"""Asking a site for proof that nobody gets in without signing in."""
+"""The probe: checks on a live site that nobody gets in without signing in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def certificates_of(site: Site, bundle: Bundle) -> Path:
 
 
 def certificate_context(site: Site, bundle: Bundle) -> ssl.SSLContext:
-    """Takes a site's certificate file as its own authority: the name must fit, the chain and the dates need not."""
+    """Trusts a site's certificate file itself: the name must match, the chain and the dates need not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(file_of(site, bundle))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | 0x200000  # X509_V_FLAG_NO_CHECK_TIME
@@ -35,7 +35,7 @@ class Served:
 
     starts: int  # seconds since 1970, as `ends`
     ends: int
-    is_new: bool  # whether it is the one in the file; where it is not, Nginx was not reloaded, or could not be
+    is_new: bool  # whether it is the one in the file; if not, Nginx was not, or could not be, reloaded
 
 
 def certificate_served(site: Site, bundle: Bundle) -> Served:
@@ -54,13 +54,13 @@ def file_of(site: Site, bundle: Bundle) -> Path:
 
 
 def first_of(chain: Path) -> bytes:
-    """A chain's own certificate, in DER."""
+    """A chain's leaf certificate, in DER."""
     end = "-----END CERTIFICATE-----"
     return ssl.PEM_cert_to_DER_cert(chain.read_text().partition(end)[0] + end)
 
 
 def probe(site: Site, bundle: Bundle, number: int) -> None:
-    """Has a live site prove that it is the given generation, has its certificate, and is closed."""
+    """Checks that a live site is the given generation, serves its certificate, and is closed."""
     try:
         context = certificate_context(site, bundle)
     except OSError as error:
@@ -70,12 +70,12 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise Failure("probe", f"the certificate: {error}") from None
     if answers_as(site) != f"generation {number}":
-        raise Failure("probe", f"it answers as {answers_as(site)}; right is generation {number}")
+        raise Failure("probe", f"expected generation {number}, got {answers_as(site)}")
     prove_closed(site, bundle)
 
 
 def prove_closed(site: Site, bundle: Bundle) -> None:
-    """Has a live site prove that nobody gets in without signing in."""
+    """Checks that nobody gets into a live site without signing in."""
     facts = bundle.facts("site.json")
     settings = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
     login = urllib.parse.urlsplit(str(tomllib.loads(settings).get("login_url", "")))
@@ -95,34 +95,34 @@ def prove_closed(site: Site, bundle: Bundle) -> None:
         except (OSError, http.client.HTTPException) as error:
             raise Failure("probe", f"{what}: {error}") from None
 
-    def expect(right: bool, what: str, answer: Answer, wanted: str) -> None:
-        if not right:
+    def expect(passed: bool, what: str, answer: Answer, wanted: str) -> None:
+        if not passed:
             to = f" to {answer.location[:120]}" if answer.location else ""
-            raise Failure("probe", f"{what} got {answer.status}{to}; right is {wanted}")
+            raise Failure("probe", f"{what}: expected {wanted}, got {answer.status}{to}")
 
     if facts.get("maintenance") is True:
         for what, asked_for, headers in (
             ("a browser", path, page),
             ("a program", path, {"Accept": "application/json"}),
-            ("a program with made-up identity headers", path, {"Accept": "application/json", **spoofed}),
+            ("a program with forged identity headers", path, {"Accept": "application/json", **spoofed}),
             (callback, callback, page),
         ):
             answer = asked(what, asked_for, headers)
-            expect(answer.status == 503, what, answer, "503 while the site is in maintenance")
+            expect(answer.status == 503, what, answer, "503 (maintenance)")
         return
-    what = "a browser that has not signed in"
+    what = "a browser that is not signed in"
     answer = asked(what, path, page)
     to = urllib.parse.urlsplit(answer.location)
     signs_in = (to.scheme, to.netloc, to.path) == (login.scheme, login.netloc, login.path)
     ours = urllib.parse.parse_qs(to.query).get("client_id") == [site.client_id()]
-    # Where this host has asked often, the site's own limit of sign-ins answers.
+    # After many probes, the site's own rate limit for sign-ins answers.
     began = answer.status == 429 or (answer.status == 302 and signs_in and ours)
-    expect(began, what, answer, "302 to the sign-in with the site's client ID")
-    what = "a program that has not signed in"
+    expect(began, what, answer, "302 to the sign-in page with the site's client ID")
+    what = "a program that is not signed in"
     answer = asked(what, path, {"Accept": "application/json"})
     expect(answer.status == 401, what, answer, "401")
-    what = "a program with made-up identity headers"
+    what = "a program with forged identity headers"
     answer = asked(what, path, {"Accept": "application/json", **spoofed})
     expect(answer.status == 401, what, answer, "401")
     answer = asked(callback, callback, page)
-    expect(answer.status in {400, 403, 429, 500}, callback, answer, "oauth2-proxy's own refusal of an empty callback (403)")
+    expect(answer.status in {400, 403, 429, 500}, callback, answer, "oauth2-proxy to refuse an empty callback (403)")

@@ -1,4 +1,4 @@
-"""A push: generations written beside the live ones, checked, and taken live as a group."""
+"""A push: generations are written next to the live ones, checked, and put live as a group."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEPT_GENERATIONS = 5
 
 @dataclass
 class Push:
-    """A push whose generation is written out beside the live one."""
+    """A push whose generation is written out next to the live one."""
 
     request: Request
     site: Site
@@ -62,7 +62,7 @@ class Push:
 
 
 def push_group(requests: list[Request]) -> None:
-    """Takes pushes live with one check and one reload; where that fails, one by one, so that only a bad one fails."""
+    """Puts pushes live with one check and one reload; if that fails, one by one, so that only a bad one fails."""
     staged = [push for request in requests if (push := settled(stage, request))]
     if not take_live(staged):
         for push in staged:
@@ -72,7 +72,7 @@ def push_group(requests: list[Request]) -> None:
 
 
 def take_live(group: list[Push]) -> bool:
-    """Commits a group and settles its requests. False: a group of several failed, and each is to be tried alone."""
+    """Commits a group and settles its requests. False: a group of several failed, and each should be tried alone."""
     if not group:
         return True
     try:
@@ -84,8 +84,8 @@ def take_live(group: list[Push]) -> bool:
         group[0].request.fail(Failure.of(error))
         return True
     for push in group:
-        before = "the first" if push.old is None else f"was {push.old}"
-        changed = ", ".join(push.changed) or "nothing; put right what was not as it should be"
+        before = "first" if push.old is None else f"was {push.old}"
+        changed = ", ".join(push.changed) or "nothing; repaired drift"
         push.request.settle(
             True, f"live, generation {push.new} ({before}); changed: {changed}", changed=push.changed, old=push.old
         )
@@ -101,7 +101,7 @@ def take_live(group: list[Push]) -> bool:
 
 
 def stage(request: Request) -> Push | None:
-    """Writes a push's generation out and checks it by itself; None where the live one is the same and well."""
+    """Writes out a push's generation and checks it by itself; None if the live one is the same and healthy."""
     bundle = Bundle.parse(request.content["bundle"])
     site = request.site
     site.check_places(bundle)
@@ -109,15 +109,15 @@ def stage(request: Request) -> Push | None:
     check_version(facts.get("allowVulnerableOauth2Proxy") is True)
     check_nginx_version(facts.get("allowVulnerableNginx") is True)
     old = site.live()
-    if old is not None and is_well(site, bundle, old):
+    if old is not None and is_healthy(site, bundle, old):
         if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
-            # From now on it is what the configuration says, and no longer a rollback from it.
+            # From now on it is what the configuration says, and no longer a rollback.
             replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
         request.settle(True, f"unchanged, generation {old}")
         return None
     for number in site.numbers():
         if number > (old or 0):
-            discard(site, number)  # of a program that died before it was live
+            discard(site, number)  # left by a program that died before it went live
     new = next_number(site)
     push = Push(request, site, bundle, old, new, site.changed(bundle))
     aside = site.generations / f".{new}"
@@ -128,7 +128,7 @@ def stage(request: Request) -> Push | None:
         for file in bundle.files:
             write_new(aside / file.name, file.text)
             if old is not None and file.name not in push.changed:
-                # systemd takes a unit with a newer time for a changed one, which would need a daemon-reload.
+                # systemd considers a unit with a newer time changed, which would need a daemon-reload.
                 before = (site.current / file.name).stat()
                 os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
         write_new(aside / "bundle", bundle.text)
@@ -146,7 +146,7 @@ def stage(request: Request) -> Push | None:
 
 
 def next_number(site: Site) -> int:
-    """Larger than that of any generation, also one that failed."""
+    """Larger than any generation's, including those that failed."""
     entries = site.generations.iterdir() if site.generations.is_dir() else ()
     return max((int(entry.name.split(".")[0]) for entry in entries if entry.name[0].isdigit()), default=0) + 1
 
@@ -157,8 +157,8 @@ def origin_of(request: Request) -> dict[str, Any]:
     return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
 
 
-def is_well(site: Site, bundle: Bundle, live: int) -> bool:
-    """Whether a site is live with just this bundle, whole, running and closed."""
+def is_healthy(site: Site, bundle: Bundle, live: int) -> bool:
+    """Whether a site is live with exactly this bundle, complete, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
     if drift_of(site, bundle, live, units_of([site])):
@@ -170,7 +170,7 @@ def is_well(site: Site, bundle: Bundle, live: int) -> bool:
 
 
 def check_alone(push: Push) -> None:
-    """What oauth2-proxy, its session store and systemd say of a site's files."""
+    """Has oauth2-proxy, its session store and systemd check a site's files."""
     site = push.site
     with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
         config_test(site, OAUTH2_PROXY, *as_candidate)
@@ -184,7 +184,7 @@ def check_alone(push: Push) -> None:
 
 
 def commit(group: list[Push]) -> None:
-    """Takes checked generations live, all of them or none."""
+    """Puts checked generations live, all of them or none."""
     check_undone()
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
     generations = {push.site: push.new for push in group}
@@ -198,7 +198,7 @@ def commit(group: list[Push]) -> None:
     requests = [push.request.path.stem for push in group]
     entries = [{"domain": push.site.domain, "old": push.old, "new": push.new} for push in group]
     for push in group:
-        # Made now, so that going back needs no room on the disk.
+        # Created now, so that rolling back needs no disk space.
         if push.old is not None:
             replace_link(push.site.previous, f"generations/{push.old}")
     write_journal(requests, sites=entries)
@@ -229,9 +229,9 @@ def nginx_of(bundle: Bundle) -> str:
 
 
 def discard(site: Site, number: int) -> None:
-    """Puts a generation that did not go live aside; the last one stays for whoever wants to look at it."""
+    """Sets a generation that did not go live aside; the last one is kept for inspection."""
     if site.live() == number:
-        return  # the way back is still to be gone
+        return  # not rolled back yet
     with contextlib.suppress(OSError):
         remove_folder(site.generations / f".{number}")
         if site.live() is None:
@@ -246,21 +246,21 @@ def prune(site: Site) -> None:
     with contextlib.suppress(OSError):
         for number in site.numbers()[:-KEPT_GENERATIONS]:
             if number != site.live():
-                # Under another name first: half of it must not be taken for a generation.
+                # Renamed first: a half-deleted one must not pass for a generation.
                 os.rename(site.generation(number), site.generations / f"{number}.removed")
         for removed in site.generations.glob("*.removed"):
             remove_folder(removed)
 
 
 def push(repair: str | None) -> int:
-    """Takes the bundle on standard input live. With `repair`, a mark, it puts drift right (announcement.py)."""
+    """Puts the bundle on standard input live. With `repair`, a mark, it repairs drift (announcement.py)."""
     bundle = Bundle.parse(read_input())
     site = Site(str(bundle.facts("site.json").get("domain")))
     port_of(bundle)
     site.check_places(bundle)
     ensure_certificate(site, bundle)
     first = site.live() is None
-    # A name that goes later stops no push: only one that this host has never known may be a slip of the pen.
+    # Only a name that is new to this host may be a typo; one that stops resolving later does not fail a push.
     addresses = look_up_new(nginx_of(bundle), needed=True)
     failed = submit("push", site.domain, bundle=bundle.text, addresses=addresses)
     if not failed:
@@ -269,7 +269,7 @@ def push(repair: str | None) -> int:
 
 
 def rollback(domain: str, to: int | None) -> int:
-    """Pushes an earlier generation again, the one before the live one unless told otherwise."""
+    """Pushes an earlier generation again, by default the one before the live one."""
     site = Site(domain)
     live = site.live() or 0
     earlier = [number for number in site.numbers() if number < live]
@@ -281,7 +281,7 @@ def rollback(domain: str, to: int | None) -> int:
         return 0
     if number not in earlier:
         kept = ", ".join(map(str, earlier)) or "none"
-        raise Failure("rollback", f"{domain}: generation {number} is not one of the earlier ones here ({kept})")
+        raise Failure("rollback", f"{domain}: expected an earlier generation ({kept}), got {number}")
     bundle = site.bundle(number)
     ensure_certificate(site, bundle)
     addresses = look_up_new(nginx_of(bundle), needed=False)

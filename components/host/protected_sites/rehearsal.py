@@ -1,4 +1,4 @@
-"""A rehearsal: new generations prove that they are closed where nobody can reach them."""
+"""A rehearsal: new generations are started and probed where nobody can reach them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .sites import Site, as_if_live
 
 
 def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], nginx: str) -> None:
-    """Has sites prove that they are closed before anybody can reach them: in a network, with mounts and processes, of
-    their own, which end with the rehearsal. `nginx` is the text of all its files."""
+    """Probes sites before anybody can reach them: in network, mount and process namespaces that end with the rehearsal.
+    `nginx` is the text of all Nginx files."""
     seen = {link: target for link, target in links.items() if link.parent in {NGINX_SITES, OAUTH2_PROXY_FILES}}
     with as_if_live(generations, seen) as as_candidate:
-        # No name can be looked up there, and Nginx does not start without those that it knows.
+        # No name resolves there, and Nginx does not start if one of its names does not resolve.
         named = r"(?:\b(?:server|\w+_pass)\s+(?:\w+://)?|syslog:server=)([\w.-]*[A-Za-z][\w.-]*)"
         names = sorted(set(re.findall(named, nginx)))
         apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
@@ -37,10 +37,10 @@ def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], n
 
 
 def rehearse(sites: list[Site], names: list[str]) -> int:
-    """The rehearsal itself, where nothing can be reached but this Nginx and the sites' instances. The names are those
-    of Nginx's backends: each is this host, on which nothing else listens."""
+    """The rehearsal itself, which can reach only this Nginx and the sites' instances. `names` are those of Nginx's
+    backends: each resolves to this host, where nothing else listens."""
     run("rehearsal", "ip", "link", "set", "lo", "up")
-    for version in ("ipv4", "ipv6"):  # other addresses of this host, which Nginx may listen on, are not here
+    for version in ("ipv4", "ipv6"):  # Nginx may listen on other addresses of this host, which do not exist here
         with contextlib.suppress(OSError):
             Path(f"/proc/sys/net/{version}/ip_nonlocal_bind").write_text("1")
     hosts = (read_text(Path("/etc/hosts")) or "") + "".join(f"\n127.0.0.1 {name}" for name in names) + "\n"
@@ -56,7 +56,7 @@ def rehearse(sites: list[Site], names: list[str]) -> int:
             deadline = time.monotonic() + 15
             while not (answers_as(site) == f"generation {number}" and ping(port_of(site.bundle(number)))):
                 if any(program.poll() is not None for program in started) or time.monotonic() > deadline:
-                    raise Failure("rehearsal", f"{site.domain} answers as {answers_as(site)}")
+                    raise Failure("rehearsal", f"{site.domain}: expected generation {number}, got {answers_as(site)}")
                 time.sleep(0.02)
             probe(site, site.bundle(number), number)
     except Failure as failure:
@@ -66,13 +66,13 @@ def rehearse(sites: list[Site], names: list[str]) -> int:
 
 
 def start_apart(site: Site, port: int) -> subprocess.Popen[bytes]:
-    """An instance without systemd, which gets its socket as systemd would hand it over."""
+    """Starts an instance without systemd, and hands its socket over as systemd would."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         os.dup2(listening.fileno(), 3)
         handed_over = ("/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh")
         user = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
         return subprocess.Popen(
-            # A Redis cannot be reached from here, and nobody signs in: where sessions lie changes nothing.
+            # A Redis cannot be reached from here, and nobody signs in: where sessions are stored does not matter.
             [*handed_over, *user, str(OAUTH2_PROXY), f"--config={site.configuration}", "--session-store-type=cookie"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Taking a site off the host."""
+"""Removing a site from the host."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .sites import Site
 
 
 def remove(request: Request) -> None:
-    """Takes a site off the host: first out of Nginx, then the rest. What is not there is no failure. Where it is cut
-    off, it can begin anew; as soon as Nginx no longer serves the site, it is not live any more."""
+    """Removes a site from the host: from Nginx first, then the rest. What does not exist is not an error, so an
+    interrupted removal can be repeated. As soon as Nginx no longer serves the site, it is no longer live."""
     site = request.site
     if other := other_owner(request):
-        request.settle(True, f"kept: it is site {other}'s now")
+        request.settle(True, f"kept: it now belongs to site {other}")
         return
     if not site.is_here():
         request.settle(True, "was not on this host")
@@ -45,8 +45,8 @@ def remove(request: Request) -> None:
 
 
 def other_owner(request: Request) -> str | None:
-    """The site's name in the configuration, where that is not the one that is to be removed: where a site gets another
-    name, the engine pushes the new one and then removes the old one, with the same domain."""
+    """The name of the site that owns the domain now, if it is not the one to remove: when a site is renamed, the engine
+    pushes the new one and then removes the old one, with the same domain."""
     live = live_bundle(request.site)
     owner = None if live is None else live.facts("site.json").get("name")
     return owner if owner != request.content.get("of", owner) else None

@@ -1,4 +1,4 @@
-"""The queue between whoever waits for a verdict and the worker."""
+"""The queue between the callers, who wait for a result, and the worker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Request:
 
     @staticmethod
     def read(path: Path) -> Request | None:
-        """A request of the queue; None, and it is gone, where it is none."""
+        """Reads a queued request; deletes an invalid one and returns None."""
         try:
             content = json.loads(path.read_text())
             return Request(path, content["kind"], Site(content["domain"]), content["by"], content)
@@ -50,7 +50,7 @@ class Request:
         return VERDICTS / f"{self.path.stem}.json"
 
     def settle(self, ok: bool, headline: str, details: str = "", **logged: Any) -> None:
-        """Says how it ended: to whoever waits, and in the log."""
+        """Reports the result: to the caller, and in the log."""
         text = self.site.redacted(f"{self.domain} on {host_name()}: {headline}")
         for line in self.site.redacted(details).splitlines():
             text += f"\n  {line}"
@@ -71,32 +71,32 @@ class Request:
                 log.flush()
                 os.fsync(log.fileno())
             replace_file(self.verdict, json.dumps({"ok": ok, "text": text}), 0o600)
-        except OSError as error:  # a full disk must not keep the worker from ending what it took
-            print(f"{text}\n(no verdict could be written: {error})", file=sys.stderr)
+        except OSError as error:  # a full disk must not keep the worker from finishing the request
+            print(f"{text}\n(the result could not be written: {error})", file=sys.stderr)
         finally:
             self.path.unlink()
 
     def fail(self, failure: Failure) -> None:
-        fate = "rolled back, failed" if failure.switched else "refused, nothing changed: failed"
+        fate = "rolled back: failed" if failure.switched else "nothing changed: failed"
         lines = [failure.what, f"live now: {self.site.live_text()}"]
         if self.has_removed_something():
-            # It only goes forward: what has gone is of no use without the rest.
-            fate = "removed in part: failed"
-            lines = [failure.what, f"live now: {left_of(self.site)}", "the same removal again takes the rest away"]
+            # There is no way back: what is left is of no use without the rest.
+            fate = "partly removed: failed"
+            lines = [failure.what, f"live now: {left_of(self.site)}", "run the removal again to remove the rest"]
         self.settle(False, f"{fate} in step {failure.step!r}", "\n".join(lines), step=failure.step)
 
     def has_removed_something(self) -> bool:
-        """Of a removal that has failed: whether it began. What it takes away first tells."""
+        """Whether a failed removal had begun: what it removes first is gone."""
         if self.kind == "remove":
             return not self.site.nginx_link.is_symlink()
         return self.kind == "remove-credentials" and not (self.site.credentials / "current").is_symlink()
 
 
 def left_of(site: Site) -> str:
-    """What people still get of a site that was removed in part."""
+    """What is still served of a partly removed site."""
     answer = answers_as(site)
     served = f"Nginx still serves {answer}" if answer.startswith("generation ") else "Nginx does not serve it"
-    return f"{served}; {'some of its' if site.is_here() else 'none of its'} files are here"
+    return f"{served}; {'some' if site.is_here() else 'none'} of its files are left"
 
 
 def now() -> str:
@@ -104,7 +104,7 @@ def now() -> str:
 
 
 def take_requests() -> list[Request]:
-    """The oldest waiting request of each site, marked as taken. What waited since before the last boot is dropped."""
+    """The oldest queued request of each site, marked as taken. Requests from before the last boot are dropped."""
     taken: dict[str, Request] = {}
     for path in sorted(QUEUE.glob("*.json")):
         request = Request.read(path)
@@ -117,13 +117,13 @@ def take_requests() -> list[Request]:
             try:
                 os.rename(path, mark)
             except FileNotFoundError:
-                continue  # whoever waited for it has given up and taken it back
+                continue  # the caller has given up and withdrawn it
             taken[request.domain] = replace(request, path=mark)
     return list(taken.values())
 
 
 def settled(action: Callable[[Request], Any], request: Request) -> Any:
-    """What the action returns; where it fails, the request is settled with that, and None comes back."""
+    """What the action returns; if it fails, the request is settled with the error, and None is returned."""
     try:
         return action(request)
     except Exception as error:
@@ -132,7 +132,7 @@ def settled(action: Callable[[Request], Any], request: Request) -> Any:
 
 
 def submit(kind: str, domain: str, **content: Any) -> int:
-    """Has the worker do something, and waits for its verdict."""
+    """Has the worker do something, and waits for the result."""
     if not QUEUE.is_dir():
         raise Failure("queue", f"{QUEUE} is missing; this host has not been set up")
     name = f"{time.time_ns()}-{os.getpid()}"
@@ -143,18 +143,18 @@ def submit(kind: str, domain: str, **content: Any) -> int:
     asked = 0.0
     try:
         while not verdict.exists():
-            # Again and again: a worker that is about to end may not have seen the request.
+            # Repeatedly: a worker that is about to exit may not have seen the request.
             if time.monotonic() - asked > 0.5:
                 waits = path.exists() or path.with_suffix(".taken").exists()
                 if not waits and not verdict.exists():
-                    raise Failure("worker", "the host could not write its verdict; its journal tells why")
+                    raise Failure("worker", "the host could not write the result; see its journal")
                 run("worker", "systemctl", "start", "--no-block", WORKER)
                 asked = time.monotonic()
             time.sleep(0.01)
     except Failure as failure:
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # still waiting: then it will not happen any more
-            raise Failure(failure.step, f"{failure.what}\nThe request was taken back") from None
+            path.unlink()  # still queued: then it will not run any more
+            raise Failure(failure.step, f"{failure.what}\nthe request was withdrawn") from None
         raise
     said = json.loads(verdict.read_text())
     verdict.unlink()

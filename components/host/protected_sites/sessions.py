@@ -1,4 +1,4 @@
-"""People's sessions of a site that keeps them in a Redis: whether it can keep them, and how they go when the site goes."""
+"""The sessions of a site whose session store is a Redis: whether it can store them, and deleting them with the site."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .host import host_name
 from .sites import Site
 from .trust import trusting
 
-PATIENCE = 10  # seconds for each answer of the Redis
+PATIENCE = 10  # seconds for each reply of the Redis
 TIME = 60  # seconds for all of them
 
 
 @dataclass(frozen=True)
 class Redis:
-    """Where a Redis is, and as whom it is asked."""
+    """A Redis, and how to log in to it."""
 
     host: str
     port: int
@@ -50,7 +50,7 @@ class Redis:
         ):
             if self.password is not None:
                 ask(redis, "AUTH", *([] if self.username is None else [self.username]), self.password)
-            # oauth2-proxy asks for no other database either: its user needs no right to.
+            # For database 0 oauth2-proxy sends no SELECT either, so its user need not be allowed to.
             if self.database != 0:
                 ask(redis, "SELECT", str(self.database))
             yield redis
@@ -60,7 +60,7 @@ class Redis:
 
 
 def store_of(site: Site, bundle: Bundle) -> tuple[Redis, str] | None:
-    """The Redis of a bundle, and the name with which its keys begin; None where sessions are elsewhere."""
+    """A bundle's Redis and the prefix of its keys; None if its sessions are stored elsewhere."""
     text = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
     settings = tomllib.loads(text)
     if settings.get("session_store_type") != "redis":
@@ -72,8 +72,8 @@ def store_of(site: Site, bundle: Bundle) -> tuple[Redis, str] | None:
 
 
 def check_store(site: Site, bundle: Bundle) -> None:
-    """Has a site's Redis do all that oauth2-proxy needs of it. With fewer rights people can sign in, and each session
-    ends when it is renewed for the first time."""
+    """Runs all commands that oauth2-proxy needs on a site's Redis. With fewer permissions people can sign in, but each
+    session ends at its first renewal."""
     store = store_of(site, bundle)
     if store is None:
         return
@@ -104,7 +104,7 @@ def check_store(site: Site, bundle: Bundle) -> None:
                 except Failure as failure:
                     if failure.what.startswith("NOPERM"):
                         missing += [command[0]] if command[0] not in missing else []
-                    # The script is known to nobody; that it is looked for is what is wanted.
+                    # The script does not exist; that Redis looks for it is enough.
                     elif not failure.what.startswith("NOSCRIPT"):
                         refused.append(f"{command[0]}: {failure.what}")
     except (OSError, ValueError, Failure) as error:
@@ -114,27 +114,27 @@ def check_store(site: Site, bundle: Bundle) -> None:
         rights = f"+{' +'.join(word.lower() for word in missing)}"
         raise Failure(
             "session store",
-            f"{redis}: its user {user} may not {', '.join(missing)} on {cookie}-*, so that sessions would end when they "
-            f"are renewed; right is `ACL SETUSER {user} {rights}`, on those keys",
+            f"{redis}: user {user} lacks permission for {', '.join(missing)} on {cookie}-*, so sessions would end when "
+            f"they are renewed; run `ACL SETUSER {user} {rights}`, on those keys",
         )
     if refused:
         raise Failure("session store", f"{redis}: {refused[0][:200]}")
 
 
 def forget_sessions() -> int:
-    """Takes a site's sessions out of its Redis (JSON on standard input). A Redis that does not let them go is named, and
-    is no failure: without the site nobody asks for them, and Redis drops them when they end."""
+    """Deletes a site's sessions from its Redis (JSON on standard input). A Redis that refuses is reported, but is not an
+    error: without the site nobody uses them, and Redis drops them when they expire."""
     try:
         given = json.loads(read_input())
         site, cookie = Site(given["domain"]), str(given["cookieName"])
         where = (str(given["host"]), int(given["port"]), int(given["database"]), given["tls"] is True)
         redis = Redis(*where, given.get("username"), given.get("password"))
     except (ValueError, KeyError, TypeError):
-        raise Failure("input", "it must be a JSON object with domain, cookieName, host, port, …") from None
+        raise Failure("input", "must be a JSON object with domain, cookieName, host, port, …") from None
     if not re.fullmatch(r"(__Host-)?_oauth2_proxy(_\w+)?", cookie, re.A):
         raise Failure("input", f"cookieName must be that of a site with sessions in a Redis, got {cookie[:80]!r}")
     about = f"{site.domain} on {host_name()}"
-    # A site that has got another name in the configuration has the same domain, and is still there.
+    # A site that was renamed in the configuration has the same domain, and is still there.
     if tomllib.loads(read_text(site.configuration) or "").get("cookie_name") == cookie:
         print(f"{about}: sessions kept, the site is live here")
         return 0
@@ -142,15 +142,15 @@ def forget_sessions() -> int:
         with redis.opened() as connection:
             count = forget_keys(connection, f"{cookie}-*")
     except (OSError, ValueError, Failure) as error:
-        left = f"its sessions are still in {redis} (keys {cookie}-*), each until cookieExpire is over"
+        left = f"its sessions are still in {redis} (keys {cookie}-*), until they expire (cookieExpire)"
         print(f"{about}: {left}: {redis.redacted(error)[:200]}", file=sys.stderr)
         return 0
-    print(f"{about}: sessions taken out of {redis} (keys: {count})")
+    print(f"{about}: sessions deleted from {redis} (keys: {count})")
     return 0
 
 
 def forget_keys(redis: io.BufferedRWPair, pattern: str) -> int:
-    """Deletes keys some at a time, so that nobody else has to wait for the Redis. Returns how many."""
+    """Deletes keys in batches, so that the Redis stays responsive. Returns how many."""
     count, cursor, deadline = 0, "0", time.monotonic() + TIME
     while True:
         cursor, keys = ask(redis, "SCAN", cursor, "MATCH", pattern, "COUNT", "1000")
@@ -159,7 +159,7 @@ def forget_keys(redis: io.BufferedRWPair, pattern: str) -> int:
         if cursor == "0":
             return count
         if time.monotonic() > deadline:
-            raise Failure("Redis", f"not done after {TIME} s; {count} keys are gone")
+            raise Failure("Redis", f"not finished after {TIME} s; {count} keys deleted")
 
 
 def ask(redis: io.BufferedRWPair, *words: str) -> Any:
@@ -179,4 +179,4 @@ def reply(redis: io.BufferedRWPair) -> Any:
         return None if text == "-1" else redis.read(int(text) + 2)[:-2].decode(errors="replace")
     if kind == b"*":
         return [reply(redis) for _ in range(int(text))]
-    raise Failure("Redis", text if kind == b"-" else f"no answer of a Redis: {line[:40]!r}")
+    raise Failure("Redis", text if kind == b"-" else f"not a Redis reply: {line[:40]!r}")

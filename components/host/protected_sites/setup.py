@@ -20,7 +20,7 @@ from .acme import install_certbot
 from .addresses import look_up_new, provide
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
-from .commands import PATH, holds, install_packages, run, run_quietly
+from .commands import PATH, install_packages, run, run_quietly, succeeds
 from .failure import Failure
 from .files import (
     make_folder,
@@ -77,18 +77,18 @@ from .shared_nginx import shared_texts
 from .sites import all_sites
 from .units import OUR_UNITS, sudo_rule, units_for
 
-# What is run here, by the package that has it. The last two are part of the smallest system up to Debian 13.
+# Programs used here, and their packages. The last two are part of a minimal system up to Debian 13.
 NEEDED = {"nginx": "nginx", "sudo": "sudo", "ip": "iproute2", "useradd": "passwd", "mount": "mount"}
 
 
 def setup(repair: str | None) -> int:
-    """Makes a machine a proxy host; a second time it changes nothing. For `repair` see announcement.py."""
+    """Sets a machine up as a proxy host; running it again changes nothing. For `repair` see announcement.py."""
     first = not HOST.exists()
     bundle = Bundle.parse(read_input())
     facts = bundle.facts("host.json")
     wanted = {file.place: file.text for file in bundle.files if file.place}
     if set(wanted) - {NGINX_SHARED}:
-        raise Failure("places", f"a host's files go to {NGINX_SHARED} only, got {', '.join(map(str, wanted))}")
+        raise Failure("places", f"expected only {NGINX_SHARED}, got {', '.join(map(str, wanted))}")
     deployer = str(facts.get("deployer", "protected-sites"))
     release = facts["oauth2Proxy"]
     own = {
@@ -97,9 +97,9 @@ def setup(repair: str | None) -> int:
     }
     for place in [*wanted, *own]:
         if os.path.lexists(place) and OURS not in (read_text(place) or "").split("\n")[0]:
-            raise Failure("places", f"{place} is there already and is not ours; move it away")
+            raise Failure("places", f"{place} already exists and is not managed by Protected Sites; move it away")
     if os.path.lexists(OAUTH2_PROXY) and not os.path.realpath(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
-        raise Failure("places", f"{OAUTH2_PROXY} is there already and is not ours; move it away")
+        raise Failure("places", f"{OAUTH2_PROXY} already exists and is not managed by Protected Sites; move it away")
 
     check_ipv6()
     done: list[str] = []
@@ -146,7 +146,7 @@ def setup(repair: str | None) -> int:
 
 
 def check_ipv6() -> None:
-    """Sites listen on both; where the kernel has no IPv6 at all, Nginx does not start, not even as it was packaged."""
+    """Sites listen on IPv4 and IPv6; without IPv6 in the kernel not even the packaged Nginx starts."""
     try:
         socket.socket(socket.AF_INET6).close()
     except OSError as error:
@@ -155,13 +155,13 @@ def check_ipv6() -> None:
 
 
 def check_includes() -> None:
-    """Debian's nginx.conf reads the folders in which our files lie; nginx.org's, for one, does not."""
+    """Debian's nginx.conf includes the folders of our files; others, such as nginx.org's, do not."""
     NGINX_SITES.mkdir(exist_ok=True)
     read = folders_read()
     for folder in (NGINX_SHARED.parent, NGINX_SITES):
         if folder not in read:
             line = f"include {folder}/*.conf;"
-            raise Failure("Nginx", f"/etc/nginx/nginx.conf does not read {folder}; it needs this line in http {{ }}: {line}")
+            raise Failure("Nginx", f"/etc/nginx/nginx.conf does not include {folder}; add this line in http {{ }}: {line}")
 
 
 def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
@@ -176,17 +176,17 @@ def install_units(own: dict[Path, tuple[str, int]]) -> list[str]:
         replace_file(place, text, mode)
     if changed:
         run("daemon-reload", "systemctl", "daemon-reload")
-    if not holds("systemctl", "--quiet", "is-enabled", RECOVER):
+    if not succeeds("systemctl", "--quiet", "is-enabled", RECOVER):
         run("units", "systemctl", "--quiet", "enable", RECOVER)
-    if not holds("systemctl", "--quiet", "is-enabled", FOLLOWER):
+    if not succeeds("systemctl", "--quiet", "is-enabled", FOLLOWER):
         run("units", "systemctl", "--quiet", "enable", FOLLOWER)
-    if not holds("systemctl", "--quiet", "is-enabled", METRICS_TIMER):
+    if not succeeds("systemctl", "--quiet", "is-enabled", METRICS_TIMER):
         run("units", "systemctl", "--quiet", "enable", "--now", METRICS_TIMER)
     return [str(place) for place in changed]
 
 
 def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[str]:
-    """What all sites share; Debian's own default site, if nobody changed it, makes room."""
+    """Installs what all sites share; removes Debian's default site if it is unmodified."""
     done: list[str] = []
     texts = shared_texts(wanted.get(NGINX_SHARED, ""), nginx_says(), openssl_number())
     default = DEFAULT_SITE.is_symlink()
@@ -194,11 +194,11 @@ def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[
         packaged = run("default site", "dpkg-query", "--showformat=${Conffiles}\n", "--show", "nginx-common")
         digest = hashlib.md5(PACKAGED_DEFAULT_SITE.read_bytes(), usedforsecurity=False).hexdigest()
         if f"{PACKAGED_DEFAULT_SITE} {digest}" not in packaged:
-            raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
+            raise Failure("default site", f"{DEFAULT_SITE} differs from Debian's package; move it away")
     elif os.path.lexists(DEFAULT_SITE):
-        raise Failure("default site", f"{DEFAULT_SITE} is not as Debian packaged it; move it away")
+        raise Failure("default site", f"{DEFAULT_SITE} differs from Debian's package; move it away")
     changed = [place for place, text in texts.items() if read_text(place) != text]
-    if NGINX_HTTP2 in changed:  # first: a check reads it, and Nginx does not start where it is missing
+    if NGINX_HTTP2 in changed:  # first: the check reads it, and Nginx does not start without it
         replace_file(NGINX_HTTP2, texts[NGINX_HTTP2])
     if changed or default:
         with tempfile.TemporaryDirectory(dir="/run") as aside:
@@ -209,7 +209,7 @@ def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[
             made["default_site"] = os.readlink(DEFAULT_SITE)
             replace_file(MADE, json.dumps(made))
             remove_link(DEFAULT_SITE)
-            done.append("took Debian's default site out")
+            done.append("removed Debian's default site")
         if NGINX_SHARED in changed:
             replace_file(NGINX_SHARED, texts[NGINX_SHARED])
         done += map(str, changed)
@@ -221,7 +221,7 @@ def install_shared_nginx(wanted: dict[Path, str], made: dict[str, Any]) -> list[
 
 
 def teardown() -> int:
-    """Puts back what was there before the set-up. Packages stay, and so does everything that is not ours."""
+    """Undoes the setup. Packages stay, and so does everything that is not ours."""
     if all_sites():
         raise Failure("teardown", f"still on this host: {', '.join(site.domain for site in all_sites())}")
     made = json.loads(read_text(MADE) or "{}")
@@ -245,41 +245,41 @@ def teardown() -> int:
             reload_nginx({})
         if OAUTH2_PROXY.is_symlink() and os.readlink(OAUTH2_PROXY).startswith(f"{OAUTH2_PROXY_VERSIONS}/"):
             remove_link(OAUTH2_PROXY)
-        # Before MADE goes with its folder: where a user stays, another teardown knows of it.
+        # Before MADE is removed with its folder: if a user cannot be removed, the next teardown still knows it.
         for user in {*made.get("users", []), *deployers()}:
             remove_account(user)
-            Path("/run/sudo/ts", user).unlink(missing_ok=True)  # where sudo has refused it something
+            Path("/run/sudo/ts", user).unlink(missing_ok=True)  # exists if sudo has refused something
         for folder in (OAUTH2_PROXY_VERSIONS, ROOT, STATE, LOG.parent):
             remove_folder(folder)
         with contextlib.suppress(OSError):
             OAUTH2_PROXY_FILES.rmdir()
-    # Nginx makes one where it checks a file, too, also for a site that it then refuses.
+    # `nginx -t` creates these as well, even for a site that it then rejects.
     for folder in Path("/run").glob(f"{AUTH_CACHE_PREFIX}*"):
         remove_folder(folder)
     for place in (LOCK, ACME_LOCK, ANNOUNCEMENT):
         place.unlink(missing_ok=True)
-    print("taken down")
+    print("torn down")
     return 0
 
 
 def deployers() -> list[str]:
-    """Users who live in our folder: ours, also where an earlier teardown could not take one away and forgot it."""
+    """Users whose home is our folder: ours, even if an earlier teardown failed to remove one and forgot it."""
     return [user.pw_name for user in pwd.getpwall() if user.pw_dir == str(STATE / "deployer")]
 
 
 def authorize() -> int:
-    """Sets who may push: the public keys on standard input, and no others."""
+    """Sets the keys that may push: the public keys on standard input, and no others."""
     keys = [line.strip() for line in read_input().splitlines() if line.strip()]
     for key in keys:
         if not re.fullmatch(r"(ssh-ed25519|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [ -~]*)?", key):
             raise Failure("input", f"not a public SSH key: {key[:60]!r}")
     if not keys:
-        raise Failure("input", "it must hold at least one public SSH key")
+        raise Failure("input", "must contain at least one public SSH key")
     deployer = json.loads(read_text(HOST) or "{}").get("deployer", "protected-sites")
     folder = Path(pwd.getpwnam(deployer).pw_dir)
     for made in (folder, folder / ".ssh"):
         make_folder(made, 0o755)
-    # Root's own: whoever logs in with a key cannot add another.
+    # Owned by root: the deployer cannot add another key.
     replace_file(folder / ".ssh" / "authorized_keys", "".join(f"restrict {key}\n" for key in keys))
     print(f"{host_name()}: {len(keys)} key{'s' if len(keys) > 1 else ''} may push")
     return 0

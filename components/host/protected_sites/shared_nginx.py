@@ -1,4 +1,4 @@
-"""What all sites share in Nginx, as the Nginx of this host takes it."""
+"""What all sites share in Nginx, adapted to this host's Nginx."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from .inherited import without_duplicates
 from .nginx_version import number_in
 from .places import NGINX_HTTP2, NGINX_SHARED, OURS
 
-# From this version on `http2` is a directive of each server, and a warning where it stands in `listen`.
+# From this version on `http2` is a directive of its own, and in `listen` a warning.
 HTTP2_BY_SERVER = (1, 25, 1)
 
 # From this version on OpenSSL knows X25519MLKEM768; older ones refuse a list with it. The slash has the server ask for it
 # where a client could, and has sent a share of another group.
 POST_QUANTUM = (3, 5)
 
-
-def shared_texts(rendered: str, nginx: str, openssl: tuple[int, ...]) -> dict[Path, str]:
-    """The files that all sites share, for the text of the setup, this Nginx's version string and its OpenSSL."""
+def shared_texts(rendered: str, nginx: str) -> dict[Path, str]:
+    """The files that all sites share, for the text of the setup and this Nginx's version string."""
     text = without_duplicates(rendered)
-    says = "# Sites have it from the default server's listen."
+    says = "# HTTP/2 is on for all sites by the default server's listen."
     if number_in(nginx) >= HTTP2_BY_SERVER:
         text = re.sub(r"^(\s*listen .*\bssl) http2\b", r"\1", text, flags=re.MULTILINE)
         says = "http2 on;"

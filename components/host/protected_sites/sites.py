@@ -1,4 +1,4 @@
-"""Where a site's files lie on this host, and how to see candidates as if they were live."""
+"""Where a site's files are on this host, and running commands that see candidates as live."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from .places import AUTH_CACHE_PREFIX, CREDENTIALS, NGINX_SITES, OAUTH2_PROXY_FI
 
 
 class Site:
-    """Where everything of a site lies on this host."""
+    """Where everything of a site is on this host."""
 
     def __init__(self, domain: str) -> None:
         label = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
         if not re.fullmatch(rf"{label}(\.{label})+", domain) or len(domain) > 253:
-            raise Failure("input", f"not a domain in lower case: {domain[:80]!r}")
+            raise Failure("input", f"expected a domain in lower case, got {domain[:80]!r}")
         self.domain = domain
         self.folder = SITES / domain
         self.generations = self.folder / "generations"
         self.current = self.folder / "current"
-        self.previous = self.folder / "previous"  # where `current` pointed before the commit that runs
+        self.previous = self.folder / "previous"  # where `current` pointed before the running commit
         self.credentials = CREDENTIALS / domain
         self.auth_cache = Path("/run", f"{AUTH_CACHE_PREFIX}{domain}")
         self.service = f"oauth2-proxy_{domain}.service"
         self.socket = f"oauth2-proxy_{domain}.socket"
         self.nginx_link = NGINX_SITES / f"{domain}.conf"
         self.configuration = OAUTH2_PROXY_FILES / f"oauth2-proxy_{domain}.cfg"
-        # All places outside of its own folders that a site may take.
+        # All paths outside of its own folders that a site may use.
         self.places = (
             *(self.nginx_link, self.configuration, UNITS / self.socket, UNITS / self.service),
             PROMETHEUS / f"{domain}.json",
@@ -60,14 +60,14 @@ class Site:
         return self.generations / str(number)
 
     def bundle(self, number: int) -> Bundle:
-        """What a generation was pushed as; without files where it is not there any more, or not whole."""
+        """The bundle of a generation; without files if it is missing or damaged."""
         try:
             return Bundle.parse((self.generation(number) / "bundle").read_text())
         except (OSError, ValueError, Failure):
             return Bundle("", ())
 
     def origin(self, number: int) -> dict[str, Any]:
-        """Where a generation comes from: `when`, `by`, the operator's facts, and `rollbackTo` where it is one."""
+        """Where a generation comes from: `when`, `by`, the operator's facts, and `rollbackTo` if it is a rollback."""
         try:
             return json.loads(read_text(self.generation(number) / "origin.json") or "{}")
         except ValueError:
@@ -79,48 +79,48 @@ class Site:
         return links | {self.start_link: f"../{self.socket}"}
 
     def links_here(self) -> list[Path]:
-        """Those of its links outside of its own folders that are on this host."""
+        """Its links outside of its own folders that exist on this host."""
         ours = (f"{self.current}/", f"../{self.socket}")
         return [link for link in (*self.places, self.start_link) if link.is_symlink() and os.readlink(link).startswith(ours)]
 
     def is_here(self) -> bool:
-        """Whether anything of it is on this host, live or not; its credentials aside."""
+        """Whether anything of it except its credentials is on this host, live or not."""
         return self.folder.exists() or bool(self.links_here())
 
     def check_places(self, bundle: Bundle) -> None:
-        """Refuses a bundle that would take a place that is not the site's, or that something else has."""
+        """Raises a Failure for a bundle that would use a path that is not the site's, or is taken by something else."""
         for folder in (self.folder, self.generations):
             refuse_link(folder)
         for file in bundle.files:
             if file.place is None:
                 continue
             if file.place not in self.places:
-                raise Failure("places", f"{file.place} is not a place of {self.domain}; {file.name} cannot go there")
+                raise Failure("places", f"{file.name} must not be installed at {file.place}, which is not a path of {self.domain}")
             if file.place.parent == UNITS and file.place.name != file.name:
-                raise Failure("places", f"the unit at {file.place} must be called so in the bundle, not {file.name}")
+                raise Failure("places", f"the unit at {file.place} must have the same name in the bundle, got {file.name}")
         for link, target in self.links(bundle).items():
             if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link) == target):
-                raise Failure("places", f"{link} is there already and is not ours; move it away")
+                raise Failure("places", f"{link} already exists and is not managed by Protected Sites; move it away")
 
     def changed(self, bundle: Bundle) -> list[str]:
-        """The names of the files that differ from the live ones on the disk."""
+        """The names of the files that differ from the live ones on disk."""
         live = self.live()
         before = {file.name for file in self.bundle(live).files} if live is not None else set[str]()
         differing = [file.name for file in bundle.files if read_text(self.current / file.name) != file.text]
         return sorted({*differing, *(before - {file.name for file in bundle.files})})
 
     def environment(self) -> dict[str, str]:
-        """What the instance gets from its credentials: the client ID, and the password of a session store."""
+        """The instance's environment from its credentials: the client ID, and the password of a session store."""
         text = read_text(self.credentials / "current" / "client.env")
         if text is None:
-            raise Failure("credentials", "this host has no credentials of the site yet; they come first")
+            raise Failure("credentials", "this host has no credentials for the site yet; push them first")
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def client_id(self) -> str:
         return self.environment()["OAUTH2_PROXY_CLIENT_ID"]
 
     def redacted(self, text: str) -> str:
-        """A program's words without the site's secrets, should it ever say one."""
+        """A program's output without the site's secrets, should it ever contain one."""
         files = [*self.credentials.glob("*/client-secret"), *self.credentials.glob("*/cookie-secret")]
         texts = [read_text(file) or "" for file in files]
         for file in self.credentials.glob("*/client.env"):
@@ -140,10 +140,10 @@ def all_sites() -> list[Site]:
 
 @contextlib.contextmanager
 def as_if_live(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> Generator[list[str]]:
-    """Words to put before a command, so that it sees the given generations and links (None: no link) as live.
+    """Arguments to put before a command so that it sees the given generations and links (None: no link) as live.
 
-    The command gets a mount namespace of its own, where copies of the folders with links, and folders with the
-    candidates' `current`, cover the real ones. Nothing outside of it changes.
+    The command runs in a mount namespace of its own, where copies of the folders with links, and folders with the
+    candidates' `current`, are mounted over the real ones. Nothing outside of it changes.
     """
     with tempfile.TemporaryDirectory(prefix="protected-sites-", dir="/run") as aside:
         mounts: list[tuple[Path, Path]] = []

@@ -41,10 +41,10 @@ from .units import sudo_rule, units_for
 
 
 def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
-    """A site for machines. Its `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
-    puts right what is in `drift`, and leaves what is in `extra`."""
+    """A site's status as JSON. `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
+    repairs what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
-    drift, extra, files, served = ["it has no live generation"], [], {}, None
+    drift, extra, files, served = ["no live generation"], [], {}, None
     if live is not None:
         bundle = site.bundle(live)
         drift, extra = drift_of(site, bundle, live, units), extra_of(site, bundle, units)
@@ -52,11 +52,11 @@ def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
         try:
             served = certificate_served(site, bundle)
             if not served.is_new:
-                extra.append(f"Nginx serves another certificate than {file_of(site, bundle)} holds; reload it")
+                extra.append(f"Nginx does not serve the certificate in {file_of(site, bundle)}; reload it")
         except (OSError, ValueError, Failure) as error:
             extra.append(f"the certificate: {error}")
         if trouble:
-            extra.append("this host's Nginx is in trouble")
+            extra.append("this host's Nginx has problems")
     return {
         "domain": site.domain,
         "generation": live,
@@ -81,27 +81,27 @@ def sha256_of(text: str) -> str:
 
 
 def program_digest() -> str:
-    """The SHA-256 of this program as the bundle that it came in (components/host/program.ts), from what is on the disk
-    now."""
+    """The SHA-256 of this program's bundle (components/host/program.ts), from what is on disk now."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     sections = "".join(f"==> {file.name}\n{file.read_text()}" for file in files)
     return sha256_of(f"protected-sites bundle 1\n{sections}==> end\n")
 
 
 def set_up_files() -> dict[Path, str]:
-    """What the host was set up with, apart from what its program has of itself, by its place."""
+    """The files of the host's last setup, by path, without those that the program brings itself."""
     set_up = read_text(SET_UP)
     return {file.place: file.text for file in Bundle.parse(set_up).files if file.place} if set_up else {}
 
 
 def shared_nginx(set_up: dict[Path, str], shared: dict[Path, str]) -> str:
-    """What all sites share, as it was set up where the host has that, or its part of it."""
+    """What all sites share: as it was set up if the host's file still matches that, else the host's file."""
     here = read_text(NGINX_SHARED) or ""
     return set_up[NGINX_SHARED] if here == shared.get(NGINX_SHARED) else here
 
 
 def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, str]) -> list[str]:
-    """What of the host, apart from its sites, is not as it was set up; a set-up starts Nginx, and mends none of its files."""
+    """What of the host, apart from its sites, differs from its setup, which repairs it: Nginx that is not running, but
+    not Nginx's own files."""
     facts = json.loads(read_text(HOST) or "{}")
     own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     own |= {place: text for place, text in set_up.items() if place != NGINX_SHARED}
@@ -116,27 +116,27 @@ def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, s
 
 
 def host_extra(sites: list[Site], trouble: list[str]) -> list[str]:
-    """What a set-up does not put right: what troubles Nginx, a push that was cut off, links of sites that are gone."""
+    """What a setup does not repair: problems of Nginx, an interrupted push, links of sites that are gone."""
     extra = [what for what in trouble if what != NOT_RUNNING]
-    extra += ["a push is under way, or was cut off"] if JOURNAL.exists() else []
+    extra += ["a push is running, or was interrupted"] if JOURNAL.exists() else []
     known = {str(site.folder) for site in sites}
     for folder in (NGINX_SITES, OAUTH2_PROXY_FILES, PROMETHEUS, UNITS):
         for link in sorted(folder.iterdir()) if folder.is_dir() else []:
             target = os.readlink(link) if link.is_symlink() else ""
             if target.startswith(f"{SITES}/") and not any(target.startswith(f"{site}/") for site in known):
-                extra.append(f"{link} is left of a site that is gone")
+                extra.append(f"{link} is left over from a removed site")
     return extra
 
 
 def status(as_json: bool) -> int:
-    """What is on the host. Changes nothing; 1 if something is not as it should be."""
+    """Prints what is on the host. Changes nothing; returns 1 if there is drift or a problem."""
     sites = all_sites()
     units = units_of(sites)
     trouble = nginx_trouble()
     nginx = nginx_says()
     set_up = set_up_files()
     # The setup's text, adapted to this host's Nginx.
-    shared = shared_texts(set_up[NGINX_SHARED], nginx, openssl_number()) if NGINX_SHARED in set_up else {}
+    shared = shared_texts(set_up[NGINX_SHARED], nginx) if NGINX_SHARED in set_up else {}
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),
@@ -149,10 +149,10 @@ def status(as_json: bool) -> int:
         "sites": [site_status(site, units, trouble) for site in sites],
     }
     lines = [f"this host  {line}" for line in (*found["drift"], *found["extra"])]
-    well = not lines
+    healthy = not lines
     for site, shown in zip(sites, found["sites"], strict=True):
         wrong = [*shown["drift"], *shown["credentialsDrift"], *shown["extra"]]
-        well = well and not wrong
+        healthy = healthy and not wrong
         lines.append(f"{site.domain}  {site.live_text()}  {'; '.join(wrong) or 'as pushed'}")
     print(json.dumps(found, indent=2) if as_json else "\n".join(lines))
-    return 0 if well else 1
+    return 0 if healthy else 1

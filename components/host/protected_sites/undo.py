@@ -1,4 +1,4 @@
-"""The way back from a push that failed or was cut off."""
+"""Rolling back a push that failed or was interrupted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .nginx import nginx_runs, reload_nginx
 from .places import COMMITTED, JOURNAL, LOG, STATE
 from .sites import Site
 
-# Files of a site that its instance does not read: their change needs no restart.
+# Files of a site that its instance does not read: changing them needs no restart.
 NOT_FOR_INSTANCE = {
     "site.json",
     "nginx.conf",
@@ -35,32 +35,32 @@ NOT_FOR_INSTANCE = {
 
 
 def write_journal(requests: list[str], **entries: Any) -> None:
-    """What is about to change, so that whoever finds it can go back."""
+    """Records what is about to change, so that it can be rolled back."""
     replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
 
 
 def keep() -> None:
-    """What the journal says has gone live for good: one rename decides. Nothing that follows may undo it."""
+    """Makes the change final: one rename decides. Nothing that follows may undo it."""
     os.replace(JOURNAL, COMMITTED)
-    with contextlib.suppress(OSError):  # without it, a power cut leads back to what was live before
+    with contextlib.suppress(OSError):  # without it, a power cut would roll the change back
         flush_folder(STATE)
 
 
 def kept() -> set[str]:
-    """The requests that went live for good, while not everybody may have heard of it."""
+    """The requests whose change is final, but whose results may not be written yet."""
     return set(json.loads(read_text(COMMITTED) or '{"requests": []}')["requests"])
 
 
 def forget() -> None:
-    """Everybody has heard of what went live."""
+    """Called when all results are written."""
     with contextlib.suppress(OSError):
         COMMITTED.unlink(missing_ok=True)
 
 
 def check_undone() -> None:
-    """Refuses to begin where an earlier journal is the only account of how it was before."""
+    """Raises a Failure if an earlier journal is still needed to roll back."""
     if JOURNAL.exists():
-        raise Failure("recovery", f"an earlier push is not undone yet; {LOG} says what was in the way")
+        raise Failure("recovery", f"an earlier push has not been rolled back yet; see {LOG} for the reason")
 
 
 def end_journal() -> None:
@@ -69,7 +69,7 @@ def end_journal() -> None:
 
 
 def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str]:
-    """Back to what was live before a commit; safe to repeat. Returns what did not work. At boot nothing runs yet."""
+    """Rolls back to what was live before a commit; safe to repeat. Returns what failed. At boot nothing runs yet."""
     problems: list[str] = []
     back = [(Site(entry["domain"]), entry["old"], entry["new"]) for entry in entries]
 
@@ -77,7 +77,7 @@ def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str
         try:
             action(*given)
         except Exception as error:
-            problems.append(f"while going back: {error}")
+            problems.append(f"while rolling back: {error}")
 
     for site, old, _ in back:
         attempt(take_out if old is None else switch_back, site)
@@ -101,7 +101,7 @@ def switch_back(site: Site) -> None:
 
 
 def take_out(site: Site) -> None:
-    """Takes away the links of a site that was not there before, and what they started."""
+    """Removes the links of a site that did not exist before, and stops what they started."""
     run_quietly("systemctl", "stop", site.socket, site.service)
     for link in (*site.places, site.start_link, site.current):
         remove_link(link)

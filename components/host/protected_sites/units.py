@@ -1,4 +1,4 @@
-"""What systemd and sudo get from the program itself."""
+"""The systemd units and the sudo rule that the program brings itself."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .places import (
 
 WORKER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
-Description=Protected Sites: takes waiting pushes live
+Description=Protected Sites: push worker
 StartLimitIntervalSec=0
 
 [Service]
 Type=exec
 ExecStart={PROGRAM} worker
 ExecStopPost={PROGRAM} recover
-# A signal to the whole unit ends that, too (systemd 262); the next worker begins with it.
+# A signal to the whole unit kills that as well (systemd 262); the next worker starts with recovery.
 Restart=on-abnormal
 RestartSec=1
 NotifyAccess=main
@@ -44,7 +44,7 @@ LimitCORE=0
 
 RECOVER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
-Description=Protected Sites: goes back where a push was cut off
+Description=Protected Sites: rolls back an interrupted push
 DefaultDependencies=no
 RequiresMountsFor=/etc /var/lib/protected-sites /usr/local
 After=systemd-remount-fs.service systemd-tmpfiles-setup.service
@@ -63,7 +63,7 @@ WantedBy=sysinit.target
 
 METRICS_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
-Description=Protected Sites: what Prometheus is told of this host
+Description=Protected Sites: writes metrics for Prometheus
 ConditionPathIsDirectory={TEXTFILES}
 
 [Service]
@@ -74,7 +74,7 @@ LimitCORE=0
 
 METRICS_TIMER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
-Description=Protected Sites: what Prometheus is told of this host, every five minutes
+Description=Protected Sites: writes metrics for Prometheus every five minutes
 
 [Timer]
 OnCalendar=*:0/5
@@ -86,7 +86,7 @@ WantedBy=timers.target
 
 FOLLOWER_UNIT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Unit]
-Description=Protected Sites: follows the addresses of backends that have names
+Description=Protected Sites: follows the addresses of backends given by name
 ConditionPathExistsGlob={ADDRESSES}/*.conf
 Wants=network-online.target
 After=network-online.target nginx.service
@@ -103,7 +103,7 @@ LimitCORE=0
 WantedBy=multi-user.target
 """
 
-# The process that opens the log files of all sites; its workers have worker_rlimit_nofile.
+# For the main process, which opens the log files of all sites; its workers have worker_rlimit_nofile.
 NGINX_DROP_IN_TEXT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
 [Service]
 LimitNOFILE=65536:524288
@@ -111,7 +111,7 @@ LimitNOFILE=65536:524288
 
 
 def certbot_drop_in(proxy: object) -> str:
-    """For renewals, which certbot's own timer asks for."""
+    """For renewals, which certbot's own timer starts."""
     variable = f"Environment=HTTPS_PROXY={proxy}\n" if proxy else ""
     return f"# {OURS} (components/host/protected_sites); edits here are lost.\n[Service]\n{variable}"
 
@@ -127,13 +127,13 @@ OUR_UNITS = {
 
 
 def units_for(facts: Mapping[str, Any]) -> dict[Path, str]:
-    """The units of a host that was set up with these facts."""
+    """The units of a host with these facts."""
     certbot = {CERTBOT_DROP_IN: certbot_drop_in(facts.get("outboundProxy"))} if facts.get("acme") is True else {}
     return OUR_UNITS | certbot
 
 
 def sudo_rule(user: str) -> str:
-    """Any arguments; deployer.py says which. Nothing here that sudo and sudo-rs would read in two ways."""
+    """Allows any arguments; deployer.py checks them. Uses nothing that sudo and sudo-rs read differently."""
     return (
         f"# {OURS} (components/host/protected_sites); edits here are lost.\n"
         f"{user} ALL=(root) NOPASSWD: {PROGRAM}\n"

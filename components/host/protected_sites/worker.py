@@ -1,4 +1,4 @@
-"""The worker: takes requests from the queue, all waiting pushes as one group."""
+"""The worker: handles the queued requests, all queued pushes as one group."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACTIONS: dict[str, Callable[[Request], None]] = {
 
 
 def work() -> None:
-    """Everything in the queue; then done."""
+    """Handles everything in the queue."""
     with lock():
         go_back_if_unfinished()
         while requests := take_requests():
@@ -39,7 +39,7 @@ def work() -> None:
             forget_unused()
         for verdict in VERDICTS.iterdir():
             if not Path("/proc", verdict.stem.split("-")[-1]).exists():
-                verdict.unlink()  # whoever waited for it is gone
+                verdict.unlink()  # the caller is gone
 
 
 def work_and_return() -> int:
@@ -48,7 +48,7 @@ def work_and_return() -> int:
 
 
 def go_back_if_unfinished(*, booting: bool = False) -> None:
-    """Ends what a program that died had begun: goes back, and says so to whoever waits."""
+    """Cleans up after a worker that died: rolls back, and reports that to the callers."""
     problems: list[str] = []
     requests: list[str] = []
     if JOURNAL.exists():
@@ -66,20 +66,20 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         if request.verdict.exists():
             path.unlink()
         elif path.stem in gone_live:
-            request.settle(True, f"live, {request.site.live_text()}; the push program ended before it could say so")
+            request.settle(True, f"live, {request.site.live_text()}; the worker died before it could report it")
         elif request.kind == "remove" and not request.site.is_here():
-            request.settle(True, "removed; the push program ended before it could say so")
+            request.settle(True, "removed; the worker died before it could report it")
         else:
             if request.kind == "push" and request.site.live() is None and not problems:
                 with contextlib.suppress(OSError):
-                    remove_folder(request.site.folder)  # of a first push, nothing stays
-            what = "\n".join(["the push program ended before it had a verdict", *problems])
+                    remove_folder(request.site.folder)  # nothing of a first push is kept
+            what = "\n".join(["the worker died before the push was finished", *problems])
             request.fail(Failure("worker", what, switched=path.stem in requests))
     forget()
 
 
 def recover(boot: bool) -> int:
-    """What is left to do for a worker that has ended, which is nothing where it ended by itself."""
+    """Cleans up after a worker that has exited; nothing to do if it finished."""
     if JOURNAL.exists() or any(QUEUE.glob("*.taken")):
         with lock():
             go_back_if_unfinished(booting=boot)
