@@ -15,6 +15,11 @@ const directions = [
     "renderers are pure: a site in, text out",
   ],
   ["./components", ["./infra"], "components are a library; what an environment is belongs to infra/"],
+  [
+    "./infra/{*,!(commands)/**}",
+    ["./infra/commands"],
+    "an update runs none of the operator's commands; what both need stands beside infra/deploy.ts",
+  ],
   ["./infra", ["./test"], "nothing that is deployed depends on tests or the lab"],
   ["./components", ["./test"], "nothing that is deployed depends on tests or the lab"],
   ["./policy", ["./test"], "nothing that users run depends on tests or the lab"],

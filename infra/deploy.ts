@@ -10,7 +10,7 @@ import { cookieProblems } from "../components/site/browser-cookies.ts";
 import { ConfigError } from "../components/site/errors.ts";
 import { argsOf } from "../components/site/site.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
-import { expiryMessage } from "./expiry.ts";
+import { expiryMessage } from "./client-secret-expiry.ts";
 import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
 import { type Observation, observe } from "./observe.ts";

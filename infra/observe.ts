@@ -9,7 +9,7 @@ import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import type { Asker } from "./ssh.ts";
-import { certificateEnd, siteDifferences } from "./status.ts";
+import { certificateEnd, siteDifferences } from "./drift.ts";
 
 /** What hosts had before the update. A host that could not be asked is left out. */
 export interface Observation {

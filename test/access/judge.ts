@@ -17,7 +17,7 @@ import { stringify } from "yaml";
 import { cookieName, paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import { environmentFrom } from "../../infra/environment.ts";
-import { explainer } from "../../infra/explain.ts";
+import { explainer } from "../../infra/commands/explain.ts";
 import { renderedEnvironment } from "../../infra/review/rendering.ts";
 import { parseStackFile } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";

@@ -49,7 +49,7 @@ async function run(what: "preview" | "up"): Promise<Told> {
 }
 
 async function rollback(...args: string[]): Promise<string> {
-  const command = join(import.meta.dirname, "../../infra/rollback.ts");
+  const command = join(import.meta.dirname, "../../infra/commands/rollback.ts");
   const stackArgs = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey];
   const { all } = await execa(process.execPath, [command, ...stackArgs, ...args], {
     reject: false,

@@ -8,7 +8,7 @@ import { beforeAll, expect, test } from "vitest";
 
 import { bundle } from "../../components/host/bundle.ts";
 import { activeClientSecret } from "../../components/site/site.ts";
-import { firstEndDates } from "../../infra/rotate.ts";
+import { firstEndDates } from "../../infra/rotation.ts";
 import { environmentOf, readStackFile } from "../../infra/stack-file.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";

@@ -6,7 +6,7 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseDocument } from "yaml";
 
-import { withoutHost } from "../../infra/forget-host.ts";
+import { withoutHost } from "../../infra/commands/forget-host.ts";
 import { EntraControl } from "../lab/entra/control.ts";
 import { navigation } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";

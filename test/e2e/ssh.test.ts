@@ -132,7 +132,7 @@ test("of 128 commands, 64 at once with 100 ms to the host and back, none fails",
 });
 
 test("npm run host-key shows a host's key as the environment's file takes it, with its fingerprint", async () => {
-  const command = join(import.meta.dirname, "../../infra/host-key.ts");
+  const command = join(import.meta.dirname, "../../infra/commands/host-key.ts");
   const { stdout } = await execa(process.execPath, [command, first.address]);
   const key = first.hostKey.split(" ").slice(0, 2).join(" ");
   const { stdout: fingerprint } = await execa("ssh-keygen", ["-l", "-f", "-"], { input: `${key}\n` });

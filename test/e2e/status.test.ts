@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 
-import type { Row } from "../../infra/status.ts";
+import type { Row } from "../../infra/drift.ts";
 import { lab } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 
 const host = lab.hosts[0]?.name ?? "";
-const command = join(import.meta.dirname, "../../infra/status.ts");
+const command = join(import.meta.dirname, "../../infra/commands/status.ts");
 const undo: string[] = [];
 
 /** Changes something on the first host until the test ends. */

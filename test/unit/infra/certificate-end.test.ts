@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { certificateEnd } from "../../../infra/status.ts";
+import { certificateEnd } from "../../../infra/drift.ts";
 
 const now = new Date("2028-03-01T00:00:00Z");
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { findings, registeredSites, unknownRegistrations } from "../../../infra/entra-secrets.ts";
 import type { GraphCall } from "../../../infra/graph.ts";
-import { revoke } from "../../../infra/revoke.ts";
+import { revoke } from "../../../infra/commands/revoke.ts";
 import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
 
 const urn = (type: string, name: string) => `urn:pulumi:prod::protected-sites::${type}::${name}`;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { withoutHost } from "../../../infra/forget-host.ts";
+import { withoutHost } from "../../../infra/commands/forget-host.ts";
 
 const stack = "urn:pulumi:prod::protected-sites::";
 const command = "command:remote:Command";

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
 import { siteSchema } from "../../../components/site/site.ts";
-import { promote, sorted } from "../../../infra/promote.ts";
-import { changedText } from "../../../infra/rotate.ts";
+import { promote, sorted } from "../../../infra/commands/promote.ts";
+import { changedText } from "../../../infra/stack-file-change.ts";
 import { parseStackFile } from "../../../infra/stack-file.ts";
 import { group, settings, siteArgs } from "../review/environments.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { SiteReport } from "../../../infra/report.ts";
-import { type OnHost, rollbackSteps } from "../../../infra/rollback.ts";
+import { type OnHost, rollbackSteps } from "../../../infra/commands/rollback.ts";
 
 /** A host whose generations have these files; the last one is live. */
 function on(host: string, first: number, ...files: readonly string[]): OnHost {

@@ -1,14 +1,9 @@
 import { describe, expect, test } from "vitest";
 
-import { expiryMessage } from "../../../infra/expiry.ts";
-import {
-  changedText,
-  firstEndDates,
-  rotate,
-  rotateDeployerKey,
-  type Rotation,
-} from "../../../infra/rotate.ts";
+import { expiryMessage } from "../../../infra/client-secret-expiry.ts";
+import { firstEndDates, rotate, rotateDeployerKey, type Rotation } from "../../../infra/rotation.ts";
 import { environmentOf, parseStackFile, readStackFile, stacks } from "../../../infra/stack-file.ts";
+import { changedText } from "../../../infra/stack-file-change.ts";
 import { site } from "../../sites.ts";
 
 const now = new Date("2026-11-24T12:00:00Z");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
-import { explainer } from "../../../infra/explain.ts";
+import { explainer } from "../../../infra/commands/explain.ts";
 import { parseStackFile } from "../../../infra/stack-file.ts";
 import { group, settings, siteArgs } from "./environments.ts";
 

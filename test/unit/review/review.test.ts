@@ -7,7 +7,7 @@ import { environmentSchema } from "../../../infra/environment.ts";
 import { asMarkdown, asText, commentLimit, statementsOf, verdict } from "../../../infra/review/formats.ts";
 import { environmentMeaning, siteMeaning } from "../../../infra/review/meaning.ts";
 import { notForInstance } from "../../../infra/review/review.ts";
-import { review } from "../../../infra/review.ts";
+import { review } from "../../../infra/commands/review.ts";
 import { group, host, rendered, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
 
 const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> };

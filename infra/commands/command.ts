@@ -1,5 +1,5 @@
 /** How every command of the operator's ends. */
-import { ConfigError } from "../components/site/errors.ts";
+import { ConfigError } from "../../components/site/errors.ts";
 
 /** Mistakes of the user's, which a command tells without a stack trace. */
 type Mistake = new (...args: never[]) => Error;

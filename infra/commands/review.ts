@@ -6,12 +6,12 @@ import { writeFileSync } from "node:fs";
 
 import { Command, Option } from "commander";
 
+import { expiryMessage } from "../client-secret-expiry.ts";
+import { ReviewError, type Side, sideAt } from "../review/commits.ts";
+import { asMarkdown, asText, type Review } from "../review/formats.ts";
+import type { RenderedStack } from "../review/rendering.ts";
+import { completed, reviewStack } from "../review/review.ts";
 import { runCommand } from "./command.ts";
-import { expiryMessage } from "./expiry.ts";
-import { ReviewError, type Side, sideAt } from "./review/commits.ts";
-import { asMarkdown, asText, type Review } from "./review/formats.ts";
-import type { RenderedStack } from "./review/rendering.ts";
-import { completed, reviewStack } from "./review/review.ts";
 
 /**
  * Compares two sides, environment by environment, those that change most first.

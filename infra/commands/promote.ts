@@ -2,27 +2,22 @@
  * `npm run promote`: brings how sites behave in one environment to another, as one small change of its file. Changes
  * that file only; the review, the preview and `pulumi up` do the rest.
  */
-import { writeFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { join } from "node:path";
 
 import { Command } from "commander";
-import { createTwoFilesPatch } from "diff";
 import { isMap } from "yaml";
 
-import type { Site, SiteSettings } from "../components/site/site.ts";
-import { runCommand } from "./command.ts";
-import { changedText } from "./rotate.ts";
+import type { Site, SiteSettings } from "../../components/site/site.ts";
 import {
   configPath,
   environmentOf,
-  parseStackFile,
   readStackFile,
   siteCalled,
   sitePath,
   type StackFile,
-  stacksFolder,
-} from "./stack-file.ts";
+} from "../stack-file.ts";
+import { writeChange } from "../stack-file-change.ts";
+import { runCommand } from "./command.ts";
 
 /**
  * What happens to each setting of a site. `own`: every environment says it for itself, where a site is, who it is for,
@@ -166,16 +161,7 @@ function main(): void {
   const target = readStackFile(to);
   const { changed, left } = promote(readStackFile(from), target, site);
   if (changed.length === 0) console.log(`${target.source}: nothing to promote`);
-  else {
-    const after = changedText(target);
-    // What is written is read once more, so that no update meets a file that this command has broken.
-    environmentOf(parseStackFile(to, after));
-    if (dryRun === undefined) writeFileSync(join(stacksFolder, `Pulumi.${to}.yaml`), after);
-    const patch = createTwoFilesPatch(target.source, target.source, target.text, after, "", "", {
-      context: 2,
-    });
-    console.log(patch.split("\n").slice(1).join("\n"));
-  }
+  else console.log(writeChange(target, { dryRun: dryRun === true }));
   const then = `then: npm run review -- --base HEAD --stack ${to}`;
   const last = changed.length === 0 ? [] : [dryRun === undefined ? then : "(not written)"];
   console.log([...changed, ...left.map((it) => `left: ${it}`), ...last].join("\n"));

@@ -1,15 +1,15 @@
 /** `npm run explain`: whether a request passes, what the backend gets of it, and which line of which file decides. */
 import { Command } from "commander";
 
-import { ConfigError } from "../components/site/errors.ts";
-import { paths } from "../components/site/names.ts";
-import type { Site } from "../components/site/site.ts";
+import { ConfigError } from "../../components/site/errors.ts";
+import { paths } from "../../components/site/names.ts";
+import type { Site } from "../../components/site/site.ts";
+import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "../review/gate.ts";
+import { CannotJudge } from "../review/nginx-variables.ts";
+import { lineAt } from "../review/problem-lines.ts";
+import { renderedEnvironment } from "../review/rendering.ts";
+import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
-import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "./review/gate.ts";
-import { CannotJudge } from "./review/nginx-variables.ts";
-import { lineAt } from "./review/problem-lines.ts";
-import { renderedEnvironment } from "./review/rendering.ts";
-import { environmentOf, readStackFile, settingPath, type StackFile } from "./stack-file.ts";
 
 /** Somebody who is signed in, or a program that calls with a token. */
 export interface SignedIn {

@@ -1,27 +1,9 @@
-/**
- * `npm run rotate`: writes new generations of secrets into an environment's file, and takes out those that have been
- * replaced long enough. Changes that file only; `pulumi up` does the rest.
- */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-
-import { Command } from "commander";
-import { applyPatch, createTwoFilesPatch, structuredPatch } from "diff";
-import { type Document, isMap, isSeq, Scalar } from "yaml";
+/** New generations of secrets, in the document of an environment's file. */
+import { isMap, isSeq, Scalar } from "yaml";
 
 import { activeClientSecret, type Site } from "../components/site/site.ts";
-import { runCommand } from "./command.ts";
-import { standing } from "./expiry.ts";
-import {
-  configPath,
-  environmentOf,
-  parseStackFile,
-  readStackFile,
-  siteCalled,
-  sitePath,
-  type StackFile,
-  stacksFolder,
-} from "./stack-file.ts";
+import { standing } from "./client-secret-expiry.ts";
+import { configPath, environmentOf, siteCalled, sitePath, type StackFile } from "./stack-file.ts";
 
 /** What to do with one environment. */
 export interface Rotation {
@@ -137,100 +119,6 @@ function quoted(text: string): Scalar {
   return scalar;
 }
 
-/**
- * The text of a changed file. The YAML library prints some comments and spaces in its own way, so only what has
- * changed between its two printings is put into the text that people wrote.
- */
-export function changedText({ stack, text, document }: StackFile): string {
-  const print = (it: Document) => it.toString({ lineWidth: 0, flowCollectionPadding: false });
-  const [before, after] = [print(parseStackFile(stack, text).document), print(document)];
-  const patch = structuredPatch("", "", before, after, "", "", { context: 3 });
-  const patched = applyPatch(text, patch, { fuzzFactor: 3 });
-  return patched === false ? after : patched;
-}
-
 function day(now: Date, plusDays = 0): string {
   return new Date(now.getTime() + plusDays * 86_400_000).toJSON().slice(0, 10);
 }
-
-function main(): void {
-  const options = new Command("rotate")
-    .description(
-      "Writes new generations of secrets into an environment's file; `pulumi up` then rotates them.",
-    )
-    .requiredOption("--stack <name>", "the environment")
-    .option("--site <name or domain...>", "these sites")
-    .option("--all", "all sites")
-    .option("--due [days]", "only sites whose client secret ends within so many days (30)")
-    .option("--deployer-key", "a new SSH key of the deployer instead; a second time, takes the old one away")
-    .option(
-      "--first",
-      "an end date for the first client secret of sites where it has none, or one that is past; for sites not deployed yet",
-    )
-    .option("--cookie", "a new cookie secret instead, which signs everybody of the site out, once")
-    .option("--days <number>", "days for which a new client secret is good", "180")
-    .option(
-      "--overlap <days>",
-      "days for which the old client secret stays in Entra; 0: gone with the same update",
-      "7",
-    )
-    .option("--dry-run", "only show the change")
-    .parse()
-    .opts<Options>();
-  const ways = [options.site, options.all, options.deployerKey, options.first];
-  if (ways.filter((it) => it !== undefined).length !== 1) {
-    console.error("rotate: give one of --site NAME, --all, --first and --deployer-key");
-    process.exitCode = 2;
-    return;
-  }
-  const file = readStackFile(options.stack);
-  const told = options.deployerKey
-    ? rotateDeployerKey(file)
-    : options.first
-      ? firstEndDates(file, new Date(), Number(options.days))
-      : rotate(file, {
-          ...(options.site === undefined ? {} : { sites: options.site }),
-          ...(options.due === undefined
-            ? {}
-            : { dueWithin: options.due === true ? 30 : Number(options.due) }),
-          cookie: options.cookie === true,
-          days: Number(options.days),
-          overlapDays: Number(options.overlap),
-          now: new Date(),
-        });
-  if (told.length === 0) {
-    console.log(`${file.source}: nothing to rotate`);
-    return;
-  }
-  const after = changedText(file);
-  // What is written is read once more, so that no update meets a file that this command has broken.
-  environmentOf(parseStackFile(options.stack, after));
-  if (options.dryRun === undefined) writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), after);
-  console.log(
-    createTwoFilesPatch(file.source, file.source, file.text, after, "", "", { context: 2 })
-      .split("\n")
-      .slice(1)
-      .join("\n"),
-  );
-  console.log(
-    [
-      ...told,
-      options.dryRun === undefined ? `then: pulumi up --stack ${options.stack}` : "(not written)",
-    ].join("\n"),
-  );
-}
-
-interface Options {
-  readonly stack: string;
-  readonly site?: string[];
-  readonly all?: true;
-  readonly due?: string | true;
-  readonly cookie?: true;
-  readonly deployerKey?: true;
-  readonly first?: true;
-  readonly days: string;
-  readonly overlap: string;
-  readonly dryRun?: true;
-}
-
-if (import.meta.main) await runCommand(main);

@@ -8,14 +8,15 @@ import { join } from "node:path";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { Command } from "commander";
 
-import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { activeClientSecret, type Site } from "../../components/site/site.ts";
+import { EngineFailure, fromEngine, reasonOf } from "../engine-failure.ts";
+import { registeredSites } from "../entra-secrets.ts";
+import type { Environment } from "../environment.ts";
+import { type GraphCall, GraphFailure, signInToGraph } from "../graph.ts";
+import { rotate } from "../rotation.ts";
+import { changedText } from "../stack-file-change.ts";
+import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
-import { EngineFailure, fromEngine, reasonOf } from "./engine-failure.ts";
-import { registeredSites } from "./entra-secrets.ts";
-import type { Environment } from "./environment.ts";
-import { type GraphCall, GraphFailure, signInToGraph } from "./graph.ts";
-import { changedText, rotate } from "./rotate.ts";
-import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "./stack-file.ts";
 
 /** Which sites' client secrets to revoke, and where. */
 export interface Revocation {
@@ -129,7 +130,7 @@ async function main(): Promise<void> {
   for (const line of rotate(file, rotation)) console.log(line);
   const text = changedText(file);
   const environment = environmentOf(parseStackFile(options.stack, text));
-  const workDir = join(import.meta.dirname, "..");
+  const workDir = join(import.meta.dirname, "../..");
   const stack = await fromEngine(LocalWorkspace.selectStack({ stackName: options.stack, workDir }));
   writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), text);
 

@@ -1,21 +1,13 @@
-/**
- * `npm run status`: what every host of an environment runs, and where it is not what the environment's file says.
- * Changes nothing. Exit code 0: all as it should be; 1: something is not; 2: a host or the file could not be read.
- */
+/** Where a host is not what the environment's file says. */
 import { createHash } from "node:crypto";
-
-import Table from "cli-table3";
-import { Command } from "commander";
 
 import { program, programVersion } from "../components/host/program.ts";
 import { sharedNginx } from "../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
-import { runCommand } from "./command.ts";
+import { expiryMessage, standing } from "./client-secret-expiry.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
-import { expiryMessage, standing } from "./expiry.ts";
-import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
-import { environmentOf, readStackFile, stacksFolder } from "./stack-file.ts";
+import { type Report, rollbackOf, type SiteReport } from "./report.ts";
 
 /** One line of the result: a host as a whole, where `site` is left out, or a site on a host. */
 export interface Row {
@@ -126,71 +118,3 @@ export function siteDifferences(environment: Environment, site: Site, { files }:
 function dayOf(seconds: number): string {
   return new Date(seconds * 1000).toJSON().slice(0, 10);
 }
-
-/** 0: all as it should be; 1: something is not; 2: a host could not be asked. */
-export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
-  if (rows.some(({ unknown }) => unknown)) return 2;
-  return rows.some(({ drift }) => drift.length > 0) ? 1 : 0;
-}
-
-/** Asks all hosts at the same time; one that does not answer is a row of its own. */
-export async function status(environment: Environment, clock: Clock, identity?: string): Promise<Row[]> {
-  const rows = await Promise.all(
-    environment.hosts.map(async (host): Promise<Row[]> => {
-      try {
-        const report = await ask(host, { user: environment.adminUser, identity });
-        if (report === undefined) return [{ host: host.name, drift: ["has not been set up"], unknown: true }];
-        return compare(environment, host.name, report, clock);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return [{ host: host.name, drift: [`could not be asked: ${reason}`], unknown: true }];
-      }
-    }),
-  );
-  return rows.flat();
-}
-
-interface Options {
-  readonly stack: string;
-  readonly folder: string;
-  readonly identity?: string;
-  readonly days?: string;
-  readonly json?: true;
-}
-
-async function main(): Promise<void> {
-  const options = new Command("status")
-    .description("Tells what every host of an environment runs, and where that is not what its file says.")
-    .requiredOption("--stack <name>", "the environment")
-    .option("--folder <path>", "where the environments' files lie", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
-    .option(
-      "--days <number>",
-      "report certificates that end in fewer days (else 14, or a quarter of their own)",
-    )
-    .option("--json", "for machines")
-    .parse()
-    .opts<Options>();
-  const environment = environmentOf(readStackFile(options.stack, options.folder));
-  const clock = {
-    now: new Date(),
-    ...(options.days === undefined ? {} : { certificateDays: Number(options.days) }),
-  };
-  const rows = await status(environment, clock, options.identity);
-  console.log(options.json ? JSON.stringify(rows, null, 2) : tableOf(rows));
-  process.exitCode = exitCodeOf(rows);
-}
-
-function tableOf(rows: readonly Row[]): string {
-  const table = new Table({
-    head: ["host", "site", "generation", "certificate until", "oauth2-proxy", "state"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { host, site, generation, certificateEnds, oauth2Proxy, drift } of rows) {
-    const state = drift.length === 0 ? "as configured" : drift.join("\n");
-    table.push([host, site ?? "", generation ?? "", certificateEnds ?? "", oauth2Proxy ?? "", state]);
-  }
-  return table.toString();
-}
-
-if (import.meta.main) await runCommand(main);

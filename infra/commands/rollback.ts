@@ -6,14 +6,14 @@
 import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
 
-import { program } from "../components/host/program.ts";
-import { ConfigError } from "../components/site/errors.ts";
+import { program } from "../../components/host/program.ts";
+import { ConfigError } from "../../components/site/errors.ts";
+import type { Environment, Host } from "../environment.ts";
+import { announcement, operator } from "../operator.ts";
+import { ask, type GenerationReport, type SiteReport } from "../report.ts";
+import { type Asker, runOnHost } from "../ssh.ts";
+import { environmentOf, readStackFile, siteCalled, type StackFile, stacksFolder } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
-import type { Environment, Host } from "./environment.ts";
-import { announcement, operator } from "./operator.ts";
-import { ask, type GenerationReport, type SiteReport } from "./report.ts";
-import { type Asker, runOnHost } from "./ssh.ts";
-import { environmentOf, readStackFile, siteCalled, type StackFile, stacksFolder } from "./stack-file.ts";
 
 /** What a host is to take live: one of its own generations, or nothing where it has it already. */
 export interface Step {

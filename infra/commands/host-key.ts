@@ -5,8 +5,8 @@
 import { Command } from "commander";
 import { execa } from "execa";
 
+import { reasonIn } from "../ssh.ts";
 import { runCommand } from "./command.ts";
-import { reasonIn } from "./ssh.ts";
 
 /** No key could be had. */
 class NoKey extends Error {}

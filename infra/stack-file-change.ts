@@ -1,0 +1,33 @@
+/** A change of an environment's file by a command: the text that people wrote, but for what has changed. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { applyPatch, createTwoFilesPatch, structuredPatch } from "diff";
+import type { Document } from "yaml";
+
+import { environmentOf, parseStackFile, type StackFile, stacksFolder } from "./stack-file.ts";
+
+/**
+ * The text of a changed file. The YAML library prints some comments and spaces in its own way, so only what has
+ * changed between its two printings is put into the text that people wrote.
+ */
+export function changedText({ stack, text, document }: StackFile): string {
+  const print = (it: Document) => it.toString({ lineWidth: 0, flowCollectionPadding: false });
+  const [before, after] = [print(parseStackFile(stack, text).document), print(document)];
+  const patch = structuredPatch("", "", before, after, "", "", { context: 3 });
+  const patched = applyPatch(text, patch, { fuzzFactor: 3 });
+  return patched === false ? after : patched;
+}
+
+/**
+ * Writes a changed file, unless it is a dry run.
+ * @returns the change as a patch
+ * @throws ConfigError where the change has made the file wrong; then nothing is written, and no update meets it
+ */
+export function writeChange(file: StackFile, { dryRun }: { readonly dryRun: boolean }): string {
+  const after = changedText(file);
+  environmentOf(parseStackFile(file.stack, after));
+  if (!dryRun) writeFileSync(join(stacksFolder, `Pulumi.${file.stack}.yaml`), after);
+  const patch = createTwoFilesPatch(file.source, file.source, file.text, after, "", "", { context: 2 });
+  return patch.split("\n").slice(1).join("\n");
+}
