@@ -5,6 +5,11 @@ import tseslint from "typescript-eslint";
 /** Which folder must not import which, and where the code belongs instead. */
 const directions = [
   [
+    "./components/nginx",
+    ["./components/site", "./components/render", "./components/entra", "./components/host", "./infra"],
+    "Nginx's language knows nothing about sites",
+  ],
+  [
     "./components/site",
     ["./components/render", "./components/entra", "./components/host", "./infra"],
     "the model of a site knows nothing about how it is rendered or deployed",
@@ -67,7 +72,7 @@ export default defineConfig(
   },
   { files: ["components/host/**", "policy/**", "test/**"], rules: { "no-restricted-imports": "off" } },
   {
-    files: ["components/site/**", "components/render/**"],
+    files: ["components/nginx/**", "components/site/**", "components/render/**"],
     rules: { "no-restricted-imports": ["error", { patterns: [noPulumi] }] },
   },
   {

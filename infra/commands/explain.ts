@@ -1,13 +1,14 @@
 /** `npm run explain`: whether a request passes, what the backend gets of it, and which line of which file decides. */
 import { Command } from "commander";
 
+import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { ConfigError } from "../../components/site/errors.ts";
 import { paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import { type AskedRequest, type Gate, passes, type Place, SiteReading } from "../review/gate.ts";
-import { CannotJudge } from "../review/nginx-variables.ts";
 import { lineAt } from "../review/problem-lines.ts";
 import { renderedEnvironment } from "../review/rendering.ts";
+import { siteTexts } from "../review/site-texts.ts";
 import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
@@ -37,21 +38,11 @@ export interface Explanation {
 export function explainer(file: StackFile): (url: string, method?: string, person?: SignedIn) => Explanation {
   const environment = environmentOf(file);
   const { hostFiles = [], siteFiles = {} } = renderedEnvironment(environment);
-  const text = (files: readonly { name: string; text: string }[] = [], name: string) =>
-    files.find((it) => it.name === name)?.text ?? "";
   const readings = new Map<string, SiteReading>();
   const readingOf = ({ name, domain }: Site) => {
-    const reading =
-      readings.get(name) ??
-      new SiteReading({
-        domain,
-        nginx: text(siteFiles[name], "nginx.conf"),
-        inherited: text(siteFiles[name], "inherited.conf"),
-        oauth2Proxy: text(siteFiles[name], "oauth2-proxy.cfg"),
-        machineClients: text(siteFiles[name], "machine-clients"),
-        shared: text(hostFiles, "protected-sites.conf"),
-        tenantId: environment.tenantId,
-      });
+    const texts = siteTexts(domain, environment.tenantId, siteFiles[name], hostFiles);
+    if (texts === undefined) throw new Error(`${name} has no files`);
+    const reading = readings.get(name) ?? new SiteReading(texts);
     readings.set(name, reading);
     return reading;
   };
@@ -92,7 +83,7 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
     (gate.needs === undefined || (person !== undefined && passes(gate.needs, person)));
   const at = paths(site.domain);
   const place = ({ file: name, line, text: words }: Place) =>
-    `${{ "nginx.conf": at.nginx, "inherited.conf": at.inherited, "oauth2-proxy.cfg": at.oauth2Proxy }[name]}:${line}: ${words}`;
+    `${{ "nginx.conf": at.nginx, "oauth2-proxy.cfg": at.oauth2Proxy }[name] ?? name}:${line}: ${words}`;
   const setting = (key: string) => lineAt(file.text, file.document, settingPath(file, site.name, key));
   const settings =
     gate.needs === undefined

@@ -3,8 +3,9 @@
  * roles from who has them, which only Entra is told.
  */
 import type { Role } from "../../components/site/roles.ts";
-import { type AskedRequest, type Gate, type Needs, passes, SiteReading, type SiteTexts } from "./gate.ts";
-import { CannotJudge } from "./nginx-variables.ts";
+import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
+import { type AskedRequest, type Gate, type Needs, passes, SiteReading } from "./gate.ts";
+import type { SiteTexts } from "./site-texts.ts";
 
 /** Somebody who stands for all people alike: a UPN and groups, or nobody who is signed in. */
 export interface Person {

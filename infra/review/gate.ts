@@ -5,18 +5,20 @@
 import { parse } from "smol-toml";
 
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
-import { defaultProxyPrefix, http2File, paths, signInPaths } from "../../components/site/names.ts";
+import { defaultProxyPrefix, signInPaths } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
-import { type ReadDirective, readNginx } from "./nginx-text.ts";
+import { CannotJudge, notRead, placeOf } from "../../components/nginx/cannot-judge.ts";
+import { included } from "../../components/nginx/included.ts";
+import { type ReadDirective, readNginx } from "../../components/nginx/read.ts";
 import {
-  CannotJudge,
   type Definitions,
   definitionsOf,
   expand,
   regularExpression,
   type Variables,
   variablesOf,
-} from "./nginx-variables.ts";
+} from "../../components/nginx/variables.ts";
+import { type SiteTexts, writtenByHost } from "./site-texts.ts";
 
 /** A request from elsewhere, as a client writes it. */
 export interface AskedRequest {
@@ -40,7 +42,8 @@ export interface Needs {
 
 /** A line of a file that hosts get. */
 export interface Place {
-  readonly file: "nginx.conf" | "inherited.conf" | "oauth2-proxy.cfg";
+  /** `nginx.conf`, `oauth2-proxy.cfg`, or the path of a file that is included. */
+  readonly file: string;
   readonly line: number;
   readonly text: string;
 }
@@ -62,24 +65,9 @@ export interface Gate {
   readonly location?: ReadDirective;
 }
 
-/** The files of a site that decide about access. */
-export interface SiteTexts {
-  readonly domain: string;
-  readonly nginx: string;
-  readonly oauth2Proxy: string;
-  /** What the site's servers include as `inherited.conf`, where they do. */
-  readonly inherited?: string | undefined;
-  /** What `authenticated_emails_file` holds, where there is one. */
-  readonly machineClients?: string | undefined;
-  /** What all sites of a host share. */
-  readonly shared: string;
-  /** Whose accounts sign in: oauth2-proxy must ask this tenant and no other. */
-  readonly tenantId: string;
-}
-
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
-  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|include|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|grpc_(?!pass$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|grpc_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
+  /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|grpc_(?!pass$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|grpc_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
 
 /** What opens ways, sends requests elsewhere or puts something into an answer, unless it says just this. */
 const onlyAs: Readonly<Record<string, string>> = {
@@ -98,8 +86,6 @@ const onlyAs: Readonly<Record<string, string>> = {
   add_before_body: "",
   add_after_body: "",
 };
-
-const addresses = /^\/etc\/protected-sites\/addresses\/([\w.-]+)_(\d+)(?:_backup)?\.conf$/;
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
@@ -131,25 +117,26 @@ export class SiteReading {
   readonly #locations = new Map<ReadDirective, Location[]>();
 
   /** @throws CannotJudge where a file holds what this reading does not know */
-  constructor({
-    domain,
-    nginx,
-    inherited,
-    oauth2Proxy,
-    machineClients: programs = "",
-    shared,
-    tenantId,
-  }: SiteTexts) {
+  constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", ...texts }: SiteTexts) {
     this.domain = domain;
     this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
-    const top = withIncluded(readNginx(nginx), domain, inherited);
+    const top = included(readNginx(nginx), (path) => texts.included.get(path) ?? writtenByHost(domain, path));
     this.#servers = top.filter(({ name }) => name === "server");
-    this.#blocks = [...readNginx(shared), ...top].filter(({ name }) => name === "map" || name === "geo");
+    this.#blocks = [...readNginx(texts.shared), ...top].filter(
+      ({ name }) => name === "map" || name === "geo",
+    );
     this.#definitions = definitionsOf(this.#blocks);
-    const aboutMethods = nginx.match(/^.*(?:\$request_method\b|\blimit_except\b).*$/gm) ?? [];
-    this.choosesBackend = /\b(?:proxy|grpc)_pass \w+:\/\/\$/.test(nginx);
+    const all = [...everyDirective(top)];
+    const aboutMethods = all.filter(
+      ({ name, args }) =>
+        name === "limit_except" ||
+        (name !== "proxy_method" && [name, ...args].some((it) => /\$request_method\b/.test(it))),
+    );
+    this.choosesBackend = all.some(
+      ({ name, args }) => passing.test(name) && /^\w+:\/\/\$/.test(args[0] ?? ""),
+    );
     this.methodMatters = aboutMethods.length > 0;
-    this.methods = aboutMethods.flatMap((line) => line.match(/\b[A-Z]{3,}\b/g) ?? []);
+    this.methods = aboutMethods.flatMap(({ args }) => args.join(" ").match(/\b[A-Z]{3,}\b/g) ?? []);
     this.#upstreams = new Map(
       top
         .filter(({ name }) => name === "upstream")
@@ -164,10 +151,10 @@ export class SiteReading {
     this.#ownPort = [...this.#upstreams].find(([name]) => name.startsWith("oauth2-proxy_"))?.[0];
     const known = ["upstream", "map", "geo", "server"];
     for (const directive of top) {
-      if (!known.includes(directive.name) && !neutral.test(directive.name)) throw unknown(directive);
+      if (!known.includes(directive.name) && !neutral.test(directive.name)) throw notRead(directive);
     }
     for (const server of this.#servers) checkBody(server);
-    this.#checkOauth2Proxy(tenantId);
+    this.#checkOauth2Proxy(texts.tenantId);
   }
 
   /** Below which path the sign-in is. */
@@ -297,7 +284,7 @@ export class SiteReading {
   ): Gate {
     const { depth, target } = how;
     const internal = target !== undefined;
-    if (depth > 3) throw new CannotJudge(`nginx.conf line ${server.line}: error pages lead in a circle`);
+    if (depth > 3) throw new CannotJudge(`${placeOf(server)}: error pages lead in a circle`);
     const early = this.#rewrite(server.body ?? [], this.#variables(server.body ?? [], request, path));
     if (early !== undefined) return early;
 
@@ -351,22 +338,18 @@ export class SiteReading {
     const pass =
       typeof location === "object" ? location.body?.find(({ name }) => name === "proxy_pass") : undefined;
     if (location === undefined || location === "redirect" || pass === undefined) {
-      throw new CannotJudge(
-        `nginx.conf line ${auth.line}: ${target} is not a location that asks oauth2-proxy`,
-      );
+      throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that asks oauth2-proxy`);
     }
     const url = new URL(expand(pass.args[0] ?? "", variables));
     if (url.hostname !== this.#ownPort || url.pathname !== signInPaths(this).auth) {
-      throw new CannotJudge(`nginx.conf line ${pass.line}: ${url.href} is not the site's oauth2-proxy`);
+      throw new CannotJudge(`${placeOf(pass)}: ${url.href} is not the site's oauth2-proxy`);
     }
     this.#refuseOtherAnswers(location, target, server);
     const groups: (readonly string[])[] = [];
     const places: Place[] = [];
     for (const [key, value] of url.searchParams) {
       if (key !== "allowed_groups") {
-        throw new CannotJudge(
-          `nginx.conf line ${pass.line}: ${key} is a rule that this review does not read`,
-        );
+        throw new CannotJudge(`${placeOf(pass)}: ${key} is a rule that this review does not read`);
       }
       const any = this.#asGroups(value.split(",").filter((it) => it !== ""));
       // An empty rule is none, https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints
@@ -389,12 +372,12 @@ export class SiteReading {
   #refuseOtherAnswers(location: ReadDirective, target: string, server: ReadDirective): void {
     const body = location.body ?? [];
     const intercept = this.#inForce("proxy_intercept_errors", body, server);
-    if (intercept?.args[0] === "on") throw unknown(intercept);
+    if (intercept?.args[0] === "on") throw notRead(intercept);
     const elsewhere = this.#errorPages(body, server).find(
       // oauth2-proxy's own 401 is no error to Nginx.
       ({ args }) => args.some((it) => it.startsWith("=")) && args[0] !== "401" && args.at(-1) !== target,
     );
-    if (elsewhere !== undefined) throw unknown(elsewhere);
+    if (elsewhere !== undefined) throw notRead(elsewhere);
   }
 
   #errorPages(body: readonly ReadDirective[], server: ReadDirective): readonly ReadDirective[] {
@@ -417,11 +400,11 @@ export class SiteReading {
       if (name === "return") return this.#returned(directive, variables);
       if (name === "if" && !isPass(directive) && holds(directive, variables)) {
         const [then, ...others] = directive.body ?? [];
-        if (then?.name !== "return" || others.length > 0) throw unknown(directive);
+        if (then?.name !== "return" || others.length > 0) throw notRead(directive);
         return this.#returned(then, variables);
       }
-      if (name === "rewrite" && !isBelowPath(directive)) throw unknown(directive);
-      if (name === "set" && !isConstant(directive)) throw unknown(directive);
+      if (name === "rewrite" && !isBelowPath(directive)) throw notRead(directive);
+      if (name === "set" && !isConstant(directive)) throw notRead(directive);
     }
     return undefined;
   }
@@ -438,7 +421,7 @@ export class SiteReading {
   #limitExcept(body: readonly ReadDirective[], { method }: AskedRequest): Gate | undefined {
     for (const directive of body.filter(({ name }) => name === "limit_except")) {
       if (directive.body?.map((it) => [it.name, ...it.args].join(" ")).join() !== "deny all")
-        throw unknown(directive);
+        throw notRead(directive);
       const allowed = directive.args.includes("GET") ? [...directive.args, "HEAD"] : directive.args;
       if (!allowed.includes(method))
         return { to: { kind: "answer", status: 403 }, places: [this.#place(directive)] };
@@ -663,7 +646,8 @@ function modifierOf({ args }: ReadDirective): { readonly modifier: string; reado
     : { modifier: "", match: args[0] ?? "" };
 }
 
-function holds({ args, line }: ReadDirective, variables: Variables): boolean {
+function holds(condition: ReadDirective, variables: Variables): boolean {
+  const { args } = condition;
   const words = args.map((it) => it);
   const text = words.join(" ").replace(/^\(/, "").replace(/\)$/, "");
   const [variable = "", operator, ...rest] = text.split(" ");
@@ -683,28 +667,15 @@ function holds({ args, line }: ReadDirective, variables: Variables): boolean {
     case "!~":
       return !regularExpression(other).test(value);
     default:
-      throw new CannotJudge(`nginx.conf line ${line}: if ${args.join(" ")} is not read by this review`);
+      throw notRead(condition);
   }
 }
 
-/** The directives with what they include in place of `include`, which leads to files that this reading knows. */
-function withIncluded(
-  directives: readonly ReadDirective[],
-  domain: string,
-  inherited: string | undefined,
-): ReadDirective[] {
-  const at = paths(domain);
-  return directives.flatMap((directive) => {
-    const { name, args, body } = directive;
-    if (body !== undefined) return [{ ...directive, body: withIncluded(body, domain, inherited) }];
-    // The host writes them: the generation's number as a variable, and whether Nginx is told of HTTP/2 here.
-    if (name !== "include" || args[0] === at.generation || args[0] === http2File) return [directive];
-    // So are the addresses that a backend's name has (docs/decisions/names-of-backends.md).
-    const [, host, port] = addresses.exec(args[0] ?? "") ?? [];
-    if (host !== undefined) return [{ ...directive, name: "server", args: [`${host}:${port ?? ""}`] }];
-    if (args[0] !== at.inherited || inherited === undefined) throw unknown(directive);
-    return readNginx(inherited).map((it): ReadDirective => ({ ...it, file: "inherited.conf" }));
-  });
+function* everyDirective(directives: readonly ReadDirective[]): Generator<ReadDirective> {
+  for (const directive of directives) {
+    yield directive;
+    yield* everyDirective(directive.body ?? []);
+  }
 }
 
 function checkBody(directive: ReadDirective): void {
@@ -712,13 +683,13 @@ function checkBody(directive: ReadDirective): void {
     // Pages of ours may ask for the request's ID; others could include what nobody was asked for.
     if (inner.name === "ssi" && isOurPage(directive)) continue;
     const only = onlyAs[inner.name];
-    if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw unknown(inner);
-    if (inner.name === "location" && directive.name === "location") throw unknown(inner);
+    if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw notRead(inner);
+    if (inner.name === "location" && directive.name === "location") throw notRead(inner);
     const passes = inner.name === "if" && inner.body?.some(({ name }) => passing.test(name)) === true;
-    if (passes && !isPass(inner)) throw unknown(inner);
+    if (passes && !isPass(inner)) throw notRead(inner);
     // An answer that is kept for another session, or another question, is a way in.
     if (inner.name === "proxy_cache" && inner.args[0] !== "off" && !keepsBySession(directive))
-      throw unknown(inner);
+      throw notRead(inner);
     if (inner.name === "location" || inner.name === "if") checkBody(inner);
   }
 }
@@ -734,12 +705,6 @@ function keepsBySession({ body = [] }: ReadDirective): boolean {
   return (
     constraint !== null &&
     first("proxy_cache_key") === `$protected_sites_generation ${constraint[1] ?? ""} $http_cookie`
-  );
-}
-
-function unknown({ name, args, line, file }: ReadDirective): CannotJudge {
-  return new CannotJudge(
-    `${file ?? "nginx.conf"} line ${line}: ${[name, ...args].join(" ")} is not read by this review`,
   );
 }
 

@@ -9,6 +9,7 @@ import { changes, environmentMeaning, gateInWords, siteMeaning, type Statement }
 import { asDiffs, type FileChange, fileChanges, namesOf, type OneFile, siteOf } from "./file-changes.ts";
 import { type Rename, renamesOf, renaming, underNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
+import { siteTexts } from "./site-texts.ts";
 
 /** What changes for one site. */
 export interface SiteReview {
@@ -291,18 +292,8 @@ function shared(stack: RenderedStack | undefined): string {
 
 function textsOf(stack: RenderedStack | undefined, name: string): JudgedSite | undefined {
   const site = siteOf(stack, name);
-  const files = stack?.siteFiles?.[name];
-  const text = (file: string) => files?.find((it) => it.name === file)?.text;
-  const [nginx, oauth2Proxy] = [text("nginx.conf"), text("oauth2-proxy.cfg")];
-  if (site === undefined || nginx === undefined || oauth2Proxy === undefined) return undefined;
-  return {
-    domain: site.domain,
-    nginx,
-    inherited: text("inherited.conf"),
-    oauth2Proxy,
-    machineClients: text("machine-clients"),
-    shared: shared(stack),
-    tenantId: stack?.environment?.tenantId ?? "",
-    roles: site.roles,
-  };
+  if (site === undefined) return undefined;
+  const tenantId = stack?.environment?.tenantId ?? "";
+  const texts = siteTexts(site.domain, tenantId, stack?.siteFiles?.[name], stack?.hostFiles);
+  return texts && { ...texts, roles: site.roles };
 }

@@ -2,7 +2,7 @@
 import { type Site } from "../../site/site.ts";
 import { cacheStatus, keptAnswer } from "./auth-cache.ts";
 import { authSeconds, authStatus, identityVariable } from "./identity-headers.ts";
-import { type Directive, expr } from "./nginx-conf.ts";
+import { type Directive, expr } from "../../nginx/print.ts";
 
 const plain = "protected_sites";
 const withCache = "protected_sites_auth_cache";

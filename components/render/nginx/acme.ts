@@ -1,7 +1,7 @@
 /** Proof for ACME servers, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 import { acmeFolder, acmePath } from "../../site/names.ts";
 import { server } from "./addresses.ts";
-import { block, type Directive, expr, ifEquals } from "./nginx-conf.ts";
+import { block, type Directive, expr, ifEquals } from "../../nginx/print.ts";
 
 /** All hosts of an environment, under a name of Nginx's. @param hosts their addresses; at least one */
 export function acmeUpstream(hosts: readonly string[], name: string): Directive {

@@ -1,6 +1,6 @@
 /** Servers of an upstream: an address as it is, a name by the file in which the host follows its addresses. */
 import { addressesFile } from "../../site/names.ts";
-import { type Directive, expr } from "./nginx-conf.ts";
+import { type Directive, expr } from "../../nginx/print.ts";
 
 /**
  * Nginx itself looks a name up when it reads its configuration and never again, and does not start where one name of

@@ -11,7 +11,7 @@
 import { upstreamPath } from "../../site/backends.ts";
 import type { PathRule } from "../../site/path-access.ts";
 import type { Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item, literal } from "../../nginx/print.ts";
 
 /** "%" that has been encoded any number of times. */
 const percent = "%(?:25)*";

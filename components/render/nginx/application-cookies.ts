@@ -1,6 +1,6 @@
 /** Which of a request's cookies reach the application: all but those of the site's own sign-in. */
 import { cookiePrefix } from "../../site/names.ts";
-import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** The name of the site's session cookie without `__Host-`; a constant of each site's server. */
 export const sessionCookieVariable = "$protected_sites_session_cookie";

@@ -6,7 +6,7 @@ import { authCacheFolder, identifier } from "../../site/names.ts";
 import type { Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
 import { authStatus } from "./identity-headers.ts";
-import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** What stands before the site's servers. */
 export function authCacheDefinitions(site: Site): Item[] {

@@ -19,7 +19,7 @@ import {
   ifEquals,
   type Item,
   literal,
-} from "./nginx-conf.ts";
+} from "../../nginx/print.ts";
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";

@@ -7,7 +7,7 @@ import { identifier } from "../../site/names.ts";
 import { longestFirst, type OpenPath, type PathRule, ruleAround } from "../../site/path-access.ts";
 import { type Site } from "../../site/site.ts";
 import { canMisread, end, misleading, readAs, separator } from "./ambiguous-paths.ts";
-import { block, comment, type Directive, expr, ifNoneOf, type Item, literal } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, ifNoneOf, type Item, literal } from "../../nginx/print.ts";
 
 /** A site as clients name it in headers, as a pattern. */
 export function originOf(domain: string): string {

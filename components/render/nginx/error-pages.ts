@@ -1,7 +1,7 @@
 /** Pages of ours in place of Nginx's own errors, and of everything during maintenance. */
 import { paths, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
-import { comment, type Directive, ifNotLike, type Item, literal } from "./nginx-conf.ts";
+import { comment, type Directive, ifNotLike, type Item, literal } from "../../nginx/print.ts";
 import { internalLocation, internalLocationWithStore, internalPaths, openLocation } from "./locations.ts";
 
 /** Pages in place of Nginx's own errors; what a backend itself answers is passed on as it is. */

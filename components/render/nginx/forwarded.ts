@@ -1,7 +1,7 @@
 /** What the next hop learns of the connection. */
 import { type Protocol } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
-import { type Arg, type Directive, expr } from "./nginx-conf.ts";
+import { type Arg, type Directive, expr } from "../../nginx/print.ts";
 
 /** A header of a request: its name, and what it says; blank, it is not sent. */
 export type RequestHeader = readonly [name: string, value: Arg];

@@ -1,6 +1,6 @@
 /** What backends are told of the user. */
 import { type Identity } from "../../site/site.ts";
-import { type Directive, expr } from "./nginx-conf.ts";
+import { type Directive, expr } from "../../nginx/print.ts";
 
 /**
  * What backends are told of the user: the header, and the part of oauth2-proxy's answer that it carries.

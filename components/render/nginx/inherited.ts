@@ -7,7 +7,7 @@
  * only what Nginx 1.22 to 1.30 knows; what none of them can be told stands in {@link notForHttp}.
  */
 import { header } from "../header.ts";
-import { block, comment, type Directive, expr, type Item, printNginx } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item, printNginx } from "../../nginx/print.ts";
 
 /** Directives with one reason; each has the value that Nginx has by itself, unless the reason says otherwise. */
 export interface Pins {

@@ -1,7 +1,7 @@
 /** The three ways to write a location, each of which says who may reach it. */
 import { acmeFolder, acmePath, signInPaths } from "../../site/names.ts";
 import type { Site } from "../../site/site.ts";
-import { type Arg, block, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { type Arg, block, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** Where only Nginx itself goes, below the paths of the site's sign-in. */
 export function internalPaths(site: Pick<Site, "proxyPrefix">) {

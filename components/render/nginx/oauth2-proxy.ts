@@ -3,7 +3,7 @@ import { instanceName, signInPaths } from "../../site/names.ts";
 import { machineClients } from "../../site/roles.ts";
 import { type Site } from "../../site/site.ts";
 import { authCache } from "./auth-cache.ts";
-import { type Arg, block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { type Arg, block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 import { identityHeaders } from "./identity-headers.ts";
 import { bodyBuffering } from "./backend.ts";
 import { forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";

@@ -22,7 +22,7 @@ import {
   ifNotLike,
   type Item,
   literal,
-} from "./nginx-conf.ts";
+} from "../../nginx/print.ts";
 import { authPathOf, internalPaths, openLocation, protectedLocation } from "./locations.ts";
 import { passOn, toBackend } from "./backend.ts";
 import { errorPages } from "./error-pages.ts";

@@ -5,7 +5,7 @@
 import { identifier } from "../../site/names.ts";
 import { addressOf, isAtAddress, protocolOf, upstreamPath, urlOf } from "../../site/backends.ts";
 import { type Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, type Item, literal } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item, literal } from "../../nginx/print.ts";
 
 /** Links that one header may hold; those after them stay as they are. */
 const links = 4;

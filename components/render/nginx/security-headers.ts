@@ -2,7 +2,7 @@
 import { identifier } from "../../site/names.ts";
 import { type SecurityHeaders, securityHeadersSchema } from "../../site/security-headers.ts";
 import type { Site } from "../../site/site.ts";
-import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** One header: what it says, and what the backend may have said of the same, as a pattern. */
 interface Header {

@@ -3,7 +3,7 @@ import { cookieName, identifier } from "../../site/names.ts";
 import { seconds, type Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
 import { authStatus } from "./identity-headers.ts";
-import { block, comment, type Directive, expr, type Item } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /**
  * Parts into which oauth2-proxy may split a session cookie of up to 40 kB; "" is the whole one. Of 200 groups, the most

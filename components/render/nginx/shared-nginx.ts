@@ -7,7 +7,7 @@ import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
-import { block, comment, type Directive, expr, printNginx } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, printNginx } from "../../nginx/print.ts";
 import { bearerTokens } from "./oauth2-proxy.ts";
 import { sharedSecurityHeaderMaps } from "./security-headers.ts";
 import {

@@ -10,7 +10,7 @@ import {
   ifNotLike,
   literal,
   type Item,
-} from "./nginx-conf.ts";
+} from "../../nginx/print.ts";
 import { internalPaths, openLocation } from "./locations.ts";
 
 /** Where a browser goes after the sign-in. */

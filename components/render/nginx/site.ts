@@ -8,7 +8,7 @@ import { authCacheAnswer, authCacheDefinitions } from "./auth-cache.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { header } from "../header.ts";
 import { onEveryAnswer, securityHeaderMaps } from "./security-headers.ts";
-import { block, comment, type Directive, expr, ifEquals, printNginx } from "./nginx-conf.ts";
+import { block, comment, type Directive, expr, ifEquals, printNginx } from "../../nginx/print.ts";
 import { intermediateTls } from "./tls.ts";
 import {
   acmeChallenge,

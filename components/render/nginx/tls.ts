@@ -1,5 +1,5 @@
 /** What clients may speak to a host. */
-import type { Directive } from "./nginx-conf.ts";
+import type { Directive } from "../../nginx/print.ts";
 
 /** The intermediate profile of the Server Side TLS guidelines, https://data.tlsref.org/guidelines/6.0.json. */
 export const intermediateTls: readonly Directive[] = [

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { site } from "../../sites.ts";
-import { readNginx } from "../../../infra/review/nginx-text.ts";
+import { readNginx } from "../../../components/nginx/read.ts";
 
 const serversOf = (text: string, start: string) =>
   readNginx(text)

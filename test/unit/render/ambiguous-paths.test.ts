@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { leadsAbove, misreadAsRules } from "../../../components/render/nginx/ambiguous-paths.ts";
-import type { Directive } from "../../../components/render/nginx/nginx-conf.ts";
+import type { Directive } from "../../../components/nginx/print.ts";
 import { mapped, spellingOf } from "./map-of-paths.ts";
 import { anyPath, lenient, nginxReading, readingsOf } from "./readings.ts";
 

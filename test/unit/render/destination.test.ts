@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { destinationMap } from "../../../components/render/nginx/destination.ts";
-import type { Directive } from "../../../components/render/nginx/nginx-conf.ts";
+import type { Directive } from "../../../components/nginx/print.ts";
 import { argsOf, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
 import { codeRefolUs } from "../../sites.ts";
 import { mapped } from "./map-of-paths.ts";

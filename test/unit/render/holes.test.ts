@@ -8,7 +8,7 @@ import { ConfigError } from "../../../components/site/errors.ts";
 import { argsOf, type Site, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
 import { codeRefolUs } from "../../sites.ts";
 import { holesIn } from "./holes.ts";
-import { readNginx } from "./nginx-text.ts";
+import { readNginx } from "../../../components/nginx/read.ts";
 
 const label = fc.stringMatching(/^[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?$/);
 const domain = fc.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
@@ -138,7 +138,7 @@ const lists = ["add_header", "set", "error_page"];
 function saidTwice(text: string): string[] {
   return readNginx(text)
     .filter(({ name }) => name === "server")
-    .flatMap(({ holds = [] }) => holds.map(({ name }) => name))
+    .flatMap(({ body = [] }) => body.map(({ name }) => name))
     .filter((name) => pinned.includes(name) && !lists.includes(name));
 }
 
@@ -400,11 +400,3 @@ function everyHeaderCounts(by: "proxy" | "grpc", text: string, holes: (broken: s
     if (guarded.includes(line)) expect(holes(lines.toSpliced(index, 1).join("\n")), line).not.toEqual([]);
   });
 }
-
-test("what is printed reads back as it was meant", () => {
-  const [map, server] = readNginx(`map $a $b { "~^x{2}" 'y"'; } # no { comment\nserver{a "b c;" d\\"e;}`);
-  expect(map).toEqual({ name: "map", args: ["$a", "$b"], holds: [{ name: "~^x{2}", args: ['y"'] }] });
-  expect(server).toEqual({ name: "server", args: [], holds: [{ name: "a", args: ["b c;", 'd"e'] }] });
-  expect(() => readNginx("server { a")).toThrow("ends within");
-  expect(() => readNginx("}")).toThrow("unexpected");
-});

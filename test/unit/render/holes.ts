@@ -3,7 +3,11 @@
  * inheritance, so that it finds what a change of the renderer forgets.
  */
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
-import { readNginx, type Statement } from "./nginx-text.ts";
+import { included } from "../../../components/nginx/included.ts";
+import { readNginx, type ReadDirective } from "../../../components/nginx/read.ts";
+import { inheritedNginx } from "../../../components/render/nginx/inherited.ts";
+import { paths } from "../../../components/site/names.ts";
+import { writtenByHost } from "../../../infra/review/site-texts.ts";
 
 /** Headers by which somebody may be taken for somebody else; a client must choose none of them. */
 const identity = [
@@ -124,7 +128,10 @@ export function holesIn(
   prefix = "/oauth2",
   shared = sharedByAll,
 ): Verdict {
-  const top = readNginx(text);
+  const { inherited: pins } = paths(domain);
+  const top = included(readNginx(text), (path) =>
+    path === pins ? inheritedNginx() : writtenByHost(domain, path),
+  );
   const [session = ""] = valuesOf(top, "$protected_sites_session_cookie");
   const holes: string[] = [];
   const servers = top.filter(({ name }) => name === "server");
@@ -138,7 +145,7 @@ export function holesIn(
   const variable = `protected_sites_backend_${identifier(domain)}`;
   const chosen = top.find(({ name, args }) => name === "map" && args[1] === `$${variable}`);
   // By the path as locations are chosen by it, and among the site's own backends.
-  const choices = (chosen?.holds ?? []).filter(({ name }) => name !== "volatile").map(({ args }) => args[0]);
+  const choices = (chosen?.body ?? []).filter(({ name }) => name !== "volatile").map(({ args }) => args[0]);
   if (byPath.length > 0 && (chosen?.args[0] !== "$uri" || byPath.some((it) => !choices.includes(it))))
     holes.push("backends by path are not chosen by the path");
   if (choices.some((it) => it !== `backend_${domain}` && !byPath.includes(it)))
@@ -147,19 +154,21 @@ export function holesIn(
     top.some(({ name, args }) => name === "map" && args[1]?.startsWith(`$protected_sites_${what}_`) === true);
   let locations = 0;
   for (const statement of everything(top)) {
+    // What that file says is the same for all, and has a test of its own.
+    if (statement.file === pins) continue;
     if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
     const onlyPasses = isGrpcPart(statement, domain);
     if (
       statement.name === "if" &&
       !onlyPasses &&
-      statement.holds?.some(({ name }) => name !== "return") === true
+      statement.body?.some(({ name }) => name !== "return") === true
     )
       holes.push(`${shown(statement)} holds more than a return`);
     if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
       holes.push(`${shown(statement)} is not taken from the answer`);
   }
   for (const server of servers) {
-    const holds = server.holds ?? [];
+    const holds = server.body ?? [];
     const secure = values(holds, "listen").some((args) => args.includes("ssl"));
     const here = locationsOf(holds);
     locations += here.length;
@@ -167,13 +176,13 @@ export function holesIn(
     const check = values(holds, "auth_request")[0]?.[0];
     if (secure && (check === undefined || check === "off")) holes.push("the server asks nobody");
     if (values(holds, "server_name").join() !== domain) holes.push("the server has another name");
-    const included = `/etc/protected-sites/sites/${domain}/current/inherited.conf`;
-    if (values(holds, "include")[0]?.[0] !== included) holes.push("the server inherits what http {} says");
-    if (holds.some(({ name }) => name.startsWith("proxy_cache"))) holes.push("the server keeps answers");
+    if (!holds.some(({ file }) => file === pins)) holes.push("the server inherits what http {} says");
+    if (holds.some(({ name, file }) => name.startsWith("proxy_cache") && file !== pins))
+      holes.push("the server keeps answers");
     if (holds.some((it) => ["proxy_pass", "alias", "root"].includes(it.name) || isGrpcPart(it, domain)))
       holes.push("the server answers outside of its locations");
     for (const location of here) {
-      const own = location.holds ?? [];
+      const own = location.body ?? [];
       const match = location.args.join(" ");
       const say = (what: string) => holes.push(`location ${match}: ${what}`);
       const asks = values(own, "auth_request")[0]?.[0] ?? check;
@@ -199,11 +208,11 @@ export function holesIn(
       }
       if (kind === "protected") {
         const asked = internal.get(asks ?? "");
-        const target = values(asked?.holds ?? [], "proxy_pass")[0]?.[0] ?? "";
+        const target = values(asked?.body ?? [], "proxy_pass")[0]?.[0] ?? "";
         if (asked === undefined) say(`asks ${asks}, which is no internal location`);
         else if (!isQuestion(target, domain, prefix)) say(`asks ${target}`);
         // The page that an error leads to would be the answer, and any that succeeds lets everybody in.
-        if (values(asked?.holds ?? [], "error_page").join() !== `502,=,${asks}`)
+        if (values(asked?.body ?? [], "error_page").join() !== `502,=,${asks}`)
           say("asks what may be answered by another than oauth2-proxy");
         // Nginx runs a return before it asks.
         if (!["proxy_pass", "grpc_pass"].includes(does.join()))
@@ -215,9 +224,9 @@ export function holesIn(
           values(own, "error_page")
             .find(([status]) => status === "418")
             ?.at(-1) ?? "";
-        if (methods?.args[1] !== "!~" || methods.holds?.[0]?.args[0] !== "418") say("is open for any method");
+        if (methods?.args[1] !== "!~" || methods.body?.[0]?.args[0] !== "418") say("is open for any method");
         const elsewhere = here.find(({ args }) => args[0] === others);
-        if (elsewhere === undefined || values(elsewhere.holds ?? [], "auth_request")[0]?.[0] === "off")
+        if (elsewhere === undefined || values(elsewhere.body ?? [], "auth_request")[0]?.[0] === "off")
           say("is not protected from other methods");
       }
       const hsts = inherited(holds, own, "add_header").some(([name]) => name === "Strict-Transport-Security");
@@ -237,7 +246,7 @@ export function holesIn(
           say(fault);
       }
       const moves = own.some(
-        ({ name, args, holds: [then] = [] }) =>
+        ({ name, args, body: [then] = [] }) =>
           name === "if" &&
           args[0]?.startsWith("($protected_sites_destination_rule_") === true &&
           then?.args[0] === (kind === "open" ? "418" : "400"),
@@ -252,7 +261,8 @@ export function holesIn(
       }
       for (const { name: pass, args } of passesOf(own, domain)) {
         const [to = ""] = args;
-        if (inherited(holds, own, "ssi").length > 0) say("lets a backend include what nobody was asked for");
+        if (inherited(holds, own, "ssi").some(([state]) => state !== "off"))
+          say("lets a backend include what nobody was asked for");
         const hop = nextHop(pass, to, domain, byPath.length > 0);
         if (hop === `backend_${domain}`) {
           if (kind !== "protected" && !open.includes(match))
@@ -285,19 +295,19 @@ export function holesIn(
 }
 
 /** Whether it is the one `if` that passes on: where the path's application speaks gRPC, and the site's others do not. */
-function isGrpcPart({ name, args, holds = [] }: Statement, domain: string): boolean {
+function isGrpcPart({ name, args, body = [] }: ReadDirective, domain: string): boolean {
   return (
     name === "if" &&
     args.join(" ") === `($protected_sites_grpc_${identifier(domain)} = 1)` &&
-    holds.map((it) => it.name).join() === "grpc_pass"
+    body.map((it) => it.name).join() === "grpc_pass"
   );
 }
 
 /** Everything by which a location brings a request to the next hop. */
-function passesOf(own: readonly Statement[], domain: string): readonly Statement[] {
+function passesOf(own: readonly ReadDirective[], domain: string): readonly ReadDirective[] {
   return [
     ...own.filter(({ name }) => name === "proxy_pass" || name === "grpc_pass"),
-    ...own.filter((it) => isGrpcPart(it, domain)).flatMap(({ holds = [] }) => holds),
+    ...own.filter((it) => isGrpcPart(it, domain)).flatMap(({ body = [] }) => body),
   ];
 }
 
@@ -318,8 +328,8 @@ function identifier(domain: string): string {
 
 /** What is wrong with how a location keeps oauth2-proxy's answers. */
 function* cacheFaults(
-  top: readonly Statement[],
-  own: readonly Statement[],
+  top: readonly ReadDirective[],
+  own: readonly ReadDirective[],
   target: string,
   session: string,
   forTheApplication: boolean,
@@ -340,10 +350,10 @@ function* cacheFaults(
   const [unless = "none"] = values(own, "proxy_no_cache")[0] ?? [];
   if (values(own, "proxy_cache_bypass")[0]?.join() !== unless) yield "takes answers that it would not keep";
   const map = top.find(({ name, args }) => name === "map" && args[1] === unless);
-  const entries = (map?.holds ?? []).filter(({ name }) => name !== "default");
+  const entries = (map?.body ?? []).filter(({ name }) => name !== "default");
   const isKept = (authorization: string, cookie: string) =>
     entries.some(({ name }) => new RegExp(name.slice(1)).test(`${session}:${authorization}:${cookie}`));
-  const otherwise = map?.holds?.find(({ name }) => name === "default")?.args[0];
+  const otherwise = map?.body?.find(({ name }) => name === "default")?.args[0];
   const own1 = `${session}=x`;
   const unkept = ["", "a=b", `${session}=`, `${session}x=1`, `x${session}=1`, "_oauth2_proxy_other_test=x"];
   // Without Authorization only where it is the application's.
@@ -368,42 +378,40 @@ function isQuestion(target: string, domain: string, prefix: string): boolean {
   );
 }
 
-function* everything(statements: readonly Statement[]): Generator<Statement> {
+function* everything(statements: readonly ReadDirective[]): Generator<ReadDirective> {
   for (const statement of statements) {
     yield statement;
     // A map holds patterns and values, no directives.
-    if (statement.name !== "map") yield* everything(statement.holds ?? []);
+    if (statement.name !== "map") yield* everything(statement.body ?? []);
   }
 }
 
-function locationsOf(holds: readonly Statement[]): Statement[] {
-  return holds
-    .filter(({ name }) => name === "location")
-    .flatMap((it) => [it, ...locationsOf(it.holds ?? [])]);
+function locationsOf(holds: readonly ReadDirective[]): ReadDirective[] {
+  return holds.filter(({ name }) => name === "location").flatMap((it) => [it, ...locationsOf(it.body ?? [])]);
 }
 
-function isInternal({ holds = [] }: Statement): boolean {
-  return holds.some(({ name }) => name === "internal");
+function isInternal({ body = [] }: ReadDirective): boolean {
+  return body.some(({ name }) => name === "internal");
 }
 
 /** The constants that servers give a variable. */
-function valuesOf(top: readonly Statement[], variable: string): string[] {
-  const servers = top.filter(({ name }) => name === "server").flatMap(({ holds = [] }) => holds);
+function valuesOf(top: readonly ReadDirective[], variable: string): string[] {
+  const servers = top.filter(({ name }) => name === "server").flatMap(({ body = [] }) => body);
   return values(servers, "set").flatMap(([name, value]) =>
     name === variable && value !== undefined ? [value] : [],
   );
 }
 
-function values(holds: readonly Statement[], name: string): (readonly string[])[] {
+function values(holds: readonly ReadDirective[], name: string): (readonly string[])[] {
   return holds.filter((it) => it.name === name).map(({ args }) => args);
 }
 
 /** Of these directives, one in a location hides all of its server's. */
-function inherited(server: readonly Statement[], location: readonly Statement[], name: string) {
+function inherited(server: readonly ReadDirective[], location: readonly ReadDirective[], name: string) {
   const own = values(location, name);
   return own.length > 0 ? own : values(server, name);
 }
 
-function shown({ name, args }: Statement): string {
+function shown({ name, args }: ReadDirective): string {
   return [name, ...args].join(" ");
 }

@@ -1,6 +1,6 @@
 /** What `map` gives for a path, by patterns that Nginx and JavaScript read alike. */
 import { spellingMap } from "../../../components/render/nginx/ambiguous-paths.ts";
-import type { Directive } from "../../../components/render/nginx/nginx-conf.ts";
+import type { Directive } from "../../../components/nginx/print.ts";
 
 /** What the entries of a `map` give for a text: the first pattern that matches. */
 export function mapped(entries: readonly Directive[], text: string): string | number | undefined {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { site } from "../../sites.ts";
-import { readNginx, type Statement } from "./nginx-text.ts";
+import { readNginx, type ReadDirective } from "../../../components/nginx/read.ts";
 
 const text = nginxSite(site());
 const shared = sharedNginx();
@@ -38,9 +38,9 @@ test("the longest domain that a host's files can be named after is none too long
     .map((length) => "a".repeat(length))
     .join(".")
     .replace(/.{4}$/, ".com");
-  const lengths = ({ args, holds = [] }: Statement): number[] => [
+  const lengths = ({ args, body = [] }: ReadDirective): number[] => [
     ...args.map((it) => it.length),
-    ...holds.flatMap(lengths),
+    ...body.flatMap(lengths),
   ];
   const longest = Math.max(...readNginx(nginxSite(site({ domain }))).flatMap(lengths));
   expect(longest).toBeGreaterThan(2000);

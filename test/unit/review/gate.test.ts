@@ -158,11 +158,13 @@ test("where a site includes a file that the review was not given, it does not ju
 
 const inherited = inheritedNginx();
 
-function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId), included = inherited) {
-  return { domain: site().domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId, inherited: included };
+function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId), pins = inherited) {
+  const { domain } = site();
+  const included = new Map([[paths(domain).inherited, pins]]);
+  return { domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId, included };
 }
 
-function ask(nginx: string, oauth2Proxy?: string, included?: string) {
-  const reading = new SiteReading(texts(nginx, oauth2Proxy, included));
+function ask(nginx: string, oauth2Proxy?: string, pins?: string) {
+  const reading = new SiteReading(texts(nginx, oauth2Proxy, pins));
   return reading.gate({ scheme: "https", method: "GET", target: "/", headers: {} });
 }

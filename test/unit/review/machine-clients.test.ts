@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
+import { siteTexts } from "../../../infra/review/site-texts.ts";
 import { statementsOf, verdict } from "../../../infra/review/formats.ts";
 import { site, tenantId } from "../../sites.ts";
 import { reviewed, withWiki } from "./environments.ts";
@@ -22,21 +23,15 @@ test("a program that may come with a token is said to widen access", () => {
 });
 
 test("tokens without a role that they need are nothing that the review lets pass", () => {
-  const files = new Map(
-    siteFiles(site({ roles: [{ ...reader, applications: [robot] }] }), {
-      tenantId,
-      allowVulnerableOauth2Proxy: false,
-    }).map(({ name, text }) => [name, text]),
-  );
-  const reading = (change: (cfg: string) => string) =>
-    new SiteReading({
-      domain: "wiki.example.com",
-      nginx: files.get("nginx.conf") ?? "",
-      inherited: files.get("inherited.conf"),
-      oauth2Proxy: change(files.get("oauth2-proxy.cfg") ?? ""),
-      shared: sharedNginx(),
-      tenantId,
-    });
+  const files = siteFiles(site({ roles: [{ ...reader, applications: [robot] }] }), {
+    tenantId,
+    allowVulnerableOauth2Proxy: false,
+  });
+  const reading = (change: (cfg: string) => string) => {
+    const texts = siteTexts("wiki.example.com", tenantId, files);
+    if (texts === undefined) throw new Error("no files");
+    return new SiteReading({ ...texts, oauth2Proxy: change(texts.oauth2Proxy), shared: sharedNginx() });
+  };
   expect(() => reading((cfg) => cfg)).not.toThrow();
   for (const without of [/^oidc_groups_claim.*$/m, /^allowed_groups.*$/m])
     expect(() => reading((cfg) => cfg.replace(without, ""))).toThrow(

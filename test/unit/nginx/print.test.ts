@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { block, comment, expr, printNginx } from "../../../components/render/nginx/nginx-conf.ts";
+import { block, comment, expr, printNginx } from "../../../components/nginx/print.ts";
 
 test("directives, blocks and comments print as a person writes them", () => {
   const text = printNginx([

@@ -1,10 +1,6 @@
 /** The values of Nginx's variables for one request, `map` and `geo` included. */
-import type { ReadDirective } from "./nginx-text.ts";
-
-/** Something in a configuration that this reading does not know: no judgement is better than a wrong one. */
-export class CannotJudge extends Error {
-  override readonly name = "CannotJudge";
-}
+import { CannotJudge } from "./cannot-judge.ts";
+import type { ReadDirective } from "./read.ts";
 
 /** Gives a variable's value, without its `$`; nothing where it has none. */
 export type Variables = (name: string) => string | undefined;
