@@ -1,7 +1,7 @@
 /** When the client secret of a site ends, and what is said of it. */
 import { activeClientSecret, type Site } from "../components/site/site.ts";
 
-/** Whole days before a client secret ends; negative once it has. Unknown where the configuration has no end date. */
+/** Whole days until a client secret expires; negative once it has; undefined if the configuration has no end date. */
 export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number | undefined {
   const { endDate } = activeClientSecret(site);
   return endDate === undefined
@@ -9,18 +9,18 @@ export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number |
     : Math.floor((Date.parse(`${endDate}T00:00:00Z`) - now.getTime()) / 86_400_000);
 }
 
-/** How a site's client secret stands. */
-export type Standing = "ended" | "ends soon" | "good" | "no end date";
+/** The status of a site's client secret. */
+export type Standing = "expired" | "expires soon" | "valid" | "no end date";
 
-/** @param warningDays a secret that ends in fewer days than this ends soon */
+/** @param warningDays a secret that expires in fewer days than this expires soon */
 export function standing(site: Pick<Site, "clientSecrets">, now: Date, warningDays: number): Standing {
   const days = daysLeft(site, now);
   if (days === undefined) return "no end date";
-  if (days < 0) return "ended";
-  return days < warningDays ? "ends soon" : "good";
+  if (days < 0) return "expired";
+  return days < warningDays ? "expires soon" : "valid";
 }
 
-/** What `pulumi preview` says of a site's client secret; nothing where it is good. */
+/** What `pulumi preview` says about a site's client secret; undefined if it is valid. */
 export function expiryMessage(
   site: Site,
   now: Date,
@@ -33,22 +33,22 @@ export function expiryMessage(
   const orFirst = neverRotated ? `, or, before the site's first update, ${command} --first` : "";
   const where = `site "${site.name}": client secret ${generation}`;
   switch (standing(site, now, warningDays)) {
-    case "good":
+    case "valid":
       return undefined;
     case "no end date":
       return {
         error: false,
-        text: `${where} has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run ${rotate}${orFirst}`,
+        text: `${where} has no endDate, so there is no warning before it expires, and a tenant with a secret policy rejects it; run ${rotate}${orFirst}`,
       };
-    case "ends soon":
+    case "expires soon":
       return {
         error: false,
-        text: `${where} ends on ${endDate ?? ""}, in ${daysLeft(site, now) ?? 0} days; run ${rotate}`,
+        text: `${where} expires on ${endDate ?? ""}, in ${daysLeft(site, now) ?? 0} days; run ${rotate}`,
       };
-    case "ended":
+    case "expired":
       return {
         error: true,
-        text: `${where} has ended on ${endDate ?? ""}: nobody can sign in; run ${rotate}${orFirst}`,
+        text: `${where} expired on ${endDate ?? ""}: nobody can sign in; run ${rotate}${orFirst}`,
       };
   }
 }

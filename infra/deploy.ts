@@ -1,4 +1,4 @@
-/** One environment's configuration as its hosts and sites. May be called more than once in one process. */
+/** Deploys one environment: its hosts and sites. May be called more than once in one process. */
 import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
@@ -20,26 +20,26 @@ import { explainRefusals } from "./refusals.ts";
 import { asInTheState, endIfStopped, roleHolders } from "./role-holders.ts";
 import { readSettings, stackSource } from "./settings.ts";
 
-/** What a stack tells after an update. */
+/** The stack's outputs. */
 export interface Outputs {
   /** Every site's address, by its name. */
   readonly urls: Record<string, pulumi.Output<string>>;
   /** Every site's client ID in Entra, by its name. */
   readonly clientIds: Record<string, pulumi.Output<string>>;
-  /** The certificates of the stack's own CAs, in PEM, where a site has one of them: what clients have to trust. */
+  /** The certificates of the stack's own CAs, in PEM, if a site uses them: what clients have to trust. */
   readonly internalCa?: pulumi.Output<string>;
 }
 
 /**
  * Declares every resource of the stack that the engine is running.
- * @throws RunError with everything that is wrong in the stack's file, or where it is of another tenant than the
- * credentials, or a client secret has ended; before anything is declared
+ * @throws RunError with everything that is wrong in the stack's file, or if the credentials belong to another tenant, or
+ * a client secret has expired; before anything is declared
  */
 export async function deploy(): Promise<Outputs> {
   try {
     return await declare();
   } catch (error) {
-    // The engine shows a RunError's words alone, and a stack trace with any other error's.
+    // The engine prints only a RunError's message, and any other error with a stack trace.
     if (error instanceof ConfigError) throw new pulumi.RunError(error.message, { cause: error });
     throw error;
   }
@@ -63,7 +63,7 @@ async function declare(): Promise<Outputs> {
   showNewTexts();
   dialFirst(environment);
 
-  // Hosts take commands from each of them; the last one is in use.
+  // Hosts accept each of them; the last one is in use.
   const deployerKeys = environment.deployerKeyGenerations.map(
     (generation) =>
       new tls.PrivateKey(generation === 1 ? "deployer" : `deployer-${generation}`, { algorithm: "ED25519" }),
@@ -88,7 +88,7 @@ async function declare(): Promise<Outputs> {
           workerShutdownTimeout: environment.workerShutdownTimeout,
           allowVulnerableOauth2Proxy,
         },
-        // The first host is the canary here, too: of another oauth2-proxy, of another push program.
+        // The first host is the canary here as well: for another oauth2-proxy, for another push program.
         { dependsOn: proxyHosts.slice(0, 1) },
       ),
     );
@@ -156,12 +156,12 @@ async function declare(): Promise<Outputs> {
   };
 }
 
-/** A setting's value, which the program knows before it declares anything. */
+/** The plain value of a setting, which is known before anything is declared. */
 function known(setting: pulumi.Output<string> | undefined): Promise<string> | undefined {
   return setting && new Promise((resolve) => void setting.apply(resolve));
 }
 
-/** @throws ConfigError where the credentials are of another tenant: the registrations would be made there */
+/** @throws ConfigError if the credentials belong to another tenant: the registrations would be created there */
 async function refuseOtherTenant(tenantId: string): Promise<void> {
   const signedIn = await azuread.getClientConfig().catch((error: unknown): never => {
     throw new pulumi.RunError(notSignedIn(String(error)), { cause: error });
@@ -170,18 +170,18 @@ async function refuseOtherTenant(tenantId: string): Promise<void> {
   throw new ConfigError(stackSource(), [
     {
       where: "",
-      what: `tenantId is ${tenantId}, but the credentials are of tenant ${signedIn.tenantId}; sign in to the stack's tenant (ARM_TENANT_ID) or choose another stack. Nothing has been touched`,
+      what: `tenantId is ${tenantId}, but the credentials belong to tenant ${signedIn.tenantId}; sign in to the stack's tenant (ARM_TENANT_ID) or choose another stack. Nothing was changed`,
     },
   ]);
 }
 
-/** What the azuread provider's failure to sign in means; it tells more of Go than of Entra. */
+/** The azuread provider's failure to sign in, without its Go details. */
 function notSignedIn(error: string): string {
   const said = /AADSTS\d+: [^\n\r"]*?(?= Trace ID|[\n\r"]|$)/.exec(error)?.[0] ?? error.split("\n").at(-1);
-  return `nobody is signed in to Entra: ${said?.trim() ?? ""}. Set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET of the deployment's registration (README, 3), or sign in to the Azure CLI. Nothing has been touched`;
+  return `not signed in to Entra: ${said?.trim() ?? ""}. Set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET of the deployment's registration (README, 3), or sign in to the Azure CLI. Nothing was changed`;
 }
 
-/** @throws RunError where a client secret has ended: with it, nobody can sign in */
+/** @throws RunError if a client secret has expired: nobody can sign in with it */
 function warnOfExpiry({ sites, expiryWarningDays }: Environment, now: Date): void {
   const messages = sites
     .map((site) => expiryMessage(site, now, expiryWarningDays))

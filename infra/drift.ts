@@ -9,46 +9,48 @@ import { expiryMessage, standing } from "./client-secret-expiry.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
 import { type Report, rollbackOf, type SiteReport } from "./report.ts";
 
-/** One line of the result: a host as a whole, where `site` is left out, or a site on a host. */
+/** One line of the result: a site on a host, or, without `site`, a host as a whole. */
 export interface Row {
   readonly host: string;
   readonly site?: string;
   readonly generation?: number;
-  /** The day on which the certificate that Nginx serves ends. */
+  /** The expiry date of the certificate that Nginx serves. */
   readonly certificateEnds?: string;
   readonly oauth2Proxy?: string;
-  /** What is not as it should be; empty where all is well. */
+  /** What differs; empty if nothing does. */
   readonly drift: readonly string[];
   /** The host did not answer; `drift` says why. */
   readonly unknown?: true;
 }
 
-/** What a certificate's end is measured by. */
+/** How a certificate's expiry is judged. */
 export interface Clock {
   readonly now: Date;
-  /** A certificate that ends in fewer days than this is drift. @default 14, or a quarter of its own where that is less */
+  /** A certificate that expires in fewer days is drift. @default 14, or a quarter of its lifetime if less */
   readonly certificateDays?: number | undefined;
 }
 
-/** What renews certificates has done so long before this many days are left, or a quarter of what they are valid for. */
+/** Renewals happen well before this many days, or this share of the lifetime, are left. */
 const usualCertificateDays = 14;
 const usualShare = 1 / 4;
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Compares what a host says with what the environment's file says. The host comes first, then its sites. */
+/** Compares a host's report with the environment's file. The host comes first, then its sites. */
 export function compare(environment: Environment, host: string, report: Report, clock: Clock): Row[] {
   const version = /\bv(\d[\w.-]*)/.exec(report.oauth2Proxy)?.[1] ?? "none";
   const drift = [
     ...report.drift,
     ...report.extra,
-    ...(report.program === programVersion() ? [] : [`${program} is another version than this checkout's`]),
+    ...(report.program === programVersion()
+      ? []
+      : [`${program} has a different version from this checkout's`]),
     ...(report.sharedNginx === sha256(sharedNginx(acmeHosts(environment)))
       ? []
       : ["/etc/nginx/conf.d/protected-sites.conf differs from the configuration"]),
     ...(version === environment.oauth2Proxy.version
       ? []
-      : [`oauth2-proxy is ${version}; the configuration says ${environment.oauth2Proxy.version}`]),
+      : [`oauth2-proxy: expected ${environment.oauth2Proxy.version}, got ${version}`]),
   ];
   const wanted = environment.sites.map((site): Row => {
     const found = report.sites.find(({ domain }) => domain === site.domain);
@@ -79,7 +81,7 @@ function siteRow(host: string, { domain, generation, certificateEnds }: SiteRepo
 function siteDrift(environment: Environment, site: Site, found: SiteReport, { now, certificateDays }: Clock) {
   const differing = siteDifferences(environment, site, found);
   const rollback = rollbackOf(found);
-  const secret = ["ended", "ends soon"].includes(standing(site, now, environment.expiryWarningDays))
+  const secret = ["expired", "expires soon"].includes(standing(site, now, environment.expiryWarningDays))
     ? expiryMessage(site, now, environment.expiryWarningDays)?.text.replace(/^site "[^"]*": /, "")
     : undefined;
   return [
@@ -93,7 +95,7 @@ function siteDrift(environment: Environment, site: Site, found: SiteReport, { no
   ];
 }
 
-/** That a site's certificate ends soon for one that is valid so long, or has ended; nothing where it does not. */
+/** Whether a site's certificate has expired or, for its lifetime, expires soon, in words; empty if not. */
 export function certificateEnd(
   { certificateStarts, certificateEnds }: Pick<SiteReport, "certificateStarts" | "certificateEnds">,
   { now, certificateDays }: Clock,
@@ -103,10 +105,10 @@ export function certificateEnd(
   const own = certificateStarts === null ? Infinity : (certificateEnds - certificateStarts) / 86_400;
   const limit = certificateDays ?? Math.min(usualCertificateDays, own * usualShare);
   if (certificateEnds - now.getTime() / 1000 >= limit * 86_400) return [];
-  return [`the certificate ${days < 0 ? "has ended" : "ends"} on ${dayOf(certificateEnds)}`];
+  return [`the certificate ${days < 0 ? "expired" : "expires"} on ${dayOf(certificateEnds)}`];
 }
 
-/** The names of the files that the host has otherwise than the configuration says. */
+/** The names of the files that differ between the host and the configuration. */
 export function siteDifferences(environment: Environment, site: Site, { files }: SiteReport): string[] {
   const rendered = new Map(
     siteFiles(site, environment).map(({ name, link, text }) => [name, sha256(`${link ?? ""}\n${text}`)]),

@@ -1,13 +1,13 @@
-/** Failures of the engine, for commands that ask it for something. */
+/** Failures of the engine, for commands that run it. */
 import { CommandError } from "@pulumi/pulumi/automation/index.js";
 import { ExecaError } from "execa";
 
-/** The engine's own words, without the thousand lines around them. */
+/** The engine's own error message, without the output around it. */
 export class EngineFailure extends Error {
   override readonly name = "EngineFailure";
 }
 
-/** @throws EngineFailure where the engine has failed, or is not there */
+/** @throws EngineFailure if the engine fails or is not installed */
 export async function fromEngine<Answer>(asked: Promise<Answer>): Promise<Answer> {
   try {
     return await asked;
@@ -18,7 +18,7 @@ export async function fromEngine<Answer>(asked: Promise<Answer>): Promise<Answer
   }
 }
 
-/** What the engine says is wrong, in one line. */
+/** The engine's error, in one line. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (/error: (.*)/.exec(text) ?? /stderr: (.*)/.exec(text))?.[1] ?? text.split("\n")[0] ?? "";

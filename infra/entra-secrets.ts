@@ -1,20 +1,20 @@
-/** What client secrets Entra has, held against what the stack's state knows. */
+/** Compares the client secrets in Entra with those in the stack's state. */
 import { z } from "zod";
 
 import { displayName } from "../components/site/names.ts";
 import type { GraphCall } from "./graph.ts";
 
-/** What an answer that got lost, somebody by hand, or a hand-made set-up has left in Entra; or what has been taken. */
+/** What is in Entra but not in the state (after a lost response, or created by hand), or the other way round. */
 export interface Finding {
   /** The site's name. */
   readonly site: string;
-  /** What there is, in words. */
+  /** What was found, in words. */
   readonly what: string;
   /** What to run. */
   readonly remedy: string;
 }
 
-/** A client secret in Entra; Entra never tells its text. */
+/** A client secret in Entra, which never reveals its value. */
 export interface EntraSecret {
   readonly keyId: string;
   readonly displayName: string;
@@ -22,7 +22,7 @@ export interface EntraSecret {
   readonly known: boolean;
 }
 
-/** A site's registration, as the state and Entra have it. */
+/** A site's registration, in the state and in Entra. */
 export interface RegisteredSite {
   readonly site: string;
   readonly objectId: string;
@@ -57,8 +57,8 @@ const applicationSchema = z.object({
 });
 
 /**
- * @param state what `pulumi stack export` gives
- * @returns the sites whose registration the state knows
+ * @param state the output of `pulumi stack export`
+ * @returns the sites whose registration is in the state
  */
 export async function registeredSites(state: unknown, graph: GraphCall): Promise<RegisteredSite[]> {
   const { resources } = stateSchema.parse(state).deployment;
@@ -88,29 +88,29 @@ export async function registeredSites(state: unknown, graph: GraphCall): Promise
   );
 }
 
-/** What stands in Entra and not in the state, or the other way round. */
+/** What is in Entra and not in the state, or the other way round. */
 export function findings(registered: readonly RegisteredSite[]): Finding[] {
   return registered.flatMap(({ site, clientId, secrets, inState }) => [
     ...secrets
       .filter(({ known }) => !known)
       .map(({ keyId, displayName }) => ({
         site,
-        what: `Entra has client secret ${keyId} ("${displayName}"), which the stack does not know`,
+        what: `Entra has client secret ${keyId} ("${displayName}"), which is not in the stack's state`,
         remedy: `az ad app credential delete --id ${clientId} --key-id ${keyId}`,
       })),
     ...inState
       .filter((it) => !secrets.some(({ keyId }) => keyId === it.keyId))
       .map(({ generation, keyId }) => ({
         site,
-        what: `client secret ${generation} (${keyId}) is not in Entra any more; hosts that use it cannot sign anybody in`,
+        what: `client secret ${generation} (${keyId}) is no longer in Entra; hosts that use it cannot sign anybody in`,
         remedy: "npm run rotate, and pulumi up --refresh",
       })),
   ]);
 }
 
 /**
- * Registrations under a site's name that the state does not know: the answer to their creation got lost, or somebody
- * made them by hand.
+ * Registrations under a site's name that are not in the state: the response to their creation was lost, or somebody
+ * created them by hand.
  */
 export async function unknownRegistrations(
   sites: readonly { readonly name: string; readonly domain: string }[],
@@ -127,7 +127,7 @@ export async function unknownRegistrations(
         .filter(({ id }) => !known.has(id))
         .map(({ appId }) => ({
           site: name,
-          what: `Entra has a registration "${displayName(domain)}" (${appId}), which the stack does not know`,
+          what: `Entra has a registration "${displayName(domain)}" (${appId}), which is not in the stack's state`,
           remedy: `az ad app delete --id ${appId}`,
         }));
     }),

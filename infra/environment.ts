@@ -1,4 +1,4 @@
-/** What an environment is, as its owner writes it in `stacks/Pulumi.<environment>.yaml`, and the checks on all of it. */
+/** An environment as written in `stacks/Pulumi.<environment>.yaml`, and its validation. */
 import { z } from "zod";
 
 import type { HostSettings } from "../components/host/connection.ts";
@@ -112,7 +112,7 @@ export interface StackCaSettings {
   expiryWarningDays?: number;
 }
 
-/** The host by which a proxy host can be reached; it only passes connections on. */
+/** The host through which a proxy host is reached; it only forwards connections. */
 const jumpHostSchema = z.strictObject(
   {
     address: checks.address,
@@ -123,7 +123,7 @@ const jumpHostSchema = z.strictObject(
   { error: checks.expected("a jump host's settings (address, user, hostKey)") },
 );
 
-/** A proxy host: where it is, and how it proves that it is the one. */
+/** A proxy host: where it is, and its host key. */
 const hostSchema = z.strictObject(
   {
     name: checks.resourceName,
@@ -179,7 +179,7 @@ const internalCaSchema = z.strictObject(
   { error: checks.expected("the stack's own CA (generations, …)") },
 );
 
-/** What each site says for itself: what is its own on every host, its secrets, and what anybody may reach. */
+/** Settings that are specific to each site: what must be unique on a host, its secrets, and what is open. */
 const ownOfEachSite = [
   "domain",
   "port",
@@ -199,7 +199,10 @@ const siteDefaultsSchema = z.strictObject(
   {
     ...siteSchema.partial().shape,
     ...Object.fromEntries(
-      ownOfEachSite.map((key) => [key, z.never({ error: "is each site's own; move it there" }).optional()]),
+      ownOfEachSite.map((key) => [
+        key,
+        z.never({ error: "is specific to each site; set it there" }).optional(),
+      ]),
     ),
   },
   { error: checks.expected("settings that the sites share (emailDomains, sessionStore, …)") },
@@ -227,7 +230,7 @@ export const environmentSchema = z.strictObject({
   allowVulnerableNginx: checks.flag.default(false),
   hosts: checks
     .listOf(hostSchema, "hosts")
-    .min(1, { error: checks.expected("a list with at least one host; the first takes every change first") }),
+    .min(1, { error: checks.expected("a list with at least one host; the first is the canary") }),
   siteDefaults: siteDefaultsSchema.optional(),
   renamedSites: z
     .record(z.string(), z.string(), {
@@ -246,17 +249,17 @@ export type Environment = Omit<z.output<typeof environmentSchema>, "sites" | "si
   readonly sites: readonly Site[];
 };
 
-/** The addresses of all hosts, where one of the sites has its certificate by ACME. */
+/** The addresses of all hosts, if one of the sites gets its certificate by ACME. */
 export function acmeHosts({ hosts, sites }: Pick<Environment, "hosts" | "sites">): string[] | undefined {
   return sites.some(({ certificateFrom }) => certificateFrom === "acme")
     ? hosts.map(({ address }) => address)
     : undefined;
 }
 
-/** Settings that the stack's configuration holds encrypted. */
+/** Settings that are encrypted in the stack's configuration. */
 export const secretNames: readonly string[] = ["adminPrivateKey", "redisPassword", "adoptedCookieSecrets"];
 
-/** Whether a setting, by its name, is one that the stack's configuration holds encrypted. */
+/** Whether a setting, by name, is encrypted in the stack's configuration. */
 export function isSecret(name: string): boolean {
   return secretNames.includes(name);
 }
@@ -265,8 +268,8 @@ export function isSecret(name: string): boolean {
 export const settingNames: readonly string[] = [...Object.keys(environmentSchema.shape), ...secretNames];
 
 /**
- * A setting from a text: the engine hands over lists, maps, numbers and truth values as JSON, and texts as they are.
- * `pulumi config set` writes all of them as texts.
+ * Parses a setting's string: the engine passes lists, maps, numbers and booleans as JSON, and strings as they are.
+ * `pulumi config set` writes all of them as strings.
  */
 export function settingOf(text: string): unknown {
   if (!/^(?:[[{]|(?:true|false|\d+)$)/.test(text)) return text;
@@ -279,7 +282,7 @@ export function settingOf(text: string): unknown {
 
 /**
  * Checks an environment as a whole.
- * @param given the values under their names, as they came
+ * @param given the raw values by name
  * @param source the file that the user edits, for example `stacks/Pulumi.prod.yaml`
  * @throws ConfigError with everything that is wrong
  */
@@ -300,7 +303,7 @@ export function environmentFrom(given: unknown, source: string): Environment {
   return { ...environment, sites: Object.entries(sites).map(([name, site]) => withDefaults(name, site)) };
 }
 
-/** Gives every site what the sites share, as far as that is right: a mistake is told once, and not for each site. */
+/** Merges the valid shared settings into every site: an invalid one is reported once, and not for each site. */
 function withSiteDefaults(settings: unknown): unknown {
   const defaults = at(settings, "siteDefaults");
   const { error } = siteDefaultsSchema.safeParse(defaults);
@@ -330,7 +333,7 @@ function placeIn(settings: unknown, path: readonly PropertyKey[]): { where: stri
   return { where: "", field: path.join(".") };
 }
 
-/** Checks of sites against each other. Takes what is there, also where other settings are wrong. */
+/** Checks sites against each other, even if other settings are invalid. */
 function siteProblems(sites: readonly (readonly [name: string, args: object])[]): Problem[] {
   const problems: Problem[] = [];
   const portUsers = new Map<unknown, string>();
@@ -344,7 +347,7 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
       problems.push({ where, what: `its name ${named.error.issues[0]?.message ?? "is not allowed"}` });
     problems.push(...contradictions(args).map((what) => ({ where, what })));
 
-    /** @param user who takes the value, in words; whoever comes later is told */
+    /** @param user who uses the value, in words; a later user of the same value is an error */
     const takes = (users: Map<unknown, string>, field: string, value: unknown, user: string): boolean => {
       const other = users.get(value);
       if (other === undefined) users.set(value, user);
@@ -358,16 +361,16 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
     const domain = at(args, "domain");
     if (typeof domain === "string") takes(domainUsers, "domain", domain, where);
     const cookie = at(args, "cookieName");
-    // Their sessions' keys begin with it, by which they are told apart where one of the sites goes.
+    // It is the prefix of their sessions' keys, by which those of a removed site are found.
     if (typeof cookie === "string" && at(args, "sessionStore") === "redis")
-      takes(cookieUsers, "cookieName", cookie, `${where}, whose sessions are in a Redis, too`);
+      takes(cookieUsers, "cookieName", cookie, `${where}, which also uses a Redis`);
 
     const takesPort = (field: string, number: unknown, user: string) =>
       typeof number !== "number" || takes(portUsers, field, number, user);
     const port = at(args, "port");
     const own = takesPort("port", port, where);
     const metricsPort = at(args, "metricsPort");
-    // The default follows the port: where that is wrong, one sentence is enough.
+    // The default follows the port: one error is enough.
     if (own && metricsPort !== port) takesPort("metricsPort", metricsPortOf(args), `the metrics of ${where}`);
   }
   return [
@@ -376,14 +379,14 @@ function siteProblems(sites: readonly (readonly [name: string, args: object])[])
   ];
 }
 
-/** A backend on a port that another site has on every host; what is its own, the site's checks tell. */
+/** Backends on another site's port on the host; the site's own ports are checked with the site. */
 function backendProblems(where: string, args: object, portUsers: ReadonlyMap<unknown, string>): Problem[] {
   return Object.entries(backendsOf(args)).flatMap(([key, backends]) =>
     backends.flatMap((upstream): Problem[] => {
       const address = addressOf(upstream);
       const user = address?.isLoopback === true ? portUsers.get(address.number) : undefined;
       if (user === undefined || user === where || user === `the metrics of ${where}`) return [];
-      const what = `${key} "${upstream}" is on the port of ${user}; give the application's own`;
+      const what = `${key} "${upstream}" is on the port of ${user}; expected the backend's own port`;
       return [{ where, what }];
     }),
   );
@@ -398,7 +401,7 @@ function deployerKeyProblems(generations: unknown): Problem[] {
     : [
         {
           where: "",
-          what: `deployerKeyGenerations must be in order, the newest last, each once; ${misplaced} is out of place`,
+          what: `deployerKeyGenerations must be in ascending order without duplicates, got ${misplaced} out of order`,
         },
       ];
 }
@@ -430,7 +433,7 @@ function internalCaProblems(given: unknown): Problem[] {
   const { generations, signingGeneration, certificateDays, renewalDays } = data;
   const found: string[] = [];
   if (new Set(generations).size < generations.length)
-    found.push(`generations must name each CA once, got ${generations.join(", ")}`);
+    found.push(`generations must not have duplicates, got ${generations.join(", ")}`);
   if (signingGeneration !== undefined && !generations.includes(signingGeneration))
     found.push(
       `signingGeneration must be one of generations (${generations.join(", ")}), got ${signingGeneration}`,

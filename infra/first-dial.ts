@@ -1,4 +1,4 @@
-/** One dial to a host before an update does anything there, so that what is wrong is said once, and in true words. */
+/** Dials a host once before an update does anything there, so that a problem is reported once, and correctly. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -17,13 +17,13 @@ interface Connection {
 }
 
 /**
- * From here on, the first command on a host waits for a dial, as the same user with the same key; where that fails, none
- * of the commands is tried. The command provider dials for each of them, several times, and what it says then is what the
- * host says last: since OpenSSH 9.8 a host closes connections without a word once an address has failed a few times.
+ * From here on, the first command on a host waits for a dial, as the same user with the same key; if that fails, none of
+ * the commands is tried. The command provider dials for each of them, several times, and reports what the host says last:
+ * since OpenSSH 9.8 a host closes connections without a reason once an address has failed a few times.
  * docs/decisions/few-dials.md
  */
 export function dialFirst({ hosts }: Pick<Environment, "hosts">): void {
-  // The engine calls the hook from outside of the program's run.
+  // The engine calls the hook outside of the program's run.
   const inThisRun = AsyncLocalStorage.snapshot();
   const dials = new Map<string, Promise<void>>();
   const hook = new pulumi.ResourceHook("first-dial", async ({ newInputs }) => {
@@ -55,13 +55,11 @@ async function dial(host: Host, { user, privateKey, proxy }: Connection): Promis
       await runOnHost(host, asker, "true");
       return;
     } catch (error) {
-      // Without the system's ssh the provider's own dials have to tell.
+      // Without the system's ssh, the provider's own dials have to report it.
       if (!(error instanceof Unreachable)) return;
-      // A host that is busy closes some connections; one that refuses a key does so again.
+      // A busy host closes some connections; one that rejects a key will do so again.
       if (!error.closed || attempt === 3)
-        throw new Error(
-          `${host.name} could not be reached as ${user}: ${error.message}. Nothing was sent to it`,
-        );
+        throw new Error(`${host.name} could not be reached as ${user}: ${error.message}. Nothing was sent`);
       await sleep(1000 * attempt);
     }
 }

@@ -1,4 +1,4 @@
-/** What becomes of a site's other hosts where one does not take its change. */
+/** What happens to a site's other hosts if one rejects its change. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -9,18 +9,18 @@ import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { reasonIn, runOnHost, type Asker } from "./ssh.ts";
 
-/** How hosts can be brought back: as whom, and to what. */
+/** How hosts can be rolled back: as whom, and to what. */
 export interface WayBack {
   readonly environment: Environment;
   readonly asker: Asker;
   readonly operator: Operator;
-  /** Each host's generation before the update; null where the site was not there. A host nobody could ask is left out. */
+  /** Each host's generation before the update; null if it did not have the site. Hosts that were unreachable are missing. */
   readonly before: Readonly<Record<string, number | null>>;
 }
 
 /**
- * Watches a site's pushes, and says, where one fails, which hosts have what. With `onHostFailure: rollback` it then takes
- * the hosts that had the change back to what they had before, also those whose push was under way.
+ * Watches a site's pushes, and reports, if one fails, which hosts have what. With `onHostFailure: rollback` it then rolls
+ * back the hosts that have the change, including those whose push is still running.
  */
 export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransform {
   const { hosts } = back.environment;
@@ -39,22 +39,24 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
     failed ??= host;
     const next =
       having.length === 0
-        ? "Nobody has it; the next `pulumi up` tries again"
+        ? "No host has it; the next `pulumi up` tries again"
         : back.environment.onHostFailure === "rollback"
-          ? "onHostFailure is rollback: those that have it go back"
-          : `The next \`pulumi up\` tries again; \`npm run rollback -- --stack ${pulumi.getStack()} --site ${site.name} --host NAME\` takes one back`;
+          ? "onHostFailure is rollback: the hosts that have it are rolled back"
+          : `The next \`pulumi up\` tries again; \`npm run rollback -- --stack ${pulumi.getStack()} --site ${site.name} --host NAME\` rolls one back`;
     await say(
-      `${host.name} did not take the change; ${names(having)} ${having.length > 1 ? "have" : "has"} it, not yet tried or under way: ${names(others)}. ${next}.`,
+      `${host.name} rejected the change; ${names(having)} ${having.length > 1 ? "have" : "has"} it; pending or not yet tried: ${names(others)}. ${next}.`,
     );
     for (const it of [...having]) await takeBack(it);
-    return false; // no retry: a push that failed has undone itself
+    return false; // no retry: a push that failed has rolled itself back
   };
 
   async function takeBack(host: Host): Promise<void> {
     if (back.environment.onHostFailure !== "rollback") return;
     const generation = back.before[host.name];
     if (generation === undefined)
-      return say(`${host.name} keeps the change: what it had before is not known (it could not be asked)`);
+      return say(
+        `${host.name} keeps the change: its previous generation is unknown (it could not be reached)`,
+      );
     const command =
       generation === null ? `remove ${site.domain}` : `rollback ${site.domain} --to ${generation}`;
     const announced = announcement({ ...back.operator, stack: pulumi.getStack() });
@@ -70,7 +72,7 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
     }
   }
 
-  // Made here, and not in the transform, which the engine calls from outside of the program.
+  // Created here, and not in the transform, which the engine calls outside of the program.
   const inProgram = AsyncLocalStorage.snapshot();
   const hooks = new Map(
     hosts.map((host): [string, pulumi.ResourceHookBinding] => {
@@ -80,10 +82,10 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
       return [name, { afterCreate: [after], afterUpdate: [after], onError: [onError] }];
     }),
   );
-  // Must not throw: to an inline program that is no error, and the engine would delete what the transform was for.
+  // Must not throw: in an inline program that is no error, and the engine would delete the transform's resource.
   return ({ type, name, props, opts }) => {
     const own = type === "command:remote:Command" ? hooks.get(name) : undefined;
-    // Outside of the program the SDK drops marks of secrets; unmarked, the state holds the SSH key in the clear.
+    // Outside of the program the SDK drops secret marks; without it, the state has the SSH key in plain text.
     const { specialSigKey, specialSecretSig } = pulumi.runtime;
     const { connection: value } = props as { connection?: unknown };
     const connection = { [specialSigKey]: specialSecretSig, value };

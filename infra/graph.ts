@@ -5,16 +5,16 @@ import { execa } from "execa";
 
 const graph = "https://graph.microsoft.com";
 
-/** Nobody is signed in, or Graph refused a call. */
+/** Not signed in, or Graph rejected a call. */
 export class GraphFailure extends Error {}
 
-/** A call to Graph: method, path below /v1.0, and what is sent. */
+/** A call to Graph: method, path below /v1.0, and body. */
 export type GraphCall = (method: "GET" | "POST", path: string, body?: object) => Promise<unknown>;
 
 /**
- * Signs in with ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET; without a client secret, as whoever is signed in to
- * the Azure CLI.
- * @throws GraphFailure where neither works
+ * Signs in with ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET; without a client secret, as the user who is signed in
+ * to the Azure CLI.
+ * @throws GraphFailure if neither works
  */
 export async function signInToGraph(environment: NodeJS.ProcessEnv = process.env): Promise<GraphCall> {
   const token = await tokenOf(environment);
@@ -53,7 +53,7 @@ async function tokenOf(environment: NodeJS.ProcessEnv): Promise<string> {
   });
   const answer = (await response.json()) as { access_token?: string; error_description?: string };
   if (answer.access_token === undefined)
-    throw new GraphFailure(`Entra refuses ${id}: ${(answer.error_description ?? "").split("\n")[0] ?? ""}`);
+    throw new GraphFailure(`Entra rejected ${id}: ${(answer.error_description ?? "").split("\n")[0] ?? ""}`);
   return answer.access_token;
 }
 
@@ -64,7 +64,7 @@ async function tokenOfAzureCli(tenant: string | undefined): Promise<string> {
     return (await execa("az", ["account", "get-access-token", ...options, ...ofTenant])).stdout;
   } catch {
     throw new GraphFailure(
-      "nobody is signed in to Entra: set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET, or run `az login`",
+      "not signed in to Entra: set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET, or run `az login`",
     );
   }
 }

@@ -1,4 +1,4 @@
-/** What a preview shows of texts that hosts have not had yet: their lines. The engine prints such a text as one, quoted. */
+/** Shows new files line by line in a preview. The engine prints such a text as a single quoted string. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -6,11 +6,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { unbundle } from "../components/host/bundle.ts";
 
 /**
- * From here on, a preview tells all files of every push and set-up that is still to be made, line by line, and once
- * where several hosts get the same. Only `--diff` shows it: the engine's other views pass over what is ephemeral.
+ * From here on, a preview shows all files of every new push and setup line by line, and only once if several hosts get the
+ * same. Only `--diff` shows it: the engine's other views omit ephemeral messages.
  */
 export function showNewTexts(): void {
-  // The engine calls the hook from outside of the program's run, where its log would not be the engine's.
+  // The engine calls the hook outside of the program's run, where its log would not be the engine's.
   const inThisRun = AsyncLocalStorage.snapshot();
   const firstWith = new Map<string, string>();
   const show = async (name: string, stdin: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * What hosts have before the program declares what they are to have. The engine does not ask hosts: a resource whose
- * inputs have not changed does not run. See docs/decisions/drift-is-asked-for-by-the-program.md.
+ * Finds drift: what hosts have before the program declares what they should have. The engine does not look: a resource
+ * whose inputs have not changed does not run. See docs/decisions/drift-is-asked-for-by-the-program.md.
  */
 import * as pulumi from "@pulumi/pulumi";
 
@@ -11,14 +11,14 @@ import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import type { Asker } from "./ssh.ts";
 import { certificateEnd, siteDifferences } from "./drift.ts";
 
-/** What hosts had before the update. A host that could not be asked is left out. */
+/** What hosts had before the update. A host that could not be reached is missing. */
 export interface Observation {
-  /** Each site's generation by its name, then by host; null where it was not there. */
+  /** Each site's generation by its name, then by host; null if the host did not have it. */
   readonly live: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
   readonly marks: Marks;
 }
 
-/** Marks of the pushes that put drift right: the same again where there is none, a new one where there is. */
+/** Marks of the pushes that repair drift: unchanged if there is none, new if there is. */
 export interface Marks {
   /** By host. */
   readonly hosts: Readonly<Record<string, string>>;
@@ -28,7 +28,8 @@ export interface Marks {
 }
 
 /**
- * Asks all hosts, and tells what this update overwrites. Where it is no preview, hosts hear who updates.
+ * Reads the status of all hosts, and warns about what this update replaces. Unless it is a preview, hosts are told who
+ * updates.
  */
 export async function observe(
   environment: Environment,
@@ -45,10 +46,7 @@ export async function observe(
         return [[host, await ask(host, asker, before)]];
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        warn(
-          host.name,
-          `could not be asked (${reason}); what has drifted there is neither told nor put right`,
-        );
+        warn(host.name, `could not be reached (${reason}); drift there is neither reported nor repaired`);
         return [];
       }
     }),
@@ -98,7 +96,7 @@ interface SiteFound {
   readonly site: Site;
   /** Nothing where the host does not have the site. */
   readonly report: SiteReport | undefined;
-  /** What was rolled back and the configuration has otherwise, in words. */
+  /** A rollback that the configuration differs from, in words. */
   readonly overwritten: string | undefined;
 }
 
@@ -106,23 +104,23 @@ function siteFound(environment: Environment, site: Site, host: Report | undefine
   const report = host?.sites.find(({ domain }) => domain === site.domain);
   const rollback = report && rollbackOf(report);
   if (report === undefined || rollback === undefined) return { site, report, overwritten: undefined };
-  // Not before that: it renders the site, and a preview waits for it.
+  // Only now: it renders the site, and a preview waits for it.
   const differing = siteDifferences(environment, site, report);
   const overwritten =
     differing.length === 0
       ? undefined
-      : `${rollback}; this update overwrites that with the configuration (${differing.join(", ")})`;
+      : `${rollback}; this update replaces that with the configuration (${differing.join(", ")})`;
   return { site, report, overwritten };
 }
 
 function tell({ name, report, sites }: HostFound, now: Date): void {
-  for (const what of report?.drift ?? []) warn(name, `${what}; this update puts it right`);
+  for (const what of report?.drift ?? []) warn(name, `${what}; this update repairs it`);
   for (const { site, report: found, overwritten } of sites) {
     if (found === undefined) continue;
     const where = `${name}, site "${site.name}"`;
     for (const what of [...found.drift, ...found.credentialsDrift])
-      warn(where, `${what}; this update puts it right`);
-    for (const what of found.extra) warn(where, `${what}; no update changes that`);
+      warn(where, `${what}; this update repairs it`);
+    for (const what of found.extra) warn(where, `${what}; updates do not change that`);
     for (const what of certificateEnd(found, { now })) warn(where, what);
     if (overwritten !== undefined) warn(where, overwritten);
   }

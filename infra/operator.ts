@@ -3,11 +3,11 @@ import { hostname, userInfo } from "node:os";
 
 import { execa } from "execa";
 
-/** As hosts write it into their log of pushes. */
+/** As hosts write it to their push log. */
 export interface Operator {
-  /** For example `ada@laptop`; in a workflow of GitHub's whoever started it. */
+  /** For example `ada@laptop`; in a GitHub workflow, the user who started it. */
   readonly who: string;
-  /** Of the configuration; left out where it is in no repository of Git's. */
+  /** Of the configuration; missing outside of a Git repository. */
   readonly commit?: string;
   /** Whether files differ from that commit, or are not in it. */
   readonly dirty?: boolean;
@@ -25,7 +25,7 @@ async function git(...args: string[]): Promise<string | undefined> {
   return failed ? undefined : stdout;
 }
 
-/** A command for a host's shell that has the host remember the operator for the update that follows. */
+/** A shell command by which the host remembers the operator for the following update. */
 export function announcement(facts: Operator & { readonly stack: string; readonly repair?: string }): string {
   const text = JSON.stringify(facts).replaceAll(/[^\x20-\x7e]/g, "?");
   const quoted = `'${text.replaceAll("'", `'\\''`)}'`;

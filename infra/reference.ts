@@ -1,10 +1,10 @@
-/** The tables of docs/configuration.md: what can be set, from the schema, in the words of its types. */
+/** The tables of docs/configuration.md: all settings, from the schema and the docstrings of its types. */
 import { type Describe, type JsonSchema, stackSchema, typesOf } from "./stack-schema.ts";
 
 /**
- * The page with its tables made anew. Each stands between `<!-- settings of SiteSettings -->` and `<!-- end -->`; what is
- * around them is written by hand.
- * @throws Error where the page lacks the table of an interface, or has one of an unknown interface
+ * The page with its tables regenerated. Each is between `<!-- settings of SiteSettings -->` and `<!-- end -->`; the rest
+ * is written by hand.
+ * @throws Error if the page lacks the table of an interface, or has one of an unknown interface
  */
 export function withTables(page: string, describe: Describe): string {
   const missing = new Set(tables(describe).keys());
@@ -52,7 +52,7 @@ function withoutPrefix(key: string): string {
   return key.replace("protected-sites:", "");
 }
 
-/** The schema that has the settings: of the value itself, of a list's entries or of a map's values. */
+/** The schema with the settings: of the value itself, of a list's entries or of a map's values. */
 function settingsIn(schema: JsonSchema): JsonSchema | undefined {
   if (schema.properties !== undefined) return schema;
   const inner = schema.items ?? schema.additionalProperties;
@@ -71,7 +71,7 @@ function table(type: string, { properties = {}, required = [] }: JsonSchema, des
   return `\n${lines.join("\n")}\n\n`;
 }
 
-/** What a setting takes, in a word or two. */
+/** The values of a setting, in a word or two. */
 function valuesOf(schema: JsonSchema): string {
   const { type, minimum, maximum, items, properties, additionalProperties } = schema;
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(", ");

@@ -1,13 +1,13 @@
-/** Entra's refusals of what the deployer may not do, or what a policy forbids, in words that say what to do. */
+/** Explains what to do when Entra rejects what the deployer may not do, or what a policy forbids. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import * as pulumi from "@pulumi/pulumi";
 
 import { needsPermission, remedy } from "../components/entra/permissions.ts";
 
-/** From here on, a resource that Entra refuses is told with what to do. Nothing is tried again. */
+/** From here on, an error of a resource that Entra rejects says what to do. Nothing is retried. */
 export function explainRefusals(): void {
-  // The engine calls the hook from outside of the program's run, where its log would not be the engine's.
+  // The engine calls the hook outside of the program's run, where its log would not be the engine's.
   const inThisRun = AsyncLocalStorage.snapshot();
   const hook = new pulumi.ErrorHook("missing-permission", async ({ type, name, errors }) => {
     const told = remedy(type, errors[0] ?? "");

@@ -1,4 +1,4 @@
-/** What a host says of itself: `protected-sites status --json`. */
+/** A host's status: `protected-sites status --json`. */
 import { z } from "zod";
 
 import { program } from "../components/host/program.ts";
@@ -10,7 +10,7 @@ const generationSchema = z.object({
   /** Of the bundle that was pushed. */
   sha256: z.string(),
   when: z.string().optional(),
-  /** Who pushed: a user on the host, or a person as the stack's program announced. */
+  /** Who pushed: a user on the host, or a person as announced by the Pulumi program. */
   by: z.string().optional(),
   who: z.string().optional(),
   commit: z.string().optional(),
@@ -24,12 +24,12 @@ const siteSchema = z.object({
   generation: z.number().nullable(),
   /** The live one is the last. */
   generations: z.array(generationSchema),
-  /** What a push puts right. */
+  /** What a push repairs. */
   drift: z.array(z.string()),
   credentialsDrift: z.array(z.string()),
-  /** What it leaves. */
+  /** What it does not. */
   extra: z.array(z.string()),
-  /** The mark of the last push that put drift right (components/host/protected_sites/announcement.py). */
+  /** The mark of the last push that repaired drift (components/host/protected_sites/announcement.py). */
   repair: z.string(),
   credentialsRepair: z.string(),
   /** The SHA-256 of every file with its place. */
@@ -50,13 +50,13 @@ const reportSchema = z.object({
   sites: z.array(siteSchema),
 });
 
-/** A host's own words on what it runs. */
+/** A host's report on what it runs. */
 export type Report = z.output<typeof reportSchema>;
 export type SiteReport = z.output<typeof siteSchema>;
 export type GenerationReport = z.output<typeof generationSchema>;
 
 /**
- * Asks a host. Undefined: it has not been set up.
+ * Reads a host's status. Undefined: it has not been set up.
  * @param before what to run on the host before that
  * @throws Error with the reason in one line
  */
@@ -64,16 +64,16 @@ export async function ask(host: Host, asker: Asker, before = ""): Promise<Report
   const command = `${before}if [ -e ${program} ]; then sudo -n ${program} status --json; else echo not set up; fi`;
   const { stdout, stderr } = await runOnHost(host, asker, command);
   if (stdout.trimEnd().endsWith("not set up")) return undefined;
-  // A shell's start-up file may say something first. The exit code says only whether there is drift.
+  // A shell's startup file may print something first. The exit code only says whether there is drift.
   const start = stdout.search(/^\{$/m);
   if (start < 0) throw new Error(reasonIn(stderr));
   const parsed = reportSchema.safeParse(JSON.parse(stdout.slice(start)));
   if (!parsed.success)
-    throw new Error("its push program is of another version, which this command does not understand");
+    throw new Error("its push program has a different version, which this command does not support");
   return parsed.data;
 }
 
-/** In words, of a site that was rolled back and has not been pushed since. */
+/** Describes the rollback of a site that has not been pushed since. */
 export function rollbackOf({ generations }: SiteReport): string | undefined {
   const live = generations.at(-1);
   if (live?.rollbackTo === undefined) return undefined;

@@ -7,15 +7,15 @@ import { configPath, environmentOf, siteCalled, sitePath, type StackFile } from 
 
 /** What to do with one environment. */
 export interface Rotation {
-  /** Names or domains of sites; all of them where it is left out. */
+  /** Names or domains of sites. Default: all. */
   readonly sites?: readonly string[];
-  /** Only sites whose client secret ends within this many days, or has no end date. */
+  /** Only sites whose client secret expires within this many days, or has no end date. */
   readonly dueWithin?: number;
-  /** A new cookie secret, which signs everybody of the site out, instead of a new client secret. */
+  /** A new cookie secret, which makes everybody sign in again, instead of a new client secret. */
   readonly cookie?: boolean;
-  /** Days for which a new client secret is good. */
+  /** Lifetime of a new client secret in days. */
   readonly days: number;
-  /** Days for which a replaced client secret stays in Entra; 0 takes it away with the same update. */
+  /** Days for which a replaced client secret stays in Entra; 0 removes it with the same update. */
   readonly overlapDays: number;
   readonly now: Date;
 }
@@ -23,7 +23,7 @@ export interface Rotation {
 /**
  * Changes the document of an environment's file in place, keeping its comments and its order.
  * @returns a sentence for each change
- * @throws ConfigError where a site is not there, or the file is wrong already
+ * @throws ConfigError if a site does not exist, or the file was already invalid
  */
 export function rotate(file: StackFile, rotation: Rotation): string[] {
   const { sites } = environmentOf(file);
@@ -37,7 +37,7 @@ function rotateCookie({ document }: StackFile, site: Site): string[] {
   const next = site.cookieSecretGeneration + 1;
   document.setIn(sitePath(site.name, "cookieSecretGeneration"), next);
   return [
-    `site "${site.name}": cookie secret ${next}; the next update signs everybody of ${site.domain} out, once`,
+    `site "${site.name}": cookie secret ${next}; with the next update everybody on ${site.domain} has to sign in again`,
   ];
 }
 
@@ -48,7 +48,7 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
   const retired = site.clientSecrets.filter(
     (it) => it !== active && it.retireAfter !== undefined && it.retireAfter <= today,
   );
-  const due = dueWithin === undefined || standing(site, now, dueWithin) !== "good";
+  const due = dueWithin === undefined || standing(site, now, dueWithin) !== "valid";
   if (!due && retired.length === 0) return [];
 
   const path = sitePath(site.name, "clientSecrets");
@@ -59,7 +59,7 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
   if (!isSeq(list)) throw new Error(`${path.join(".")} is not a list`);
 
   const told = retired.map(
-    ({ generation }) => `site "${site.name}": client secret ${generation} leaves Entra`,
+    ({ generation }) => `site "${site.name}": client secret ${generation} is removed from Entra`,
   );
   if (due) {
     const generation = active.generation + 1;
@@ -67,7 +67,7 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
     if (overlapDays > 0 && isMap(last)) last.set("retireAfter", quoted(day(now, overlapDays)));
     const next = { generation, endDate: quoted(day(now, days)) };
     list.add(document.createNode(next, { flow: isMap(last) && last.flow === true }));
-    told.push(`site "${site.name}": client secret ${generation}, good until ${day(now, days)}`);
+    told.push(`site "${site.name}": client secret ${generation}, valid until ${day(now, days)}`);
   }
   const gone = new Set(
     (due && overlapDays === 0 ? site.clientSecrets : retired).map(({ generation }) => generation),
@@ -77,8 +77,8 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
 }
 
 /**
- * A new key of the deployer beside the one that hosts take commands from; where one is there already, it stays alone.
- * The two steps are two updates, since what an update deletes still signs in with the old one.
+ * Adds a new deployer key to the current one; if there are already two, removes the old one. The two steps need two
+ * updates, since what an update deletes still signs in with the old key.
  */
 export function rotateDeployerKey(file: StackFile): string[] {
   const { document } = file;
@@ -88,31 +88,31 @@ export function rotateDeployerKey(file: StackFile): string[] {
   const list = document.createNode(next, { flow: true });
   document.setIn(configPath("deployerKeyGenerations"), list);
   return generations.length > 1
-    ? [`the deployer's keys before ${last} are taken from every host`]
+    ? [`the deployer's keys before ${last} are removed from every host`]
     : [
-        `deployer key ${last + 1}, beside ${last}; once every host has it, run this again to take ${last} away`,
+        `deployer key ${last + 1}, in addition to ${last}; once every host has it, run this again to remove ${last}`,
       ];
 }
 
 /**
- * Gives the first client secret of every site an end date that is still to come, where it has none, or one that is past,
- * as a copied example has in time. Entra's own is two years on, which tenants with a policy refuse, and nobody is warned
- * of it. Sites that have been rotated are left alone.
+ * Sets the end date of every site's first client secret if it has none, or one in the past, such as one from a copied
+ * example. Entra's default is in two years, which tenants with a policy reject, and without a warning before. Skips sites
+ * that have been rotated.
  */
 export function firstEndDates({ document, ...file }: StackFile, now: Date, days: number): string[] {
   const endDate = day(now, days);
   return environmentOf({ document, ...file })
     .sites.filter((site) => site.clientSecrets.length === 1 && activeClientSecret(site).generation === 1)
-    .filter((site) => ["no end date", "ended"].includes(standing(site, now, 0)))
+    .filter((site) => ["no end date", "expired"].includes(standing(site, now, 0)))
     .map(({ name }) => {
       const path = sitePath(name, "clientSecrets");
       if (document.hasIn([...path, 0])) document.setIn([...path, 0, "endDate"], quoted(endDate));
       else document.setIn(path, document.createNode([{ generation: 1, endDate: quoted(endDate) }]));
-      return `site "${name}": client secret 1, good until ${endDate}`;
+      return `site "${name}": client secret 1, valid until ${endDate}`;
     });
 }
 
-/** A day in quotes: the engine's YAML reader would take a bare one for a moment in time. */
+/** A quoted date: the engine's YAML reader would parse a bare one as a timestamp. */
 function quoted(text: string): Scalar {
   const scalar = new Scalar(text);
   scalar.type = Scalar.QUOTE_DOUBLE;

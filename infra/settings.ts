@@ -11,14 +11,14 @@ import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
 import { type Environment, environmentFrom, isSecret, settingNames, settingOf } from "./environment.ts";
 import { environmentOf, readStackFile, settingsOf, type StackFile, stacks } from "./stack-file.ts";
 
-/** An environment, and what its configuration holds encrypted. */
+/** An environment, and its encrypted settings. */
 export interface Settings {
   readonly environment: Environment;
-  /** Without it, the SSH agent of whoever runs the engine is asked. */
+  /** Default: the SSH agent of the user who runs the engine. */
   readonly adminPrivateKey: pulumi.Output<string> | undefined;
   /** Of the Redis that sites with `sessionStore: redis` use. */
   readonly redisPassword: pulumi.Output<string> | undefined;
-  /** Cookie secrets that are taken over, by the site's name. */
+  /** Adopted cookie secrets, by the site's name. */
   readonly adoptedCookieSecrets: Readonly<
     Record<string, { readonly adoptedCookieSecret: pulumi.Output<string> }>
   >;
@@ -32,7 +32,7 @@ export function stackSource(): string {
 /** @throws ConfigError with everything that is wrong in the stack's file */
 export function readSettings(): Settings {
   const source = stackSource();
-  // What the engine has read in it does not show how it was written.
+  // The engine's parsed values do not show how they were written.
   const file = stacks().includes(pulumi.getStack()) ? readStackFile(pulumi.getStack()) : undefined;
   const config = new pulumi.Config();
   const prefix = `${config.name}:`;
@@ -78,15 +78,15 @@ export function readSettings(): Settings {
   };
 }
 
-/** Whether the engine has read this checkout's own files; a program within another one may bring settings of its own. */
+/** Whether the engine has read this checkout's own files; an embedding program may bring settings of its own. */
 function isRunInPlace(): boolean {
   const root = pulumi.getRootDirectory();
   return existsSync(root) && realpathSync(root) === realpathSync(join(import.meta.dirname, ".."));
 }
 
 /**
- * Settings that the engine has from elsewhere than the stack's file: from `Pulumi.yaml`, or from an environment of Pulumi
- * ESC. Reviews and commands read the file alone, and a change there would pass them by. Secrets may come from anywhere.
+ * Settings that the engine has from outside of the stack's file: from `Pulumi.yaml`, or from a Pulumi ESC environment.
+ * Reviews and commands read only the file, and would miss a change there. Secrets may come from anywhere.
  */
 function unseenSettings(
   settings: Readonly<Record<string, unknown>>,
@@ -99,6 +99,6 @@ function unseenSettings(
     .filter((key) => !isDeepStrictEqual(settings[key], written[key]))
     .map((key) => ({
       where: key,
-      what: "must stand in this file, which is all that reviews and commands read; the engine has another value, from Pulumi.yaml or a Pulumi ESC environment",
+      what: "must be set in this file, which is all that reviews and commands read; the engine has another value, from Pulumi.yaml or a Pulumi ESC environment",
     }));
 }

@@ -1,4 +1,4 @@
-/** Hosts over the system's `ssh`: for the operator's commands, and for what the program asks before it declares. */
+/** Hosts over the system's `ssh`: for the operator's commands, and for the program's drift detection. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,18 +7,18 @@ import { execa } from "execa";
 
 import type { Host } from "./environment.ts";
 
-/** Who asks a host. Without a key, the SSH agent of whoever runs this is asked. */
+/** How to log in to a host. Without a key, the SSH agent of the current user is used. */
 export interface Asker {
   readonly user: string;
   /** File of the private key. */
   readonly identity?: string | undefined;
-  /** The private key itself, in OpenSSH's format. It is given to an agent of its own, and lies in no file. */
+  /** The private key itself, in OpenSSH's format. It is only passed to an SSH agent of its own, never to a file. */
   readonly privateKey?: string | undefined;
   /** The same for the jump host. @default `privateKey` */
   readonly jumpPrivateKey?: string | undefined;
 }
 
-/** What a command on a host ended with. */
+/** The result of a command on a host. */
 export interface Ended {
   readonly exitCode: number | undefined;
   readonly stdout: string;
@@ -27,7 +27,7 @@ export interface Ended {
 
 /** A host that could not be reached, with the reason in one line. */
 export class Unreachable extends Error {
-  /** Whether it closed the connection before it asked who calls. */
+  /** Whether it closed the connection before authentication. */
   readonly closed: boolean;
 
   constructor(reason: string, closed = false) {
@@ -37,8 +37,8 @@ export class Unreachable extends Error {
 }
 
 /**
- * Runs a command on a host. The system's `ssh` does it, so that the user's own configuration and agent work; the host's
- * key is the pinned one and no other.
+ * Runs a command on a host by the system's `ssh`, so that the user's own configuration and agent work; only the pinned
+ * host key is accepted.
  * @param command one text for the user's shell on the host
  * @throws Unreachable with the reason in one line
  */
@@ -96,34 +96,34 @@ export async function runOnHost(host: Host, asker: Asker, command: string): Prom
   }
 }
 
-/** An agent that ends with the command after it, and that has the keys on standard input, one after the other. */
+/** An agent that exits with the command after it, and loads the keys on standard input, one after the other. */
 const addKeys = String.raw`keys=$(cat); while [ -n "$keys" ]; do
   printf '%s\n' "$keys" | sed '/^-----END /q' | ssh-add -q - || exit 255
   keys=$(printf '%s\n' "$keys" | sed '1,/^-----END /d')
 done; exec "$@" </dev/null`;
 const withAgent = ["ssh-agent", "sh", "-c", addKeys, "sh"];
 
-/** What `ssh` said, with what it leaves out. */
+/** The error of `ssh`, with what its message leaves out. */
 function unreachable(stderr: string): Unreachable {
   const reason = reasonIn(stderr);
   const came = /fingerprint for the \S+ key sent by the remote host is\s+(SHA256:[\w+/=]+)/.exec(stderr)?.[1];
   if (reason.startsWith("Host key verification failed"))
     return new Unreachable(
-      `${reason} It has another key than hostKey says${came === undefined ? "" : ` (${came})`}; \`npm run host-key\` shows it`,
+      `${reason} Its key${came === undefined ? "" : ` (${came})`} does not match hostKey; \`npm run host-key\` shows it`,
     );
   const closed = /kex_exchange_identification|Connection (?:closed|reset) by|Not allowed at this time/.test(
     stderr,
   );
   if (!closed) return new Unreachable(reason);
   return new Unreachable(
-    `${reason} before it asked who calls: it has too many callers at once, or has shut this address out for a while after calls that failed (PerSourcePenalties, docs/operations.md)`,
+    `${reason} before authentication: too many connections at once, or this address is blocked for a while after failed logins (PerSourcePenalties, docs/operations.md)`,
     true,
   );
 }
 
-/** What `ssh`, or a program on a host, said of what is wrong, in one line. */
+/** The error of `ssh`, or of a program on a host, in one line. */
 export function reasonIn(stderr: string): string {
   const said = stderr.split("\n").filter((line) => line !== "" && !/^[@ ]/.test(line));
   const telling = /verification failed|denied|refused|timed out|is required|not/i;
-  return said.find((line) => telling.test(line)) ?? said.at(-1) ?? "it said nothing";
+  return said.find((line) => telling.test(line)) ?? said.at(-1) ?? "no output";
 }

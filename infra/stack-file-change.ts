@@ -8,8 +8,8 @@ import type { Document } from "yaml";
 import { environmentOf, parseStackFile, type StackFile, stacksFolder } from "./stack-file.ts";
 
 /**
- * The text of a changed file. The YAML library prints some comments and spaces in its own way, so only what has
- * changed between its two printings is put into the text that people wrote.
+ * The text of a changed file. The YAML library reformats some comments and spaces, so only the difference between its
+ * output before and after the change is applied to the original text.
  */
 export function changedText({ stack, text, document }: StackFile): string {
   const print = (it: Document) => it.toString({ lineWidth: 0, flowCollectionPadding: false });

@@ -10,13 +10,13 @@ import { yamlMistakes } from "./yaml-mistakes.ts";
 import { doubtfulReadings } from "./yaml-readings.ts";
 import { type Environment, environmentFrom, isSecret, settingOf } from "./environment.ts";
 
-/** What the name of every setting begins with in the file. */
+/** The prefix of every setting's key in the file. */
 export const settingPrefix = "protected-sites:";
 
 /** The folder of all environments' files. */
 export const stacksFolder = join(import.meta.dirname, "../stacks");
 
-/** An environment's file: its name as users say it, and its text as a document that keeps comments and order. */
+/** An environment's file: its name, and its text as a document that keeps comments and order. */
 export interface StackFile {
   readonly stack: string;
   /** For example `stacks/Pulumi.prod.yaml`. */
@@ -33,7 +33,7 @@ export function stacks(folder = stacksFolder): string[] {
     .sort();
 }
 
-/** @throws ConfigError where the file is not there or is no YAML */
+/** @throws ConfigError if the file does not exist or is not valid YAML */
 export function readStackFile(stack: string, folder = stacksFolder): StackFile {
   const source = `stacks/Pulumi.${stack}.yaml`;
   let text: string;
@@ -41,13 +41,13 @@ export function readStackFile(stack: string, folder = stacksFolder): StackFile {
     text = readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8");
   } catch {
     throw new ConfigError(source, [
-      { where: "", what: `there is no such file; there are ${stacks(folder).join(", ")}` },
+      { where: "", what: `no such file; expected one of ${stacks(folder).join(", ")}` },
     ]);
   }
   return parseStackFile(stack, text);
 }
 
-/** @throws ConfigError where the text is no YAML, or where the engine would read something else in it */
+/** @throws ConfigError if the text is not valid YAML, or the engine would read it differently */
 export function parseStackFile(stack: string, text: string): StackFile {
   const source = `stacks/Pulumi.${stack}.yaml`;
   const document = parseDocument(text);
@@ -56,7 +56,7 @@ export function parseStackFile(stack: string, text: string): StackFile {
   return { stack, source, text, document };
 }
 
-/** A file's settings by their names, each as the program gets it from the engine; the encrypted ones as they stand there. */
+/** A file's settings by name, each as the program gets it from the engine; encrypted ones as in the file. */
 export function settingsOf({ document }: StackFile): Readonly<Record<string, unknown>> {
   const config = document.get("config");
   const values = isMap(config) ? (config.toJS(document) as Record<string, unknown>) : {};
@@ -68,7 +68,7 @@ export function settingsOf({ document }: StackFile): Readonly<Record<string, unk
 }
 
 /**
- * The environment that a file describes. Values that the engine keeps encrypted are left out: nothing here needs them.
+ * The environment that a file describes, without encrypted values: nothing here needs them.
  * @throws ConfigError with everything that is wrong
  */
 export function environmentOf(file: StackFile): Environment {
@@ -80,7 +80,7 @@ export function environmentOf(file: StackFile): Environment {
   return environmentFrom(Object.fromEntries(settings.filter(([key]) => !isSecret(key))), file.source);
 }
 
-/** Whether only the engine can read what is in a value. */
+/** Whether only the engine can decrypt a value. */
 function encrypted(value: unknown): boolean {
   return (
     typeof value === "object" &&
@@ -92,7 +92,7 @@ function encrypted(value: unknown): boolean {
 function readable(name: string): Problem {
   return {
     where: "",
-    what: `${name} can be read by everybody who has this file; make another one, and write it with \`pulumi config set --secret\``,
+    what: `${name} is readable by everybody who has this file; replace it, and set the new one with \`pulumi config set --secret\``,
   };
 }
 
@@ -110,7 +110,7 @@ export function sitePath(site: string, ...rest: readonly (string | number)[]): (
   return configPath("sites", site, ...rest);
 }
 
-/** The path of the setting that counts for a site: its own, or that of all sites. */
+/** The path of a site's effective setting: its own, or that of all sites. */
 export function settingPath({ document }: StackFile, site: string, key: string): (string | number)[] {
   const shared = configPath("siteDefaults", key);
   return document.hasIn(sitePath(site, key)) || !document.hasIn(shared) ? sitePath(site, key) : shared;
@@ -118,13 +118,13 @@ export function settingPath({ document }: StackFile, site: string, key: string):
 
 /**
  * A site by its name or its domain.
- * @throws ConfigError where there is none
+ * @throws ConfigError if there is none
  */
 export function siteCalled(wanted: string, sites: readonly Site[], { source }: StackFile): Site {
   const site = sites.find(({ name, domain }) => name === wanted || domain === wanted);
   if (site !== undefined) return site;
   const known = sites.map(({ name, domain }) => `${name} (${domain})`).join(", ");
   throw new ConfigError(source, [
-    { where: `site "${wanted}"`, what: `there is no such site; there are ${known}` },
+    { where: `site "${wanted}"`, what: `no such site; expected one of ${known}` },
   ]);
 }

@@ -14,17 +14,17 @@ export interface JsonSchema {
   [keyword: string]: unknown;
 }
 
-/** A setting in the words of its type. */
+/** The docstring of a setting. */
 export interface Docstring {
   readonly text: string;
-  /** What holds where it is left out. */
+  /** The behavior if it is not set. */
   readonly default?: string | undefined;
 }
 
-/** What each setting is for, by the interface and its member, as in `describe("SiteSettings", "domain")`. */
+/** The description of each setting, by interface and member, as in `describe("SiteSettings", "domain")`. */
 export type Describe = (type: string, member: string) => Docstring | undefined;
 
-/** Which interface a setting's own settings are described by. */
+/** The interface that describes a setting's own settings. */
 export const typesOf: Readonly<Record<string, string>> = {
   sites: "SiteSettings",
   siteDefaults: "SiteSettings",
@@ -79,10 +79,10 @@ function prefixed(settings: Record<string, JsonSchema>): Record<string, JsonSche
   );
 }
 
-/** @throws Error where a setting has no words */
+/** @throws Error if a setting has no docstring */
 function descriptionOf(type: string, key: string, describe: Describe): string {
   const docstring = describe(type, key);
-  if (docstring === undefined) throw new Error(`${key} has no words; give it a doc comment in ${type}`);
+  if (docstring === undefined) throw new Error(`${key} has no description; give it a doc comment in ${type}`);
   const { text, default: unset } = docstring;
   return unset === undefined ? text : `${text} Default: ${unset}.`;
 }
@@ -90,7 +90,7 @@ function descriptionOf(type: string, key: string, describe: Describe): string {
 function addDescriptions(schema: JsonSchema, type: string, describe: Describe): void {
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
     if ("not" in property) {
-      // Told as a mistake in words of its own; editors are not to offer it.
+      // The program's error is more specific; editors should not offer it.
       delete schema.properties?.[key];
       continue;
     }

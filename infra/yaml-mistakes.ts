@@ -1,48 +1,48 @@
-/** What is no YAML in a stack's file, in words of ours: the library's are about its own functions and its grammar. */
+/** Reports invalid YAML in a stack's file in our own words: the library's are about its functions and its grammar. */
 import type { Document, ErrorCode } from "yaml";
 
 import type { Problem } from "../components/site/errors.ts";
 
 type Sentence = (text: string) => string;
 
-const brackets: Sentence = () => "a bracket, a quote or a comma is missing, or there is one too many";
-const outOfPlace: Sentence = () => "an anchor or a tag is out of place; leave it out";
+const brackets: Sentence = () => "a bracket, quote or comma is missing or superfluous";
+const outOfPlace: Sentence = () => "misplaced anchor or tag; remove it";
 const ownLine: Sentence = () =>
-  'a key must stand on a line of its own, as far in as those beside it, and a text that holds ": " in quotes';
+  'a key must be on a line of its own, indented like its siblings, and a string that contains ": " in quotes';
 
-/** What would be right, by the library's code; each gets the text from where the mistake is. */
+/** What is expected, by the library's error code; each gets the text from the error on. */
 const sentences: Readonly<Record<ErrorCode, Sentence>> = {
   ALIAS_PROPS: outOfPlace,
-  BAD_ALIAS: () => "an alias must name an anchor that stands before it; write what it stands for",
+  BAD_ALIAS: () => "an alias must name an earlier anchor; write its value instead",
   BAD_COLLECTION_TYPE: outOfPlace,
   BAD_DIRECTIVE: () => 'a line that begins with "%" must be in quotes',
   BAD_DQ_ESCAPE: (text) =>
     `a "\\" within double quotes must be doubled, or the quotes single, got ${text.slice(0, 2)}`,
   BAD_INDENT: brackets,
   BAD_PROP_ORDER: outOfPlace,
-  BAD_SCALAR_START: (text) => `a text that begins with "${text.slice(0, 1)}" must be in quotes`,
+  BAD_SCALAR_START: (text) => `a string that begins with "${text.slice(0, 1)}" must be in quotes`,
   BLOCK_AS_IMPLICIT_KEY: ownLine,
-  BLOCK_IN_FLOW: () => "within [ ] or { } lists and maps must be in brackets, too",
+  BLOCK_IN_FLOW: () => "within [ ] or { } lists and maps must be in brackets as well",
   DUPLICATE_KEY: (text) =>
-    `"${/^["']?([^"'\n]+?)["']?\s*:(?:\s|$)/m.exec(text)?.[1] ?? ""}" is already there; give each key once`,
+    `"${/^["']?([^"'\n]+?)["']?\s*:(?:\s|$)/m.exec(text)?.[1] ?? ""}" is a duplicate key`,
   IMPOSSIBLE: brackets,
   KEY_OVER_1024_CHARS: () => "a key must have at most 1024 characters",
   MISSING_CHAR: (text) =>
     /^[\w.:-]+\s*(?:\n|$)/.test(text)
-      ? `a key must have ":" and a space behind it, got ${text.split(/\s/)[0] ?? ""}`
+      ? `a key must be followed by ":" and a space, got ${text.split(/\s/)[0] ?? ""}`
       : brackets(text),
   MULTILINE_IMPLICIT_KEY: ownLine,
   MULTIPLE_ANCHORS: outOfPlace,
-  MULTIPLE_DOCS: () => 'a file holds one environment, but "---" begins another; leave the line out',
+  MULTIPLE_DOCS: () => 'a file describes one environment, but "---" begins another; remove the line',
   MULTIPLE_TAGS: outOfPlace,
-  NON_STRING_KEY: () => "a key must be a text",
-  RESOURCE_EXHAUSTION: () => "it is nested too deep",
-  TAB_AS_INDENT: () => "lines must be indented by spaces, got a tab",
+  NON_STRING_KEY: () => "a key must be a string",
+  RESOURCE_EXHAUSTION: () => "too deeply nested",
+  TAB_AS_INDENT: () => "lines must be indented with spaces, got a tab",
   TAG_RESOLVE_FAILED: outOfPlace,
   UNEXPECTED_TOKEN: brackets,
 };
 
-/** Every line that cannot be read; of several mistakes on one, which mostly follow from each other, the first. */
+/** One problem for each invalid line: further errors on it mostly follow from the first. */
 export function yamlMistakes({ errors }: Document, text: string): Problem[] {
   const found = new Map<number, Problem>();
   for (const { code, pos, linePos } of errors) {

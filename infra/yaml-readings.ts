@@ -1,5 +1,5 @@
 /**
- * What the engine reads in a stack's file otherwise than the commands do that read it without the engine. Its reader is
+ * What the engine reads differently in a stack's file from the commands that read it without the engine. Its parser is
  * Go's yaml.v3, which keeps parts of YAML 1.1 (https://github.com/go-yaml/yaml#compatibility); theirs is YAML 1.2.
  */
 import { closest } from "fastest-levenshtein";
@@ -14,10 +14,9 @@ export function doubtfulReadings(document: Document, text: string, prefix: strin
     problems.push({ where: `line ${text.slice(0, offset ?? 0).split("\n").length}`, what });
   };
   const refuseTag = (tag: string | undefined, offset: number | undefined) => {
-    if (tag !== undefined) refuse(offset, `a tag is not read alike by everybody; leave ${tag} out`);
+    if (tag !== undefined) refuse(offset, `the engine and the commands read tags differently; remove ${tag}`);
   };
-  if (document.directives?.yaml.explicit)
-    refuse(0, "a %YAML directive is read by one reader alone; leave it out");
+  if (document.directives?.yaml.explicit) refuse(0, "a %YAML directive is not supported; remove it");
   visit(document, {
     Collection: (_, { tag, range }) => {
       refuseTag(tag, range?.[0]);
@@ -26,37 +25,40 @@ export function doubtfulReadings(document: Document, text: string, prefix: strin
       if (alias.resolve(document) === undefined)
         refuse(
           alias.range?.[0],
-          `"*${alias.source}" has no "&${alias.source}" before it; write what it stands for, or put a text in quotes`,
+          `"*${alias.source}" has no "&${alias.source}" before it; write its value instead, or put a string in quotes`,
         );
     },
     Pair: (_, { key }) => {
-      if (isCollection(key)) refuse(key.range?.[0], "a key must be a text");
+      if (isCollection(key)) refuse(key.range?.[0], "a key must be a string");
       if (isScalar(key) && key.type === "PLAIN" && key.value === "<<")
-        refuse(key.range?.[0], `"<<" is read by the engine alone; write what it stands for`);
+        refuse(key.range?.[0], `only the engine supports "<<"; write the keys out`);
     },
     Scalar: (_, { tag, type, source, range, value }) => {
       refuseTag(tag, range?.[0]);
       // The engine (3.259.0) loses it.
       if (typeof value === "string" && value.startsWith("\n"))
-        refuse(range?.[0], "a text must not begin with a line break");
+        refuse(range?.[0], "a string must not begin with a line break");
       if (type !== "PLAIN" || source === undefined) return;
       if (/^\d{4}-\d\d?-\d\d?(?:[Tt ].*)?$/.test(source))
-        refuse(range?.[0], `a day must be in quotes, "${source}", got ${source}`);
+        refuse(range?.[0], `a date must be in quotes, "${source}", got ${source}`);
       else if (isDoubtfulNumber(source))
-        refuse(range?.[0], `a number must be in plain digits like 4180, and a text in quotes, got ${source}`);
+        refuse(
+          range?.[0],
+          `a number must be in plain digits like 4180, and a string in quotes, got ${source}`,
+        );
     },
   });
   refuseUnknownKeys(document, prefix, refuse);
   return problems;
 }
 
-/** Whose settings the engine hands to nobody here but its providers. */
+/** Namespaces whose settings only the providers get. */
 const providers = ["azuread", "command", "pulumi", "random", "tls"];
 
-/** What the engine itself keeps in the file. */
+/** The engine's own keys in the file. */
 const ofTheEngine = ["config", "encryptionsalt", "encryptedkey", "environment", "secretsprovider"];
 
-/** A key that nobody here knows would be passed over in silence, by the program and by the review. */
+/** The program and the review would silently ignore an unknown key. */
 function refuseUnknownKeys(
   document: Document,
   prefix: string,
@@ -76,7 +78,7 @@ function refuseUnknownKeys(
   }
 }
 
-/** A leading zero is octal to the engine; it skips `_`, knows more prefixes, and cannot hand on what is infinite or none. */
+/** To the engine a leading zero is octal; it skips `_`, supports more prefixes, and cannot pass on infinity or NaN. */
 function isDoubtfulNumber(source: string): boolean {
   if (/^[-+]?\.inf$|^\.nan$/i.test(source)) return true;
   if (/^[-+]?0[xob]/i.test(source)) return !/^0(?:x[\da-fA-F]+|o[0-7]+)$/.test(source);

@@ -1,15 +1,15 @@
-/** How every command of the operator's ends. */
+/** Runs the operator's commands, and reports their errors. */
 import { ConfigError } from "../../components/site/errors.ts";
 
-/** Mistakes of the user's, which a command tells without a stack trace. */
+/** User errors, which a command reports without a stack trace. */
 type Mistake = new (...args: never[]) => Error;
 
 /**
- * Runs a command. A mistake of the user's is told in its own words, with exit code 2; anything else is a bug of ours.
- * @param mistakes further kinds of mistakes besides ConfigError
+ * Runs a command. A user error is printed as its message, with exit code 2; anything else is a bug.
+ * @param mistakes kinds of user errors besides ConfigError
  */
 export async function runCommand(main: () => void | Promise<void>, ...mistakes: Mistake[]): Promise<void> {
-  // Whoever reads has seen enough, as in `npm run review … | head`.
+  // The reader has closed the pipe, as in `npm run review … | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
     throw error;

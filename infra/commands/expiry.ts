@@ -1,6 +1,6 @@
 /**
- * `npm run expiry`: which client secret ends when, in all environments. Exit code 1 where one has ended or will soon, or
- * where Entra, if asked, has other secrets than the stack knows.
+ * `npm run expiry`: when each client secret expires, in all environments. Exit code 1 if one has expired or will soon, or
+ * if, with `--entra`, Entra and the stack's state differ.
  */
 import { join } from "node:path";
 
@@ -17,8 +17,8 @@ import { environmentOf, readStackFile, stacks } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
 /**
- * What Entra has and the stack does not know, or the other way round.
- * @throws EngineFailure where `pulumi stack export` fails
+ * What is in Entra and not in the stack's state, or the other way round.
+ * @throws EngineFailure if `pulumi stack export` fails
  */
 async function askEntra(stack: string): Promise<Finding[]> {
   const options = { cwd: join(import.meta.dirname, "../..") };
@@ -31,11 +31,11 @@ async function askEntra(stack: string): Promise<Finding[]> {
 
 async function main(): Promise<void> {
   const options = new Command("expiry")
-    .description("Tells for all environments which client secret ends when.")
+    .description("Lists when each client secret expires, in all environments.")
     .option("--stack <name...>", "only these environments")
-    .option("--days <number>", "what counts as soon", "30")
-    .option("--entra", "asks Entra as well, what it has that the stack's state does not know")
-    .option("--json", "for machines")
+    .option("--days <number>", "how many days before its end a secret counts as expiring soon", "30")
+    .option("--entra", "also compare Entra's client secrets and registrations with the stack's state")
+    .option("--json", "print JSON")
     .parse()
     .opts<{ stack?: string[]; days: string; entra?: true; json?: true }>();
   const now = new Date();
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(options.entra ? { secrets: rows, entra: inEntra } : rows, null, 2));
   else {
     const table = new Table({
-      head: ["environment", "site", "domain", "secret", "ends", "days", ""],
+      head: ["environment", "site", "domain", "secret", "expires", "days", ""],
       style: { head: [], border: [], compact: true },
     });
     for (const row of rows) {
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
       console.log(`${stack}, site "${site}": ${what}\n  ${remedy}`);
   }
   if (inEntra.length > 0) process.exitCode = 1;
-  if (rows.some((row) => row.standing === "ended" || row.standing === "ends soon")) process.exitCode = 1;
+  if (rows.some((row) => row.standing === "expired" || row.standing === "expires soon")) process.exitCode = 1;
 }
 
 if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure);

@@ -12,9 +12,9 @@ import { siteTexts } from "../review/site-texts.ts";
 import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
-/** Somebody who is signed in, or a program that calls with a token. */
+/** Somebody who is signed in, or an application that calls with a token. */
 export interface SignedIn {
-  /** Of a program, the object ID that its tokens have in its place. */
+  /** For an application, the object ID in its tokens. */
   readonly upn: string;
   /** Object IDs of groups; a role of the site is `role <value>`. */
   readonly groups: readonly string[];
@@ -24,16 +24,16 @@ export interface SignedIn {
 export interface Explanation {
   readonly passes: boolean;
   readonly verdict: string;
-  /** `<file>:<line>: <text>`, the most telling first. */
+  /** `<file>:<line>: <text>`, the most relevant first. */
   readonly because: readonly string[];
-  /** What the backend gets as headers; empty ones are those that a client cannot set. */
+  /** The headers that the backend gets; empty ones are those that a client cannot set. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 /**
  * Reads an environment once, for any number of requests.
  * @throws ConfigError with everything that is wrong in the file
- * @returns explains a request; throws ConfigError where no site of the environment has the URL's host
+ * @returns explains a request; throws ConfigError if no site of the environment has the URL's host
  */
 export function explainer(file: StackFile): (url: string, method?: string, person?: SignedIn) => Explanation {
   const environment = environmentOf(file);
@@ -55,13 +55,13 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
     const site = environment.sites.find(({ domain }) => domain === url.hostname);
     if (site === undefined) {
       throw new ConfigError(file.source, [
-        { where: "", what: `no site has the domain ${url.hostname}; Nginx answers nothing` },
+        { where: "", what: `no site has the domain ${url.hostname}; Nginx does not answer` },
       ]);
     }
     const request: AskedRequest = {
       scheme: url.protocol === "http:" ? "http" : "https",
       method,
-      // As it was written: URL would resolve dots and slashes, which is Nginx's to do.
+      // As written: URL would normalize dots and slashes, which is up to Nginx.
       target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
     };
     return explain({ file, site, reading: readingOf(site), request, person });
@@ -108,18 +108,18 @@ function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): s
   const { to, needs } = gate;
   if (to.kind === "answer")
     return `Nginx answers ${to.status}${to.location === undefined ? "" : ` to ${to.location}`}`;
-  if (to.kind === "sign-in") return "belongs to the sign-in, which everybody may reach";
+  if (to.kind === "sign-in") return "is part of the sign-in, which is open to everybody";
   if (needs === undefined) return `passes without signing in, to ${to.what}`;
   if (enters) return `passes, to ${to.what}`;
-  if (person === undefined) return "does not pass: a browser is sent to the sign-in, anything else gets 401";
+  if (person === undefined) return "denied: a browser is redirected to sign in, anything else gets 401";
   const domain = passes({ ...needs, groups: [] }, person);
   const missing = needs.groups.find((any) => !any.some((it) => person.groups.includes(it)));
   return domain
-    ? `does not pass: ${person.upn} is in none of ${missing?.join(", ") ?? ""}`
-    : `does not pass: ${person.upn} is of none of ${needs.emailDomains.map((it) => `@${it}`).join(", ")}`;
+    ? `denied: ${person.upn} is in none of ${missing?.join(", ") ?? ""}`
+    : `denied: ${person.upn} is in none of ${needs.emailDomains.map((it) => `@${it}`).join(", ")}`;
 }
 
-/** What Nginx's variables hold for a request of this person; what only a real one has stands in `<…>`. */
+/** The values of Nginx's variables for a request of this person; `<…>` stands for what only a real request has. */
 function valueOf(name: string, person: SignedIn | undefined, program: boolean): string | undefined {
   const unknown: Record<string, string> = {
     remote_addr: "<the client's address>",
@@ -152,18 +152,18 @@ interface Options {
 function main(): void {
   const command = new Command("explain")
     .description(
-      "Tells whether a request passes, what the backend gets, and which line decides. Asks no host.",
+      "Explains whether a request passes, what the backend gets, and which line decides. Contacts no host.",
     )
     .argument("<url>", "for example https://wiki.example.com/admin")
     .requiredOption("--stack <name>", "the environment")
     .option(
       "--user <upn>",
-      "who is signed in, for example ada@example.com, or a program's object ID; otherwise nobody is",
+      "who is signed in, such as ada@example.com, or an application's object ID; default: nobody",
     )
-    .option("--groups <id...>", "object IDs of the groups they are in")
-    .option("--roles <value...>", "the roles they have in the site")
+    .option("--groups <id...>", "object IDs of their groups")
+    .option("--roles <value...>", "their roles on the site")
     .option("--method <method>", "", "GET")
-    .option("--json", "for machines")
+    .option("--json", "print JSON")
     .parse();
   const { stack, method, user, groups = [], roles = [], json } = command.opts<Options>();
   const person =
@@ -185,7 +185,7 @@ function main(): void {
           "\n",
         ),
       );
-      console.log(`\nand never, whatever a client sends\n  ${blank.join(", ")}`);
+      console.log(`\nand never, even if a client sends it\n  ${blank.join(", ")}`);
     }
   }
   if (!told.passes) process.exitCode = 1;

@@ -1,6 +1,6 @@
 /**
- * `npm run forget-host`: takes a host that no longer exists out of a stack's state, so that its resources need no visit
- * to be deleted. Reads an export of the stack on standard input, and writes one for `pulumi stack import`:
+ * `npm run forget-host`: removes a host that no longer exists from a stack's state, so that its resources need not be
+ * deleted on the host. Reads an export of the stack on standard input, and writes one for `pulumi stack import`:
  *
  *     pulumi stack export --stack prod | npm run --silent forget-host -- edge-2 | pulumi stack import --stack prod
  */
@@ -26,8 +26,8 @@ interface StateResource {
 class Refused extends Error {}
 
 /**
- * The state without the host's own resources and every site's on it. Whatever waited for them no longer does.
- * @throws Refused where the state knows no such host
+ * The state without the host's own resources and the sites' resources on it, and without dependencies on them.
+ * @throws Refused if the state has no such host
  */
 export function withoutHost<T extends Deployment>(state: T, host: string): { state: T; gone: string[] } {
   const { resources = [] } = state.deployment;
@@ -38,7 +38,7 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
     const known = resources
       .filter(({ urn }) => typeOf(urn).endsWith(":ProxyHost"))
       .map(({ urn }) => nameOf(urn));
-    throw new Refused(`the state knows no host "${host}"; it knows ${known.join(", ") || "none"}`);
+    throw new Refused(`the state has no host "${host}"; expected one of ${known.join(", ") || "none"}`);
   }
   const gone = new Set(
     resources
@@ -48,7 +48,7 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
           parent === proxyHost.urn ||
           (parent !== undefined &&
             typeOf(urn).endsWith("$command:remote:Command") &&
-            // A site's sessions may be this host's to forget; the next update gives them to the first that is left.
+            // A site's sessions may be this host's to delete; the next update hands that to the first host that is left.
             [host, `${host}-credentials`, "sessions"].some(
               (of) => nameOf(urn) === `${nameOf(parent)}-${of}`,
             )),
@@ -78,7 +78,7 @@ const typeOf = (urn: string) => urn.split("::").at(-2) ?? "";
 
 async function main(): Promise<void> {
   const command = new Command("forget-host")
-    .description("Takes a host that no longer exists out of an export of a stack (standard input).")
+    .description("Removes a host that no longer exists from a stack export (standard input).")
     .argument("<name>", "the host")
     .parse();
   const { state, gone } = withoutHost(
@@ -87,7 +87,7 @@ async function main(): Promise<void> {
   );
   console.log(JSON.stringify(state, null, 2));
   console.error(
-    [...gone.map(nameOf), "Now take the host out of the environment's file, then: pulumi up"].join("\n"),
+    [...gone.map(nameOf), "Now remove the host from the environment's file, then: pulumi up"].join("\n"),
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run host-key -- ADDRESS`: the public key that a host shows, for `hostKey` in an environment's file. Whoever is on
- * the way could show another one: the fingerprint is to be compared with what the host says of itself by another way.
+ * `npm run host-key -- ADDRESS`: a host's public key, for `hostKey` in an environment's file. A man in the middle could
+ * offer another one, so its fingerprint has to be verified out of band.
  */
 import { Command } from "commander";
 import { execa } from "execa";
@@ -8,7 +8,7 @@ import { execa } from "execa";
 import { reasonIn } from "../ssh.ts";
 import { runCommand } from "./command.ts";
 
-/** No key could be had. */
+/** The host offered no usable key. */
 class NoKey extends Error {}
 
 interface Options {
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const command = new Command("host-key")
     .description("Shows a host's public SSH key and its fingerprint.")
     .argument("<address>", "IP address or host name")
-    .option("--port <number>", "of SSH", "22")
+    .option("--port <number>", "SSH port", "22")
     .parse();
   const [address = ""] = command.args;
   const { port } = command.opts<Options>();
@@ -29,14 +29,14 @@ async function main(): Promise<void> {
   const lines = scan.stdout.split("\n").filter((line) => /^\S+ (?:ssh-ed25519|ecdsa-sha2-)/.test(line));
   const line = lines.find((it) => it.includes(" ssh-ed25519 ")) ?? lines[0];
   if (line === undefined)
-    throw new NoKey(`${address}:${port} shows no Ed25519 or ECDSA key: ${reasonIn(scan.stderr)}`);
+    throw new NoKey(`${address}:${port} offers no Ed25519 or ECDSA key: ${reasonIn(scan.stderr)}`);
   const [, type = "", key = ""] = line.split(" ");
   const { stdout: fingerprint } = await execa("ssh-keygen", ["-l", "-f", "-"], { input: `${type} ${key}\n` });
   const file = type === "ssh-ed25519" ? "ed25519" : "ecdsa";
   console.log(`hostKey: ${type} ${key}`);
   console.log(`
 Fingerprint: ${fingerprint.split(" ")[1] ?? ""}
-Before you use it, compare that on the host's console, or wherever your provider shows it:
+Before you use it, compare it with the host's console, or with what your provider shows:
   ssh-keygen -l -f /etc/ssh/ssh_host_${file}_key.pub`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * `npm run promote`: brings how sites behave in one environment to another, as one small change of its file. Changes
+ * `npm run promote`: copies sites' behavior from one environment to another, as one small change of its file. Changes
  * that file only; the review, the preview and `pulumi up` do the rest.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -20,8 +20,8 @@ import { writeChange } from "../stack-file-change.ts";
 import { runCommand } from "./command.ts";
 
 /**
- * What happens to each setting of a site. `own`: every environment says it for itself, where a site is, who it is for,
- * its secrets. `promoted`: how it behaves. A new setting is sorted here, or nothing compiles.
+ * What happens to each setting of a site. `own`: specific to each environment: where a site is, who it is for, its
+ * secrets. `promoted`: how it behaves. A new setting has to be added here, or nothing compiles.
  */
 export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = {
   domain: "own",
@@ -74,7 +74,7 @@ export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = 
 
 const own = Object.keys(sorted).filter((key) => sorted[key as keyof SiteSettings] === "own");
 
-/** What happened to the document of the environment that is promoted to. */
+/** The changes of the target environment's document. */
 export interface Promotion {
   /** A sentence for each setting that changed. */
   readonly changed: readonly string[];
@@ -84,8 +84,8 @@ export interface Promotion {
 
 /**
  * Changes the document of `to` in place, keeping its comments and its order.
- * @param wanted the sites, by name or domain; all that both environments have where it is left out
- * @throws ConfigError where a site is in neither of the two, or a file is wrong already
+ * @param wanted the sites, by name or domain. Default: all that both environments have
+ * @throws ConfigError if a site is in neither of the two, or a file was already invalid
  */
 export function promote(from: StackFile, to: StackFile, wanted?: readonly string[]): Promotion {
   const [source, target] = [from, to].map((it) => environmentOf(it).sites) as [Site[], Site[]];
@@ -96,7 +96,9 @@ export function promote(from: StackFile, to: StackFile, wanted?: readonly string
   const left: string[] = [];
   for (const { name } of chosen) {
     if (!isIn(target, name))
-      left.push(`site "${name}" is not in ${to.source}: copy its lines, and give what is its own there`);
+      left.push(
+        `site "${name}" is not in ${to.source}: copy its lines, and change what is specific to that environment`,
+      );
     else if (!isIn(source, name)) left.push(`site "${name}" is only in ${to.source}`);
     else promoteSite(from, to, name, { changed, left });
   }
@@ -115,20 +117,20 @@ function promoteSite(
     if (own.includes(key) || isDeepStrictEqual(wanted[key], present[key])) continue;
     const where = `site "${name}": ${key}`;
     if (namesGroups(wanted[key]) || namesGroups(present[key])) {
-      left.push(`${where} names groups, which are each environment's own; change it by hand`);
+      left.push(`${where} names groups, which are specific to each environment; change it by hand`);
     } else if (wanted[key] !== undefined) {
       to.document.setIn(sitePath(name, key), to.document.createNode(wanted[key]));
       changed.push(`${where} as in ${from.stack}`);
     } else if (to.document.hasIn(sitePath(name, key))) {
       to.document.deleteIn(sitePath(name, key));
-      changed.push(`${where} is left to its default, as in ${from.stack}`);
+      changed.push(`${where} is unset, as in ${from.stack}`);
     } else {
       left.push(`${where} comes from siteDefaults, which all sites of ${to.stack} share; change it by hand`);
     }
   }
 }
 
-/** What counts for a site: its own settings over those that all sites of the environment share, as they are written. */
+/** A site's effective settings: its own over those that all sites of the environment share, as written. */
 function settingsOf({ document }: StackFile, name: string): Record<string, unknown> {
   const written = (path: (string | number)[]) => {
     const node = document.getIn(path);
@@ -150,10 +152,10 @@ interface Options {
 
 function main(): void {
   const { from, to, site, dryRun } = new Command("promote")
-    .description("Brings how sites behave in one environment to another: into its file, and no further.")
-    .requiredOption("--from <name>", "the environment where it has been tried")
-    .requiredOption("--to <name>", "the environment whose file changes")
-    .option("--site <name...>", "these sites; otherwise all that both have")
+    .description("Copies sites' behavior from one environment to another, into its file only.")
+    .requiredOption("--from <name>", "the environment to copy from")
+    .requiredOption("--to <name>", "the environment whose file to change")
+    .option("--site <name...>", "only these sites (default: all that both have)")
     .option("--dry-run", "only show the change")
     .addHelpText("after", `\nEvery environment keeps its own ${own.join(", ")}.`)
     .parse()

@@ -1,6 +1,6 @@
 /**
- * `npm run review`: what a pull request does to every environment. Works on two commits of the repository, with
- * neither credentials nor engine nor network.
+ * `npm run review`: what a pull request does to every environment. Works on two commits of the repository, without
+ * credentials, engine or network.
  */
 import { writeFileSync } from "node:fs";
 
@@ -15,7 +15,7 @@ import { runCommand } from "./command.ts";
 
 /**
  * Compares two sides, environment by environment, those that change most first.
- * @param now of which an update would ask whether a client secret has ended
+ * @param now the time for which an update would check that no client secret has expired
  */
 export function review(base: Side, head: Side, now = new Date()): Review {
   const names = [...new Set([...Object.keys(base.stacks), ...Object.keys(head.stacks)])].sort();
@@ -34,7 +34,7 @@ export function review(base: Side, head: Side, now = new Date()): Review {
   };
 }
 
-/** What stops an update of an environment whose file is right. */
+/** Why an update of an environment would fail although its file is valid. */
 function refusedByUpdates(stack: RenderedStack | undefined, now: Date): string[] {
   const { environment } = stack ?? {};
   if (environment === undefined) return [];
@@ -44,10 +44,10 @@ function refusedByUpdates(stack: RenderedStack | undefined, now: Date): string[]
     .map((it) => it?.text ?? "");
   const noTenant = /^[0-]+$/.test(environment.tenantId)
     ? [
-        `tenantId ${environment.tenantId} is nobody's; give your tenant's ID (az account show --query tenantId)`,
+        `tenantId ${environment.tenantId} is a placeholder; expected your tenant's ID (az account show --query tenantId)`,
       ]
     : [];
-  return [...noTenant, ...ended].map((it) => `An update of this stops: ${it}.`);
+  return [...noTenant, ...ended].map((it) => `An update would fail: ${it}.`);
 }
 
 interface Options {
@@ -61,15 +61,15 @@ interface Options {
 
 async function main(): Promise<void> {
   const options = new Command("review")
-    .description("Tells what a change does to every environment: in one line, in words, and file by file.")
+    .description("Shows what a change does to every environment: in one line, in words, and file by file.")
     .requiredOption("--base <commit>", "the commit before the change, for example origin/main")
-    .option("--head <commit>", "the commit with the change; otherwise the files as they lie here")
+    .option("--head <commit>", "the commit with the change (default: the working tree)")
     .option("--stack <name...>", "only these environments")
     .option("--all", "all environments (the default)")
     .addOption(new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text"))
-    .option("--output <file>", "write it there instead of printing it")
-    .option("--whole <where>", "what a report that had to be cut points to")
-    .addHelpText("after", "\nExit code 1 where an environment is invalid, 2 where a commit is not there.")
+    .option("--output <file>", "write to this file instead of standard output")
+    .option("--whole <where>", "where a truncated report says the whole one is")
+    .addHelpText("after", "\nExit code 1: an environment is invalid; 2: a commit does not exist.")
     .parse()
     .opts<Options>();
   const [base, head] = await Promise.all([
@@ -78,7 +78,7 @@ async function main(): Promise<void> {
   ]);
   const unknown = (options.stack ?? []).filter((it) => !(it in base.stacks) && !(it in head.stacks));
   if (unknown.length > 0)
-    throw new ReviewError(`no side has stacks/Pulumi.${unknown.join(".yaml, stacks/Pulumi.")}.yaml`);
+    throw new ReviewError(`neither side has stacks/Pulumi.${unknown.join(".yaml, stacks/Pulumi.")}.yaml`);
   const made = review(base, head);
   const whole =
     options.whole ??

@@ -1,6 +1,6 @@
 /**
- * `npm run revoke`: a client secret has leaked. Makes a new one, gives it to every host that can be reached, and takes
- * all others away from Entra at once, whoever still uses them.
+ * `npm run revoke`: for a leaked client secret. Creates a new one, pushes it to every reachable host, and removes all
+ * others from Entra at once, even if they are still in use.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,23 +25,23 @@ export interface Revocation {
   readonly graph: GraphCall;
   readonly environment: Environment;
   readonly sites: readonly Site[];
-  /** Hosts that may be left with a secret that is worth nothing, such as one that has been turned off. */
+  /** Hosts that may be left with a revoked secret, such as one that has been turned off. */
   readonly without: readonly string[];
   readonly say: (line: string) => void;
 }
 
-/** Hosts could not be given the new secret, and nobody has said that they may be left behind. */
+/** Hosts could not be updated with the new secret, and are not in `without`. */
 export class HostsLeftBehind extends Error {
   override readonly name = "HostsLeftBehind";
 }
 
 /**
- * Deploys nothing but the secrets, so that nothing else stands in the way. A host that cannot be reached stops it only
- * before the old secrets are taken away: a host that goes on serving with one of them ends every session that it is to
- * renew, and with a Redis it does so for all hosts.
- * @returns the hosts that have not got a new secret, and so cannot sign anybody in until an update reaches them
- * @throws where Entra does not make a new secret, or a host has not got it that is not in `without`: then nothing has
- * been taken away
+ * Deploys only the secrets, so that nothing else can get in the way. An unreachable host stops it before the old secrets
+ * are removed: a host that keeps serving with one of them ends every session that is due for renewal, and with a Redis it
+ * does so for all hosts.
+ * @returns the hosts without a new secret, which cannot sign anybody in until an update reaches them
+ * @throws if Entra does not create a new secret, or a host that is not in `without` did not get it: then nothing has been
+ * removed
  */
 export async function revoke(revocation: Revocation): Promise<string[]> {
   const { stack, environment, sites, without, say } = revocation;
@@ -58,7 +58,7 @@ export async function revoke(revocation: Revocation): Promise<string[]> {
       say(`host ${host}: uses them`);
     } catch (error) {
       interrupted.push(host);
-      say(`host ${host}: could not be given them: ${reasonOf(error)}`);
+      say(`host ${host}: could not be updated: ${reasonOf(error)}`);
     }
   }
   const left = interrupted.filter((host) => !without.includes(host));
@@ -72,15 +72,15 @@ function whatItMeans(hosts: readonly string[], sites: readonly Site[]): string {
   const ends =
     shared.length === 0
       ? "nobody could sign in or renew a session"
-      : `nobody could sign in, and each session of ${shared.join(", ")} that is to be renewed would end, on every host, since they share a Redis`;
+      : `nobody could sign in, and each session of ${shared.join(", ")} that is due for renewal would end, on every host, since they share a Redis`;
   return [
-    `Nothing has been taken away from Entra yet: ${hosts.join(", ")} could not be given the new client secret.`,
-    `While a host serves with an old one that is worth nothing, through it ${ends}.`,
-    `Make it reachable, or see that nobody reaches it (turn it off, or stop its Nginx), and run this again with ${hosts.map((host) => `--without ${host}`).join(" ")}.`,
+    `Nothing has been removed from Entra yet: ${hosts.join(", ")} could not be given the new client secret.`,
+    `If the old ones are removed while a host still uses one, then through that host ${ends}.`,
+    `Make it reachable, or take it out of service (turn it off, or stop its Nginx) and run this again with ${hosts.map((host) => `--without ${host}`).join(" ")}.`,
   ].join("\n");
 }
 
-/** Takes all client secrets but the new ones away from Entra. */
+/** Removes all client secrets but the new ones from Entra. */
 async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void> {
   const gone: string[] = [];
   for (const registered of await registeredSites(await stack.exportStack(), graph)) {
@@ -93,11 +93,11 @@ async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void>
     for (const { keyId, displayName } of registered.secrets) {
       if (keyId === active.keyId) continue;
       await graph("POST", `/applications/${registered.objectId}/removePassword`, { keyId });
-      say(`site "${site.name}": client secret ${keyId} ("${displayName}") is worth nothing any more`);
+      say(`site "${site.name}": client secret ${keyId} ("${displayName}") is revoked`);
     }
     gone.push(...registered.inState.filter((it) => it !== active).map(({ urn }) => urn));
   }
-  // Else the next update would want to take away what is gone.
+  // Otherwise the next update would try to delete what is gone.
   if (gone.length > 0) await stack.refresh({ target: gone });
 }
 
@@ -111,16 +111,16 @@ interface Options {
 async function main(): Promise<void> {
   const options = new Command("revoke")
     .description(
-      "Ends leaked client secrets now: makes new ones, gives them to every host, takes all others from Entra.",
+      "Revokes leaked client secrets: creates new ones, pushes them to every host, removes all others from Entra.",
     )
     .requiredOption("--stack <name>", "the environment")
     .requiredOption("--site <name or domain...>", "these sites")
     .option(
       "--without <host...>",
-      "go on where these hosts cannot be given the new ones; nobody must reach them",
+      "continue although these hosts cannot be updated; they must be out of service",
       [],
     )
-    .option("--days <number>", "days for which a new client secret is good", "180")
+    .option("--days <number>", "lifetime of a new client secret in days", "180")
     .parse()
     .opts<Options>();
   const file = readStackFile(options.stack);
@@ -141,9 +141,7 @@ async function main(): Promise<void> {
   const interrupted = await fromEngine(
     revoke({ stack, graph, environment, sites, without: options.without, say }),
   );
-  console.log(
-    "Access tokens that somebody has got with a leaked secret end by themselves, after 90 minutes at most.",
-  );
+  console.log("Access tokens obtained with a leaked secret expire after 90 minutes at most.");
   if (interrupted.length > 0) {
     console.log(
       `Through ${interrupted.join(", ")} nobody can sign in or renew a session until \`pulumi up --stack ${options.stack}\` reaches it.`,

@@ -1,7 +1,7 @@
 /**
- * `npm run rollback`: takes an earlier generation of a site live again, on all hosts or on one. The hosts keep the last
- * five. The next preview says so, and the next update takes the configuration live again.
- * Exit code 0: done; 1: a host refused or failed, and those after it were left alone; 2: nothing was tried.
+ * `npm run rollback`: rolls a site back to an earlier generation, on all hosts or on one. Hosts keep the last five. The
+ * next preview warns about it, and the next update deploys the configuration again.
+ * Exit code 0: done; 1: a host failed, and those after it were not changed; 2: nothing was tried.
  */
 import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
@@ -15,7 +15,7 @@ import { type Asker, runOnHost } from "../ssh.ts";
 import { environmentOf, readStackFile, siteCalled, type StackFile, stacksFolder } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
-/** What a host is to take live: one of its own generations, or nothing where it has it already. */
+/** The generation, in its own numbering, that a host should roll back to; none if it is already live. */
 export interface Step {
   readonly host: string;
   readonly from: number;
@@ -32,14 +32,15 @@ export interface OnHost {
 class Refused extends Error {}
 
 /**
- * Which generation each host takes. Numbers are each host's own: `to` is the first host's, and the others take theirs
- * with the same files.
- * @param to a number of the first host's; else the generation before its live one
- * @throws Refused where a host does not have it
+ * Which generation each host rolls back to. Every host numbers its own: `to` is the first host's number, and the others
+ * use theirs with the same files.
+ * @param to a number on the first host. Default: the generation before its live one
+ * @throws Refused if a host does not have it
  */
 export function rollbackSteps(hosts: readonly OnHost[], to?: number): Step[] {
   const found = hosts.map(({ host, site }) => {
-    if (site === undefined || site.generation === null) throw new Refused(`${host}: the site is not there`);
+    if (site === undefined || site.generation === null)
+      throw new Refused(`${host}: the site is not on this host`);
     return { host, live: site.generation, generations: site.generations };
   });
   const [first] = found;
@@ -48,14 +49,16 @@ export function rollbackSteps(hosts: readonly OnHost[], to?: number): Step[] {
   const wanted = to === undefined ? earlier.at(-1) : earlier.find(({ number }) => number === to);
   if (wanted === undefined) {
     const kept = earlier.map(({ number }) => number).join(", ") || "none";
-    throw new Refused(`${first.host}: there is no earlier generation ${to ?? ""} (kept: ${kept})`);
+    throw new Refused(`${first.host}: no earlier generation ${to ?? ""} (kept: ${kept})`);
   }
   return found.map(({ host, live, generations }) => {
     const same = generations.filter(({ sha256 }) => sha256 === wanted.sha256);
     if (same.some(({ number }) => number === live)) return { host, from: live };
     const number = host === first.host ? wanted.number : same.at(-1)?.number;
     if (number === undefined)
-      throw new Refused(`${host}: it no longer keeps what generation ${wanted.number} of ${first.host} is`);
+      throw new Refused(
+        `${host}: no longer has the equivalent of ${first.host}'s generation ${wanted.number}`,
+      );
     return { host, from: live, to: number };
   });
 }
@@ -72,18 +75,18 @@ interface Options {
 
 async function main(): Promise<void> {
   const options = new Command("rollback")
-    .description("Takes an earlier generation of a site live again, on all hosts or on one.")
+    .description("Rolls a site back to an earlier generation, on all hosts or on one.")
     .requiredOption("--stack <name>", "the environment")
     .requiredOption("--site <name>", "name or domain of the site")
     .option(
       "--to <generation>",
-      "its number on the first host; else the one before the live one",
+      "its number on the first host (default: the one before the live one)",
       wholeNumber,
     )
-    .option("--host <name>", "on this host only")
-    .option("--list", "show the generations, and change nothing")
-    .option("--folder <path>", "where the environments' files lie", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
+    .option("--host <name>", "only on this host")
+    .option("--list", "list the generations, and change nothing")
+    .option("--folder <path>", "folder of the environments' files", stacksFolder)
+    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
     .parse()
     .opts<Options>();
   const file = readStackFile(options.stack, options.folder);
@@ -101,7 +104,7 @@ async function main(): Promise<void> {
   for (const [index, { host, from, to }] of steps.entries()) {
     const ended =
       to === undefined
-        ? { exitCode: 0, stdout: `${domain} on ${host}: generation ${from} is that already`, stderr: "" }
+        ? { exitCode: 0, stdout: `${domain} on ${host}: already at generation ${from}`, stderr: "" }
         : await runOnHost(
             hosts[index] as Host,
             asker,
@@ -111,17 +114,17 @@ async function main(): Promise<void> {
     if (ended.exitCode === 0) continue;
     console.error(ended.stderr.trim());
     const rest = steps.slice(index + 1).map((it) => `${it.host} (generation ${it.from})`);
-    if (rest.length > 0) console.error(`left as they were: ${rest.join(", ")}`);
+    if (rest.length > 0) console.error(`unchanged: ${rest.join(", ")}`);
     process.exitCode = 1;
     return;
   }
   console.log(
-    `The next \`pulumi up\` takes ${file.source} live again; to keep this, put the file back first (git revert).`,
+    `The next \`pulumi up\` deploys ${file.source} again; to keep this, revert the file first (git revert).`,
   );
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Must be a whole number.");
   return Number(text);
 }
 
@@ -131,7 +134,7 @@ function hostsOf({ hosts }: Environment, { source }: StackFile, name: string | u
   if (host !== undefined) return [host];
   const known = hosts.map((it) => it.name).join(", ");
   throw new ConfigError(source, [
-    { where: `host "${name}"`, what: `there is no such host; there are ${known}` },
+    { where: `host "${name}"`, what: `no such host; expected one of ${known}` },
   ]);
 }
 
@@ -142,7 +145,7 @@ async function siteOn(host: Host, asker: Asker, domain: string): Promise<OnHost>
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Refused(
-      `${host.name} could not be asked: ${reason}\nNothing has been changed. --host rolls back one host alone.`,
+      `${host.name} could not be reached: ${reason}\nNothing was changed. Use --host to roll back a single host.`,
     );
   }
 }

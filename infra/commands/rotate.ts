@@ -1,6 +1,6 @@
 /**
- * `npm run rotate`: writes new generations of secrets into an environment's file, and takes out those that have been
- * replaced long enough. Changes that file only; `pulumi up` does the rest.
+ * `npm run rotate`: writes new generations of secrets into an environment's file, and removes those whose overlap is over.
+ * Changes that file only; `pulumi up` does the rest.
  */
 import { Command } from "commander";
 
@@ -17,17 +17,17 @@ function command(): Command {
     .requiredOption("--stack <name>", "the environment")
     .option("--site <name or domain...>", "these sites")
     .option("--all", "all sites")
-    .option("--due [days]", "only sites whose client secret ends within so many days (30)")
-    .option("--deployer-key", "a new SSH key of the deployer instead; a second time, takes the old one away")
+    .option("--due [days]", "only sites whose client secret expires within this many days (30)")
+    .option("--deployer-key", "add a new SSH key of the deployer instead; run again to remove the old one")
     .option(
       "--first",
-      "an end date for the first client secret of sites where it has none, or one that is past; for sites not deployed yet",
+      "set the end date of first client secrets that have none, or one in the past; for sites not deployed yet",
     )
-    .option("--cookie", "a new cookie secret instead, which signs everybody of the site out, once")
-    .option("--days <number>", "days for which a new client secret is good", "180")
+    .option("--cookie", "create a new cookie secret instead; everybody on the site has to sign in again")
+    .option("--days <number>", "lifetime of a new client secret in days", "180")
     .option(
       "--overlap <days>",
-      "days for which the old client secret stays in Entra; 0: gone with the same update",
+      "days to keep the old client secret in Entra; 0: remove it with the same update",
       "7",
     )
     .option("--dry-run", "only show the change");
@@ -65,7 +65,7 @@ function main(): void {
   const options = command().parse().opts<Options>();
   const ways = [options.site, options.all, options.deployerKey, options.first];
   if (ways.filter((it) => it !== undefined).length !== 1) {
-    console.error("rotate: give one of --site NAME, --all, --first and --deployer-key");
+    console.error("rotate: expected one of --site NAME, --all, --first and --deployer-key");
     process.exitCode = 2;
     return;
   }

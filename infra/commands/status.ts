@@ -1,6 +1,6 @@
 /**
- * `npm run status`: what every host of an environment runs, and where it is not what the environment's file says.
- * Changes nothing. Exit code 0: all as it should be; 1: something is not; 2: a host or the file could not be read.
+ * `npm run status`: what every host of an environment runs, and where that differs from the environment's file.
+ * Changes nothing. Exit code 0: no drift; 1: drift; 2: a host or the file could not be read.
  */
 import Table from "cli-table3";
 import { Command } from "commander";
@@ -11,13 +11,13 @@ import { ask } from "../report.ts";
 import { environmentOf, readStackFile, stacksFolder } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
-/** 0: all as it should be; 1: something is not; 2: a host could not be asked. */
+/** 0: no drift; 1: drift; 2: a host could not be reached. */
 export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
   if (rows.some(({ unknown }) => unknown)) return 2;
   return rows.some(({ drift }) => drift.length > 0) ? 1 : 0;
 }
 
-/** Asks all hosts at the same time; one that does not answer is a row of its own. */
+/** Reads the status of all hosts at the same time; one that does not answer is a row of its own. */
 export async function status(environment: Environment, clock: Clock, identity?: string): Promise<Row[]> {
   const rows = await Promise.all(
     environment.hosts.map(async (host): Promise<Row[]> => {
@@ -27,7 +27,7 @@ export async function status(environment: Environment, clock: Clock, identity?: 
         return compare(environment, host.name, report, clock);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        return [{ host: host.name, drift: [`could not be asked: ${reason}`], unknown: true }];
+        return [{ host: host.name, drift: [`could not be reached: ${reason}`], unknown: true }];
       }
     }),
   );
@@ -44,15 +44,15 @@ interface Options {
 
 async function main(): Promise<void> {
   const options = new Command("status")
-    .description("Tells what every host of an environment runs, and where that is not what its file says.")
+    .description("Shows what every host of an environment runs, and where that differs from its file.")
     .requiredOption("--stack <name>", "the environment")
-    .option("--folder <path>", "where the environments' files lie", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key; else the SSH agent is asked")
+    .option("--folder <path>", "folder of the environments' files", stacksFolder)
+    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
     .option(
       "--days <number>",
-      "report certificates that end in fewer days (else 14, or a quarter of their own)",
+      "report certificates that expire in fewer days (default: 14, or a quarter of their lifetime if less)",
     )
-    .option("--json", "for machines")
+    .option("--json", "print JSON")
     .parse()
     .opts<Options>();
   const environment = environmentOf(readStackFile(options.stack, options.folder));

@@ -99,9 +99,9 @@ test("drift is told by the preview, put right by the update, and then there is n
   await shellOn(second, "echo '# changed' >>/etc/nginx/conf.d/protected-sites.conf");
   await shellOn(first, `${program} remove wiki.lab.test && ${program} remove-credentials wiki.lab.test`);
   const warnings = [
-    `${first}, site "code": nginx.conf differs; this update puts it right`,
-    `${second}, site "wiki": oauth2-proxy_wiki.lab.test.socket is inactive; this update puts it right`,
-    `${second}: /etc/nginx/conf.d/protected-sites.conf differs; this update puts it right`,
+    `${first}, site "code": nginx.conf differs; this update repairs it`,
+    `${second}, site "wiki": oauth2-proxy_wiki.lab.test.socket is inactive; this update repairs it`,
+    `${second}: /etc/nginx/conf.d/protected-sites.conf differs; this update repairs it`,
   ];
 
   const preview = await run("preview");
@@ -130,7 +130,7 @@ test("a certificate from elsewhere that ends soon is told by the preview", async
   await shellOn(first, "systemctl reload nginx");
   try {
     expect((await run("preview")).warnings).toEqual([
-      expect.stringMatching(`^${first}, site "code": the certificate ends on \\d{4}-\\d\\d-\\d\\d$`),
+      expect.stringMatching(`^${first}, site "code": the certificate expires on \\d{4}-\\d\\d-\\d\\d$`),
     ]);
   } finally {
     await shellOn(first, `rm -r ${files}; mv ${files}.kept ${files}; systemctl reload nginx`);
@@ -143,7 +143,7 @@ test("a host that cannot be asked is told, and its resources have not changed", 
     const { changes, warnings } = await run("preview");
     expect(Object.keys(changes)).toEqual(["same"]);
     expect(warnings).toEqual([
-      expect.stringMatching(new RegExp(`^${second}: could not be asked \\(.*refused`)),
+      expect.stringMatching(new RegExp(`^${second}: could not be reached \\(.*refused`)),
     ]);
   } finally {
     await shellOn(second, "systemctl start ssh");
@@ -162,14 +162,14 @@ test("where a later host fails, the others keep the change; the error says which
   expect(verdict).toMatch(/live now: generation \d+$/);
   expect(verdict.split("\n").length).toBeLessThan(6);
   expect(told).toContainEqual(
-    `site "code": ${second} did not take the change; ${first} has it, not yet tried or under way: none. The next \`pulumi up\` tries again; \`npm run rollback -- --stack local --site code --host NAME\` takes one back.`,
+    `site "code": ${second} rejected the change; ${first} has it; pending or not yet tried: none. The next \`pulumi up\` tries again; \`npm run rollback -- --stack local --site code --host NAME\` takes one back.`,
   );
 });
 
 test("a rollback takes earlier files live, and the next preview says that they will be overwritten", async () => {
   const said = await rollback("--site", "code", "--host", first);
   expect(said).toContain(`code.lab.test on ${first}: live, generation`);
-  expect(said).toContain("The next `pulumi up` takes stacks/Pulumi.local.yaml live again");
+  expect(said).toContain("The next `pulumi up` deploys stacks/Pulumi.local.yaml again");
   expect(await timeouts()).toEqual(["60s", "60s"]);
   expect(await rollback("--site", "code", "--list")).toMatch(new RegExp(`${first} .*live, rollback to \\d+`));
 
@@ -177,7 +177,7 @@ test("a rollback takes earlier files live, and the next preview says that they w
   expect(warnings).toContainEqual(
     expect.stringMatching(
       new RegExp(
-        `^${first}, site "code": rolled back to generation \\d+ by .*; this update overwrites that with the configuration \\(nginx.conf\\)$`,
+        `^${first}, site "code": rolled back to generation \\d+ by .*; this update replaces that with the configuration \\(nginx.conf\\)$`,
       ),
     ),
   );
@@ -217,6 +217,6 @@ test("what a rollback cannot do, it says before it changes anything", async () =
   expect(await rollback("--site", "code", "--to", "99")).toMatch(
     new RegExp(`^${first}: there is no earlier generation 99 \\(kept: [\\d, ]+\\)$`),
   );
-  expect(await rollback("--site", "nope")).toContain("there is no such site; there are code (code.lab.test)");
-  expect(await rollback("--site", "code", "--host", "nope")).toContain(`there are ${first}, ${second}`);
+  expect(await rollback("--site", "nope")).toContain("no such site; expected one of code (code.lab.test)");
+  expect(await rollback("--site", "code", "--host", "nope")).toContain(`expected one of ${first}, ${second}`);
 });

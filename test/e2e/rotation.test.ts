@@ -183,7 +183,7 @@ test("a secret whose making Entra did not answer is named by `npm run expiry`, a
   try {
     const command = ["run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki"];
     const revoke = await run("npm", ...command);
-    expect(revoke.all).toContain(`Nothing has been taken away from Entra yet: ${second} could not be given`);
+    expect(revoke.all).toContain(`Nothing has been removed from Entra yet: ${second} could not be given`);
     expect(revoke.exitCode).toBe(2);
     expect(await secretsInEntra()).toContain("protected-sites 5");
 

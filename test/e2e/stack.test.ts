@@ -62,7 +62,7 @@ test("a stack of another tenant than the credentials is refused, and nothing is 
   try {
     await stack.setConfig("protected-sites:tenantId", { value: tenantId });
     const refused = new RegExp(
-      `stacks/Pulumi.local.yaml: tenantId is ${tenantId}, but the credentials are of tenant .*; sign in`,
+      `stacks/Pulumi.local.yaml: tenantId is ${tenantId}, but the credentials belong to tenant .*; sign in`,
     );
     await expect(stack.preview({ color: "never" })).rejects.toThrow(refused);
     await expect(stack.up({ color: "never" })).rejects.toThrow(refused);
@@ -106,7 +106,7 @@ test("a role's group that is gone stops its own site alone, and a user who is go
     const { text: warned, changes: planned } = await previewWith(gone);
     expect(warned).toContain(user);
     expect(warned).toContain(
-      'site "code": owners name the user "gone@lab.test", which does not exist in the tenant; the others own its registration',
+      'site "code": owners name the user "gone@lab.test", which does not exist in the tenant; the others become its owners',
     );
     expect(planned["create"]).toBe(1);
   } finally {
@@ -130,7 +130,7 @@ test("credentials that Entra refuses, and a look-up that it does not allow, are 
   try {
     envVars["ARM_CLIENT_SECRET"] = "wrong";
     expect(await told(stack.preview({ color: "never" }))).toMatch(
-      /nobody is signed in to Entra: AADSTS7000215: [^\n]*\. Set ARM_TENANT_ID/,
+      /not signed in to Entra: AADSTS7000215: [^\n]*\. Set ARM_TENANT_ID/,
     );
     envVars["ARM_CLIENT_SECRET"] = secret;
     const user = { "code.roles[0].value": "reader", "code.roles[0].users[0]": "ada@lab.test" };

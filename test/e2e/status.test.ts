@@ -232,18 +232,18 @@ test("what the file says and no host has is told for each host", async () => {
 test("a certificate that ends soon is told, with its day", async () => {
   const { exitCode, stdout } = await status(undefined, "--days", "100000");
   expect(exitCode).toBe(1);
-  expect(stdout).toMatch(/code\.lab\.test .*the certificate ends on \d{4}-\d\d-\d\d/);
+  expect(stdout).toMatch(/code\.lab\.test .*the certificate expires on \d{4}-\d\d-\d\d/);
 });
 
 test("hosts that do not answer, or with another key, are rows, and the others are told", async () => {
   const [first, second] = lab.hosts;
   const unreachable = await found(await changed(first?.address ?? "", "192.0.2.99"));
   expect(unreachable.exitCode).toBe(2);
-  expect(unreachable.drift).toEqual([expect.stringMatching(/^edge-1 could not be asked: .*192\.0\.2\.99/)]);
+  expect(unreachable.drift).toEqual([expect.stringMatching(/^edge-1 could not be reached: .*192\.0\.2\.99/)]);
 
   const other = await found(await changed(first?.hostKey ?? "", second?.hostKey ?? ""));
   const reason =
-    /^edge-1 could not be asked: Host key verification failed\. It has another key than hostKey says/;
+    /^edge-1 could not be reached: Host key verification failed\. Its key \(SHA256:[^)]*\) does not match hostKey/;
   expect(other).toEqual({ exitCode: 2, drift: [expect.stringMatching(reason)] });
 });
 

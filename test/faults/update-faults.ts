@@ -89,7 +89,7 @@ async function attempt(
   if (ended.ok) problems.push("the update must fail, and it did not");
   if (!/exit code [1-9]/.test(ended.text))
     problems.push(`its exit code must tell that it failed, got: ${ended.text}`);
-  for (const wanted of [says, /site "code": edge-1 did not take the change; none has it/])
+  for (const wanted of [says, /site "code": edge-1 rejected the change; none has it/])
     if (!wanted.test(ended.text)) problems.push(`it must say ${wanted.source}, got: ${ended.text}`);
   if (left.some((text, index) => index > 0 && text !== old[index]))
     problems.push("the other hosts must be as they were");

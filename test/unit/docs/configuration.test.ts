@@ -22,6 +22,6 @@ test("a setting without words is told with its interface", () => {
   const forgotten = (type: string, member: string) =>
     member === "guests" ? undefined : docstringOf(type, member);
   expect(() => withTables(page, forgotten)).toThrow(
-    "guests has no words; give it a doc comment in SiteSettings",
+    "guests has no description; give it a doc comment in SiteSettings",
   );
 });

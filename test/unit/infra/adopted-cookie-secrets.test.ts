@@ -14,7 +14,7 @@ test("the same secret for two sites is refused in every form of it, and not told
   for (const other of [whole, `${whole}=`]) {
     const found = problems({ wiki: whole, code: other });
     expect(found).toEqual([
-      'sites "wiki" and "code" have the same secret, so that each would accept the other\'s sessions; take over one of them only',
+      'sites "wiki" and "code" have the same secret, so each would accept the other\'s sessions; adopt only one of them',
     ]);
     expect(found.join()).not.toContain(whole);
   }
@@ -22,7 +22,7 @@ test("the same secret for two sites is refused in every form of it, and not told
 
 test("a secret of another length, and one of a site that is not there, are refused", () => {
   const wrong = [
-    'the secret of site "wiki" must be 16, 24 or 32 bytes, as they are or in base64url, as oauth2-proxy takes them',
+    'the secret of site "wiki" must be 16, 24 or 32 bytes, raw or in base64url, as for oauth2-proxy',
   ];
   for (const secret of ["short", `${"+".repeat(43)}=`, "0123456789abcdef ", 7])
     expect(problems({ wiki: secret })).toEqual(wrong);

@@ -20,11 +20,11 @@ test.each([
   [6, 2, 1],
 ])("a certificate that is valid for %i days is told of when fewer than %i are left", (valid, well, late) => {
   expect(said(valid, well)).toEqual([]);
-  expect(said(valid, late)).toEqual([expect.stringMatching(/^the certificate ends on 2028-03-/)]);
+  expect(said(valid, late)).toEqual([expect.stringMatching(/^the certificate expires on 2028-03-/)]);
 });
 
 test("one that has ended is told of", () => {
-  expect(said(90, -1)).toEqual(["the certificate has ended on 2028-02-29"]);
+  expect(said(90, -1)).toEqual(["the certificate expired on 2028-02-29"]);
 });
 
 test("of a host whose program does not say from when it is valid, the days decide", () => {

@@ -24,6 +24,6 @@ test("with credentials of another tenant nothing is declared: the registrations 
       }),
     { signedInTo: other },
   );
-  expect(String(refusal)).toContain(`tenantId is ${tenantId}, but the credentials are of tenant ${other}`);
+  expect(String(refusal)).toContain(`tenantId is ${tenantId}, but the credentials belong to tenant ${other}`);
   expect(asked.filter(({ type }) => type !== "pulumi:pulumi:Stack")).toEqual([]);
 });

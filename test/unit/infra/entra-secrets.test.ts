@@ -54,7 +54,7 @@ test("a secret in Entra that the state does not know is named, with what removes
   expect(findings(await registeredSites(state(1), graph))).toEqual([
     {
       site: "wiki",
-      what: 'Entra has client secret stray ("name of stray"), which the stack does not know',
+      what: 'Entra has client secret stray ("name of stray"), which is not in the stack\'s state',
       remedy: "az ad app credential delete --id client-1 --key-id stray",
     },
   ]);
@@ -64,7 +64,7 @@ test("a secret of the state that somebody has taken out of Entra is named", asyn
   const { graph } = entra("key-1");
   const found = findings(await registeredSites(state(1, 2), graph));
   expect(found.map(({ what }) => what)).toEqual([
-    "client secret 2 (key-2) is not in Entra any more; hosts that use it cannot sign anybody in",
+    "client secret 2 (key-2) is no longer in Entra; hosts that use it cannot sign anybody in",
   ]);
 });
 
@@ -73,7 +73,7 @@ test("a second registration under a site's name is named", async () => {
   const registered = await registeredSites(state(1), graph);
   const sites = [{ name: "wiki", domain: "wiki.example.com" }];
   expect((await unknownRegistrations(sites, registered, graph)).map(({ what }) => what)).toEqual([
-    'Entra has a registration "Protected site wiki.example.com" (client-2), which the stack does not know',
+    'Entra has a registration "Protected site wiki.example.com" (client-2), which is not in the stack\'s state',
   ]);
 });
 
@@ -127,7 +127,7 @@ function revoked(cannot: "reach edge-1" | "make secrets", without: readonly stri
 test("a revocation reaches the other hosts where one cannot be reached, says which, and leaves the new secret alone in Entra", async () => {
   const { interrupted, said, targets, kept } = revoked("reach edge-1", ["edge-1"]);
   expect(await interrupted).toEqual(["edge-1"]);
-  expect(said).toContain("host edge-1: could not be given them: no route");
+  expect(said).toContain("host edge-1: could not be updated: no route");
   expect(said).toContain("host edge-2: uses them");
   expect([...kept]).toEqual(["key-2"]);
   expect(targets).toEqual([
@@ -140,7 +140,7 @@ test("a revocation reaches the other hosts where one cannot be reached, says whi
 
 test("a revocation takes nothing away while a host would go on serving with what it takes away, and says what that would do", async () => {
   const { interrupted, asked, said } = revoked("reach edge-1");
-  await expect(interrupted).rejects.toThrow(/^Nothing has been taken away .* edge-1 .*--without edge-1\.$/s);
+  await expect(interrupted).rejects.toThrow(/^Nothing has been removed .* edge-1 .*--without edge-1\.$/s);
   expect(said).toContain("host edge-2: uses them");
   expect(asked).toEqual([]);
 });

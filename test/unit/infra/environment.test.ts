@@ -94,22 +94,22 @@ describe("one mistake, one sentence", () => {
           wiki: { ...wiki, cookieName: "_oauth2_proxy" },
         },
       }),
-      'site "wiki": cookieName _oauth2_proxy is already used by site "code", whose sessions are in a Redis, too; give each site its own',
+      'site "wiki": cookieName _oauth2_proxy is already used by site "code", which also uses a Redis; give each site its own',
     ],
     [
       "another site's sign-in for a backend",
       withWiki({ upstream: "http://127.0.0.1:4181" }),
-      'site "wiki": upstream "http://127.0.0.1:4181" is on the port of site "code"; give the application\'s own',
+      'site "wiki": upstream "http://127.0.0.1:4181" is on the port of site "code"; expected the backend\'s own port',
     ],
     [
       "another site's metrics for a backend",
       withWiki({ backupUpstreams: ["http://localhost:14181"] }),
-      'site "wiki": backupUpstreams "http://localhost:14181" is on the port of the metrics of site "code"; give the application\'s own',
+      'site "wiki": backupUpstreams "http://localhost:14181" is on the port of the metrics of site "code"; expected the backend\'s own port',
     ],
     [
       "another site's sign-in for a part's backend",
       withWiki({ upstreams: [{ path: "/api", upstream: "http://127.0.0.1:4181" }] }),
-      'site "wiki": upstreams "http://127.0.0.1:4181" is on the port of site "code"; give the application\'s own',
+      'site "wiki": upstreams "http://127.0.0.1:4181" is on the port of site "code"; expected the backend\'s own port',
     ],
     [
       "an upstream without a scheme",
@@ -150,7 +150,7 @@ describe("one mistake, one sentence", () => {
     [
       "no host",
       environment({ hosts: [] }),
-      "hosts must be a list with at least one host; the first takes every change first, got []",
+      "hosts must be a list with at least one host; the first is the canary, got []",
     ],
     [
       "a host named twice",
@@ -211,7 +211,7 @@ test.each([
   "open",
 ])("what is a site's own cannot be given to all of them: %s", (key) => {
   expect(refusal(environment({ siteDefaults: { [key]: 1 } })).join("\n")).toContain(
-    `siteDefaults: ${key} is each site's own; move it there`,
+    `siteDefaults: ${key} is specific to each site; set it there`,
   );
 });
 
@@ -253,7 +253,7 @@ describe("what sites share", () => {
     [
       "what anybody may reach, which stands where the site does",
       { open: [{ path: "/health", why: "monitoring" }] },
-      "siteDefaults: open is each site's own; move it there",
+      "siteDefaults: open is specific to each site; set it there",
     ],
     [
       "no settings at all",

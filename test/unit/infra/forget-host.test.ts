@@ -56,6 +56,6 @@ test("a host's own resources, every site's on it, and sessions that it may have 
 
 test("a host that the state does not know is refused", () => {
   expect(() => withoutHost(state, "edge-9")).toThrow(
-    'the state knows no host "edge-9"; it knows edge-1, edge-2',
+    'the state has no host "edge-9"; expected one of edge-1, edge-2',
   );
 });

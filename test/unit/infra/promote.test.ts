@@ -59,7 +59,7 @@ test("how a site behaves is promoted, as one line for each setting; what is each
 test("a setting that is gone there goes here, too", () => {
   const open = [{ path: "/health", why: "the monitoring asks here" }];
   expect(change({}, { open })).toMatchObject({
-    changed: ['site "wiki": open is left to its default, as in staging'],
+    changed: ['site "wiki": open is unset, as in staging'],
     new: [],
   });
 });
@@ -77,7 +77,7 @@ test("rules that name groups are left to a person, and so is what all sites of t
   expect({ changed, left }).toEqual({
     changed: [],
     left: [
-      'site "wiki": paths names groups, which are each environment\'s own; change it by hand',
+      'site "wiki": paths names groups, which are specific to each environment; change it by hand',
       'site "wiki": cookieExpire comes from siteDefaults, which all sites of prod share; change it by hand',
     ],
   });
@@ -87,10 +87,10 @@ test("a site that the other environment does not have is told, and one that nobo
   const both = fileOf("staging", {});
   const { left } = promote(both, wiki("prod", {}), ["code"]);
   expect(left).toEqual([
-    'site "code" is not in stacks/Pulumi.prod.yaml: copy its lines, and give what is its own there',
+    'site "code" is not in stacks/Pulumi.prod.yaml: copy its lines, and change what is specific to that environment',
   ]);
   expect(() => promote(both, wiki("prod", {}), ["news"])).toThrow(
-    'stacks/Pulumi.staging.yaml, site "news": there is no such site; there are code (code.example.com), wiki (wiki.example.com)',
+    'stacks/Pulumi.staging.yaml, site "news": no such site; expected one of code (code.example.com), wiki (wiki.example.com)',
   );
 });
 

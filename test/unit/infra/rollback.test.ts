@@ -24,24 +24,19 @@ test("a chosen number is the first host's; a host that has it live already is le
 });
 
 test.each([
-  [
-    "a number that is not kept",
-    [on("edge-1", 4, "a", "b")],
-    3,
-    "edge-1: there is no earlier generation 3 (kept: 4)",
-  ],
-  ["the live one", [on("edge-1", 4, "a", "b")], 5, "edge-1: there is no earlier generation 5 (kept: 4)"],
+  ["a number that is not kept", [on("edge-1", 4, "a", "b")], 3, "edge-1: no earlier generation 3 (kept: 4)"],
+  ["the live one", [on("edge-1", 4, "a", "b")], 5, "edge-1: no earlier generation 5 (kept: 4)"],
   [
     "what another host no longer keeps",
     [on("edge-1", 4, "a", "b"), on("edge-2", 9, "b")],
     4,
-    "edge-2: it no longer keeps what generation 4 of edge-1 is",
+    "edge-2: no longer has the equivalent of edge-1's generation 4",
   ],
   [
     "a site that is not there",
     [{ host: "edge-1", site: undefined }],
     undefined,
-    "edge-1: the site is not there",
+    "edge-1: the site is not on this host",
   ],
 ])("refused before anything changes: %s", (_, hosts, to, reason) => {
   expect(() => rollbackSteps(hosts, to)).toThrow(reason);

@@ -51,7 +51,7 @@ describe("a client secret", () => {
         ),
       ),
     );
-    expect(told).toEqual(['site "wiki": client secret 2, good until 2027-05-23']);
+    expect(told).toEqual(['site "wiki": client secret 2, valid until 2027-05-23']);
   });
 
   test("goes at once without an overlap", () => {
@@ -65,25 +65,25 @@ describe("a client secret", () => {
     );
     expect(rotated({ sites: ["wiki"], dueWithin: 30 }, two).told).toEqual([]);
     const tomorrow = rotated({ sites: ["wiki"], dueWithin: 30, now: new Date("2026-11-25T00:00:00Z") }, two);
-    expect(tomorrow.told).toEqual(['site "wiki": client secret 1 leaves Entra']);
+    expect(tomorrow.told).toEqual(['site "wiki": client secret 1 is removed from Entra']);
     expect(tomorrow.after).toBe(text(secrets("- generation: 2", '  endDate: "2027-05-23"')));
   });
 
   test("is left alone where it is not due", () => {
     const { told } = rotated({ dueWithin: 30 }, text(secrets("- generation: 1", '  endDate: "2027-12-24"')));
-    expect(told).toEqual(['site "code": client secret 2, good until 2027-05-23']);
+    expect(told).toEqual(['site "code": client secret 2, valid until 2027-05-23']);
   });
 });
 
 test("a cookie secret's rotation says who is signed out", () => {
   const { after, told } = rotated({ sites: ["wiki"], cookie: true });
   expect(after).toContain("cookieSecretGeneration: 2");
-  expect(told.join()).toContain("signs everybody of wiki.example.com out, once");
+  expect(told.join()).toContain("everybody on wiki.example.com has to sign in again");
 });
 
 test("a site that is not there is refused, with those that are", () => {
   expect(() => rotated({ sites: ["wikki"] })).toThrow(
-    'stacks/Pulumi.prod.yaml, site "wikki": there is no such site; there are wiki (wiki.example.com), code (code.example.com)',
+    'stacks/Pulumi.prod.yaml, site "wikki": no such site; expected one of wiki (wiki.example.com), code (code.example.com)',
   );
 });
 
@@ -105,13 +105,13 @@ describe("a preview", () => {
   test("warns in time, with the command that helps", () => {
     expect(ending("2026-12-24")).toEqual({
       error: false,
-      text: 'site "wiki": client secret 3 ends on 2026-12-24, in 29 days; run npm run rotate -- --stack <name> --site wiki.example.com',
+      text: 'site "wiki": client secret 3 expires on 2026-12-24, in 29 days; run npm run rotate -- --stack <name> --site wiki.example.com',
     });
   });
   test("says of a secret without an end date what writes one, before the site's first update and after", () => {
     expect(expiryMessage(site({ clientSecrets: [{ generation: 1 }] }), now, 30)).toEqual({
       error: false,
-      text: 'site "wiki": client secret 1 has no endDate, so nobody is warned before Entra ends it, and a tenant with a policy on secrets refuses it; run npm run rotate -- --stack <name> --site wiki.example.com, or, before the site\'s first update, npm run rotate -- --stack <name> --first',
+      text: 'site "wiki": client secret 1 has no endDate, so there is no warning before it expires, and a tenant with a secret policy rejects it; run npm run rotate -- --stack <name> --site wiki.example.com, or, before the site\'s first update, npm run rotate -- --stack <name> --first',
     });
   });
   test("fails when a secret has ended", () => {
@@ -122,12 +122,12 @@ describe("a preview", () => {
 test("a new key of the deployer comes beside the old one; the second time, the old one goes", () => {
   const file = parseStackFile("prod", text());
   expect(rotateDeployerKey(file)).toEqual([
-    "deployer key 2, beside 1; once every host has it, run this again to take 1 away",
+    "deployer key 2, in addition to 1; once every host has it, run this again to remove 1",
   ]);
   const between = changedText(file);
   expect(between).toContain("deployerKeyGenerations: [1, 2]");
   const second = parseStackFile("prod", between);
-  expect(rotateDeployerKey(second)).toEqual(["the deployer's keys before 2 are taken from every host"]);
+  expect(rotateDeployerKey(second)).toEqual(["the deployer's keys before 2 are removed from every host"]);
   expect(changedText(second)).toContain("deployerKeyGenerations: [2]");
 });
 
@@ -141,7 +141,7 @@ test("before the first update, a secret without an end date to come gets one whe
     const file = parseStackFile("prod", text(secrets(wiki)));
     return { told: firstEndDates(file, now, 180), after: changedText(file) };
   };
-  const wiki = 'site "wiki": client secret 1, good until 2027-05-23';
+  const wiki = 'site "wiki": client secret 1, valid until 2027-05-23';
   for (const before of ["- { generation: 1 }", '- { generation: 1, endDate: "2026-11-01" }']) {
     const { told, after } = first(before);
     expect(told).toContain(wiki);
@@ -164,7 +164,7 @@ test("every example's sites have an end date, and the documented first set-up gi
 
 test("before the first update, secrets that have no end date get one, and the others keep theirs", () => {
   const file = parseStackFile("prod", text(secrets('- { generation: 1, endDate: "2026-12-24" }')));
-  expect(firstEndDates(file, now, 180)).toEqual(['site "code": client secret 1, good until 2027-05-23']);
+  expect(firstEndDates(file, now, 180)).toEqual(['site "code": client secret 1, valid until 2027-05-23']);
   expect(changedText(file)).toContain(`emailDomains: [example.com]
       clientSecrets:
         - generation: 1

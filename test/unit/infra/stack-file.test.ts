@@ -15,7 +15,7 @@ test("a day without quotes is refused, since the engine reads a moment in time",
   const text = fileOf({}).replace("domain: wiki.example.com", "clientSecrets: [{ endDate: 2027-11-01 }]");
   const line = text.split("\n").findIndex((it) => it.includes("endDate")) + 1;
   expect(() => parseStackFile("prod", text)).toThrow(
-    `stacks/Pulumi.prod.yaml, line ${line}: a day must be in quotes, "2027-11-01", got 2027-11-01`,
+    `stacks/Pulumi.prod.yaml, line ${line}: a date must be in quotes, "2027-11-01", got 2027-11-01`,
   );
 });
 
@@ -23,19 +23,19 @@ test.each([
   [
     "a leading zero, octal to the engine",
     "port: 010124",
-    "a number must be in plain digits like 4180, and a text in quotes, got 010124",
+    "a number must be in plain digits like 4180, and a string in quotes, got 010124",
   ],
   [
     "a digit separator, which the engine skips",
     "port: 4_180",
-    "plain digits like 4180, and a text in quotes, got 4_180",
+    "plain digits like 4180, and a string in quotes, got 4_180",
   ],
   [
     "a binary number",
     "port: 0b1000001010100",
-    "plain digits like 4180, and a text in quotes, got 0b1000001010100",
+    "plain digits like 4180, and a string in quotes, got 0b1000001010100",
   ],
-  ["a moment in time", "maintenance: 2027-11-01 10:00:00", 'a day must be in quotes, "2027-11-01 10:00:00"'],
+  ["a moment in time", "maintenance: 2027-11-01 10:00:00", 'a date must be in quotes, "2027-11-01 10:00:00"'],
   [
     "a line break at its start, which the engine loses",
     'maintenance: "\\nsoon"',
@@ -43,8 +43,8 @@ test.each([
   ],
   ["a number that is none to the engine", "port: .inf", "a number must be in plain digits"],
   ["a number that only one of them can hold", "port: 9e999", "a number must be in plain digits"],
-  ["a merge key", "<<: { port: 4180 }", '"<<" is read by the engine alone'],
-  ["a tag", "port: !!int 4180", "leave tag:yaml.org,2002:int out"],
+  ["a merge key", "<<: { port: 4180 }", 'only the engine supports "<<"'],
+  ["a tag", "port: !!int 4180", "remove tag:yaml.org,2002:int"],
 ])("what the engine reads otherwise is refused: %s", (_, line, said) => {
   const text = `config:\n  protected-sites:sites:\n    wiki:\n      ${line}\n`;
   expect(() => parseStackFile("prod", text)).toThrow(/^stacks\/Pulumi.prod.yaml, line 4: /);
@@ -98,33 +98,33 @@ test.each([
     "another environment",
     "  a: 1\n---\nconfig: {}",
     3,
-    'a file holds one environment, but "---" begins another',
+    'a file describes one environment, but "---" begins another',
   ],
-  ["a key twice", "  tls:a: 1\n  tls:a: 2", 3, '"tls:a" is already there; give each key once'],
-  ["a tab", "\ta: 1", 2, "lines must be indented by spaces, got a tab"],
+  ["a key twice", "  tls:a: 1\n  tls:a: 2", 3, '"tls:a" is a duplicate key'],
+  ["a tab", "\ta: 1", 2, "lines must be indented with spaces, got a tab"],
   [
     "a key too far in",
     "  a: 1\n   b: 2",
     2,
-    "a key must stand on a line of its own, as far in as those beside it",
+    "a key must be on a line of its own, indented like its siblings",
   ],
-  ["a colon in a text", "  a: wiki: the old one", 2, 'a text that holds ": " in quotes'],
-  ["a quote that does not end", '  a: "b', 3, "a bracket, a quote or a comma is missing"],
-  ["a list that does not end", "  a: [1, 2\n  b: 2", 3, "a bracket, a quote or a comma is missing"],
-  ["a bracket too many", "  a: {b: 1}}", 2, "or there is one too many"],
-  ["a quote within quotes", "  a: 'it's'", 2, "or there is one too many"],
-  ["a text with a sign of YAML's", "  a: @wiki", 2, 'a text that begins with "@" must be in quotes'],
-  ["another one", "  a: %x", 2, 'a text that begins with "%" must be in quotes'],
+  ["a colon in a text", "  a: wiki: the old one", 2, 'a string that contains ": " in quotes'],
+  ["a quote that does not end", '  a: "b', 3, "a bracket, quote or comma is missing"],
+  ["a list that does not end", "  a: [1, 2\n  b: 2", 3, "a bracket, quote or comma is missing"],
+  ["a bracket too many", "  a: {b: 1}}", 2, "is missing or superfluous"],
+  ["a quote within quotes", "  a: 'it's'", 2, "is missing or superfluous"],
+  ["a text with a sign of YAML's", "  a: @wiki", 2, 'a string that begins with "@" must be in quotes'],
+  ["another one", "  a: %x", 2, 'a string that begins with "%" must be in quotes'],
   [
     "a backslash",
     '  a: "C:\\q"',
     2,
     'a "\\" within double quotes must be doubled, or the quotes single, got \\q',
   ],
-  ["a key without a value", "  a: 1\n  b", 3, 'a key must have ":" and a space behind it, got b'],
+  ["a key without a value", "  a: 1\n  b", 3, 'a key must be followed by ":" and a space, got b'],
   ["an alias of nothing", "  a: *x", 2, '"*x" has no "&x" before it'],
-  ["two anchors", "  a: &x &y 1", 2, "an anchor or a tag is out of place"],
-  ["a list for a key", "  ? [a, b]\n  : 1", 2, "a key must be a text"],
+  ["two anchors", "  a: &x &y 1", 2, "misplaced anchor or tag"],
+  ["a list for a key", "  ? [a, b]\n  : 1", 2, "a key must be a string"],
 ])("what is no YAML is told in words of ours: %s", (_, body, line, said) => {
   const told = (() => {
     try {
@@ -153,7 +153,7 @@ test.each([
   { redisPassword: "hunter2" },
   { adoptedCookieSecrets: { wiki: { secure: "v1:A" }, code: "hunter2" } },
 ])("a secret that everybody can read is refused, and not told: %o", (given) => {
-  const refused = `stacks/Pulumi.prod.yaml: ${Object.keys(given)[0] ?? ""} can be read by everybody who has this file`;
+  const refused = `stacks/Pulumi.prod.yaml: ${Object.keys(given)[0] ?? ""} is readable by everybody who has this file`;
   const file = parseStackFile("prod", fileOf(given));
   expect(() => environmentOf(file)).toThrow(refused);
   expect(() => environmentOf(file)).not.toThrow("hunter2");

@@ -19,24 +19,24 @@ const explain = explainer(file);
 const ada = { upn: "ada@example.com", groups: [group(1)] };
 
 test.each([
-  ["/", "GET", undefined, "does not pass: a browser is sent to the sign-in, anything else gets 401"],
+  ["/", "GET", undefined, "denied: a browser is redirected to sign in, anything else gets 401"],
   ["/", "GET", ada, "passes, to http://127.0.0.1:3181"],
-  ["/", "GET", { ...ada, groups: [] }, `does not pass: ada@example.com is in none of ${group(1)}`],
+  ["/", "GET", { ...ada, groups: [] }, `denied: ada@example.com is in none of ${group(1)}`],
   [
     "/",
     "GET",
     { ...ada, upn: "eve@elsewhere.test" },
-    "does not pass: eve@elsewhere.test is of none of @example.com",
+    "denied: eve@elsewhere.test is in none of @example.com",
   ],
-  ["/admin/x", "GET", ada, `does not pass: ada@example.com is in none of ${group(2)}`],
+  ["/admin/x", "GET", ada, `denied: ada@example.com is in none of ${group(2)}`],
   ["/admin", "POST", { ...ada, groups: [group(1), group(2)] }, "passes, to http://127.0.0.1:3181"],
   ["/health", "GET", undefined, "passes without signing in, to http://127.0.0.1:3181"],
-  ["/health", "POST", undefined, "does not pass: a browser is sent to the sign-in, anything else gets 401"],
+  ["/health", "POST", undefined, "denied: a browser is redirected to sign in, anything else gets 401"],
   ["/api/x", "GET", ada, "passes, to http://10.0.0.6:9000"],
   ["/apix", "GET", ada, "passes, to http://127.0.0.1:3181"],
   ["/x/..;/admin", "GET", ada, "Nginx answers 400"],
   ["/x;v=1/a%2Fb", "GET", ada, "passes, to http://127.0.0.1:3181"],
-  ["/oauth2/callback?code=x", "GET", undefined, "belongs to the sign-in, which everybody may reach"],
+  ["/oauth2/callback?code=x", "GET", undefined, "is part of the sign-in, which is open to everybody"],
 ])("%s by %s as %o", (target, method, person, verdict) => {
   expect(explain(`https://wiki.example.com${target}`, method, person).verdict).toBe(verdict);
 });

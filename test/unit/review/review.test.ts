@@ -469,10 +469,10 @@ test("what an update would refuse is said before it is merged", () => {
     ).stacks[0]?.notes.join("\n");
   expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-30" }] })).toBe("");
   expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] })).toMatch(
-    /^An update of this stops: site "wiki": client secret 1 has ended on 2026-11-28: nobody can sign in; run /,
+    /^An update would fail: site "wiki": client secret 1 expired on 2026-11-28: nobody can sign in; run /,
   );
   expect(notes({}, { tenantId: "00000000-0000-0000-0000-000000000000" })).toBe(
-    "The files of 2 sites change because the environment's own settings, or the code that renders them, changed, not the sites'.\nAn update of this stops: tenantId 00000000-0000-0000-0000-000000000000 is nobody's; give your tenant's ID (az account show --query tenantId).",
+    "The files of 2 sites change because the environment's own settings, or the code that renders them, changed, not the sites'.\nAn update would fail: tenantId 00000000-0000-0000-0000-000000000000 is a placeholder; expected your tenant's ID (az account show --query tenantId).",
   );
 });
 
