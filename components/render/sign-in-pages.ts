@@ -1,22 +1,22 @@
 /**
- * The pages between a browser that has no session and Entra. They keep, in the browser, what a redirect would lose while
- * the person signs in: what stands behind the "#" of an address, which a server never sees, and what a form sends. Why
- * so: docs/decisions/what-stands-behind-the-hash.md, docs/decisions/forms-without-a-session.md
+ * The pages between a browser without a session and Entra. They keep, in the browser, what a redirect would lose during
+ * the sign-in: an address's fragment, which a server never sees, and what a form sends. See
+ * docs/decisions/what-stands-behind-the-hash.md, docs/decisions/forms-without-a-session.md
  */
 import { signInPaths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 import { page } from "./pages.ts";
 
-/** Where in the tab the whole address lies meanwhile. */
+/** The key in the tab's session storage under which the whole address is kept. */
 const kept = "protected-sites-page";
 
-/** Characters of an address that is kept: more than any application needs. */
+/** The longest address to keep, in characters: more than any application needs. */
 const longest = 8192;
 
 /**
- * The text of `begin.html`, which a browser gets that opens a page or a frame. In a window it goes on to the sign-in by
- * itself. In a frame, where Entra's pages cannot be shown, a link opens the sign-in in the whole window; it comes back
- * to the page around the frame, where that is one of the site.
+ * The text of `begin.html`, which a browser gets that opens a page or a frame without a session. In a window it continues
+ * to the sign-in automatically. In a frame, where Entra's pages cannot be shown, a link opens the sign-in in the whole
+ * window; it returns to the page around the frame, if that belongs to the site.
  */
 export function beginPage(site: Site): string {
   const paths = signInPaths(site);
@@ -31,7 +31,7 @@ export function beginPage(site: Site): string {
   try {
     if (framed) wanted = new URL(window.top.location.href);
   } catch {
-    // Around the frame is another site.
+    // The frame is on another site's page.
   }
   const path = wanted.pathname + wanted.search;
   const link = document.getElementById("begin");
@@ -43,7 +43,7 @@ export function beginPage(site: Site): string {
       sessionStorage.setItem("${kept}", wanted.href);
       link.href = start("${paths.return}?to=" + encodeURIComponent(path));
     } catch {
-      // A browser that keeps nothing loses what stands behind the "#".
+      // Without session storage, the fragment is lost.
     }
   };
   if (framed) link.addEventListener("click", begin);
@@ -60,28 +60,28 @@ export function beginPage(site: Site): string {
 }
 
 /**
- * The text of `not-saved.html`, the answer to a form that is sent without a session. As long as it stays in its tab, the
- * browser can send the same form again; so the sign-in has a tab of its own. Its link says nothing of where it came
- * from: the sign-in leads to the start page, since the form's address may not answer to GET.
+ * The text of `not-saved.html`, the response to a form that is sent without a session. As long as it stays in its tab, the
+ * browser can resend the form, so the sign-in opens in a new tab. Its link sends no referrer: the sign-in leads to the
+ * start page, since the form's address may not support GET.
  */
 export function notSavedPage(site: Site): string {
   return page(
     `Not saved · ${site.domain}`,
     `<h1>You are no longer signed in to ${site.domain}</h1>
-<p>What you have just sent was not saved. Your browser still has it:</p>
+<p>What you just sent was not saved. Your browser still has it:</p>
 <ol>
 <li><a href="${signInPaths(site).start}" target="_blank" rel="noreferrer">Sign in</a>, in a new tab.</li>
-<li>Come back to this tab, and reload it. If your browser asks whether to send the form again, say yes.</li>
+<li>Come back to this tab and reload it. If your browser asks whether to resend the form, confirm.</li>
 </ol>`,
   );
 }
 
-/** The text of `return.html`, to which a sign-in leads that began at an address with a "#". */
+/** The text of `return.html`, to which a sign-in leads that began at an address with a fragment. */
 export function returnPage(site: Site): string {
   return page(
     `Sign-in · ${site.domain}`,
     `<h1>You are signed in to ${site.domain}</h1>
-<p><a id="go-on" href="/">Go on</a></p>
+<p><a id="go-on" href="/">Continue</a></p>
 <script>
 {
   const ours = (address) => {
@@ -92,10 +92,10 @@ export function returnPage(site: Site): string {
   try {
     const whole = ours(sessionStorage.getItem("${kept}") ?? "/");
     sessionStorage.removeItem("${kept}");
-    // Of another sign-in in this tab, otherwise.
+    // Otherwise it is from another sign-in in this tab.
     if (whole.pathname === wanted.pathname && whole.search === wanted.search) wanted = whole;
   } catch {
-    // A browser that keeps nothing.
+    // No session storage.
   }
   location.replace(wanted.href);
 }

@@ -165,7 +165,7 @@ export const dokuwiki: Application = {
         await page.locator("#wiki__text").pressSequentially("Typed in time. ");
         await endSession();
         await page.locator("#edbtn__save").click();
-        await page.getByText("What you have just sent was not saved.").waitFor();
+        await page.getByText("What you just sent was not saved.").waitFor();
         const [other] = await Promise.all([
           context.waitForEvent("page"),
           page.getByRole("link", { name: "Sign in" }).click(),

@@ -128,7 +128,7 @@ export const tomcat: Application = {
       await page.getByText("Headers of 20 kB.").waitFor();
       expect(failures).toEqual([]);
       await page.goto("https://tomcat.lab.test/lab/headers.jsp?kilobytes=40");
-      await page.getByText("does not answer").waitFor();
+      await page.getByText("is currently unavailable").waitFor();
       expect(failures).toEqual(["502 GET /lab/headers.jsp?kilobytes=40"]);
       await page.close();
       failures.length = 0;

@@ -69,7 +69,7 @@ async function answer(name: "code" | "wiki" = "code"): Promise<string> {
   const { status, body } = await request({ url: `https://${name}.lab.test/open/`, address: host.address });
   return status === 200
     ? body
-    : `${status}${body.includes(`${name}.lab.test does not answer`) ? ", our page" : ""}`;
+    : `${status}${body.includes(`${name}.lab.test is currently unavailable`) ? ", our page" : ""}`;
 }
 
 async function until(wanted: string): Promise<void> {

@@ -93,7 +93,7 @@ describe.each(hosts)("$name", ({ address }) => {
       const answer = await ask("/form", sent, { method: "POST", body: "x".repeat(900_000) });
 
       expect(answer.status).toBe(401);
-      expect(answer.body).toContain("What you have just sent was not saved.");
+      expect(answer.body).toContain("What you just sent was not saved.");
       expect(answer.body).not.toContain('"site"');
       expect(answer.headers["location"]).toBeUndefined();
       expect(answer.headers["set-cookie"]).toBeUndefined();

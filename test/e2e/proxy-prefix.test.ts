@@ -92,7 +92,9 @@ test(
     const ended = await old.open(url, { headers: navigation });
     expect([ended.url, ended.body.includes("bob@lab.test")]).toEqual([deep, true]);
     await signIn(refused, people.eve);
-    expect(await refused.getByRole("heading").textContent()).toBe("Your account may not open code.lab.test");
+    expect(await refused.getByRole("heading").textContent()).toBe(
+      "Your account does not have access to code.lab.test",
+    );
 
     const fresh = await openAs(browser, people.bob, deep);
     expect(await fresh.locator("#user").textContent()).toBe("bob@lab.test");

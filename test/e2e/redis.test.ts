@@ -96,7 +96,7 @@ test("while the Redis is away people are told so and stay signed in, and nobody 
   try {
     const met = await page.reload();
     expect(met?.status()).toBe(500);
-    expect(await page.getByRole("heading").textContent()).toBe("code.lab.test does not answer");
+    expect(await page.getByRole("heading").textContent()).toBe("code.lab.test is currently unavailable");
     expect(await cookieHeader(page.context(), code)).toBe(session);
     const stranger = await browser.newPage();
     expect((await stranger.goto(`${code}/`))?.status()).toBe(500);

@@ -57,8 +57,8 @@ const shell = (script: string) => shellOn(first?.name ?? "", script);
 
 test("a backend that is down gets a page that says whom to tell, with the ID that is in the log", async () => {
   expect(shown.status).toBe(502);
-  expect(shown.heading).toBe("code.lab.test does not answer");
-  expect(shown.text).toContain("tell the code team <code@lab.test>, with the number below");
+  expect(shown.heading).toBe("code.lab.test is currently unavailable");
+  expect(shown.text).toContain("tell the code team <code@lab.test> and quote the number below");
   const id = /502 · ([0-9a-f]{32}) · 20/.exec(shown.text)?.[1] ?? "none";
   const line = JSON.parse(await shell(`grep ${id} /var/log/nginx/code.lab.test.log`)) as object;
   expect(line).toMatchObject({ request_id: id, user: "ada@lab.test", auth: "202", status: "502" });
@@ -74,7 +74,10 @@ test("an oauth2-proxy that is down opens nothing, and gets the page too", async 
       ["/oauth2/callback", navigation, 502],
     ] as const) {
       const answer = await request({ url: `${code}${path}`, address, headers });
-      expect([answer.status, answer.body.includes("code.lab.test does not answer")]).toEqual([status, true]);
+      expect([answer.status, answer.body.includes("code.lab.test is currently unavailable")]).toEqual([
+        status,
+        true,
+      ]);
     }
   } finally {
     await shell(`systemctl start ${units.split(" ")[0] ?? ""}`);

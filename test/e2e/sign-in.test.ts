@@ -77,7 +77,9 @@ test("a WebSocket works behind the sign-in", async () => {
 test("somebody of another e-mail domain is refused, and told who may enter and how to use another account", async () => {
   const page = await openAs(browser, people.eve, "https://code.lab.test/");
 
-  expect(await page.getByRole("heading").textContent()).toBe("Your account may not open code.lab.test");
+  expect(await page.getByRole("heading").textContent()).toBe(
+    "Your account does not have access to code.lab.test",
+  );
   const words = await page.locator("body").innerText();
   expect(words).toContain("people whose account ends in @lab.test");
   const again = await page.reload();
@@ -157,15 +159,15 @@ test("a browser that keeps no cookies does not go round for ever: the second tim
   await page.waitForURL("https://login.microsoftonline.com/**");
 
   await page.goto(callback);
-  expect(await page.locator("body").innerText()).toContain("does not keep the cookies of code.lab.test");
-  const link = page.getByRole("link", { name: "Go on to code.lab.test" });
+  expect(await page.locator("body").innerText()).toContain("is blocking cookies for code.lab.test");
+  const link = page.getByRole("link", { name: "Continue to code.lab.test" });
   expect(await link.getAttribute("href")).toBe("https://code.lab.test/deep?x=1");
 });
 
 test.each([
   ["access_denied", "You are not signed in to code.lab.test", "Sign in"],
-  ["temporarily_unavailable", "Microsoft's sign-in is not available at the moment", "Try again"],
-  ["interaction_required", "Signing in to code.lab.test did not work", "Try again"],
+  ["temporarily_unavailable", "Microsoft's sign-in is currently unavailable", "Try again"],
+  ["interaction_required", "Signing in to code.lab.test failed", "Try again"],
 ])(
   "who comes back from Entra with %s is told that, and led to what was asked for",
   async (error, heading, link) => {
@@ -173,7 +175,7 @@ test.each([
     const deep = "https://code.lab.test/p?x=1&y=2";
     await endAtEntra(page, deep, error);
     expect(await page.getByRole("heading").textContent()).toBe(heading);
-    expect(await page.locator("body").innerText()).not.toContain("may not open");
+    expect(await page.locator("body").innerText()).not.toContain("does not have access");
 
     await page.getByRole("link", { name: link, exact: true }).click();
     await signIn(page, people.ada);
@@ -237,7 +239,7 @@ describe.each([true, false])("a form that is sent after the session has ended, s
     await sends(page);
 
     await page.getByRole("heading", { name: "You are no longer signed in to code.lab.test" }).waitFor();
-    expect(await page.locator("body").innerText()).toContain("What you have just sent was not saved.");
+    expect(await page.locator("body").innerText()).toContain("What you just sent was not saved.");
     const [tab] = await Promise.all([
       context.waitForEvent("page"),
       page.getByRole("link", { name: "Sign in" }).click(),

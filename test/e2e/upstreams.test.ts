@@ -106,7 +106,7 @@ async function ask(
   });
   return status === 200
     ? body
-    : `${status}${body.includes("code.lab.test does not answer") ? ", our page" : ""}`;
+    : `${status}${body.includes("code.lab.test is currently unavailable") ? ", our page" : ""}`;
 }
 
 async function until(path: string, wanted: string): Promise<void> {
