@@ -7,10 +7,11 @@ import { expr, printNginx } from "../../../components/nginx/print.ts";
 import { readNginx } from "../../../components/nginx/read.ts";
 
 test("words, quotes, escapes, comments and blocks are read with their lines", () => {
-  const text = `map $a $b { "~^x{2}" 'y"'; } # no { comment\nserver{a "b\n c;" d\\"e\n\${f}g;}`;
+  const text = `map $a $b { "~^x{2}" 'y"'; } # no { comment\nserver{a "b\n c;" d\\"e\n\${f}g;}\nz;`;
   expect(readNginx(text)).toEqual([
     { name: "map", args: ["$a", "$b"], line: 1, body: [{ name: "~^x{2}", args: ['y"'], line: 1 }] },
     { name: "server", args: [], line: 2, body: [{ name: "a", args: ["b\n c;", 'd"e', "${f}g"], line: 2 }] },
+    { name: "z", args: [], line: 5 },
   ]);
 });
 
