@@ -16,8 +16,9 @@ HTTP2_BY_SERVER = (1, 25, 1)
 # where a client could, and has sent a share of another group.
 POST_QUANTUM = (3, 5)
 
-def shared_texts(rendered: str, nginx: str) -> dict[Path, str]:
-    """The files that all sites share, for the text of the setup and this Nginx's version string."""
+
+def shared_texts(rendered: str, nginx: str, openssl: tuple[int, ...]) -> dict[Path, str]:
+    """The files that all sites share, for the text of the setup, this Nginx's version string and its OpenSSL."""
     text = without_duplicates(rendered)
     says = "# HTTP/2 is on for all sites by the default server's listen."
     if number_in(nginx) >= HTTP2_BY_SERVER:

@@ -136,7 +136,7 @@ def status(as_json: bool) -> int:
     nginx = nginx_says()
     set_up = set_up_files()
     # The setup's text, adapted to this host's Nginx.
-    shared = shared_texts(set_up[NGINX_SHARED], nginx) if NGINX_SHARED in set_up else {}
+    shared = shared_texts(set_up[NGINX_SHARED], nginx, openssl_number()) if NGINX_SHARED in set_up else {}
     found: dict[str, Any] = {
         "host": host_name(),
         "program": program_digest(),

@@ -43,9 +43,20 @@ test("nobody speaks less than TLS 1.2 to a host, and no ticket outlives its key"
   }
 });
 
-test("a name that is no site's gets neither a certificate nor content", () => {
-  expect(values(servers(shared, "443")[0]?.body ?? [], "ssl_reject_handshake")).toEqual([["on"]]);
+test("no key exchange costs a host more than a client, which OpenSSL's own list for all sites would have", () => {
+  const [server] = servers(shared, "443");
+  expect(values(server?.body ?? [], "ssl_ecdh_curve")).toEqual([["X25519:prime256v1:secp384r1"]]);
+});
+
+test("a name that is no site's gets neither a certificate nor content, and no answer tells Nginx's version", () => {
+  const [https] = servers(shared, "443");
+  expect(values(https?.body ?? [], "ssl_reject_handshake")).toEqual([["on"]]);
+  expect(https?.body?.filter(({ name }) => name === "location")).toMatchObject([
+    { args: ["/"], body: [{ name: "return", args: ["421"] }] },
+  ]);
   expect(values(servers(shared, "80")[0]?.body ?? [], "return")).toEqual([["444"]]);
+  for (const port of ["80", "443"])
+    expect(values(servers(shared, port)[0]?.body ?? [], "server_tokens")).toEqual([["off"]]);
 });
 
 test("which generation answers, only the host itself learns", () => {
