@@ -1,25 +1,25 @@
 /**
- * Who gets to what after a change and did not before, and the other way round; judged from the rendered files, and for
- * roles from who has them, which only Entra is told.
+ * Who gets access to what after a change and did not before, and vice versa; judged from the rendered files, and for
+ * roles from their assignments, which are only in Entra.
  */
 import type { Role } from "../../components/site/roles.ts";
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { type AskedRequest, type Gate, type Needs, passes, SiteReading } from "./gate.ts";
 import type { SiteTexts } from "./site-texts.ts";
 
-/** Somebody who stands for all people alike: a UPN and groups, or nobody who is signed in. */
+/** A representative of all people like them: a UPN and groups, or nobody signed in. */
 export interface Person {
   readonly upn: string;
   readonly groups: readonly string[];
 }
 
-/** One way in that is new (or gone): a request, and somebody who passes with it on one side only. */
+/** One way in that is new (or gone): a request, and somebody who passes with it only on one side. */
 export interface Way {
   readonly method: string;
   readonly target: string;
-  /** Nothing for anybody, without signing in. */
+  /** Undefined: anybody, without signing in. */
   readonly person?: Person;
-  /** A role that the backend is told, where that is what they did not have. */
+  /** A role that the backend gets to see, if that is what is new. */
   readonly role?: string;
 }
 
@@ -30,11 +30,11 @@ export type JudgedSite = SiteTexts & { readonly roles: readonly Role[] };
 export interface AccessChange {
   readonly opened: readonly Way[];
   readonly closed: readonly Way[];
-  /** Why a side cannot be judged; then `opened` and `closed` say nothing. */
+  /** Why a side cannot be judged; then `opened` and `closed` mean nothing. */
   readonly cannotJudge?: string;
 }
 
-/** Stands for all methods that no file names. */
+/** A placeholder for all methods that no file names. */
 export const otherMethod = "PURGE";
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", otherMethod];
@@ -68,7 +68,7 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
   }
 }
 
-/** Every path with every method that matters, over both schemes: plain HTTP only ever redirects, which may change. */
+/** Every path with every relevant method, over both schemes: plain HTTP only redirects, but that may change. */
 function* requests(targets: readonly string[], asked: readonly string[]): Generator<AskedRequest> {
   for (const target of targets) {
     for (const method of asked) {
@@ -79,8 +79,8 @@ function* requests(targets: readonly string[], asked: readonly string[]): Genera
 }
 
 /**
- * What a sign-in that moves leaves to the application, or takes from it, counts as the rest of the site: it opens
- * nothing that was for fewer.
+ * Paths that a moved sign-in leaves to the backend, or takes from it, count as the rest of the site: that opens nothing
+ * that was restricted further.
  */
 function gateBeside(
   reading: SiteReading | undefined,
@@ -99,7 +99,7 @@ function wayOf({ scheme, method, target }: AskedRequest, asked: readonly string[
 }
 
 /**
- * Who gets in at a location with a regular expression, and did not at the same one on the other side, or, where it has
+ * Who gets in at a location with a regular expression, and did not at the same one on the other side, or, if there is
  * none, at one of the locations from which it may take requests.
  */
 function newExpressions(
@@ -123,7 +123,7 @@ function newExpressions(
   return found;
 }
 
-/** Who gets in at each location that has content; at least one, even if it lets nobody in. */
+/** Who gets in at each location with content; at least one entry, even if nobody does. */
 function entriesOf(
   reading: SiteReading | undefined,
   site: JudgedSite | undefined,
@@ -137,7 +137,7 @@ function entriesOf(
   return entries.length > 0 ? entries : [undefined];
 }
 
-/** Whoever passes: nobody (nothing), anybody, or those whom the needs let in. */
+/** Who passes: nobody (undefined), anybody, or those who meet the needs. */
 type Entry = "anybody" | Needs | undefined;
 
 function entryOf(gate: Gate | undefined, roles: readonly Role[] = []): Entry {
@@ -147,7 +147,7 @@ function entryOf(gate: Gate | undefined, roles: readonly Role[] = []): Entry {
   return { ...gate.needs, groups };
 }
 
-/** Whoever has a role, in its place: groups, and users as groups of one. Other groups are what they are. */
+/** Replaces a role by its holders: groups, and users as groups of one. Other groups are unchanged. */
 function holders(group: string, roles: readonly Role[]): string[] {
   const role = roles.find(({ value }) => group === `role ${value}`);
   return role === undefined
@@ -159,14 +159,14 @@ function holders(group: string, roles: readonly Role[]): string[] {
       ];
 }
 
-/** Whether somebody passes where users stand as groups of one. */
+/** Whether somebody passes, with users as groups of one. */
 function enters(needs: Needs, { upn, groups }: Person): boolean {
   return passes(needs, { upn, groups: [...groups, `user ${upn}`] });
 }
 
 /**
- * Somebody whom `one` lets in and `other` does not. Complete: of the people whom `one` lets in, those with the fewest
- * groups are the first to be refused by `other`, and they are tried one and all.
+ * Somebody whom `one` lets in and `other` does not. Complete: of the people whom `one` lets in, `other` refuses those with
+ * the fewest groups first, and all of these are tried.
  */
 function someoneOnlyIn(one: Entry, other: Entry): { readonly person?: Person } | undefined {
   if (one === undefined || other === "anybody") return undefined;
@@ -179,7 +179,7 @@ function someoneOnlyIn(one: Entry, other: Entry): { readonly person?: Person } |
   return undefined;
 }
 
-/** Somebody who enters on both sides and has a role of `one` only there. A first role is for fewer, not for more. */
+/** Somebody who gets in on both sides and has a role of `one` only there. A first role restricts access. */
 function newRole(
   one: Entry,
   roles: readonly Role[] = [],
@@ -203,7 +203,7 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   const domains = wild ? ["elsewhere.invalid", ...(other?.emailDomains ?? [])] : needs.emailDomains;
   for (const groups of choices(needs.groups)) {
     if (groups.some((it) => it.startsWith("application "))) {
-      // A program is in no group and has no other's roles.
+      // An application is in no group and has no other's roles.
       const program = { upn: groups[0]?.slice("application ".length) ?? "", groups };
       if (groups.length === 1 && enters(needs, program)) yield program;
       continue;
@@ -220,7 +220,7 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   }
 }
 
-/** Who reaches which backend at the front door of any of an environment's sites, or by a path that leads to it. */
+/** Who reaches which backend through any of an environment's sites, at its root or by a path that leads to it. */
 export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
 
 export function backendsOf(sites: readonly JudgedSite[]): Backends {
@@ -233,8 +233,8 @@ export function backendsOf(sites: readonly JudgedSite[]): Backends {
 }
 
 /**
- * Somebody who reaches a backend after the change and reached it through no site before; nothing where there is none,
- * or where no site had that backend before (whether it is another application no file tells).
+ * Somebody who reaches a backend after the change and did not through any site before; undefined if there is nobody, or
+ * if no site had that backend before (no file says whether it is a different application).
  */
 export function newcomerAt(
   after: JudgedSite,
@@ -252,7 +252,7 @@ export function newcomerAt(
   return undefined;
 }
 
-/** The site's own backend, and those to which only some of its paths lead. */
+/** The site's own backend, and those of single paths. */
 function frontsOf(texts: JudgedSite): Front[] {
   try {
     const reading = new SiteReading(texts);
@@ -284,7 +284,7 @@ function choices(lists: readonly (readonly string[])[]): string[][] {
   );
 }
 
-/** For every location and every key of a `map` on either side: the path itself, beside it and below it. */
+/** For every location and every key of a `map` on either side: the path itself, a sibling and one below it. */
 function representativeTargets(readings: readonly (SiteReading | undefined)[]): string[] {
   const targets = new Set(["/", "/anything", "/anything/below.html"]);
   for (const reading of readings) {
@@ -310,7 +310,7 @@ function aroundPath(path: string, into: Set<string>): void {
   }
 }
 
-/** Texts that a simple regular expression matches: of each choice every branch, of each class one character. */
+/** Strings that a simple regular expression matches: every branch of an alternation, one character of a class. */
 function examplesOf(expression: string): string[] {
   const plain = expression
     .replace(/^\^|\$$/g, "")

@@ -1,4 +1,4 @@
-/** The two sides of a review: commits of this repository, each rendered by its own code where it can be. */
+/** The two sides of a review: commits of this repository, each rendered by its own code if possible. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,26 +14,26 @@ const program = "infra/review/rendering.ts";
 
 /** One side of a review. */
 export interface Side {
-  /** What the user wrote, and the commit that it is; `the working tree` for files that are not committed. */
+  /** The user's name for the commit and its ID; `the working tree` for uncommitted files. */
   readonly name: string;
-  /** The commit's full ID; nothing for the working tree. */
+  /** The commit's full ID; undefined for the working tree. */
   readonly commit?: string;
   readonly stacks: Rendering;
   /** Why another commit's code rendered this side, in a sentence. */
   readonly note?: string;
 }
 
-/** Something that a person can put right: a commit that is not there, a folder that is no repository. */
+/** A user error: a commit that does not exist, a folder that is not a repository. */
 export class ReviewError extends Error {
   override readonly name = "ReviewError";
 }
 
 /**
  * Renders the environments of a commit.
- * @param ref any name of a commit; the files as they lie in the checkout where it is left out
- * @param stacks names of environments; all where there are none
+ * @param ref any name of a commit. Default: the working tree
+ * @param stacks names of environments. Default: all
  * @param folder the checkout
- * @throws ReviewError where git does not know the commit
+ * @throws ReviewError if git does not know the commit
  */
 export async function sideAt(
   ref: string | undefined,
@@ -76,12 +76,12 @@ async function commitOf(ref: string, folder: string): Promise<string> {
     return stdout.trim();
   } catch {
     throw new ReviewError(
-      `git knows no commit ${JSON.stringify(ref)} here; a shallow checkout lacks it (git fetch --unshallow, or fetch-depth: 0)`,
+      `no such commit in this repository: ${JSON.stringify(ref)}; if this is a shallow checkout: git fetch --unshallow, or fetch-depth: 0`,
     );
   }
 }
 
-/** The commit's files, beside this checkout's libraries. */
+/** The commit's files, with this checkout's libraries. */
 async function extract(commit: string, tree: string, folder: string): Promise<void> {
   const archive = join(tree, ".tar");
   await run("git", ["archive", "--format=tar", `--output=${archive}`, commit], { cwd: folder });
@@ -98,7 +98,7 @@ async function render(tree: string, stacks: readonly string[], folder?: string):
   const { stdout } = await run(process.execPath, [join(tree, program), ...from, ...stacks], {
     cwd: tree,
     maxBuffer: largest,
-    // Whatever secrets are around, code of a commit under review gets none of them.
+    // Code of a commit under review must not get any secrets of the environment.
     env: { PATH: process.env["PATH"], HOME: tree, TMPDIR: tree },
   });
   return JSON.parse(stdout) as Rendering;

@@ -1,4 +1,4 @@
-/** Which files of an environment change, and how: as diffs, each as short as it can be without leaving anything out. */
+/** Which files of an environment change, and how: as diffs, each as short as possible without omitting anything. */
 import { createTwoFilesPatch, diffLines } from "diff";
 
 import { programVersions } from "../../components/host/program.ts";
@@ -6,20 +6,20 @@ import { identifier } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import type { RenderedFile, RenderedStack } from "./rendering.ts";
 
-/** One file that changes, once for all hosts that get it, and once for all sites whose change is the same. */
+/** A changed file, once for all hosts that get it, and once for all sites with the same change. */
 export interface FileChange {
   /** For example `wiki: nginx.conf`. */
   readonly title: string;
-  /** Where it lies on a host. */
+  /** Its path on a host. */
   readonly path: string;
   readonly hosts: readonly string[];
-  /** Further sites with the same change, their own name, domain and ports aside. */
+  /** Further sites with the same change, apart from their own name, domain and ports. */
   readonly alsoFor: readonly string[];
   readonly added: number;
   readonly removed: number;
   /** In unified format. */
   readonly patch: string;
-  /** Another site that comes or goes as a whole: the patch is against its file, in this one's name, domain and ports. */
+  /** Another site that is added or removed: the patch is against its file, with this one's name, domain and ports. */
   readonly comparedWith?: string;
 }
 
@@ -54,7 +54,7 @@ export function fileChanges(before: RenderedStack | undefined, after: RenderedSt
   return { all, bySite };
 }
 
-/** The files that differ; a file of a site that moves is the same file under another name. */
+/** The files that differ; if a site's domain changes, its files are matched across the names. */
 function pairs(
   before: readonly RenderedFile[] = [],
   after: readonly RenderedFile[] = [],
@@ -75,8 +75,8 @@ function pairs(
 }
 
 /**
- * File changes as diffs. Sites whose diffs differ in their own facts only share one; of sites that come or go as a whole
- * the first is shown, and of the others what is not as there.
+ * File changes as diffs. Sites whose diffs differ only in their own facts share one; of sites that are added or removed,
+ * the first is shown, and the others as differences from it.
  */
 export function asDiffs(
   files: readonly OneFile[],
@@ -123,7 +123,7 @@ export function asDiffs(
   return [...shown.values()];
 }
 
-/** The push program, where it comes or goes as a whole: it is this repository's, and reviewed there. */
+/** The push program, if it is added or removed as a whole: it is reviewed in this repository. */
 function withProgramAsOne(files: readonly OneFile[]): OneFile[] {
   const program = files.filter(
     ({ site, file, before, after }) =>
@@ -159,10 +159,10 @@ function textOf({ before, after }: OneFile): string {
 }
 
 function wholeKey({ file, after }: OneFile, { domain }: Site): string {
-  return `${after === "" ? "goes" : "comes"}: ${file.replace(domain, "<domain>")}`;
+  return `${after === "" ? "removed" : "added"}: ${file.replace(domain, "<domain>")}`;
 }
 
-/** The forms in which a domain stands in files: as it is, in expressions (of which Nginx doubles the `\`), in names. */
+/** The forms of a domain in files: plain, in regular expressions (in which Nginx doubles the `\`), in names. */
 function formsOf(domain: string): string[] {
   const dots = ["\\\\.", "\\.", "."].map((dot) => domain.replaceAll(".", dot));
   return [...dots, identifier(domain)];
@@ -176,7 +176,7 @@ function withoutOwnFacts(patch: string, { name, domain, port, metricsPort }: Sit
     .replace(/^@@.*$/gm, "@@");
 }
 
-/** A text of another site's with the facts of this one. */
+/** A text of another site with the facts of this one. */
 function inFactsOf(site: Site, text: string, other: Site): string {
   const own = formsOf(site.domain);
   return formsOf(other.domain)

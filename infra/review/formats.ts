@@ -4,7 +4,7 @@ import { otherMethod, type Way } from "./access.ts";
 import type { FileChange } from "./file-changes.ts";
 import type { Statement } from "./meaning.ts";
 
-/** A review of all environments that were asked for. */
+/** A review of all requested environments. */
 export interface Review {
   readonly base: string;
   readonly head: string;
@@ -15,15 +15,15 @@ export interface Review {
 /** GitHub's limit of a comment, in characters; https://github.com/orgs/community/discussions/27190 */
 export const commentLimit = 65_536;
 
-/** The first line of the comment, by which the workflow finds it again to update it in place. */
+/** The first line of the comment, by which the workflow finds it again to update it. */
 const commentMark = "<!-- protected-sites review -->";
 
 /** The whole change of an environment in one line. */
 export function verdict(review: StackReview): string {
   const { stack, kind, counts, widens, narrows, cannotJudge, problems } = review;
   if (kind === "invalid")
-    return `${stack}: INVALID, ${plural(problems.length, "mistake")}; nothing can be deployed`;
-  if (kind === "same") return `${stack}: renders identically; nothing changes`;
+    return `${stack}: INVALID, ${plural(problems.length, "error")}; it cannot be deployed`;
+  if (kind === "same") return `${stack}: renders identically; no changes`;
   const scope =
     counts.sites === 0
       ? "no site changes"
@@ -74,7 +74,7 @@ function statementLines(statements: readonly Statement[]): string[] {
 
 /**
  * For a pull request's comment.
- * @param whole where a reader finds what was cut
+ * @param whole where readers find what was truncated
  */
 export function asMarkdown(review: Review, whole: string, limit = commentLimit): string {
   const head: string[] = [commentMark, ""];
@@ -108,7 +108,7 @@ export function asMarkdown(review: Review, whole: string, limit = commentLimit):
   return fitted(head.join("\n"), diffs, tail.join("\n"), whole, limit);
 }
 
-/** Verdicts and words come first; then as many whole diffs as fit, and the names of those that do not. */
+/** Summary and statements come first; then as many whole diffs as fit, and the names of those that do not. */
 function fitted(
   head: string,
   diffs: readonly { readonly block: string; readonly title: string }[],
@@ -119,7 +119,7 @@ function fitted(
   const cut = (missing: readonly string[]) =>
     missing.length === 0
       ? ""
-      : `\n**Cut here**: ${plural(missing.length, "diff")} of ${diffs.length} did not fit. The whole: ${whole}\n\n${missing
+      : `\n**Truncated**: ${plural(missing.length, "diff")} of ${diffs.length} did not fit. All of it: ${whole}\n\n${missing
           .slice(0, 40)
           .map((it) => `- \`${it}\``)
           .join("\n")}${missing.length > 40 ? `\n- and ${missing.length - 40} more` : ""}\n`;
@@ -129,7 +129,7 @@ function fitted(
   if (head.length > limit - reserve) {
     const kept = head.slice(0, limit - reserve - 200);
     const lines = kept.slice(0, kept.lastIndexOf("\n"));
-    return `${lines}\n\n**Cut here**: the change is too large for a comment. The whole: ${whole}\n\n${tail}`;
+    return `${lines}\n\n**Truncated**: the change is too large for a comment. All of it: ${whole}\n\n${tail}`;
   }
   let text = head;
   let taken = 0;
@@ -152,7 +152,7 @@ function marked(effect: Statement["effect"]): string {
   return effect === "opens" || effect === "weakens" || effect === "signs out" ? `**${word}**` : word;
 }
 
-/** Everything to say of a site, the requests that are let in now among it. */
+/** All statements about a site, including newly allowed requests. */
 export function statementsOf(site: SiteReview): Statement[] {
   return [
     ...site.statements,
@@ -160,11 +160,11 @@ export function statementsOf(site: SiteReview): Statement[] {
     ...ways(site.closed).map((text): Statement => ({ effect: "closes", text: `no longer passes: ${text}` })),
     ...(site.cannotJudge === undefined
       ? []
-      : [{ effect: "opens", text: `MAYBE: nobody can judge this here: ${site.cannotJudge}` } as const]),
+      : [{ effect: "opens", text: `MAYBE: this cannot be judged: ${site.cannotJudge}` } as const]),
   ];
 }
 
-/** Every statement once: sites of which the same is to be said stand together. */
+/** Every statement once: sites with the same statements are grouped. */
 function saidOf(
   sites: readonly SiteReview[],
 ): { readonly of: SiteReview[]; readonly statements: Statement[] }[] {
@@ -192,7 +192,7 @@ function titleOf([first, ...others]: readonly SiteReview[], bold = ""): string {
   return `${bold}${names}${bold}${others.length === 0 ? ` (${first?.domain ?? ""})` : ""}`;
 }
 
-/** Ways in as few lines, at most five: for each kind of person the methods and paths. */
+/** Ways in, in at most five lines: for each kind of person the methods and paths. */
 function ways(list: readonly Way[]): string[] {
   const byPerson = new Map<string, { targets: Set<string>; methods: Set<string> }>();
   for (const { method, target, person, role } of list) {
@@ -218,7 +218,7 @@ function fileTitle(file: FileChange): string {
   const { title, hosts, alsoFor, added, removed, comparedWith } = file;
   const also = alsoFor.length > 0 ? `, the same for ${some(alsoFor)}` : "";
   const compared =
-    comparedWith === undefined ? "" : `; as ${comparedWith}'s with its own name, domain and ports, but for`;
+    comparedWith === undefined ? "" : `; like ${comparedWith}'s with its own name, domain and ports, except`;
   return `${title} (+${added} -${removed}; on ${some(hosts)}${also}${compared})`;
 }
 

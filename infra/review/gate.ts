@@ -1,6 +1,6 @@
 /**
- * What stands between a request and a site's content, read from the files as hosts get them: not from the model, so
- * that a change of the renderers shows as much as one of the configuration. What it does not know it refuses to judge.
+ * What is between a request and a site's content, read from the files as hosts get them: not from the model, so that a
+ * change of the renderers shows as well as one of the configuration. It refuses to judge what it does not know.
  */
 import { parse } from "smol-toml";
 
@@ -20,7 +20,7 @@ import {
 } from "../../components/nginx/variables.ts";
 import { type SiteTexts, writtenByHost } from "./site-texts.ts";
 
-/** A request from elsewhere, as a client writes it. */
+/** A request as a client sends it. */
 export interface AskedRequest {
   readonly scheme: "http" | "https";
   readonly method: string;
@@ -30,13 +30,13 @@ export interface AskedRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Whom oauth2-proxy lets pass. */
+/** Whom oauth2-proxy lets in. */
 export interface Needs {
-  /** One of these ends the user's UPN; `*` is any. */
+  /** Allowed domains of the user's UPN; `*` is any. */
   readonly emailDomains: readonly string[];
-  /** Who passes by name, whatever the domain: programs, by the object IDs that their tokens have in place of a UPN. */
+  /** Who passes by name, whatever the domain: applications, by the object IDs in their tokens. */
   readonly programs: readonly string[];
-  /** Of each list, the user is in at least one; a role of the site's registration is `role <value>`. */
+  /** The user must be in at least one of each list; a role of the site's registration is `role <value>`. */
   readonly groups: readonly (readonly string[])[];
 }
 
@@ -48,18 +48,18 @@ export interface Place {
   readonly text: string;
 }
 
-/** What happens with a request. */
+/** What happens to a request. */
 export interface Gate {
-  /** Where it ends: content of the site, the sign-in's own pages, or an answer of Nginx's. */
+  /** Where it ends: content of the site, the sign-in's own pages, or a response of Nginx. */
   readonly to:
     | { readonly kind: "content"; readonly what: string }
     | { readonly kind: "sign-in"; readonly what: string }
     | { readonly kind: "answer"; readonly status: number; readonly location?: string };
-  /** Who gets there; nothing where anybody does. */
+  /** Who gets there; undefined if anybody does. */
   readonly needs?: Needs;
-  /** Where those go who are not signed in, or may not. */
+  /** Where those end up who are not signed in, or not allowed. */
   readonly otherwise?: Gate["to"];
-  /** The lines that decide, the most telling one first. */
+  /** The lines that decide, the most relevant first. */
   readonly places: readonly Place[];
   /** The location, and what it passes on: for {@link SiteReading.headersFor}. */
   readonly location?: ReadDirective;
@@ -69,7 +69,7 @@ export interface Gate {
 const neutral =
   /^(?:listen|server_name|server_tokens|ssl_\w+|add_header|more_\w+|client_\w+|default_type|proxy_(?!pass$|intercept_errors$|store|method$)\w+|grpc_(?!pass$)\w+|auth_request_set|keepalive\w*|access_log|error_log|log_\w+|open_\w+|http2\w*|quic\w*|large_client_header_buffers|limit_req\w*|limit_conn\w*|gzip\w*|expires|etag|charset|types|send_timeout|reset_timedout_connection|lingering_\w+|sendfile\w*|tcp_\w+|aio|resolver\w*|underscores_in_headers|ignore_invalid_headers|merge_slashes|port_in_redirect|absolute_redirect|server_name_in_redirect|uninitialized_variable_warn|variables_hash\w*|map_hash\w*|server_names_hash\w*|chunked_transfer_encoding|max_ranges|if_modified_since|msie_\w+|ssi_\w+|gunzip|override_charset|slice|disable_symlinks|add_trailer|auth_basic|auth_delay|limit_rate\w*|internal|set|if|return|location|auth_request|error_page|rewrite|proxy_pass|grpc_pass|proxy_method|proxy_intercept_errors|root|alias|limit_except|recursive_error_pages)$/;
 
-/** What opens ways, sends requests elsewhere or puts something into an answer, unless it says just this. */
+/** Directives that open access, send requests elsewhere or add to a response, unless they have exactly this value. */
 const onlyAs: Readonly<Record<string, string>> = {
   satisfy: "all",
   allow: "all",
@@ -89,7 +89,7 @@ const onlyAs: Readonly<Record<string, string>> = {
 
 const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
-/** A location, and what it is for. */
+/** A location, and what it matches. */
 interface Location {
   readonly directive: ReadDirective;
   readonly modifier: string;
@@ -99,7 +99,7 @@ interface Location {
 /** One site's files, read. */
 export class SiteReading {
   readonly domain: string;
-  /** Whether anything in the site's file looks at a request's method. */
+  /** Whether anything in the site's file depends on a request's method. */
   readonly methodMatters: boolean;
   /** Whether a request's path decides which backend gets it. */
   readonly choosesBackend: boolean;
@@ -116,7 +116,7 @@ export class SiteReading {
   readonly #ownPort: string | undefined;
   readonly #locations = new Map<ReadDirective, Location[]>();
 
-  /** @throws CannotJudge where a file holds what this reading does not know */
+  /** @throws CannotJudge if a file contains something unknown */
   constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", ...texts }: SiteTexts) {
     this.domain = domain;
     this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
@@ -157,13 +157,13 @@ export class SiteReading {
     this.#checkOauth2Proxy(texts.tenantId);
   }
 
-  /** Below which path the sign-in is. */
+  /** The path prefix of the sign-in. */
   get proxyPrefix(): string {
     const prefix = this.#cfg["proxy_prefix"];
     return typeof prefix === "string" ? prefix : defaultProxyPrefix;
   }
 
-  /** The file may hold what the renderer promises, and nothing that this reading does not know. */
+  /** The file must have what the renderer promises, and nothing unknown. */
   #checkOauth2Proxy(tenantId: string): void {
     const refuse = (key: string, problem: string) => {
       throw new CannotJudge(`oauth2-proxy.cfg line ${this.#cfgLine(key)}: ${key} ${problem}`);
@@ -180,11 +180,11 @@ export class SiteReading {
       if (this.#cfg[key] !== expected)
         refuse(key, `must be "${expected}", got ${JSON.stringify(this.#cfg[key])}`);
     }
-    // Without a needed role, every application of the tenant gets a token that passes.
+    // Without a required role, every application of the tenant gets a token that passes.
     const tokensNeedARole =
       this.#cfg["oidc_groups_claim"] === "roles" && strings(this.#cfg["allowed_groups"]).length > 0;
     if (this.#cfg["skip_jwt_bearer_tokens"] === true && !tokensNeedARole)
-      refuse("skip_jwt_bearer_tokens", "needs allowed_groups with roles beside it");
+      refuse("skip_jwt_bearer_tokens", "requires allowed_groups with roles");
   }
 
   /** Every location of the site: its modifier (`=`, `^~`, `~`, `~*` or none) and what it matches. */
@@ -192,14 +192,14 @@ export class SiteReading {
     return this.#servers.flatMap((server) => this.#locationsOf(server));
   }
 
-  /** Locations with a regular expression, as they stand in the file: no list of paths tells which requests they take. */
+  /** Locations with a regular expression, in the file's order: no list of paths covers which requests they match. */
   expressions(): string[] {
     return this.locations()
       .filter(({ modifier }) => modifier.startsWith("~"))
       .map(({ modifier, match }) => `${modifier} ${match}`);
   }
 
-  /** What a request gets once the location of that regular expression has taken it; nothing where there is none. */
+  /** What a request gets in the location with that regular expression; undefined if there is none. */
   gateOf(expression: string, request: AskedRequest): Gate | undefined {
     const server = this.#serverFor(request.scheme);
     const location =
@@ -209,11 +209,11 @@ export class SiteReading {
     return this.#at("/", server, request, { depth: 0, errorPages: true, taken: location.directive });
   }
 
-  /** Values of `map` that look at the request's path or method: other places where a decision can hide. */
+  /** Keys of `map` that match the request's path or method: other places where a decision can hide. */
   mapKeys(variable: RegExp): string[] {
     return (
       this.#blocks
-        // These only ever refuse, whoever asks, or begin a sign-in: odd spellings of paths, where a COPY leads, sign-ins.
+        // These only refuse, or start a sign-in: unusual spellings of paths, destinations of COPY, sign-ins.
         .filter(
           ({ args }) =>
             !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in|moved_sign_in)/.test(
@@ -225,7 +225,7 @@ export class SiteReading {
     );
   }
 
-  /** @throws CannotJudge where the request meets what this reading does not know */
+  /** @throws CannotJudge if the request reaches something unknown */
   gate(request: AskedRequest): Gate {
     const server = this.#serverFor(request.scheme);
     if (server === undefined) return { to: { kind: "answer", status: 444 }, places: [] };
@@ -251,7 +251,7 @@ export class SiteReading {
       ({ name }) => name === "auth_request_set",
     );
     const set = new Map(answers.map(({ args }) => [(args[0] ?? "").slice(1), args[1] ?? ""]));
-    // What the caller tells of a variable goes before its map, which may be written as only Nginx reads it.
+    // The caller's value of a variable overrides its map, which may use syntax that only Nginx understands.
     const variables: Variables = (name) => value(name) ?? mapped(name);
     const mapped = variablesOf(this.#definitions, (name) => {
       const answer = set.get(name);
@@ -276,15 +276,15 @@ export class SiteReading {
     how: {
       readonly depth: number;
       readonly errorPages: boolean;
-      /** Where an error page has led. */
+      /** The target of an error page. */
       readonly target?: string;
-      /** The location that has taken the request, where its path does not tell. */
+      /** The location of the request, if its path does not determine it. */
       readonly taken?: ReadDirective;
     },
   ): Gate {
     const { depth, target } = how;
     const internal = target !== undefined;
-    if (depth > 3) throw new CannotJudge(`${placeOf(server)}: error pages lead in a circle`);
+    if (depth > 3) throw new CannotJudge(`${placeOf(server)}: error pages form a loop`);
     const early = this.#rewrite(server.body ?? [], this.#variables(server.body ?? [], request, path));
     if (early !== undefined) return early;
 
@@ -314,7 +314,7 @@ export class SiteReading {
       ...(location === undefined ? {} : { location }),
     };
     const auth = this.#inForce("auth_request", body, server);
-    // What is asked before a page of the sign-in's own is whether it can be shown.
+    // Before a page of the sign-in, the subrequest only decides whether it can be shown.
     if (auth === undefined || auth.args[0] === "off" || content.to.kind === "sign-in") {
       return { ...content, places: [...(auth === undefined ? [] : [this.#place(auth)]), ...content.places] };
     }
@@ -330,7 +330,7 @@ export class SiteReading {
     };
   }
 
-  /** What the subrequest of `auth_request` asks of oauth2-proxy. */
+  /** What the subrequest of `auth_request` requires from oauth2-proxy. */
   #askedFor(auth: ReadDirective, server: ReadDirective, request: AskedRequest, path: string) {
     const variables = this.#variables(server.body ?? [], request, path);
     const target = auth.args[0] ?? "";
@@ -338,7 +338,7 @@ export class SiteReading {
     const pass =
       typeof location === "object" ? location.body?.find(({ name }) => name === "proxy_pass") : undefined;
     if (location === undefined || location === "redirect" || pass === undefined) {
-      throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that asks oauth2-proxy`);
+      throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that passes to oauth2-proxy`);
     }
     const url = new URL(expand(pass.args[0] ?? "", variables));
     if (url.hostname !== this.#ownPort || url.pathname !== signInPaths(this).auth) {
@@ -349,7 +349,7 @@ export class SiteReading {
     const places: Place[] = [];
     for (const [key, value] of url.searchParams) {
       if (key !== "allowed_groups") {
-        throw new CannotJudge(`${placeOf(pass)}: ${key} is a rule that this review does not read`);
+        throw new CannotJudge(`${placeOf(pass)}: ${key} is a rule that this review does not know`);
       }
       const any = this.#asGroups(value.split(",").filter((it) => it !== ""));
       // An empty rule is none, https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints
@@ -368,13 +368,13 @@ export class SiteReading {
     return { needs: { emailDomains, programs: this.#programs, groups }, places };
   }
 
-  /** The page that an error of the subrequest leads to would be its answer, and any that succeeds lets everybody in. */
+  /** An error page of the subrequest would be its response, and if that succeeds, everybody gets in. */
   #refuseOtherAnswers(location: ReadDirective, target: string, server: ReadDirective): void {
     const body = location.body ?? [];
     const intercept = this.#inForce("proxy_intercept_errors", body, server);
     if (intercept?.args[0] === "on") throw notRead(intercept);
     const elsewhere = this.#errorPages(body, server).find(
-      // oauth2-proxy's own 401 is no error to Nginx.
+      // To Nginx, oauth2-proxy's own 401 is not an error.
       ({ args }) => args.some((it) => it.startsWith("=")) && args[0] !== "401" && args.at(-1) !== target,
     );
     if (elsewhere !== undefined) throw notRead(elsewhere);
@@ -385,7 +385,7 @@ export class SiteReading {
     return own.length > 0 ? own : (server.body ?? []).filter(({ name }) => name === "error_page");
   }
 
-  /** What the tokens of this site name: groups, or, where it says so, the roles of its registration. */
+  /** What this site's tokens contain: groups, or, if configured, the roles of its registration. */
   #asGroups(values: readonly string[]): string[] {
     const given = this.#cfg["oidc_groups_claim"];
     const claim = typeof given === "string" ? given : "groups";
@@ -437,7 +437,7 @@ export class SiteReading {
   ): Gate["to"] {
     const pass = passOf(body, variables);
     if (pass !== undefined) {
-      // A path of the backend's own, and the request's as it came.
+      // A path of the backend, followed by the request's own.
       const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(pass.args[0] ?? "");
       const target = expand(below?.[1] ?? pass.args[0] ?? "", variables);
       const { protocol, hostname } = new URL(target.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
@@ -451,7 +451,7 @@ export class SiteReading {
     const files = body.find(({ name }) => name === "alias") ?? this.#inForce("root", body, server);
     if (files === undefined) return { kind: "answer", status: 404 };
     const folder = files.args[0] ?? "";
-    // The pages of the sign-in and the answers to ACME challenges are ours and tell nothing of the site.
+    // The pages of the sign-in and the responses to ACME challenges are ours and reveal nothing of the site.
     if (folder === "/var/www/certbot" || ourPages.test(folder)) return { kind: "sign-in", what: requested };
     return { kind: "content", what: `files of ${folder}` };
   }
@@ -518,7 +518,7 @@ export class SiteReading {
     return (pattern ?? prefix)?.directive;
   }
 
-  /** @param holds directives that are in force, of which each `set` is of a constant */
+  /** @param holds directives that are in force; each `set` among them is of a constant */
   #variables(holds: readonly ReadDirective[], request: AskedRequest, path?: string): Variables {
     const constants = new Map(
       holds.filter(({ name }) => name === "set").map(({ args }) => [args[0]?.slice(1), args[1]]),
@@ -552,7 +552,7 @@ export class SiteReading {
         return query === "" ? "" : "?";
     }
     if (name.startsWith("http_")) return request.headers?.[name.slice(5).replaceAll("_", "-")] ?? "";
-    // Before oauth2-proxy has been asked there is nothing of its answer.
+    // Before the subrequest there is no response of oauth2-proxy.
     if (/^(?:cookie|upstream|arg|oauth2|protected_sites)_/.test(name)) return "";
     return undefined;
   }
@@ -591,7 +591,7 @@ export function passes(
 }
 
 /**
- * A path as Nginx compares it with locations: decoded, slashes merged, dots resolved. Nothing where Nginx answers 400.
+ * A path as Nginx matches it against locations: decoded, slashes merged, dots resolved. Undefined if Nginx answers 400.
  */
 function normalized(target: string): string | undefined {
   const raw = (target.split(/[?#]/)[0] ?? "").replace(/^https?:\/\/[^/]*/, "") || "/";
@@ -615,26 +615,26 @@ function normalized(target: string): string | undefined {
   return `/${parts.join("/")}`;
 }
 
-/** How earlier versions of the renderer put a path of the backend's own before the request's. */
+/** How earlier versions of the renderer prepended a path of the backend to the request's. */
 function isBelowPath({ name, args }: ReadDirective): boolean {
   return name === "rewrite" && /^\^ (?:\/[\w.~-]+)+\$uri break$/.test(args.join(" "));
 }
 
-/** A constant of ours. What is made of a request could decide where it goes. */
+/** One of our constants. A value derived from the request could decide where it goes. */
 function isConstant({ args: [variable = "", value = ""] }: ReadDirective): boolean {
   return variable.startsWith("$protected_sites_") && !value.includes("$");
 }
 
-/** Directives that bring a request to a backend. */
+/** Directives that pass a request to a backend. */
 const passing = /^(?:proxy|grpc)_pass$/;
 
-/** Whether it is the `if` by which the path's application decides which of the two does. */
+/** Whether it is the `if` that chooses between the two by the path's backend. */
 function isPass({ name, args, body = [] }: ReadDirective): boolean {
   const byApplication = name === "if" && args[0]?.startsWith("($protected_sites_grpc_") === true;
   return byApplication && body.map((it) => it.name).join() === "grpc_pass";
 }
 
-/** What brings a location's request to a backend: Nginx takes the last `if` that holds, else the location's own. */
+/** What passes a location's request to a backend: the last `if` that is true, or else the location's own directive. */
 function passOf(body: readonly ReadDirective[], variables: Variables): ReadDirective | undefined {
   const chosen = body.findLast((it) => isPass(it) && holds(it, variables));
   return chosen?.body?.[0] ?? body.find(({ name }) => passing.test(name));
@@ -680,14 +680,14 @@ function* everyDirective(directives: readonly ReadDirective[]): Generator<ReadDi
 
 function checkBody(directive: ReadDirective): void {
   for (const inner of directive.body ?? []) {
-    // Pages of ours may ask for the request's ID; others could include what nobody was asked for.
+    // Our pages may use SSI for the request's ID; others could include anything.
     if (inner.name === "ssi" && isOurPage(directive)) continue;
     const only = onlyAs[inner.name];
     if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw notRead(inner);
     if (inner.name === "location" && directive.name === "location") throw notRead(inner);
     const passes = inner.name === "if" && inner.body?.some(({ name }) => passing.test(name)) === true;
     if (passes && !isPass(inner)) throw notRead(inner);
-    // An answer that is kept for another session, or another question, is a way in.
+    // A response cached for another session, or another request, is a way in.
     if (inner.name === "proxy_cache" && inner.args[0] !== "off" && !keepsBySession(directive))
       throw notRead(inner);
     if (inner.name === "location" || inner.name === "if") checkBody(inner);

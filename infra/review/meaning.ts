@@ -1,6 +1,6 @@
 /**
- * What a change of the configuration means, in words: one entry for each setting of a site and of an environment. A
- * new setting does not compile until it has its entry here.
+ * What a change of the configuration means, in words: one entry for each setting of a site and of an environment. A new
+ * setting does not compile without its entry here.
  */
 import { isEncrypted, protocolOf } from "../../components/site/backends.ts";
 import type { PathRule } from "../../components/site/path-access.ts";
@@ -18,7 +18,7 @@ export interface Statement {
   readonly effect: Effect;
 }
 
-/** Puts the change of a setting into words; called only where the two differ. */
+/** Describes the change of a setting; called only if the two differ. */
 type Words<T, Whole> = (
   before: T,
   after: T,
@@ -44,36 +44,34 @@ export const siteMeaning: Entries<Site> = {
   domain: (before, after) => [
     says("opens", `answers at https://${after}`),
     says("closes", `no longer answers at https://${before}`),
-    says("signs out", `everybody signs in anew: the session cookie belongs to ${before}`),
+    says("signs out", `everybody has to sign in again: the session cookie belongs to ${before}`),
   ],
   port: (before, after) => [
     plain(
-      `its oauth2-proxy listens on loopback port ${after}; before ${before}; while it moves, requests fail for a moment`,
+      `its oauth2-proxy listens on loopback port ${after}; was ${before}; requests fail for a moment during the change`,
     ),
   ],
   upstream: (before, after) => [
-    plain(`another backend: ${after}; before ${before}`),
+    plain(`backend: ${after}; was ${before}`),
     ...(protocolOf(before) === protocolOf(after)
       ? []
       : [
           protocolOf(after) === "grpc"
-            ? plain("it is asked by gRPC, for its clients only: no pages of it, and no WebSockets")
-            : plain("it is asked by HTTP, and no longer by gRPC"),
+            ? plain("the backend speaks gRPC, for its clients only: no pages and no WebSockets")
+            : plain("the backend speaks HTTP, and no longer gRPC"),
         ]),
     ...(isEncrypted(before) && !isEncrypted(after)
-      ? [says("weakens", "the way to the backend is no longer encrypted")]
+      ? [says("weakens", "the connection to the backend is no longer encrypted")]
       : []),
   ],
   emailDomains: (before, after) => {
     const [were, are] = [before, after].map((it) => it.map((domain) => `@${domain}`).join(" or "));
     if (after.length === 0)
       return [
-        says("opens", `whoever has a role or group may sign in, also guests; before, people of ${were}`),
+        says("opens", `anybody with a role or group may sign in, including guests; was people of ${were}`),
       ];
     if (before.length === 0)
-      return [
-        says("closes", `only people of ${are} may sign in; before, also guests who have a role or group`),
-      ];
+      return [says("closes", `only people of ${are} may sign in; was also guests with a role or group`)];
     return [
       ...without(after, before).map((it) => says("opens", `people of @${it} may sign in`)),
       ...without(before, after).map((it) => says("closes", `people of @${it} may no longer sign in`)),
@@ -81,20 +79,20 @@ export const siteMeaning: Entries<Site> = {
   },
   allowedGroups: (before, after) => {
     if (after.length === 0)
-      return [says("opens", `no group is needed any more; before, one of ${before.join(", ")}`)];
+      return [says("opens", `no group is required any more; was one of ${before.join(", ")}`)];
     if (before.length === 0)
-      return [says("closes", `only members of ${after.join(" or ")} may enter; before, no group was needed`)];
+      return [says("closes", `only members of ${after.join(" or ")} may enter; was no group required`)];
     return [
       ...without(after, before).map((it) => says("opens", `members of group ${it} may enter`)),
       ...without(before, after).map((it) =>
-        says("closes", `members of group ${it} may no longer enter for that`),
+        says("closes", `members of group ${it} may no longer enter because of it`),
       ),
     ];
   },
-  // It lets emailDomains be left out, and does nothing else.
+  // Its only effect is that emailDomains may be omitted.
   guests: (_, after, whole) =>
     whole.before.emailDomains.length > 0 && whole.after.emailDomains.length > 0
-      ? [plain(`guests: ${after} changes nothing beside emailDomains, which say who may sign in`)]
+      ? [plain(`guests: ${after} has no effect with emailDomains, which say who may sign in`)]
       : [],
   roles: (before, after) => [
     ...after.flatMap((now) => {
@@ -103,14 +101,14 @@ export const siteMeaning: Entries<Site> = {
         ({ groups, users, applications }) => [
           ...groups.map((it) => `group ${it}`),
           ...users,
-          ...applications.map((it) => `application ${it}, with a bearer token in place of a sign-in,`),
+          ...applications.map((it) => `application ${it}, with a bearer token instead of signing in,`),
         ],
       );
       return [
         ...(was === undefined ? [plain(`a new role: ${now.value}`)] : []),
         ...without(has ?? [], had ?? []).map((it) => says("opens", `${it} has the role ${now.value}`)),
         ...without(had ?? [], has ?? []).map((it) =>
-          says("closes", `${it} has the role ${now.value} no longer`),
+          says("closes", `${it} no longer has the role ${now.value}`),
         ),
         ...(was === undefined || was.displayName === now.displayName
           ? []
@@ -119,33 +117,33 @@ export const siteMeaning: Entries<Site> = {
     }),
     ...before
       .filter(({ value }) => !after.some((it) => it.value === value))
-      .map((was) => says("closes", `the role ${was.value} is removed, from everybody who had it`)),
+      .map((was) => says("closes", `the role ${was.value} is removed from everybody who had it`)),
   ],
   paths: (before, after) => [
     ...after.flatMap((now) => {
       const was = before.find(({ path }) => path === now.path);
-      if (was === undefined) return [says("closes", `${below(now)} needs ${neededFor(now)} in addition`)];
+      if (was === undefined) return [says("closes", `${below(now)} additionally requires ${neededFor(now)}`)];
       return [
         ...(was.match === now.match
           ? []
-          : [plain(`the rule for ${now.path} is for ${below(now)}; before ${below(was)}`)]),
+          : [plain(`the rule for ${now.path} is for ${below(now)}; was ${below(was)}`)]),
         ...without(now.allowedGroups, was.allowedGroups).map((it) =>
           says("opens", `members of group ${it} may enter ${below(now)}`),
         ),
         ...without(was.allowedGroups, now.allowedGroups).map((it) =>
-          says("closes", `members of group ${it} may no longer enter ${below(now)} for that`),
+          says("closes", `members of group ${it} may no longer enter ${below(now)} because of it`),
         ),
         ...without(now.allowedRoles, was.allowedRoles).map((it) =>
-          says("opens", `who has the role ${it} may enter ${below(now)}`),
+          says("opens", `anybody with the role ${it} may enter ${below(now)}`),
         ),
         ...without(was.allowedRoles, now.allowedRoles).map((it) =>
-          says("closes", `who has the role ${it} may no longer enter ${below(now)} for that`),
+          says("closes", `anybody with the role ${it} may no longer enter ${below(now)} because of it`),
         ),
       ];
     }),
     ...before
       .filter(({ path }) => !after.some((it) => it.path === path))
-      .map((was) => says("opens", `${below(was)} needs no more than the site; before, ${neededFor(was)}`)),
+      .map((was) => says("opens", `${below(was)} requires no more than the site; was ${neededFor(was)}`)),
   ],
   open: (before, after) => [
     ...after.flatMap((now) => {
@@ -159,7 +157,7 @@ export const siteMeaning: Entries<Site> = {
       return [
         ...(was.match === now.match
           ? []
-          : [plain(`what is open of ${now.path} is ${below(now)}; before ${below(was)}`)]),
+          : [plain(`the open part of ${now.path} is ${below(now)}; was ${below(was)}`)]),
         ...without(now.methods, was.methods).map((it) =>
           says("opens", `${it} ${below(now)} is open to EVERYBODY`),
         ),
@@ -176,21 +174,21 @@ export const siteMeaning: Entries<Site> = {
       .filter(({ path }) => !after.some((it) => it.path === path))
       .map((was) => says("closes", `${below(was)} is no longer open to everybody`)),
   ],
-  metricsPort: (before, after) => [plain(`its metrics are on loopback port ${after}; before ${before}`)],
+  metricsPort: (before, after) => [plain(`its metrics are on loopback port ${after}; was ${before}`)],
   identityHeaders: (before, after) => [
-    ...without(after, before).map((it) => says("weakens", `the backend is told ${told[it] ?? it}`)),
-    ...without(before, after).map((it) => plain(`the backend is no longer told ${told[it] ?? it}`)),
+    ...without(after, before).map((it) => says("weakens", `the backend gets ${told[it] ?? it}`)),
+    ...without(before, after).map((it) => plain(`the backend no longer gets ${told[it] ?? it}`)),
   ],
   passAuthorization: (_, after) => [authorization(after, "")],
   cookieExpire: (before, after) => [
-    longer(before, after, `a session lasts ${after} without a request; before ${before}`),
+    longer(before, after, `a session lasts ${after} without a request; was ${before}`),
   ],
   cookieRefresh: (before, after) => {
-    const blocked = "whoever is blocked there stays in for so long";
+    const blocked = "people who are blocked there stay signed in for that long";
     if (after === undefined)
-      return [says("weakens", `a session is never checked with Entra again; before, every ${before ?? ""}`)];
-    if (before === undefined) return [plain(`a session is checked with Entra every ${after}; before, never`)];
-    const text = `a session is checked with Entra every ${after}; before ${before} (${blocked})`;
+      return [says("weakens", `a session is never checked with Entra again; was every ${before ?? ""}`)];
+    if (before === undefined) return [plain(`a session is checked with Entra every ${after}; was never`)];
+    const text = `a session is checked with Entra every ${after}; was ${before} (${blocked})`;
     return [longer(before, after, text)];
   },
   conditionalAccess: (before, after) => {
@@ -199,25 +197,25 @@ export const siteMeaning: Entries<Site> = {
       return [says("weakens", `Entra's conditional access policy of the site is removed: ${was}`)];
     if (before === undefined)
       return [plain(`Entra applies a conditional access policy to the site: ${JSON.stringify(after)}`)];
-    return [says("weakens", `another conditional access policy: ${JSON.stringify(after)}; before ${was}`)];
+    return [says("weakens", `another conditional access policy: ${JSON.stringify(after)}; was ${was}`)];
   },
   accessTokenScope: (before, after) => [
     says(
       after === undefined ? "plain" : "weakens",
-      `the access token is for ${after ?? "Microsoft Graph"}; before ${before ?? "Microsoft Graph"}`,
+      `the access token is for ${after ?? "Microsoft Graph"}; was ${before ?? "Microsoft Graph"}`,
     ),
   ],
   proxyPrefix: (before, after, whole) => {
     const { formerProxyPrefixes: former } = whole.after;
     return [
       plain(
-        `the sign-in is below ${after}/; before below ${before}/, which is the application's now. Its registration gets another redirect URI first; sessions stay, and ${former.includes(before) ? "sign-ins that are under way lead to their page" : "a sign-in that is under way has to be begun anew"}`,
+        `the sign-in is below ${after}/; was below ${before}/, which now belongs to the backend. Its registration gets another redirect URI first; sessions stay valid, and ${former.includes(before) ? "sign-ins in progress reach their page" : "sign-ins in progress have to be started again"}`,
       ),
       ...(former.includes(before)
         ? []
         : [
             plain(
-              `a host cannot sign anybody in until it has the change, nor where it goes back: without ${before} in formerProxyPrefixes, its registration no longer has the old address`,
+              `a host cannot sign anybody in before it has the change, or after a rollback: without ${before} in formerProxyPrefixes, its registration no longer has the old address`,
             ),
           ]),
     ];
@@ -229,70 +227,70 @@ export const siteMeaning: Entries<Site> = {
   sessionStore: (before, after) => [
     says(
       "signs out",
-      `sessions live in another place (${after}; before ${before}), so everybody signs in anew`,
+      `sessions are stored elsewhere (${after}; was ${before}), so everybody has to sign in again`,
     ),
   ],
   redis: (before, after) => {
     const where = (it: Site["redis"]) =>
       it === undefined ? "none" : `${it.tls ? "rediss" : "redis"}://${it.host}:${it.port}/${it.database}`;
     return [
-      plain(`the Redis of its sessions is ${where(after)}; before ${where(before)}`),
+      plain(`the Redis of its sessions is ${where(after)}; was ${where(before)}`),
       ...(after !== undefined && !after.tls && before?.tls !== false
-        ? [says("weakens", "the way to that Redis is not encrypted")]
+        ? [says("weakens", "the connection to that Redis is not encrypted")]
         : []),
       ...(before !== undefined && after !== undefined && where(before) !== where(after)
-        ? [says("signs out", "sessions of the old Redis are not taken over, so everybody signs in anew")]
+        ? [says("signs out", "sessions of the old Redis are not migrated, so everybody has to sign in again")]
         : []),
     ];
   },
   authCache: (before, after) => {
-    if (after === undefined) return [plain("oauth2-proxy is asked at every request again")];
-    const text = `who is signed out, blocked or refused stays in for up to ${after}; before ${before ?? "no longer"}`;
+    if (after === undefined) return [plain("oauth2-proxy checks every request again")];
+    const text = `people who are signed out, blocked or refused stay in for up to ${after}; was ${before ?? "not at all"}`;
     return [before === undefined ? says("weakens", text) : longer(before, after, text)];
   },
   signInRate: (before, after) => [
     says(
       perMinute(after) > perMinute(before) ? "weakens" : "plain",
-      `one address may begin ${after === "off" ? "any number of sign-ins" : `${after} of sign-ins`}; before ${before}`,
+      `one address may start ${after === "off" ? "any number of sign-ins" : `${after} of sign-ins`}; was ${before}`,
     ),
   ],
   maintenance: (before, after) => {
-    if (after === undefined) return [says("opens", "the site is open again: its maintenance is over")];
+    if (after === undefined) return [says("opens", "the site is open again: maintenance is over")];
     return [
       before === undefined
-        ? says("closes", `EVERYBODY gets a page with status 503 in place of the site: ${after}`)
-        : plain(`the page of its maintenance says: ${after}`),
+        ? says("closes", `EVERYBODY gets a page with status 503 instead of the site: ${after}`)
+        : plain(`the maintenance page says: ${after}`),
     ];
   },
-  contact: (_, after) => [plain(`pages send people with questions to ${after}`)],
+  contact: (_, after) => [plain(`pages refer people with questions to ${after}`)],
   securityHeaders: (before, after, { after: { domain } }) => [
     ...without(after.frameAncestors, before.frameAncestors).map((it) =>
       says(
         "weakens",
-        `${it === "*" ? "anybody" : it} may show the site in a frame${it === "self" || it === "*" || isSameSite(it, domain) ? "" : "; it is another site to browsers, which send no session there: the frame shows only what is open"}`,
+        `${it === "*" ? "anybody" : it} may embed the site in a frame${it === "self" || it === "*" || isSameSite(it, domain) ? "" : "; to browsers it is another site, so they send no session: the frame shows only what is open"}`,
       ),
     ),
     ...without(before.frameAncestors, after.frameAncestors).map((it) =>
-      plain(`${it === "*" ? "not everybody" : `${it} no longer`} may show the site in a frame`),
+      plain(`${it === "*" ? "not everybody" : `${it} no longer`} may embed the site in a frame`),
     ),
     ...(before.referrerPolicy === after.referrerPolicy
       ? []
-      : [plain(`other sites learn of links by ${after.referrerPolicy}; before ${before.referrerPolicy}`)]),
+      : [plain(`other sites get referrers by ${after.referrerPolicy}; was ${before.referrerPolicy}`)]),
     ...(before.contentTypeOptions === after.contentTypeOptions
       ? []
       : [
           after.contentTypeOptions
-            ? plain("browsers must not guess what kind a file is")
-            : says("weakens", "browsers may guess what kind a file is"),
+            ? plain("browsers must not guess content types")
+            : says("weakens", "browsers may guess content types"),
         ]),
     ...(before.permissionsPolicy === after.permissionsPolicy
       ? []
-      : [plain(`features of browsers: ${after.permissionsPolicy ?? "as they are"}`)]),
+      : [plain(`browser features: ${after.permissionsPolicy ?? "not restricted"}`)]),
   ],
-  clientMaxBodySize: (before, after) => [plain(`a request's body may have ${after}; before ${before}`)],
+  clientMaxBodySize: (before, after) => [plain(`a request's body may have up to ${after}; was ${before}`)],
   backupUpstreams: (before, after) => [
-    ...without(after, before).map((it) => plain(`while the backend does not answer, ${it} is asked`)),
-    ...without(before, after).map((it) => plain(`${it} is no longer asked in the backend's place`)),
+    ...without(after, before).map((it) => plain(`while the backend is down, ${it} is used`)),
+    ...without(before, after).map((it) => plain(`${it} is no longer used as a backup`)),
   ],
   upstreams: (before, after) => {
     const all = (path: string) => below({ path, match: "prefix" });
@@ -301,62 +299,62 @@ export const siteMeaning: Entries<Site> = {
         const was = before.find((it) => it.path === path)?.upstream;
         if (was === upstream) return [];
         return [
-          plain(`requests to ${all(path)} go to ${upstream}${was === undefined ? "" : `; before to ${was}`}`),
+          plain(`requests to ${all(path)} go to ${upstream}${was === undefined ? "" : `; was ${was}`}`),
         ];
       }),
       ...before
         .filter(({ path }) => !after.some((it) => it.path === path))
         .map(({ path, upstream }) =>
-          plain(`requests to ${all(path)} no longer go to ${upstream}, but where those around them go`),
+          plain(`requests to ${all(path)} no longer go to ${upstream}, but to the same backend as the rest`),
         ),
     ];
   },
   hostHeader: (before, after) => [
-    plain(`the backend gets the Host of the ${after}; before that of the ${before}`),
+    plain(`the backend gets the Host of the ${after}; was that of the ${before}`),
   ],
-  upstreamCa: (before, after) => [plain(`the backend is verified by ${after}; before by ${before}`)],
+  upstreamCa: (before, after) => [plain(`the backend is verified by ${after}; was ${before}`)],
   upstreamServerName: (before, after) => [
-    plain(`the backend's certificate is for ${after ?? "its host"}; before for ${before ?? "its host"}`),
+    plain(`the backend's certificate is for ${after ?? "its host"}; was for ${before ?? "its host"}`),
   ],
   buffering: (_before, after) => [
-    plain(after ? "bodies are buffered" : "bodies go through as they come, without buffers"),
+    plain(after ? "bodies are buffered" : "bodies are streamed without buffering"),
   ],
   refuseHtFiles: (_before, after) => [
     plain(
       after
-        ? "Nginx refuses paths with a name that begins with .ht"
-        : "paths with a name that begins with .ht go to the backend, as any other",
+        ? "Nginx refuses paths with a segment that begins with .ht"
+        : "paths with a segment that begins with .ht go to the backend like any other",
     ),
   ],
   proxyConnectTimeout: (before, after) => [
-    plain(`the backend may take ${after} to accept a connection; before ${before}`),
+    plain(`the backend may take ${after} to accept a connection; was ${before}`),
   ],
   proxySendTimeout: (before, after) => [
-    plain(`the backend may take none of a body for ${after}; before ${before}`),
+    plain(`the backend may stop reading a body for ${after}; was ${before}`),
   ],
-  proxyBufferSize: (before, after) => [plain(`the headers of an answer may have ${after}; before ${before}`)],
+  proxyBufferSize: (before, after) => [plain(`a response's headers may have up to ${after}; was ${before}`)],
   keepaliveTimeout: (before, after) => [
-    plain(`an idle connection to the backend is kept for ${after}; before ${before}`),
+    plain(`an idle connection to the backend is kept for ${after}; was ${before}`),
   ],
-  proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; before ${before}`)],
+  proxyReadTimeout: (before, after) => [plain(`the backend may be silent for ${after}; was ${before}`)],
   clientSecrets: (before, after) => {
     const generations = (list: Site["clientSecrets"]) => list.map(({ generation }) => generation);
     const used = after.at(-1);
     const usedBefore = before.at(-1);
     return [
       ...without(generations(after), generations(before)).map((it) =>
-        says("rotates", `client secret ${it} is made in Entra; nobody is signed out`),
+        says("rotates", `client secret ${it} is created in Entra; nobody is signed out`),
       ),
       ...(used?.generation === usedBefore?.generation
         ? []
         : [
             says(
               "rotates",
-              `hosts use client secret ${used?.generation ?? ""}; before ${usedBefore?.generation ?? ""}`,
+              `hosts use client secret ${used?.generation ?? ""}; was ${usedBefore?.generation ?? ""}`,
             ),
           ]),
       ...without(generations(before), generations(after)).map((it) =>
-        says("rotates", `client secret ${it} ends in Entra once every host uses its successor`),
+        says("rotates", `client secret ${it} is removed from Entra once every host uses its successor`),
       ),
       ...after.flatMap((now) => {
         const was = before.find(({ generation }) => generation === now.generation);
@@ -365,51 +363,48 @@ export const siteMeaning: Entries<Site> = {
           : [
               says(
                 "rotates",
-                `client secret ${now.generation} is made anew: it ends ${now.endDate ?? "when Entra says"}; before ${was.endDate ?? "when Entra says"}`,
+                `client secret ${now.generation} is recreated: it expires ${now.endDate ?? "on Entra's default date"}; was ${was.endDate ?? "Entra's default date"}`,
               ),
             ];
       }),
       ...(JSON.stringify(generations(before)) === JSON.stringify(generations(after)) &&
       before.every((it, index) => it.endDate === after[index]?.endDate)
-        ? [plain("the day on which a replaced client secret may go has changed")]
+        ? [plain("the date on which a replaced client secret may be removed has changed")]
         : []),
     ];
   },
   cookieSecretGeneration: (before, after) => [
-    says(
-      "signs out",
-      `a new cookie secret (${after}; before ${before}) signs everybody of the site out, once`,
-    ),
+    says("signs out", `a new cookie secret (${after}; was ${before}): everybody has to sign in again`),
   ],
   certificateFrom: (before, after) => {
     const from = { files: "files on the hosts", internalCa: "the stack's own CA", acme: "an ACME server" };
-    return [plain(`its certificate is from ${from[after]}; before from ${from[before]}`)];
+    return [plain(`its certificate is from ${from[after]}; was ${from[before]}`)];
   },
   cookieName: (before, after) => [
     says(
       "signs out",
-      `everybody signs in anew: the session cookie is ${after ?? "named after the domain"}; before ${before ?? "named after the domain"}`,
+      `everybody has to sign in again: the session cookie is ${after ?? "named after the domain"}; was ${before ?? "named after the domain"}`,
     ),
   ],
   owners: (before, after) => [
     ...without(after, before).map((it) =>
-      says("opens", `${it} owns its registration in Entra, and may add secrets and redirect addresses to it`),
+      says("opens", `${it} owns its registration in Entra, and may add secrets and redirect URIs to it`),
     ),
-    ...without(before, after).map((it) => says("closes", `${it} owns its registration in Entra no longer`)),
-    ...(after.length < 2 ? [plain("its registration has fewer than two owners beside the deployment")] : []),
+    ...without(before, after).map((it) => says("closes", `${it} no longer owns its registration in Entra`)),
+    ...(after.length < 2 ? [plain("its registration has fewer than two owners besides the deployer")] : []),
   ],
   serviceManagementReference: (before, after) => [
-    plain(`its registration refers to ${after ?? "no service register"}; before ${before ?? "to none"}`),
+    plain(`its registration refers to ${after ?? "no service record"}; was ${before ?? "none"}`),
   ],
   adoptedRegistration: (before, after) => [
     after === undefined || after.application === before?.application
       ? plain("its registration in Entra stays as it is")
       : says(
           "signs out",
-          `everybody signs in anew: its registration in Entra is now ${after.application}, and the one that it had is deleted`,
+          `everybody has to sign in again: its registration in Entra is now ${after.application}, and the previous one is deleted`,
         ),
   ],
-  certificates: (before, after) => [plain(`its certificate is in ${after}; before ${before}`)],
+  certificates: (before, after) => [plain(`its certificate is in ${after}; was ${before}`)],
 };
 
 /** The settings of an environment. */
@@ -417,21 +412,21 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   tenantId: (before, after) => [
     says("opens", `people of tenant ${after} may sign in`),
     says("closes", `people of tenant ${before} may no longer sign in`),
-    says("signs out", "every registration is made anew in another tenant"),
+    says("signs out", "every registration is recreated in another tenant"),
   ],
-  adminUser: (before, after) => [plain(`hosts are set up as user ${after}; before ${before}`)],
+  adminUser: (before, after) => [plain(`hosts are set up as user ${after}; was ${before}`)],
   oauth2Proxy: (before, after) => [
     ...(before.version === after.version
       ? []
       : [
           says(
             isOlder(after.version, before.version) ? "weakens" : "plain",
-            `hosts run oauth2-proxy ${after.version}; before ${before.version}`,
+            `hosts run oauth2-proxy ${after.version}; was ${before.version}`,
           ),
         ]),
     ...(before.arm64?.sha256 === after.arm64?.sha256 && before.arm64?.url === after.arm64?.url
       ? []
-      : [plain(`its archive for ARM is ${after.arm64?.url ?? "not given: such hosts are refused"}`)]),
+      : [plain(`its archive for ARM is ${after.arm64?.url ?? "missing: such hosts are refused"}`)]),
     ...(before.sha256 === after.sha256 && before.url === after.url
       ? []
       : [plain(`its archive is ${after.url} with SHA-256 ${after.sha256.slice(0, 12)}…`)]),
@@ -446,64 +441,60 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
   ],
   repairDrift: (_, after) => [
     after
-      ? plain("what has drifted on a host is told, and put right by the next update")
-      : says("weakens", "what has drifted on a host is neither told nor put right by an update"),
+      ? plain("drift on a host is reported, and repaired by the next update")
+      : says("weakens", "drift on a host is neither reported nor repaired"),
   ],
   renamedSites: (_, after) =>
     Object.entries(after).map(([name, before]) =>
-      plain(`site "${name}" is the one that was called "${before}"; its registration and secrets stay`),
+      plain(`site "${name}" was called "${before}"; its registration and secrets stay`),
     ),
   onHostFailure: (_, after) => [
     plain(
       after === "rollback"
-        ? "where a host does not take a site's change, those that have it go back"
-        : "where a host does not take a site's change, those that have it keep it",
+        ? "if a host rejects a site's change, the hosts that have it are rolled back"
+        : "if a host rejects a site's change, the hosts that have it keep it",
     ),
   ],
   expiryWarningDays: (before, after) => [
-    plain(`a client secret's end is told ${after} days before; before this change ${before}`),
+    plain(`warns ${after} days before a client secret expires; was ${before}`),
   ],
   outboundProxy: (before, after) => [
     plain(
-      `hosts reach Entra ${after === undefined ? "straight" : `by ${after}`}; before ${before ?? "straight"}`,
+      `hosts reach Entra ${after === undefined ? "directly" : `through ${after}`}; was ${before ?? "directly"}`,
     ),
   ],
   workerShutdownTimeout: (before, after) => [
-    plain(`connections of before a push, such as WebSockets, last ${after} at most; before ${before}`),
+    plain(`connections from before a push, such as WebSockets, last ${after} at most; was ${before}`),
   ],
   acme: (before, after) => [
     ...(before.server === after.server
       ? []
-      : [plain(`certificates by ACME are from ${after.server}; before from ${before.server}`)]),
+      : [plain(`ACME certificates are from ${after.server}; was ${before.server}`)]),
     ...(before.email === after.email
       ? []
-      : [
-          plain(
-            `the ACME server writes to ${after.email ?? "nobody"}; before to ${before.email ?? "nobody"}`,
-          ),
-        ]),
+      : [plain(`the ACME server's contact is ${after.email ?? "nobody"}; was ${before.email ?? "nobody"}`)]),
   ],
   internalCa: (before, after) => [
     ...without(after.generations, before.generations).map((it) =>
-      plain(`CA ${it} is made; clients have to trust it before it signs`),
+      plain(`CA ${it} is created; clients have to trust it before it signs`),
     ),
     ...without(before.generations, after.generations).map((it) =>
       says("rotates", `CA ${it} is no longer trusted`),
     ),
     ...(signing(before) === signing(after)
       ? []
-      : [says("rotates", `CA ${signing(after)} signs every certificate anew; before ${signing(before)}`)]),
+      : [says("rotates", `CA ${signing(after)} reissues every certificate; was ${signing(before)}`)]),
     ...(before.certificateDays === after.certificateDays && before.renewalDays === after.renewalDays
       ? []
       : [
           says(
             "rotates",
-            `certificates are valid for ${after.certificateDays} days and renewed ${after.renewalDays} days before their end`,
+            `certificates are valid for ${after.certificateDays} days and renewed ${after.renewalDays} days before they expire`,
           ),
         ]),
     ...(before.expiryWarningDays === after.expiryWarningDays
       ? []
-      : [plain(`a CA's end is told ${after.expiryWarningDays} days before`)]),
+      : [plain(`warns ${after.expiryWarningDays} days before a CA expires`)]),
   ],
   allowVulnerableOauth2Proxy: (_, after) => [
     after
@@ -531,30 +522,32 @@ function hostStatements(before: readonly Host[], after: readonly Host[]): Statem
       .map(({ name, address }) => plain(`host ${name} (${address}) is set up and serves every site`)),
     ...before
       .filter(({ name }) => named(after, name) === undefined)
-      .map(({ name, address }) => plain(`host ${name} (${address}) is cleared and serves nothing any more`)),
+      .map(({ name, address }) =>
+        plain(`host ${name} (${address}) is torn down and serves nothing any more`),
+      ),
     ...after.flatMap((now) => {
       const was = named(before, now.name);
       if (was === undefined) return [];
       return [
         ...(was.address === now.address && was.port === now.port
           ? []
-          : [plain(`host ${now.name} is at ${now.address}:${now.port}; before ${was.address}:${was.port}`)]),
+          : [plain(`host ${now.name} is at ${now.address}:${now.port}; was ${was.address}:${was.port}`)]),
         ...(jumpOf(was) === jumpOf(now)
           ? []
-          : [plain(`host ${now.name} is reached by way of ${jumpOf(now)}; before ${jumpOf(was)}`)]),
+          : [plain(`host ${now.name} is reached through ${jumpOf(now)}; was ${jumpOf(was)}`)]),
         ...(was.hostKey === now.hostKey
           ? []
-          : [says("weakens", `host ${now.name} has ANOTHER KEY: be sure that it is the same machine`)]),
+          : [says("weakens", `host ${now.name} has a DIFFERENT KEY: make sure that it is the same machine`)]),
       ];
     }),
     ...(canary(before) === canary(after)
       ? []
-      : [plain(`${canary(after)} takes every change first; before ${canary(before)}`)]),
+      : [plain(`${canary(after)} is the canary and gets every change first; was ${canary(before)}`)]),
   ];
 }
 
 function jumpOf({ jumpHost }: Host): string {
-  if (jumpHost === undefined) return "no other host";
+  if (jumpHost === undefined) return "no jump host";
   const { user, address, port, hostKey } = jumpHost;
   return `${user}@${address}:${port} (${hostKey.split(" ")[1]?.slice(-12)})`;
 }
@@ -576,13 +569,13 @@ export function changes<Whole extends object>(
     if (JSON.stringify(was) === JSON.stringify(is)) return [];
     const statements =
       (was === undefined || is === undefined) && !optional.includes(field)
-        ? [plain(`${field}: ${shown(is)}; before ${shown(was)}`)]
+        ? [plain(`${field}: ${shown(is)}; was ${shown(was)}`)]
         : entries[field](was as Whole[typeof field], is as Whole[typeof field], { before, after });
     return statements.map((statement) => ({ ...statement, field }));
   });
 }
 
-/** Settings without which a site is whole: their entry tells what it means that there is none. */
+/** Optional settings: their entry describes what it means if there is none. */
 const optional: readonly string[] = [
   "cookieRefresh",
   "redis",
@@ -596,26 +589,27 @@ const optional: readonly string[] = [
 ];
 
 function shown(value: unknown): string {
-  return value === undefined ? "there was no such setting" : JSON.stringify(value);
+  return value === undefined ? "not a setting yet" : JSON.stringify(value);
 }
 
 function authorization(passed: boolean, where: string): Statement {
   return passed
-    ? says("weakens", `${where}the backend gets the Authorization header as anybody writes it`)
+    ? says("weakens", `${where}the backend gets the Authorization header from anybody unchecked`)
     : plain(`${where}the backend gets no Authorization header of clients`);
 }
 
-/** Who may open a new site, in words. */
+/** Who has access to a new site, in words. */
 export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | "roles">): string {
   const domains = site.emailDomains.map((it) => `@${it}`).join(" or ");
   const groups = [...site.allowedGroups, ...site.roles.map(({ value }) => `the role ${value}`)];
   if (groups.length === 0) return `everybody of ${domains}`;
-  const people = domains === "" ? "everybody, guests of other organisations too," : `people of ${domains}`;
+  const people =
+    domains === "" ? "everybody, including guests from other organisations," : `people of ${domains}`;
   return `${people} who are in ${groups.join(" or ")}`;
 }
 
 function below({ path, match }: { readonly path: string; readonly match: string }): string {
-  return match === "prefix" ? `${path.replace(/\/$/, "")}/ and all below it` : path;
+  return match === "prefix" ? `${path.replace(/\/$/, "")}/ and everything below` : path;
 }
 
 function neededFor({ allowedGroups, allowedRoles }: PathRule): string {

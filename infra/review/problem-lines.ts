@@ -1,13 +1,12 @@
-/** On which line of an environment's file a mistake is. */
+/** The line of an error in an environment's file. */
 import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
 
 import type { Problem } from "../../components/site/errors.ts";
 import { configPath, settingPrefix } from "../stack-file.ts";
 
 /**
- * The number of the line, 1 and up, of the deepest setting that the problem speaks of; a setting that is missing has
- * the line of what it is missing from.
- * @param document nothing where the text is no YAML; the problem then names the line itself
+ * The line, from 1, of the deepest setting that the problem names; for a missing setting, that of its parent.
+ * @param document undefined if the text is not valid YAML; the problem then names the line itself
  */
 export function lineOf(problem: Problem, text: string, document: Document | undefined): number {
   const said = /^line (\d+)$/.exec(problem.where)?.[1];
@@ -56,7 +55,7 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | undefined)?.range?.[0];
 }
 
-/** The path of what a problem speaks of, read from its words; see `placeIn` in infra/environment.ts. */
+/** The path of the setting that a problem names, parsed from its text; see `placeIn` in infra/environment.ts. */
 function pathOf({ where, what }: Problem): (string | number)[] {
   const site = /^site "(.*)"$/.exec(where)?.[1];
   const host = /^host "(.*)"$/.exec(where)?.[1];

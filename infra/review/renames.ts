@@ -1,16 +1,16 @@
-/** Sites that have another name on the other side: with `renamedSites` they stay, without it Entra makes them anew. */
+/** Sites with another name on the other side: with `renamedSites` they stay, without it they are recreated in Entra. */
 import type { Environment } from "../environment.ts";
 import type { Statement } from "./meaning.ts";
 import type { RenderedStack } from "./rendering.ts";
 
-/** What became of a site's name. */
+/** A site's previous name. */
 export interface Rename {
   readonly before: string;
   /** Whether `renamedSites` says so. */
   readonly told: boolean;
 }
 
-/** By their new names, the sites that are called otherwise: by `renamedSites`, or by their domain, of which each is one. */
+/** Renamed sites by their new names: by `renamedSites`, or by their domain, which is unique. */
 export function renamesOf(
   before: Environment | undefined,
   after: Environment | undefined,
@@ -27,7 +27,7 @@ export function renamesOf(
   return found;
 }
 
-/** The side before the change, with the names that the sites have after it. */
+/** The side before the change, with the sites' new names. */
 export function underNewNames(
   stack: RenderedStack | undefined,
   renames: ReadonlyMap<string, Rename>,
@@ -46,15 +46,15 @@ export function underNewNames(
   };
 }
 
-/** A site's other name in words. */
+/** Describes a site's rename. */
 export function renaming(name: string, rename: Rename | undefined): Statement[] {
   if (rename === undefined) return [];
-  const called = `is called ${name} in this file; before ${rename.before}`;
+  const called = `is called ${name} in this file; was ${rename.before}`;
   if (rename.told) return [{ effect: "plain", text: called }];
   return [
     {
       effect: "signs out",
-      text: `${called}: everybody signs in anew, since its registration in Entra and its secrets are made anew; with renamedSites: { ${name}: ${rename.before} } they stay`,
+      text: `${called}: everybody has to sign in again, since its registration in Entra and its secrets are recreated; with renamedSites: { ${name}: ${rename.before} } they stay`,
     },
   ];
 }

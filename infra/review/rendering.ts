@@ -1,6 +1,6 @@
 /**
- * What one commit makes of its environments: `node infra/review/rendering.ts [--stacks FOLDER] [NAME…]` prints it as
- * JSON. The review runs this file of each commit with that commit's own code, so that a change of the code shows too.
+ * Renders a commit's environments: `node infra/review/rendering.ts [--stacks FOLDER] [NAME…]` prints them as JSON. The
+ * review runs this file of each commit with that commit's own code, so that a change of the code shows as well.
  */
 import { readFileSync } from "node:fs";
 
@@ -15,12 +15,12 @@ import { lineOf } from "./problem-lines.ts";
 /** One file as hosts get it. */
 export interface RenderedFile {
   readonly name: string;
-  /** Where another program looks for it. */
+  /** The path where another program reads it. */
   readonly link?: string;
   readonly text: string;
 }
 
-/** A mistake in an environment's file, and the line on which it is. */
+/** An error in an environment's file, and its line. */
 export interface LocatedProblem {
   readonly line: number;
   readonly where: string;
@@ -31,7 +31,7 @@ export interface LocatedProblem {
 export interface RenderedStack {
   /** The text of its file. */
   readonly text: string;
-  /** What is wrong with the file; with any of it, nothing below is there. */
+  /** What is wrong with the file; if anything is, the rest is missing. */
   readonly problems: readonly LocatedProblem[];
   readonly environment?: Environment;
   /** What every host gets once. */
@@ -43,7 +43,7 @@ export interface RenderedStack {
 /** All environments of a commit by their names. */
 export type Rendering = Readonly<Record<string, RenderedStack>>;
 
-/** Renders environments; all of the folder's where none is named. One that has no file is left out. */
+/** Renders environments; by default all of the folder. Those without a file are omitted. */
 export function rendering(folder: string, names: readonly string[]): Rendering {
   const present = stacks(folder);
   const wanted = names.length === 0 ? present : present.filter((name) => names.includes(name));
@@ -66,7 +66,7 @@ function renderedStack(name: string, folder: string): RenderedStack {
   }
 }
 
-/** Everything that hosts get in the clear. */
+/** Everything that hosts get except secrets. */
 export function renderedEnvironment(environment: Environment): Omit<RenderedStack, "text" | "problems"> {
   return {
     environment,

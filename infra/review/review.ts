@@ -1,4 +1,4 @@
-/** Two sides of an environment beside each other: what changes in meaning, who gets in, and which files change how. */
+/** Compares two sides of an environment: what changes in meaning, who gets in, and which files change how. */
 import { cookieProblems } from "../../components/site/browser-cookies.ts";
 import type { Site } from "../../components/site/site.ts";
 import { ConfigError } from "../../components/site/errors.ts";
@@ -17,12 +17,12 @@ export interface SiteReview {
   readonly domain: string;
   readonly kind: "new" | "removed" | "changed";
   readonly statements: readonly Statement[];
-  /** Whether somebody gets in who did not before: by the files, or by what Entra gives them. */
+  /** Whether somebody gets in who did not before: by the files, or by their roles in Entra. */
   readonly widens: boolean;
   readonly narrows: boolean;
   readonly opened: readonly Way[];
   readonly closed: readonly Way[];
-  /** Why nobody can say whether access widens; a reviewer has to read the file. */
+  /** Why it cannot be judged whether access widens; a reviewer has to read the file. */
   readonly cannotJudge?: string;
 }
 
@@ -43,11 +43,11 @@ export interface StackReview {
     readonly hosts: number;
     /** Files on hosts. */
     readonly files: number;
-    /** Sites whose Nginx configuration is loaded anew, on each host. */
+    /** Sites whose Nginx configuration is reloaded, on each host. */
     readonly reloads: number;
     /** Sites whose oauth2-proxy restarts, on each host; no request is lost. */
     readonly restarts: number;
-    /** Sites of which everybody is signed out once. */
+    /** Sites on which everybody has to sign in again. */
     readonly signOuts: number;
   };
   /** Names of the sites to which somebody gets in who did not before; `environment` for all of them. */
@@ -73,7 +73,7 @@ export const notForInstance: readonly string[] = [
   "maintenance.html",
 ];
 
-/** Compares the two sides of an environment. A side without the environment is nothing. */
+/** Compares the two sides of an environment. A side without the environment is undefined. */
 export function reviewStack(
   stack: string,
   base: RenderedStack | undefined,
@@ -151,7 +151,7 @@ export function reviewStack(
   };
 }
 
-/** Told where the change brings it about, or makes more of it. */
+/** Reported if the change introduces it, or adds to it. */
 function moreThanBrowsersKeep(was: Environment | undefined, is: Environment | undefined): string[] {
   const before = cookieProblems(was?.sites ?? []);
   return cookieProblems(is?.sites ?? [])
@@ -159,7 +159,7 @@ function moreThanBrowsersKeep(was: Environment | undefined, is: Environment | un
     .map((problem) => `${problem.slice(0, 1).toUpperCase()}${problem.slice(1)}.`);
 }
 
-/** A base of an older model, with the values that this model gives to settings that the older one did not know. */
+/** Completes a base of an older model with this model's defaults for new settings. */
 export function completed(stack: string, before: RenderedStack): RenderedStack {
   if (before.environment === undefined) return before;
   let today: Environment;
@@ -263,11 +263,14 @@ function newBackend(newcomer: ReturnType<typeof newcomerAt>): Statement[] {
   if (newcomer === undefined) return [];
   const who = newcomer.person === undefined ? "anybody" : personInWords(newcomer.person);
   return [
-    { effect: "opens", text: `${who} now reaches ${newcomer.backend}, which another site kept from them` },
+    {
+      effect: "opens",
+      text: `${who} now reaches ${newcomer.backend}, from which another site kept them out`,
+    },
   ];
 }
 
-/** Somebody who stands for all people alike, in words. */
+/** A representative person, in words. */
 export function personInWords({ upn, groups }: NonNullable<Way["person"]>): string {
   const program = groups.find((it) => it.startsWith("application "));
   if (program !== undefined) return `${program}, with a bearer token,`;

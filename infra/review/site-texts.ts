@@ -1,26 +1,26 @@
-/** The files of a site that decide about access, as a host has them. */
+/** A site's files that decide about access, as on a host. */
 import { http2File, machineClientsFile, paths } from "../../components/site/names.ts";
 import type { RenderedFile } from "./rendering.ts";
 
-/** The texts that a review reads of a site. */
+/** The files of a site that a review reads. */
 export interface SiteTexts {
   readonly domain: string;
   readonly nginx: string;
   readonly oauth2Proxy: string;
-  /** What Nginx's file of the site may include, by the path that `include` says. */
+  /** What the site's Nginx file may include, by the path in `include`. */
   readonly included: ReadonlyMap<string, string>;
-  /** What `authenticated_emails_file` holds, where there is one. */
+  /** The contents of `authenticated_emails_file`, if there is one. */
   readonly machineClients?: string | undefined;
   /** What all sites of a host share in Nginx's `http {}`. */
   readonly shared: string;
-  /** Whose accounts sign in: oauth2-proxy must ask this tenant and no other. */
+  /** The tenant whose accounts may sign in: oauth2-proxy must use this one and no other. */
   readonly tenantId: string;
 }
 
 /**
  * @param siteFiles of the site's generation
  * @param hostFiles what every host gets once
- * @returns nothing where the site's own files are not among them
+ * @returns undefined if the site's own files are not among them
  */
 export function siteTexts(
   domain: string,
@@ -46,8 +46,8 @@ export function siteTexts(
 const addresses = /^\/etc\/protected-sites\/addresses\/([\w.-]+)_(\d+)(?:_backup)?\.conf$/;
 
 /**
- * What the host itself writes for a site's Nginx file to include: the number of the generation, whether HTTP/2 is said
- * here, and the addresses that a backend's name has (docs/decisions/names-of-backends.md), for which its name stands.
+ * Files that the host itself writes for a site's Nginx file to include: the generation's number, the HTTP/2 setting, and
+ * the addresses of a backend's name (docs/decisions/names-of-backends.md), for which its name stands.
  */
 export function writtenByHost(domain: string, path: string): string | undefined {
   if (path === paths(domain).generation) return 'set $protected_sites_generation "0";';

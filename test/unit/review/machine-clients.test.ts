@@ -18,7 +18,7 @@ test("a program that may come with a token is said to widen access", () => {
   expect(review.sites.flatMap(statementsOf)).toContainEqual({
     effect: "opens",
     field: "roles",
-    text: `application ${robot}, with a bearer token in place of a sign-in, has the role reader`,
+    text: `application ${robot}, with a bearer token instead of signing in, has the role reader`,
   });
 });
 
@@ -35,7 +35,7 @@ test("tokens without a role that they need are nothing that the review lets pass
   expect(() => reading((cfg) => cfg)).not.toThrow();
   for (const without of [/^oidc_groups_claim.*$/m, /^allowed_groups.*$/m])
     expect(() => reading((cfg) => cfg.replace(without, ""))).toThrow(
-      /skip_jwt_bearer_tokens needs allowed_groups with roles/,
+      /skip_jwt_bearer_tokens requires allowed_groups with roles/,
     );
   expect(() => reading((cfg) => `${cfg}extra_jwt_issuers = ["https://example.com=x"]\n`)).toThrow(
     /extra_jwt_issuers must not be set/,

@@ -14,7 +14,7 @@ const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> 
 
 describe("typical changes, in one line and in words", () => {
   test.each<[string, Record<string, unknown>, string, string]>([
-    ["nothing", settings(), "prod: renders identically; nothing changes", ""],
+    ["nothing", settings(), "prod: renders identically; no changes", ""],
     [
       "another e-mail domain",
       withWiki({ emailDomains: ["example.com", "partner.test"] }),
@@ -25,19 +25,19 @@ describe("typical changes, in one line and in words", () => {
       "no group any more",
       withWiki({ allowedGroups: [] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki",
-      `OPENS     no group is needed any more; before, one of ${group(1)}`,
+      `OPENS     no group is required any more; was one of ${group(1)}`,
     ],
     [
       "one group for another",
       withWiki({ allowedGroups: [group(2)] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; ACCESS WIDENS on wiki; access narrows on wiki",
-      `closes    members of group ${group(1)} may no longer enter for that`,
+      `closes    members of group ${group(1)} may no longer enter because of it`,
     ],
     [
       "a first group",
       settings({ sites: { ...usual, code: siteArgs("code", 4180, { allowedGroups: [group(1)] }) } }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs; access narrows on code",
-      `closes    only members of ${group(1)} may enter; before, no group was needed`,
+      `closes    only members of ${group(1)} may enter; was no group required`,
     ],
     [
       "a path for everybody",
@@ -49,13 +49,13 @@ describe("typical changes, in one line and in words", () => {
       "a path for fewer",
       withWiki({ paths: [{ path: "/admin", allowedGroups: [group(2)] }] }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs; access narrows on wiki",
-      `closes    /admin/ and all below it needs ${group(2)} in addition`,
+      `closes    /admin/ and everything below additionally requires ${group(2)}`,
     ],
     [
       "a sign-in that moves, which opens nothing",
       withWiki({ proxyPrefix: "/_sign-in" }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs",
-      "          the sign-in is below /_sign-in/; before below /oauth2/",
+      "          the sign-in is below /_sign-in/; was below /oauth2/",
     ],
     [
       "a sign-in that moves on without its former place",
@@ -76,19 +76,19 @@ describe("typical changes, in one line and in words", () => {
       "a part with a backend of its own, which opens nothing",
       withWiki({ upstreams: [{ path: "/api", upstream: "http://10.0.0.6:9000" }] }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
-      "          requests to /api/ and all below it go to http://10.0.0.6:9000",
+      "          requests to /api/ and everything below go to http://10.0.0.6:9000",
     ],
     [
       "a part that is asked by gRPC, which opens nothing",
       withWiki({ upstreams: [{ path: "/wiki.v1.Pages", upstream: "grpc://10.0.0.6:50051" }] }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
-      "          requests to /wiki.v1.Pages/ and all below it go to grpc://10.0.0.6:50051",
+      "          requests to /wiki.v1.Pages/ and everything below go to grpc://10.0.0.6:50051",
     ],
     [
       "a backend that is asked by gRPC",
       withWiki({ upstream: "grpc://10.0.0.6:50051" }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
-      "          it is asked by gRPC, for its clients only: no pages of it, and no WebSockets",
+      "          the backend speaks gRPC, for its clients only: no pages and no WebSockets",
     ],
     [
       "a role for one more",
@@ -123,49 +123,49 @@ describe("typical changes, in one line and in words", () => {
       "another backend",
       withWiki({ upstream: "http://127.0.0.1:9999" }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs",
-      "          another backend: http://127.0.0.1:9999; before http://127.0.0.1:3181",
+      "          backend: http://127.0.0.1:9999; was http://127.0.0.1:3181",
     ],
     [
       "a closed site's backend behind an open one",
       settings({ sites: { ...usual, code: siteArgs("code", 4180, { upstream: "http://127.0.0.1:3181" }) } }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs; ACCESS WIDENS on code",
-      "OPENS     someone@example.com, in no group, now reaches http://127.0.0.1:3181, which another site kept from them",
+      "OPENS     someone@example.com, in no group, now reaches http://127.0.0.1:3181, from which another site kept them out",
     ],
     [
       "the user's token for the backend",
       withWiki({ identityHeaders: ["user", "accessToken"] }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs",
-      "WEAKENS   the backend is told the ACCESS TOKEN, with which it can act as the user (X-Auth-Request-Access-Token)",
+      "WEAKENS   the backend gets the ACCESS TOKEN, with which it can act as the user (X-Auth-Request-Access-Token)",
     ],
     [
       "longer sessions",
       withWiki({ cookieExpire: "720h" }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 0 sign-outs",
-      "WEAKENS   a session lasts 720h without a request; before 168h",
+      "WEAKENS   a session lasts 720h without a request; was 168h",
     ],
     [
       "a new cookie secret",
       withWiki({ cookieSecretGeneration: 2 }),
       "prod: 1 site on 2 hosts; 0 reloads, 0 restarts, 1 sign-out",
-      "SIGN-OUT  a new cookie secret (2; before 1) signs everybody of the site out, once",
+      "SIGN-OUT  a new cookie secret (2; was 1): everybody has to sign in again",
     ],
     [
       "a new client secret",
       withWiki({ clientSecrets: [{ generation: 1 }, { generation: 2, endDate: "2027-11-01" }] }),
       "prod: 1 site on 2 hosts; 0 reloads, 0 restarts, 0 sign-outs",
-      "rotates   hosts use client secret 2; before 1",
+      "rotates   hosts use client secret 2; was 1",
     ],
     [
       "an owner of the registration",
       withWiki({ owners: ["ada@example.com"] }),
       "prod: 1 site on 2 hosts; 0 reloads, 0 restarts, 0 sign-outs",
-      "OPENS     ada@example.com owns its registration in Entra, and may add secrets and redirect addresses to it",
+      "OPENS     ada@example.com owns its registration in Entra, and may add secrets and redirect URIs to it",
     ],
     [
       "a site that moves",
       withWiki({ domain: "handbook.example.com" }),
       "prod: 1 site on 2 hosts; 1 reload, 1 restart, 1 sign-out",
-      "SIGN-OUT  everybody signs in anew: the session cookie belongs to wiki.example.com",
+      "SIGN-OUT  everybody has to sign in again: the session cookie belongs to wiki.example.com",
     ],
     [
       "another tenant",
@@ -177,7 +177,7 @@ describe("typical changes, in one line and in words", () => {
       "a host's new key",
       settings({ hosts: [host(1), { ...host(2), hostKey: host(2).hostKey.replace("IAAAA", "IBBBB") }] }),
       "prod: no site changes",
-      "WEAKENS   host edge-2 has ANOTHER KEY: be sure that it is the same machine",
+      "WEAKENS   host edge-2 has a DIFFERENT KEY: make sure that it is the same machine",
     ],
     [
       "a third host",
@@ -212,7 +212,7 @@ describe("a site that has another name", () => {
     expect(verdict(review)).toContain("1 sign-out");
     expect(verdict(review)).not.toMatch(/access/i);
     expect(said(review)).toContain(
-      "SIGN-OUT  is called handbook in this file; before wiki: everybody signs in anew, since its registration in Entra and its secrets are made anew; with renamedSites: { handbook: wiki } they stay",
+      "SIGN-OUT  is called handbook in this file; was wiki: everybody has to sign in again, since its registration in Entra and its secrets are recreated; with renamedSites: { handbook: wiki } they stay",
     );
   });
 
@@ -220,7 +220,7 @@ describe("a site that has another name", () => {
     const review = renamed({ renamedSites: { handbook: "wiki" } });
     expect(verdict(review)).toContain("0 sign-outs");
     expect(verdict(review)).not.toMatch(/access/i);
-    expect(said(review)).toContain("is called handbook in this file; before wiki\n");
+    expect(said(review)).toContain("is called handbook in this file; was wiki\n");
   });
 
   test("is compared with what it was, also where its domain changes", () => {
@@ -231,7 +231,7 @@ describe("a site that has another name", () => {
     expect(said(wider)).not.toContain("a new site");
     const moved = renamed({ renamedSites }, { domain: "handbook.example.com" });
     expect(said(moved)).toContain(
-      "SIGN-OUT  everybody signs in anew: the session cookie belongs to wiki.example.com",
+      "SIGN-OUT  everybody has to sign in again: the session cookie belongs to wiki.example.com",
     );
   });
 });
@@ -255,14 +255,14 @@ describe("guests", () => {
     const { verdict: line, text } = told({ guests: true }, {});
     expect(line).not.toMatch(/access/i);
     expect(text).not.toContain("OPENS");
-    expect(text).toContain("guests: true changes nothing beside emailDomains, which say who may sign in");
+    expect(text).toContain("guests: true has no effect with emailDomains, which say who may sign in");
   });
 
   test("in place of emailDomains open the site", () => {
     const { verdict: line, text } = told(open, {});
     expect(line).toContain("ACCESS WIDENS on wiki");
     expect(text).toContain(
-      "OPENS     whoever has a role or group may sign in, also guests; before, people of @example.com",
+      "OPENS     anybody with a role or group may sign in, including guests; was people of @example.com",
     );
   });
 
@@ -272,7 +272,7 @@ describe("guests", () => {
     expect(line).toContain("access narrows on wiki");
     expect(text).not.toContain("OPENS");
     expect(text).toContain(
-      "closes    only people of @example.com may sign in; before, also guests who have a role or group",
+      "closes    only people of @example.com may sign in; was also guests with a role or group",
     );
   });
 });
@@ -290,7 +290,7 @@ test("what is the same for many sites is said once, with their names", () => {
     settings({ sites: sites({}) }),
   );
   const text = asText({ base: "main", head: "change", notes: [], stacks: [review] });
-  expect(text).toContain("\n  a, b, c\n    WEAKENS   a session lasts 720h without a request; before 168h\n");
+  expect(text).toContain("\n  a, b, c\n    WEAKENS   a session lasts 720h without a request; was 168h\n");
   expect(text.match(/a session lasts/g)).toHaveLength(1);
   expect(text).not.toContain("(a.example.com)");
   const markdown = asMarkdown({ base: "main", head: "change", notes: [], stacks: [review] }, "the artifact");
@@ -421,7 +421,7 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
       "many different diffs",
       100,
       (index: number) => ({ clientMaxBodySize: `${index + 11}m` }),
-      /\*\*Cut here\*\*: \d+ diffs of \d+ did not fit.*the run's artifact/,
+      /\*\*Truncated\*\*: \d+ diffs of \d+ did not fit.*the run's artifact/,
     ],
     [
       "more words than a comment holds",
@@ -432,7 +432,7 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
           ...Array.from({ length: 20 }, (_, it) => `partner-${index}-${it}.test`),
         ],
       }),
-      /\*\*Cut here\*\*: the change is too large.*the run's artifact/,
+      /\*\*Truncated\*\*: the change is too large.*the run's artifact/,
     ],
   ])("%s", (_, count, given, words) => {
     const stacks = [
@@ -501,6 +501,6 @@ test("a site that nobody can judge is an alarm", () => {
   if (site === undefined) throw new Error("no site changed");
   expect(statementsOf({ ...site, cannotJudge: "nginx.conf line 7: satisfy any" })).toContainEqual({
     effect: "opens",
-    text: "MAYBE: nobody can judge this here: nginx.conf line 7: satisfy any",
+    text: "MAYBE: this cannot be judged: nginx.conf line 7: satisfy any",
   });
 });
