@@ -3,4 +3,4 @@ export { ProtectedSite, type AcmeSettings, type ProtectedSiteArgs } from "./prot
 export { InternalCa, type CertificateAuthoritySettings, type InternalCaArgs } from "./internal-ca.ts";
 export { ProxyHost, type ProxyHostArgs, type Oauth2ProxySettings } from "./proxy-host.ts";
 export type { HostSettings } from "./host/connection.ts";
-export type { SiteSettings } from "./site/site.ts";
+export type { SiteSettings } from "./site/settings.ts";

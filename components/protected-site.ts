@@ -10,7 +10,9 @@ import { siteCredentials, sitePush, siteSessions } from "./host/site-push.ts";
 import { type CertificateAuthoritySettings, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
-import { activeClientSecret, type SiteSettings, siteFrom } from "./site/site.ts";
+import { activeClientSecret } from "./site/client-secrets.ts";
+import type { SiteSettings } from "./site/settings.ts";
+import { siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
 
 /** A server that certifies by ACME (RFC 8555). */

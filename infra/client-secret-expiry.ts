@@ -1,5 +1,6 @@
 /** When the client secret of a site ends, and what is said of it. */
-import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { activeClientSecret } from "../components/site/client-secrets.ts";
+import type { Site } from "../components/site/site.ts";
 
 /** Whole days until a client secret expires; negative once it has; undefined if the configuration has no end date. */
 export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number | undefined {

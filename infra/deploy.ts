@@ -8,7 +8,6 @@ import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
 import { cookieProblems } from "../components/site/browser-cookies.ts";
 import { ConfigError } from "../components/site/errors.ts";
-import { argsOf } from "../components/site/site.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
 import { expiryMessage } from "./client-secret-expiry.ts";
 import { dialFirst } from "./first-dial.ts";
@@ -110,7 +109,7 @@ async function declare(): Promise<Outputs> {
     site: new ProtectedSite(
       site.name,
       {
-        site: argsOf(site),
+        site: site.settings,
         tenantId,
         hosts,
         acme: {

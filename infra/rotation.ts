@@ -1,7 +1,8 @@
 /** New generations of secrets, in the document of an environment's file. */
 import { isMap, isSeq, Scalar } from "yaml";
 
-import { activeClientSecret, type Site } from "../components/site/site.ts";
+import { activeClientSecret } from "../components/site/client-secrets.ts";
+import type { Site } from "../components/site/site.ts";
 import { standing } from "./client-secret-expiry.ts";
 import { configPath, environmentOf, siteCalled, sitePath, type StackFile } from "./stack-file.ts";
 

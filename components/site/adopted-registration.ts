@@ -16,13 +16,6 @@ export interface AdoptedRegistrationSettings {
   consent?: string;
 }
 
-/** A checked {@link AdoptedRegistrationSettings}. */
-export interface AdoptedRegistration {
-  readonly application: string;
-  readonly servicePrincipal: string;
-  readonly consent?: string | undefined;
-}
-
 /** The shape of {@link AdoptedRegistrationSettings}. */
 export const adoptedRegistrationSchema = z.strictObject(
   { application: checks.guid, servicePrincipal: checks.guid, consent: checks.consentId.optional() },

@@ -49,18 +49,18 @@ export function isAtAddress(upstream: string): boolean {
   return /^\[|^[\d.]+$/.test(addressOf(upstream)?.hostname ?? "");
 }
 
-/** Every backend that a site's settings name, by the setting. Takes what is there, also where settings are wrong. */
-export function backendsOf(args: object): Record<"upstream" | "backupUpstreams" | "upstreams", string[]> {
-  const { upstream, backupUpstreams, upstreams } = args as Record<string, unknown>;
-  const listed = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) : []);
-  const texts = (values: readonly unknown[]) => values.filter((it) => typeof it === "string");
-  return {
-    upstream: texts([upstream]),
-    backupUpstreams: texts(listed(backupUpstreams)),
-    upstreams: texts(
-      listed(upstreams).map((it) =>
-        typeof it === "object" && it !== null && "upstream" in it ? it.upstream : undefined,
-      ),
-    ),
-  };
+/** Settings of a site that name backends. */
+interface Backends {
+  readonly upstream?: string | undefined;
+  readonly backupUpstreams?: readonly string[] | undefined;
+  readonly upstreams?: readonly { readonly upstream: string }[] | undefined;
+}
+
+/** Every backend that a site's settings name, each with the setting. */
+export function backendsOf({ upstream, backupUpstreams = [], upstreams = [] }: Backends) {
+  return [
+    ...(upstream === undefined ? [] : [{ setting: "upstream", backend: upstream }]),
+    ...backupUpstreams.map((backend) => ({ setting: "backupUpstreams", backend })),
+    ...upstreams.map((it) => ({ setting: "upstreams", backend: it.upstream })),
+  ];
 }

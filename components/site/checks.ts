@@ -23,6 +23,15 @@ function text(pattern: RegExp, what: string) {
   return z.string({ error: expected(what) }).regex(pattern, { error: expected(what) });
 }
 
+/** A valid text with a further rule. Not by `abort`, which would skip the rules of rules/, too. */
+function refined(
+  text: z.ZodType<string, string>,
+  isRight: (text: string) => boolean,
+  error: ReturnType<typeof expected>,
+) {
+  return text.pipe(z.string().refine(isRight, { error }));
+}
+
 /** A whole number within bounds, both included. */
 export function wholeNumber(from: number, to: number) {
   const error = expected(`a whole number from ${from} to ${to}`);
@@ -33,6 +42,20 @@ export function wholeNumber(from: number, to: number) {
 export function listOf<T extends z.ZodType>(entry: T, what: string) {
   return z.array(entry, { error: expected(`a list of ${what}`) });
 }
+
+/** A list in ascending order of a number of each entry, without duplicates. */
+export function inOrder<T>(numberOf: (entry: T) => number) {
+  return z.superRefine<T[]>((entries, context) => {
+    const numbers = entries.map(numberOf);
+    const misplaced = numbers.find((it, index) => it <= (numbers[index - 1] ?? 0));
+    if (misplaced !== undefined)
+      context.addIssue(`must be in ascending order without duplicates, got ${misplaced} out of order`);
+  });
+}
+
+/** What a schema returns, read-only. */
+export type Checked<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
+type DeepReadonly<T> = { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const hostName = `(?:${label}\\.)+${label}`;
@@ -62,16 +85,27 @@ export const guid = text(
 /** A duration that Nginx, oauth2-proxy and systemd all read alike. */
 export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a time like "30s", "50m" or "168h"');
 
+/** A duration of so many seconds at most; `reason` says why no longer. */
+export function durationUpTo(most: number, reason: string) {
+  return refined(duration, (it) => seconds(it) <= most, expected(`at most ${most}s, ${reason}`));
+}
+
+/** Seconds of a duration such as `50m`. */
+export function seconds(duration: string): number {
+  const unit = { s: 1, m: 60, h: 3600 }[duration.slice(-1)];
+  return Number(duration.slice(0, -1)) * (unit ?? Number.NaN);
+}
+
 /** A day of the calendar, UTC. */
-export const date = z
-  .string({ error: expected('a day like "2027-11-01"') })
-  .regex(/^2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/, {
-    error: expected('a day in quotes, like "2027-11-01"'),
-    abort: true,
-  })
-  .refine((day) => startOf(day)?.toJSON().startsWith(day), {
-    error: expected('a day that exists, like "2027-11-01"'),
-  });
+export const date = refined(
+  z
+    .string({ error: expected('a day like "2027-11-01"') })
+    .regex(/^2[0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/, {
+      error: expected('a day in quotes, like "2027-11-01"'),
+    }),
+  (day) => startOf(day)?.toJSON().startsWith(day) === true,
+  expected('a day that exists, like "2027-11-01"'),
+);
 
 function startOf(day: string): Date | undefined {
   const moment = new Date(`${day}T00:00:00Z`);
@@ -97,22 +131,21 @@ const backendPattern = new RegExp(
  * Scheme, host and port of a backend, and a path with a "/" at its end; no user, no query, nothing that Nginx could
  * expand or cut. Or a Unix socket, which speaks plain HTTP.
  */
-export const upstreamUrl = z
-  .string({ error: backendAddress })
-  .regex(backendPattern, { error: backendAddress, abort: true })
-  // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
-  .refine(
+export const upstreamUrl = refined(
+  refined(
+    z.string({ error: backendAddress }).regex(backendPattern, { error: backendAddress }),
+    // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
     (url) =>
       url.startsWith("unix:") ||
       (urlOf(url) !== undefined &&
         (url.includes("[") || url.replace(/^grpc/, "http").startsWith(urlOf(url)?.origin ?? " "))),
-    { error: backendAddress, abort: true },
-  )
-  .refine((url) => protocolOf(url) === "http" || upstreamPath(url) === "/", {
-    error: expected(
-      'without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051"',
-    ),
-  });
+    backendAddress,
+  ),
+  (url) => protocolOf(url) === "http" || upstreamPath(url) === "/",
+  expected(
+    'without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051"',
+  ),
+);
 
 /** A name that becomes part of resource names and of file headers. */
 export const resourceName = text(

@@ -15,48 +15,26 @@ export interface ConditionalAccessSettings {
   excludedGroups?: string[];
 }
 
-/** A checked {@link ConditionalAccessSettings}. */
-export interface ConditionalAccess {
-  readonly mfa: boolean;
-  readonly signInFrequencyHours?: number | undefined;
-  readonly state: "reportOnly" | "enabled";
-  readonly excludedGroups: readonly string[];
-}
-
 /** The shape of {@link ConditionalAccessSettings}. */
-export const conditionalAccessSchema = z.strictObject(
-  {
-    mfa: checks.flag.default(true),
-    signInFrequencyHours: checks.wholeNumber(1, 720).optional(),
-    state: z
-      .enum(["reportOnly", "enabled"], { error: checks.expected("reportOnly or enabled") })
-      .default("reportOnly"),
-    excludedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
-  },
-  {
-    error: checks.expected("a conditional access policy (mfa, signInFrequencyHours, state, excludedGroups)"),
-  },
-);
+export const conditionalAccessSchema = z
+  .strictObject(
+    {
+      mfa: checks.flag.default(true),
+      signInFrequencyHours: checks.wholeNumber(1, 720).optional(),
+      state: z
+        .enum(["reportOnly", "enabled"], { error: checks.expected("reportOnly or enabled") })
+        .default("reportOnly"),
+      excludedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+    },
+    {
+      error: checks.expected(
+        "a conditional access policy (mfa, signInFrequencyHours, state, excludedGroups)",
+      ),
+    },
+  )
+  .refine(({ mfa, signInFrequencyHours }) => mfa || signInFrequencyHours !== undefined, {
+    error: "asks for nothing; give mfa: true or signInFrequencyHours",
+  });
 
-/**
- * Rules that need more than one setting of the site. Takes what is there, also where other settings are wrong.
- * @param sessionSeconds how long a session lasts that is never renewed at Entra; undefined where it is renewed
- */
-export function conditionalAccessContradictions(
-  given: unknown,
-  sessionSeconds: number | undefined,
-): string[] {
-  const policy = conditionalAccessSchema.safeParse(given).data;
-  if (policy === undefined) return [];
-  const { mfa, signInFrequencyHours } = policy;
-  if (!mfa && signInFrequencyHours === undefined)
-    return ["conditionalAccess asks for nothing; give mfa: true or signInFrequencyHours"];
-  if (signInFrequencyHours !== undefined && sessionSeconds !== undefined) {
-    if (sessionSeconds > signInFrequencyHours * 3600) {
-      return [
-        `conditionalAccess.signInFrequencyHours ${signInFrequencyHours} is not kept by a session that is never renewed; set cookieExpire to "${signInFrequencyHours}h" or less`,
-      ];
-    }
-  }
-  return [];
-}
+/** A checked {@link ConditionalAccessSettings}. */
+export type ConditionalAccess = checks.Checked<typeof conditionalAccessSchema>;

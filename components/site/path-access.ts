@@ -2,7 +2,6 @@
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
-import { defaultProxyPrefix } from "./names.ts";
 
 /** A part of the site that not everybody of the site may enter. */
 export interface PathRuleSettings {
@@ -32,25 +31,6 @@ export interface OpenPathSettings {
   /** Why it is open, for whoever reviews it; it stands beside the rule in the Nginx file. */
   why: string;
 }
-
-/** A checked {@link PathRuleSettings}; its path has no `/` at its end. */
-export interface PathRule {
-  readonly path: string;
-  readonly match: Match;
-  readonly allowedGroups: readonly string[];
-  readonly allowedRoles: readonly string[];
-}
-
-/** A checked {@link OpenPathSettings}. */
-export interface OpenPath {
-  readonly path: string;
-  readonly match: Match;
-  readonly methods: readonly string[];
-  readonly passAuthorization: boolean;
-  readonly why: string;
-}
-
-type Match = "prefix" | "exact";
 
 const path = checks.path;
 const match = z.enum(["prefix", "exact"], { error: checks.expected("prefix or exact") });
@@ -87,57 +67,13 @@ export const openPathSchema = z.strictObject(
   { error: checks.expected("an open path (path, match, methods, why)") },
 );
 
+/** A checked {@link PathRuleSettings}; its path has no `/` at its end. */
+export type PathRule = checks.Checked<typeof pathRuleSchema>;
+/** A checked {@link OpenPathSettings}. */
+export type OpenPath = checks.Checked<typeof openPathSchema>;
+
 /** What the push needs for itself, and ACME; the sign-in has the site's `proxyPrefix`. */
 const ours = ["/.well-known/acme-challenge", "/.well-known/protected-sites"];
-
-/** Rules that need more than one path. Takes what is there, also where other settings are wrong. */
-export function pathContradictions(args: {
-  readonly paths?: unknown;
-  readonly open?: unknown;
-  readonly proxyPrefix?: unknown;
-}): string[] {
-  const found: string[] = [];
-  const prefix = proxyPrefixOf(args);
-  const rules = z.array(pathRuleSchema).safeParse(args.paths ?? []).data ?? [];
-  const open = z.array(openPathSchema).safeParse(args.open ?? []).data ?? [];
-
-  const users = new Map<string, string>();
-  const use = (path: string, what: string) => {
-    // Paths that differ in case only are one to many a backend.
-    const key = path.replace(/\/$/, "").toLowerCase();
-    const other = users.get(key);
-    if (other !== undefined) found.push(`${what} is already in ${other}; give each path once`);
-    else users.set(key, what);
-  };
-  for (const [index, { path }] of rules.entries()) {
-    const what = `paths.${index}.path "${path}"`;
-    if (path === "")
-      found.push(`paths.${index}.path "/" is the whole site; use the site's own allowedGroups or roles`);
-    if (isOurs(path, prefix))
-      found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
-    use(path, what);
-  }
-  for (const [index, { path, match }] of open.entries()) {
-    const what = `open.${index}.path "${path}"`;
-    if (path === "/" && match === "prefix")
-      found.push(`${what} would open the whole site; name the parts that everybody may reach`);
-    if (path.length > 1 && path.endsWith("/") !== (match === "prefix"))
-      found.push(
-        match === "prefix"
-          ? `${what} must end in "/", since with match: prefix all below it is open, got "${path}"`
-          : `${what} must not end in "/"; for all below it, give match: prefix`,
-      );
-    if (isOurs(path, prefix))
-      found.push(`${what} belongs to the sign-in or the push; choose a path of the application`);
-    use(path, what);
-  }
-  return found;
-}
-
-/** Below which path the sign-in is, by settings that may be wrong. */
-export function proxyPrefixOf({ proxyPrefix }: { readonly proxyPrefix?: unknown }): string {
-  return typeof proxyPrefix === "string" ? proxyPrefix : defaultProxyPrefix;
-}
 
 /** Whether a path never reaches an application. */
 export function isOurs(path: string, proxyPrefix: string): boolean {

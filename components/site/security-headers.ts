@@ -19,14 +19,6 @@ export interface SecurityHeadersSettings {
   permissionsPolicy?: string;
 }
 
-/** A checked {@link SecurityHeadersSettings}. */
-export interface SecurityHeaders {
-  readonly frameAncestors: readonly string[];
-  readonly referrerPolicy: string;
-  readonly contentTypeOptions: boolean;
-  readonly permissionsPolicy?: string | undefined;
-}
-
 /** https://www.w3.org/TR/referrer-policy/#referrer-policies */
 const referrerPolicies = [
   "no-referrer",
@@ -53,3 +45,6 @@ export const securityHeadersSchema = z.strictObject(
   },
   { error: checks.expected("security headers (frameAncestors, referrerPolicy, …)") },
 );
+
+/** A checked {@link SecurityHeadersSettings}. */
+export type SecurityHeaders = checks.Checked<typeof securityHeadersSchema>;

@@ -8,7 +8,7 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { execa } from "execa";
 
-import { activeClientSecret } from "../../components/site/site.ts";
+import { activeClientSecret } from "../../components/site/client-secrets.ts";
 import { daysLeft, standing } from "../client-secret-expiry.ts";
 import { EngineFailure, fromEngine } from "../engine-failure.ts";
 import { type Finding, findings, registeredSites, unknownRegistrations } from "../entra-secrets.ts";

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { isMap } from "yaml";
 
-import type { Site, SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
 import {
   configPath,
   environmentOf,
@@ -88,8 +88,10 @@ export interface Promotion {
  * @throws ConfigError if a site is in neither of the two, or a file was already invalid
  */
 export function promote(from: StackFile, to: StackFile, wanted?: readonly string[]): Promotion {
-  const [source, target] = [from, to].map((it) => environmentOf(it).sites) as [Site[], Site[]];
-  const isIn = (sites: readonly Site[], name: string) => sites.some((it) => it.name === name);
+  const source = environmentOf(from).sites;
+  const target = environmentOf(to).sites;
+  const isIn = (sites: readonly { readonly name: string }[], name: string) =>
+    sites.some((it) => it.name === name);
   const all = [...source, ...target.filter(({ name }) => !isIn(source, name))];
   const chosen = wanted?.map((it) => siteCalled(it, all, from)) ?? all;
   const changed: string[] = [];

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { Command } from "commander";
 
-import { activeClientSecret, type Site } from "../../components/site/site.ts";
+import { activeClientSecret } from "../../components/site/client-secrets.ts";
+import type { Site } from "../../components/site/site.ts";
 import { EngineFailure, fromEngine, reasonOf } from "../engine-failure.ts";
 import { registeredSites } from "../entra-secrets.ts";
 import type { Environment } from "../environment.ts";

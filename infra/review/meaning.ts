@@ -6,7 +6,7 @@ import { isEncrypted, protocolOf } from "../../components/site/backends.ts";
 import type { PathRule } from "../../components/site/path-access.ts";
 import type { Site } from "../../components/site/site.ts";
 import { isSameSite } from "../../components/site/browser-cookies.ts";
-import { seconds } from "../../components/site/site.ts";
+import { seconds } from "../../components/site/checks.ts";
 import type { Environment, Host } from "../environment.ts";
 
 /** What a reviewer should look at first. Access itself is judged from the rendered files: see access.ts. */

@@ -1,5 +1,5 @@
 /** What an application behind a site is to this suite: what to install, how it starts, its site, and what is true of it. */
-import type { SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
 import type { Package } from "./packages.ts";
 import type { Visit } from "./visit.ts";
 

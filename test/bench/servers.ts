@@ -6,7 +6,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { http2File, instanceName, paths } from "../../components/site/names.ts";
-import { type Site, siteFrom, type SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
+import { type Site, siteFrom } from "../../components/site/site.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";

@@ -6,7 +6,8 @@ import type { AddressInfo } from "node:net";
 
 import { bundle } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { siteFrom, type SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
+import { siteFrom } from "../../components/site/site.ts";
 import { tenantId } from "../sites.ts";
 import { lab } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";

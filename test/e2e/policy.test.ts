@@ -7,7 +7,7 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { beforeAll, expect, test } from "vitest";
 
 import { bundle } from "../../components/host/bundle.ts";
-import { activeClientSecret } from "../../components/site/site.ts";
+import { activeClientSecret } from "../../components/site/client-secrets.ts";
 import { firstEndDates } from "../../infra/rotation.ts";
 import { environmentOf, readStackFile } from "../../infra/stack-file.ts";
 import { openStack } from "../lab/stack.ts";

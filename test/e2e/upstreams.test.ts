@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import type { SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
 import { addresses } from "../lab/addresses.ts";
 import { startApplication } from "../lab/application.ts";
 import { openBrowser } from "../lab/browser.ts";

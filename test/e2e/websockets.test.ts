@@ -8,7 +8,8 @@ import { WebSocket } from "ws";
 
 import { bundle } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { siteFrom, type SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
+import { siteFrom } from "../../components/site/site.ts";
 import { addresses } from "../lab/addresses.ts";
 import { tenantId } from "../sites.ts";
 import { lab } from "./instance.ts";

@@ -8,7 +8,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { cookieName } from "../../components/site/names.ts";
-import type { Site, SiteSettings } from "../../components/site/site.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
+import type { Site } from "../../components/site/site.ts";
 import { cookieOf } from "../access/oauth2-proxy.ts";
 import { Echo, startEcho } from "./grpc-echo.ts";
 import { application, serve, siteOf } from "./served.ts";

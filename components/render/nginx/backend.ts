@@ -9,7 +9,8 @@ import {
 } from "../../site/backends.ts";
 import { identifier, instanceName } from "../../site/names.ts";
 import { longestFirst } from "../../site/path-access.ts";
-import { seconds, type Site } from "../../site/site.ts";
+import { seconds } from "../../site/checks.ts";
+import type { Site } from "../../site/site.ts";
 import {
   type Arg,
   block,

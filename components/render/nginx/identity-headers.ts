@@ -1,5 +1,5 @@
 /** What backends are told of the user. */
-import { type Identity } from "../../site/site.ts";
+import type { Identity } from "../../site/shape.ts";
 import { type Directive, expr } from "../../nginx/print.ts";
 
 /**

@@ -1,6 +1,7 @@
 /** How a site's session cookies reach the browser. */
 import { cookieName, identifier } from "../../site/names.ts";
-import { seconds, type Site } from "../../site/site.ts";
+import { seconds } from "../../site/checks.ts";
+import type { Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
 import { authStatus } from "./identity-headers.ts";
 import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";

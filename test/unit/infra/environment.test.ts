@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { ConfigError } from "../../../components/site/errors.ts";
+import { siteShape } from "../../../components/site/shape.ts";
 import { environmentFrom } from "../../../infra/environment.ts";
 import { tenantId } from "../../sites.ts";
 
@@ -224,6 +225,55 @@ test("all mistakes are told at once", () => {
   const told = refusal(settings);
   expect(told).toHaveLength(5);
   expect(told.join("\n")).toMatch(/tenantId.*hostKey.*upstream.*colour.*port 4181/s);
+});
+
+test.each(Object.keys(siteShape).filter((key) => !["sessionStore", "redis"].includes(key)))(
+  "a contradiction is told although %s is wrong, too",
+  (key) => {
+    const told = refusal(withWiki({ redis: { host: "redis.example.com" }, [key]: ["?"] })).join("\n");
+    expect(told).toMatch(new RegExp(`site "wiki": ${key}(\\.0)? must be`));
+    expect(told).toContain('site "wiki": redis is not used with sessionStore "cookie"');
+  },
+);
+
+test("what a contradiction is about is told first where it is wrong by itself", () => {
+  expect(refusal(withWiki({ redis: { host: "redis.example.com" }, sessionStore: "file" }))).toEqual([
+    'stacks/Pulumi.prod.yaml, site "wiki": sessionStore must be one of cookie, minimal, redis, got "file"',
+  ]);
+  const roles = [{ value: "reader", groops: ["Readers"] }];
+  const told = refusal(withWiki({ roles, allowedGroups: ["7e57ab1e-0000-4000-8000-000000000001"] }));
+  // How many roles there are is known although one is wrong.
+  expect(told).toEqual([
+    expect.stringContaining('"roles.0.groops" is not a known key; did you mean "groups"?'),
+    expect.stringContaining("allowedGroups and roles exclude each other"),
+  ]);
+});
+
+test("sites and hosts are held against each other although something else of them is wrong", () => {
+  const told = refusal({
+    tenantId,
+    hosts: [edge1, { ...edge1, hostKey: 1 }],
+    sites: { code: { ...code, upstream: 1 }, wiki: { ...wiki, port: 4181, clientMaxBodySize: 1 } },
+  }).join("\n");
+  expect(told).toMatch(/hostKey must .*\n.*address 10\.0\.0\.11 is already used by host 1/s);
+  expect(told).toContain('site "wiki": port 4181 is already used by site "code"');
+});
+
+test.each([
+  [{ generations: [1, 1] }, "generations must not have duplicates, got 1, 1"],
+  [
+    { generations: [1, 2], signingGeneration: 3 },
+    "signingGeneration must be one of generations (1, 2), got 3",
+  ],
+  [{ renewalDays: 90 }, "renewalDays must be less than certificateDays (90), got 90"],
+])("a CA of the stack's own that cannot work: %j", (internalCa, sentence) => {
+  expect(refusal(environment({ internalCa }))).toEqual([`stacks/Pulumi.prod.yaml, internalCa: ${sentence}`]);
+});
+
+test("the deployer's keys are named in order", () => {
+  expect(refusal(environment({ deployerKeyGenerations: [2, 1] }))).toEqual([
+    "stacks/Pulumi.prod.yaml: deployerKeyGenerations must be in ascending order without duplicates, got 1 out of order",
+  ]);
 });
 
 describe("what sites share", () => {

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 
 import { destinationMap } from "../../../components/render/nginx/destination.ts";
 import type { Directive } from "../../../components/nginx/print.ts";
-import { argsOf, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
-import { codeRefolUs } from "../../sites.ts";
+import type { SiteSettings } from "../../../components/site/settings.ts";
+import { siteFrom } from "../../../components/site/site.ts";
+import { codeRefolUsSettings } from "../../sites.ts";
 import { mapped } from "./map-of-paths.ts";
 import { anyPath, lenient, nginxReading, readingsOf } from "./readings.ts";
 
@@ -20,7 +21,7 @@ const open = [{ path: "/public/", match: "prefix", methods: ["GET", "MOVE"], why
 const own = "https://code.refol.us";
 
 function entriesFor(more: Partial<SiteSettings>): Directive[] {
-  const [, map] = destinationMap(siteFrom("code", { ...argsOf(codeRefolUs), ...more }));
+  const [, map] = destinationMap(siteFrom("code", { ...codeRefolUsSettings, ...more }));
   const { holds } = map as { holds: readonly Directive[] };
   return holds.slice(1);
 }

@@ -5,8 +5,9 @@ import { pinned } from "../../../components/render/nginx/inherited.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
-import { argsOf, type Site, siteFrom, type SiteSettings } from "../../../components/site/site.ts";
-import { codeRefolUs } from "../../sites.ts";
+import type { SiteSettings } from "../../../components/site/settings.ts";
+import { type Site, siteFrom } from "../../../components/site/site.ts";
+import { codeRefolUsSettings } from "../../sites.ts";
 import { holesIn } from "./holes.ts";
 import { readNginx } from "../../../components/nginx/read.ts";
 
@@ -170,15 +171,16 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
 });
 
 describe("a hole is seen:", () => {
-  const code = siteFrom("code", {
-    ...argsOf(codeRefolUs),
+  const codeSettings = {
+    ...codeRefolUsSettings,
     paths: [{ path: "/admin", allowedGroups: ["7e57ab1e-0000-4000-8000-000000000002"] }],
     open: [
       { path: "/health", why: "The monitoring asks." },
       { path: "/drop/", match: "prefix", methods: ["PUT", "MOVE"], why: "Scanners put files there." },
     ],
     authCache: "10s",
-  });
+  };
+  const code = siteFrom("code", codeSettings);
   const text = nginxSite(code);
   const holes = (broken: string) => holesIn(broken, code.domain, declaredOpen(code)).holes;
   const inHttps = (more: string) => text.replace(/\n}\n$/, `\n${more}\n}\n`);
@@ -313,8 +315,7 @@ describe("a hole is seen:", () => {
   });
 
   test("more than proof for an ACME server, on port 80 or beyond it", () => {
-    const { certificates: _, ...args } = argsOf(codeRefolUs);
-    const acme = siteFrom("code", { ...args, certificateFrom: "acme" });
+    const acme = siteFrom("code", { ...codeRefolUsSettings, certificateFrom: "acme" });
     const whole = nginxSite(acme, hosts);
     const found = (broken: string) => holesIn(broken, acme.domain).holes;
     const location = /    location @acme \{[^]*?\n    \}\n/.exec(whole)?.[0] ?? "";
@@ -332,7 +333,7 @@ describe("a hole is seen:", () => {
 
   describe("of gRPC:", () => {
     const part = siteFrom("code", {
-      ...argsOf(code),
+      ...codeSettings,
       upstreams: [{ path: "/test.Echo", upstream: "grpc://127.0.0.1:9000" }],
     });
     const whole = nginxSite(part);
@@ -381,7 +382,7 @@ describe("a hole is seen:", () => {
 
     test("any header that some location no longer overwrites", () => {
       everyHeaderCounts("grpc", whole, found);
-      const rpc = siteFrom("code", { ...argsOf(codeRefolUs), upstream: "grpcs://rpc.example.com" });
+      const rpc = siteFrom("code", { ...codeRefolUsSettings, upstream: "grpcs://rpc.example.com" });
       everyHeaderCounts("grpc", nginxSite(rpc), (broken) => holesIn(broken, rpc.domain).holes);
     });
   });

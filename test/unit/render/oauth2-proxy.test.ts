@@ -3,7 +3,7 @@ import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
-import type { SiteSettings } from "../../../components/site/site.ts";
+import type { SiteSettings } from "../../../components/site/settings.ts";
 import { site, tenantId } from "../../sites.ts";
 
 const robot = "7e57ab1e-0000-4000-8000-0000000000a1";
