@@ -4,6 +4,7 @@
  */
 import { parse } from "smol-toml";
 
+import { authCacheKey } from "../../components/render/nginx/auth-cache.ts";
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
 import { defaultProxyPrefix, signInPaths } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
@@ -702,10 +703,7 @@ function isOurPage({ body = [] }: ReadDirective): boolean {
 function keepsBySession({ body = [] }: ReadDirective): boolean {
   const first = (name: string) => body.find((it) => it.name === name)?.args[0] ?? "";
   const constraint = /^http:\/\/oauth2-proxy_[^/]+\/[\w.~-]+\/auth(\?.*)?$/.exec(first("proxy_pass"));
-  return (
-    constraint !== null &&
-    first("proxy_cache_key") === `$protected_sites_generation ${constraint[1] ?? ""} $http_cookie`
-  );
+  return constraint !== null && first("proxy_cache_key") === authCacheKey(constraint[1] ?? "");
 }
 
 function strings(value: unknown): string[] {

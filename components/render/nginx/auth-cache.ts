@@ -66,17 +66,25 @@ export function authCacheAnswer(site: Site): Directive[] {
 }
 
 /**
- * What stands in a location that asks oauth2-proxy. The key is the whole Cookie header: `$cookie_…` reads names without
- * regard to case and takes the first of several, oauth2-proxy does neither, so that somebody who can plant a cookie in
- * another's browser would choose the key under which that one's answer lies. The generation is in it so that no answer
- * outlives a push. An answer that renews a session (Set-Cookie) is one that Nginx itself never keeps.
- * @param constraint what the location asks for beyond the site's own rules
+ * Under which key an answer is kept. It has the whole Cookie header: `$cookie_…` reads names without regard to case and
+ * takes the first of several, oauth2-proxy does neither, so that somebody who can plant a cookie in another's browser
+ * would choose the key under which that one's answer lies. The generation is in it so that no answer outlives a push.
+ * @param constraint what the location asks for beyond the site's own rules, as a query
+ */
+export function authCacheKey(constraint: string): string {
+  return `$protected_sites_generation ${constraint} $http_cookie`;
+}
+
+/**
+ * What stands in a location that asks oauth2-proxy. An answer that renews a session (Set-Cookie) is one that Nginx
+ * itself never keeps.
+ * @param constraint as for {@link authCacheKey}
  */
 export function authCache(site: Site, constraint: string): Directive[] {
   if (site.authCache === undefined) return [];
   return [
     ["proxy_cache", zone(site)],
-    ["proxy_cache_key", expr(`$protected_sites_generation ${constraint} $http_cookie`)],
+    ["proxy_cache_key", expr(authCacheKey(constraint))],
     ["proxy_cache_valid", 202, site.authCache],
     // A file is read at each request, and says itself how long it is valid; only opening it is spared. Nginx opens anew
     // what has been replaced, and does not look for what is no longer kept.

@@ -24,6 +24,7 @@ import {
 import { addressed, server } from "./addresses.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
+import { otherMethodHeaders } from "./overwritten-headers.ts";
 import { looksAtDestination, originOf } from "./destination.ts";
 import { putRight } from "./redirects.ts";
 
@@ -206,9 +207,6 @@ function originVariable({ domain }: Site, name: string): string {
   return `$protected_sites_${name.toLowerCase()}_${identifier(domain)}`;
 }
 
-/** Headers by which some applications take a request for one with another method, which may not be open. */
-const otherMethods = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
-
 /**
  * @param whom whether the backend is told of the user
  * @param passAuthorization whether it gets the client's own header of that name
@@ -232,7 +230,7 @@ export function toBackend(
       const own = name === "Authorization" && passAuthorization ? expr("$http_authorization") : "";
       return [name, told ? expr(identityVariable(identity)) : own];
     }),
-    ...(whom === "nobody" ? otherMethods.map((name): RequestHeader => [name, ""]) : []),
+    ...(whom === "nobody" ? otherMethodHeaders.map((name): RequestHeader => [name, ""]) : []),
   ];
   return protocolsOf(site).flatMap((protocol) => [
     ...(protocol === "http" ? [["proxy_http_version", "1.1"] as const] : []),

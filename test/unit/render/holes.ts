@@ -2,69 +2,18 @@
  * What is open in a site's Nginx file that should be closed: judged from the text alone, by Nginx's own rules of
  * inheritance, so that it finds what a change of the renderer forgets.
  */
+import {
+  namingHeaders,
+  otherMethodHeaders,
+  overwrittenHeaders,
+} from "../../../components/render/nginx/overwritten-headers.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { included } from "../../../components/nginx/included.ts";
 import { readNginx, type ReadDirective } from "../../../components/nginx/read.ts";
+import { authCacheKey } from "../../../components/render/nginx/auth-cache.ts";
 import { inheritedNginx } from "../../../components/render/nginx/inherited.ts";
 import { paths } from "../../../components/site/names.ts";
 import { writtenByHost } from "../../../infra/review/site-texts.ts";
-
-/** Headers by which somebody may be taken for somebody else; a client must choose none of them. */
-const identity = [
-  "X-Auth-Request-User",
-  "X-Auth-Request-Email",
-  "X-Auth-Request-Preferred-Username",
-  "X-Auth-Request-Groups",
-  "X-Auth-Request-Roles",
-  "X-Auth-Request-Access-Token",
-  "Authorization",
-];
-
-/** What a client must choose none of either: always overwritten, with what Nginx knows or with nothing. */
-const overwritten = [
-  ...identity,
-  "X-Auth-Request-Redirect",
-  "X-Forwarded-For",
-  "X-Forwarded-Proto",
-  "X-Forwarded-Host",
-  "X-Forwarded-Port",
-  "X-Forwarded-Uri",
-  "X-Forwarded-User",
-  "X-Forwarded-Email",
-  "X-Forwarded-Groups",
-  "X-Forwarded-Preferred-Username",
-  "X-Forwarded-Access-Token",
-  "X-Forwarded-Client-Cert",
-  "X-Forwarded-Method",
-  "X-Forwarded-Prefix",
-  "X-Forwarded-Scheme",
-  "X-Forwarded-Server",
-  "X-Forwarded-Ssl",
-  "X-Remote-User",
-  "Remote-User",
-  "Remote-Name",
-  "Remote-Email",
-  "Remote-Groups",
-  "X-Webauth-User",
-  "X-User",
-  "X-Real-IP",
-  "X-Client-IP",
-  "True-Client-IP",
-  "X-Original-URL",
-  "X-Original-URI",
-  "X-Original-Method",
-  "X-Rewrite-URL",
-  "Forwarded",
-  "Proxy",
-  "Proxy-Authorization",
-  "GAP-Auth",
-  "GAP-Signature",
-  "Host",
-  "Connection",
-];
-
-/** By which an application may take a request for one with a method that is not open. */
-const otherMethods = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
 /**
  * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
@@ -276,12 +225,12 @@ export function holesIn(
         const itsOwn = (name = "", value = "") =>
           passesOn && name === "Authorization" && value === "$http_authorization";
         const looked = looksAt("destination_rule") && hop === `backend_${domain}` ? ["Destination"] : [];
-        const methods = kind === "open" && hop === `backend_${domain}` ? otherMethods : [];
-        for (const header of [...overwritten, ...looked, ...methods]) {
+        const methods = kind === "open" && hop === `backend_${domain}` ? otherMethodHeaders : [];
+        for (const header of [...overwrittenHeaders, ...looked, ...methods]) {
           const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
           if (found.length !== 1) say(`sets ${header} ${found.length} times`);
           const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
-          if (!named && identity.includes(header) && told)
+          if (!named && namingHeaders.includes(header) && told)
             say(`names a user in ${header} where nobody was asked`);
         }
         for (const [header = "", value = ""] of set.filter(([name, value]) => !itsOwn(name, value))) {
@@ -337,8 +286,7 @@ function* cacheFaults(
   const [zone = ""] = values(own, "proxy_cache")[0] ?? [];
   const constraint = target.includes("?") ? target.slice(target.indexOf("?")) : "";
   const [key] = values(own, "proxy_cache_key")[0] ?? [];
-  if (key !== `$protected_sites_generation ${constraint} $http_cookie`)
-    yield "keeps one answer for different questions";
+  if (key !== authCacheKey(constraint)) yield "keeps one answer for different questions";
   const kept = values(own, "proxy_cache_valid");
   const [status, time = ""] = kept[0] ?? [];
   if (kept.length !== 1 || status !== "202" || !/^(?:[1-5]?\d|60)s$|^1m$/.test(time))

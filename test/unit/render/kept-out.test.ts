@@ -1,6 +1,7 @@
 /** What stands behind lines of a host's Nginx files that keep somebody out or something in. The goldens hold the text. */
 import { expect, test } from "vitest";
 
+import { overwrittenHeaders } from "../../../components/render/nginx/overwritten-headers.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
@@ -117,6 +118,30 @@ test("an application that is reached over TLS has to prove its name", () => {
       ["proxy_ssl_trusted_certificate", "/etc/ssl/certs/ca-certificates.crt"],
     ].map(([name, ...args]) => expect.objectContaining({ name, args }) as unknown),
   );
+});
+
+test("what no client may choose, an application gets from Nginx, and nothing else is taken from a client", () => {
+  const set = values(https(), "proxy_set_header").map(([name]) => name);
+  // Of a WebSocket, and of cookies what is the application's.
+  const also = ["Upgrade", "Cookie", "Origin", "Referer"];
+  expect(set.filter((it) => !also.includes(it ?? "")).sort()).toEqual([...overwrittenHeaders].sort());
+});
+
+test.each([
+  ["Grafana", ["X-WEBAUTH-USER", "X-WEBAUTH-NAME", "X-WEBAUTH-EMAIL", "X-WEBAUTH-ROLE", "X-WEBAUTH-GROUPS"]],
+  ["Gitea", ["X-WEBAUTH-USER", "X-WEBAUTH-EMAIL", "X-WEBAUTH-FULLNAME"]],
+  ["Jenkins", ["X-Forwarded-User", "X-Forwarded-Groups", "X-Forwarded-Mail", "X-Forwarded-DisplayName"]],
+  ["SonarQube", ["X-Forwarded-Login", "X-Forwarded-Name", "X-Forwarded-Email", "X-Forwarded-Groups"]],
+  ["OpenSearch", ["x-proxy-user", "x-proxy-roles"]],
+  ["CloudBeaver", ["X-User", "X-Role", "X-First-name", "X-Last-name"]],
+  ["Etherpad", ["X-Authenticated-User", "X-Authenticated-Name"]],
+  ["NetBox, Paperless, Graylog", ["Remote-User"]],
+])("no client tells %s who it is", (_, names) => {
+  for (const given of [{}, { upstream: "grpc://10.0.0.7:50051" }]) {
+    const set = https(given).filter(({ name }) => /^(?:proxy|grpc)_set_header$/.test(name));
+    const blank = set.filter(({ args }) => args[1] === "").map(({ args }) => args[0]?.toLowerCase());
+    for (const name of names) expect(blank).toContain(name.toLowerCase());
+  }
 });
 
 test("who somebody is, an application learns from oauth2-proxy's answer, and as their UPN", () => {
