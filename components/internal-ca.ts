@@ -79,7 +79,7 @@ function warnBefore(certificate: tls.SelfSignedCert, generation: number, days: n
     const left = Math.floor((Date.parse(end) - Date.now()) / 86_400_000);
     if (left < days)
       void pulumi.log.warn(
-        `CA ${generation} ends on ${end.slice(0, 10)}, in ${left} days; add a generation to internalCa, docs/certificates.md`,
+        `CA ${generation} expires on ${end.slice(0, 10)}, in ${left} days; add a generation to internalCa, docs/certificates.md`,
       );
   });
 }

@@ -15,11 +15,11 @@ import type { SiteSettings } from "./site/settings.ts";
 import { siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
 
-/** A server that certifies by ACME (RFC 8555). */
+/** An ACME server (RFC 8555). */
 export interface AcmeSettings {
   /** URL of its directory. @default Let's Encrypt's */
   server?: string;
-  /** Where it can reach whoever looks after the hosts. Using it is agreeing to its terms. @default none */
+  /** Contact address for the ACME server. Using it means agreeing to its terms. @default none */
   email?: string;
 }
 
@@ -29,44 +29,44 @@ export interface ProtectedSiteArgs {
   site: SiteSettings;
   /** ID of the Entra tenant whose people may sign in, a GUID. */
   tenantId: string;
-  /** The hosts that serve the site. The first takes every change first; the others follow only when it is well. */
+  /** The hosts that serve the site. The first is the canary: the others follow only if its push succeeds. */
   hosts: HostSettings[];
   /** Private SSH key of the hosts' deployer, in OpenSSH's format (see ProxyHost). */
   deployerPrivateKey: pulumi.Input<string>;
-  /** Private SSH key of the jump hosts' users. @default the SSH agent of whoever runs the engine is asked */
+  /** Private SSH key of the jump hosts' users. @default the SSH agent of the user who runs the engine */
   jumpPrivateKey?: pulumi.Input<string>;
-  /** Password of the Redis that holds the site's sessions; used with `sessionStore: redis` only. @default none */
+  /** Password of the site's Redis; used only with `sessionStore: redis`. @default none */
   redisPassword?: pulumi.Input<string>;
-  /** Signs the site's certificate; needed with `certificateFrom: internalCa`. See InternalCa. */
+  /** Signs the site's certificate; required with `certificateFrom: internalCa`. See InternalCa. */
   certificateAuthority?: CertificateAuthoritySettings;
   /**
-   * By host, the mark of the last push that put drift right, as the host remembers it; another one pushes the site's
-   * files anew, also where they have not changed.
-   * @default whatever the state holds, also for hosts that are left out
+   * By host, the mark of the last push that repaired drift, as stored on the host; another one pushes the site's files
+   * again, even if they have not changed.
+   * @default what is in the state, also for hosts that are missing
    */
   repairs?: Record<string, string>;
   /** As `repairs`, for the site's credentials. */
   credentialsRepairs?: Record<string, string>;
-  /** Who certifies the site; needed with `certificateFrom: acme`. */
+  /** The site's ACME server; required with `certificateFrom: acme`. */
   acme?: AcmeSettings;
   /**
-   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
-   * `http://proxy.example.com:3128`; it takes no password. @default none
+   * Forward proxy through which hosts reach Entra, oauth2-proxy's release and an ACME server, for example
+   * `http://proxy.example.com:3128`, without a password. @default none
    */
   outboundProxy?: string;
   /**
-   * The cookie secret of another set-up of oauth2-proxy whose sessions are taken over; used while
-   * `site.cookieSecretGeneration` is 1. @default one is made
+   * The cookie secret of an existing oauth2-proxy installation, to keep its sessions; used while
+   * `site.cookieSecretGeneration` is 1. @default a new one is created
    */
   adoptedCookieSecret?: pulumi.Input<string>;
   /**
-   * Object IDs of the groups and users that `site.roles` and `site.owners` name, by these names; whom it lacks is passed over.
-   * @default they are looked up in Entra, and one who is missing is an error
+   * Object IDs of the groups and users that `site.roles` and `site.owners` name, by these names; missing ones are skipped.
+   * @default they are looked up in Entra, and a missing one is an error
    */
   roleHolders?: Record<string, string>;
-  /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
+  /** Accept an oauth2-proxy with known vulnerabilities; only for isolated labs. @default false */
   allowVulnerableOauth2Proxy?: boolean;
-  /** Accept an Nginx with known vulnerabilities; for closed laboratories only. @default false */
+  /** Accept an Nginx with known vulnerabilities; only for isolated labs. @default false */
   allowVulnerableNginx?: boolean;
 }
 
@@ -74,8 +74,8 @@ export interface ProtectedSiteArgs {
  * A web site that only signed-in people of one Entra tenant can open: its app registration, its secrets, and its
  * files on every host.
  *
- * The readable files and the secrets travel apart: the first are known at preview time, also for a site that does
- * not exist yet, and hold nothing secret; the second are secret in the state and in every diff.
+ * The readable files and the secrets are pushed separately: the former are known at preview time, even for a site that
+ * does not exist yet, and contain nothing secret; the latter are secret in the state and in every diff.
  */
 export class ProtectedSite extends pulumi.ComponentResource {
   /** Where people open the site. */
@@ -151,7 +151,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
     const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
     const { redis } = site;
     const [first] = args.hosts;
-    // Pushes depend on it, so that it is deleted after them: where no host serves the site, no new session begins.
+    // Pushes depend on it, so that it is deleted after them: when no host serves the site, no new session begins.
     const sessions =
       redis === undefined || first === undefined
         ? []
@@ -181,7 +181,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       const push = sitePush(
         `${name}-${host.name}`,
         { login, site: site.name, domain: site.domain, files, repair: args.repairs?.[host.name] },
-        // No rule goes to a host for which Entra has not given everybody what the rule asks for.
+        // A rule is pushed only once everybody has been assigned in Entra what it requires.
         after([...sessions, ...canary, secrets, registration]),
       );
       if (canary.length === 0) canary = [secrets, push];

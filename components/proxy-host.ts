@@ -5,23 +5,23 @@ import type { HostSettings } from "./host/connection.ts";
 import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
-/** An archive of a release of oauth2-proxy. */
+/** An archive of an oauth2-proxy release. */
 export interface Oauth2ProxyArchiveSettings {
-  /** Where hosts get the `.tar.gz` from. */
+  /** URL of the `.tar.gz`. */
   url: string;
   /** The archive's SHA-256 in lower-case hexadecimal. */
   sha256: string;
 }
 
-/** A release of oauth2-proxy. */
+/** An oauth2-proxy release. */
 export interface Oauth2ProxySettings {
   /** For example `7.15.5`. */
   version: string;
-  /** Where hosts get the release's `.tar.gz` from. */
+  /** URL of the release's `.tar.gz`. */
   url: string;
   /** The archive's SHA-256 in lower-case hexadecimal. */
   sha256: string;
-  /** The same for hosts with ARM processors; `url` is then for the others. @default they are refused */
+  /** The same for ARM hosts; `url` is then for the others. @default ARM hosts are refused */
   arm64?: Oauth2ProxyArchiveSettings;
 }
 
@@ -29,32 +29,32 @@ export interface Oauth2ProxySettings {
 export interface ProxyHostArgs {
   /** Where the host is, and its pinned key. */
   host: HostSettings;
-  /** Who sets it up, with sudo. @default "admin" */
+  /** The user that sets it up, with sudo. @default "admin" */
   adminUser?: string;
-  /** That user's private SSH key in OpenSSH's format, and the jump host's user's. @default the SSH agent of whoever runs the engine is asked */
+  /** That user's private SSH key in OpenSSH's format, and the jump host's user's. @default the SSH agent of the user who runs the engine */
   adminPrivateKey?: pulumi.Input<string>;
-  /** Public SSH keys of the deployer, one a line, who may run the push program on the host and nothing else. */
+  /** Public SSH keys of the deployer, one per line, who may run only the push program on the host. */
   deployerPublicKey: pulumi.Input<string>;
   /** The oauth2-proxy that the host runs. */
   oauth2Proxy: Oauth2ProxySettings;
   /**
-   * Mark of the last set-up that put drift right, as the host remembers it; another one sets the host up anew.
-   * @default whatever the state holds
+   * Mark of the last setup that repaired drift, as stored on the host; another one sets the host up again.
+   * @default what is in the state
    */
   repair?: string;
   /**
-   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
-   * `http://proxy.example.com:3128`; it takes no password. @default none
+   * Forward proxy through which hosts reach Entra, oauth2-proxy's release and an ACME server, for example
+   * `http://proxy.example.com:3128`, without a password. @default none
    */
   outboundProxy?: string;
   /**
-   * How long after a push the connections of before may last, such as WebSockets and downloads: one that narrows who may
-   * enter ends them within that time. @default "10m"
+   * How long older connections, such as WebSockets and downloads, may outlast a push: one that narrows access ends them
+   * within that time. @default "10m"
    */
   workerShutdownTimeout?: string;
-  /** Addresses of all hosts of the environment, where one of its sites has its certificate by ACME. @default none */
+  /** Addresses of all hosts of the environment, if one of its sites gets its certificate by ACME. @default none */
   acmeHosts?: string[];
-  /** Accept an oauth2-proxy with known vulnerabilities; for closed laboratories only. @default false */
+  /** Accept an oauth2-proxy with known vulnerabilities; only for isolated labs. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
 

@@ -57,7 +57,7 @@ export const hostsTogether = z.superRefine<{ name: string; address: string }[]>(
           context.addIssue({
             code: "custom",
             path: [index],
-            message: `${field} ${value} is already used by host ${first + 1}; give each host its own`,
+            message: `${field} ${value} is already used by host ${first + 1}; each host needs its own`,
           });
       }
     }
@@ -126,7 +126,7 @@ function takenBefore({ setting, value, user }: Claim, users: Map<string, string>
   const key = keyOf(setting, value);
   const other = users.get(key);
   if (other === undefined) users.set(key, user);
-  return other && `${setting} ${value} is already used by ${other}; give each site its own`;
+  return other && `${setting} ${value} is already used by ${other}; each site needs its own`;
 }
 
 /** Backends on another site's port on the host; the site's own ports are checked by the site's rules. */

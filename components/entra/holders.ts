@@ -5,7 +5,7 @@ import { isObjectId } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { lookUp } from "./permissions.ts";
 
-/** A group or a user that Entra does not have, or of whose name it has several. */
+/** A group or a user that does not exist in Entra, or whose name is ambiguous. */
 export interface MissingHolder {
   readonly kind: "group" | "user";
   readonly name: string;
@@ -13,7 +13,7 @@ export interface MissingHolder {
   readonly why: string;
 }
 
-/** What became of the look-ups. */
+/** The result of the lookups. */
 export interface Holders {
   /** Object IDs by the names that were found. */
   readonly ids: Readonly<Record<string, string>>;
@@ -21,8 +21,8 @@ export interface Holders {
 }
 
 /**
- * Looks up whom the sites' roles and owners name; each name once.
- * @throws Error that names the permission, where the deployer may not look; or whatever else Entra answers
+ * Looks up everybody in the sites' roles and owners; each name once.
+ * @throws Error that names the missing permission of the deployer, or with Entra's own error
  */
 export async function lookUpHolders(sites: readonly Pick<Site, "roles" | "owners">[]): Promise<Holders> {
   const roles = sites.flatMap((site) => site.roles);
@@ -57,7 +57,7 @@ async function holder(
   } catch (error) {
     // The provider's words, https://github.com/hashicorp/terraform-provider-azuread: group_data_source.go, user_data_source.go
     if (/More than one \w+ found/.test(String(error)))
-      return { kind, name, why: "has a name that several have; give its object ID" };
+      return { kind, name, why: "has an ambiguous name; use its object ID" };
     if (/No group found|User with UPN .* was not found/.test(String(error)))
       return { kind, name, why: "does not exist in the tenant" };
     throw error;

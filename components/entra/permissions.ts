@@ -1,6 +1,6 @@
-/** The permissions of Microsoft Graph that the deployer needs. Entra's own refusal (403) names none. */
+/** The permissions of Microsoft Graph that the deployer needs. Entra's own error (403) names none. */
 
-/** By the type of what is made, as the engine calls it. */
+/** By resource type. */
 const needed: Readonly<Record<string, string>> = {
   "azuread:index/application:Application": "Application.ReadWrite.OwnedBy",
   "azuread:index/servicePrincipal:ServicePrincipal": "Application.ReadWrite.OwnedBy",
@@ -12,7 +12,7 @@ const needed: Readonly<Record<string, string>> = {
     "Policy.ReadWrite.ConditionalAccess (and Policy.Read.All)",
 };
 
-/** Whether a resource is one that Entra may refuse to the deployer. */
+/** Whether Entra may refuse the deployer this type of resource. */
 export function needsPermission(type: string): boolean {
   return Object.hasOwn(needed, type);
 }
@@ -20,27 +20,27 @@ export function needsPermission(type: string): boolean {
 /** An app management policy of the tenant, by Graph's code. https://learn.microsoft.com/graph/api/resources/applicationauthenticationmethodpolicy */
 const policies: Readonly<Record<string, string>> = {
   CredentialInvalidLifetimeAsPerAppPolicy:
-    "a policy of the tenant (app management policy) allows client secrets for fewer days only; set a nearer endDate for this one in clientSecrets of the stack's file, and rotate with fewer days from then on (npm run rotate -- --days 90), or have an administrator exempt this registration",
+    "a policy of the tenant (app management policy) limits the lifetime of client secrets; set an earlier endDate for this one in clientSecrets of the stack's file, and rotate with fewer days from then on (npm run rotate -- --days 90), or have an administrator exempt this registration",
   CredentialTypeNotAllowedAsPerAppPolicy:
-    "a policy of the tenant (app management policy) allows no client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
+    "a policy of the tenant (app management policy) forbids client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
 };
 
-/** The provider's words where owners of what is there change, which asks for more; at the creation they are part of it. */
+/** The provider's error when owners of an existing registration change, which needs more permissions than creating it. */
 const owning = /Could not (?:add|remove) (?:initial )?owners?/;
 
-/** What an error of Entra's asks for, in a sentence, where it is one that names nothing to do. @param type - of the resource */
+/** What to do about an error of Entra, in a sentence, if it is known. @param type - of the resource */
 export function remedy(type: string, error: string): string | undefined {
   const policy = Object.keys(policies).find((code) => error.includes(code));
   if (policy !== undefined) return policies[policy];
   const permission = owning.test(error)
-    ? "Directory.Read.All (beside Application.ReadWrite.OwnedBy, to change owners)"
+    ? "Directory.Read.All (in addition to Application.ReadWrite.OwnedBy, to change owners)"
     : needed[type];
   return permission === undefined || !isRefusal(error) ? undefined : sentence(permission);
 }
 
 /**
- * What is looked up in Entra.
- * @throws Error that names the permission, where Entra refuses the lookup
+ * Looks something up in Entra.
+ * @throws Error that names the missing permission if Entra refuses the lookup
  */
 export async function lookUp<T>(what: string, permission: string, found: Promise<T>): Promise<T> {
   try {
@@ -56,5 +56,5 @@ function isRefusal(error: string): boolean {
 }
 
 function sentence(permission: string): string {
-  return `the deployer lacks the application permission ${permission} of Microsoft Graph; give it in the Entra admin center, with admin consent`;
+  return `the deployer lacks the application permission ${permission} of Microsoft Graph; add it in the Entra admin center, with admin consent`;
 }

@@ -1,4 +1,4 @@
-/** A site's app registration in Entra, and the secret with which the site's hosts speak for it. */
+/** A site's app registration in Entra, and the client secret for its hosts. */
 import { createHash } from "node:crypto";
 
 import * as azuread from "@pulumi/azuread";
@@ -28,11 +28,11 @@ const defaultAccess = "00000000-0000-0000-0000-000000000000";
 
 /** App registration, service principal, consent and client secret of one site. */
 export class Registration extends pulumi.ComponentResource {
-  /** The client ID; Entra generates it, so that it is unknown before the registration exists. */
+  /** The client ID; Entra generates it, so it is unknown before the registration exists. */
   readonly clientId: pulumi.Output<string>;
   /** The client secret, marked secret. */
   readonly clientSecret: pulumi.Output<string>;
-  /** When Entra ends that secret, as in `2027-11-01T00:00:00Z`. */
+  /** When that secret expires, for example `2027-11-01T00:00:00Z`. */
   readonly clientSecretEnds: pulumi.Output<string>;
 
   /** @param args - `roleHolders`: see ProtectedSiteArgs */
@@ -70,7 +70,7 @@ export class Registration extends pulumi.ComponentResource {
           : { serviceManagementReference: site.serviceManagementReference }),
         api: { requestedAccessTokenVersion: 2 },
         web: { redirectUris: registeredUrls(site) },
-        // Only groups assigned to this application come in its tokens, so that nobody is in too many of them.
+        // Its tokens contain only groups assigned to this application, so there are never too many.
         ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
         ...(site.roles.length > 0
           ? {
@@ -93,8 +93,8 @@ export class Registration extends pulumi.ComponentResource {
       },
       existing === undefined ? child : adopted(`/applications/${existing.application}`),
     );
-    // Entra takes all of these along with the application. Each removal of its own would wait for every one of Entra's
-    // replicas, 20 seconds. Secrets are removed all the same: an application can be restored for 30 days.
+    // Entra deletes all of these with the application. Deleting each separately would wait for all of Entra's replicas,
+    // 20 seconds. Secrets are deleted anyway: an application can be restored for 30 days.
     const part = { ...child, deletedWith: application };
     this.clientId = application.clientId;
 
@@ -161,12 +161,12 @@ export class Registration extends pulumi.ComponentResource {
             ? {}
             : { sessionControls: { signInFrequency: signInFrequencyHours, signInFrequencyPeriod: "hours" } }),
         },
-        // Entra takes policies only for applications that the tenant has.
+        // Entra accepts policies only for applications that exist in the tenant.
         { ...child, dependsOn: [principal] },
       );
     }
 
-    // One resource for each generation, so that the old secret lives beside the new one for as long as it is listed.
+    // One resource for each generation, so that the old secret coexists with the new one for as long as it is listed.
     const secrets = site.clientSecrets.map(
       ({ generation, endDate }) =>
         new azuread.ApplicationPassword(
@@ -189,7 +189,7 @@ export class Registration extends pulumi.ComponentResource {
   }
 }
 
-/** Whom a site's roles and owners name, for a program that has not looked them up itself. */
+/** Looks up a site's role holders and owners, for a program that has not done so itself. */
 function everybody(site: Site): (holder: string) => Promise<string> {
   const looked = lookUpHolders([site]).then(({ ids, missing: [first] }) => {
     if (first !== undefined)
@@ -201,7 +201,7 @@ function everybody(site: Site): (holder: string) => Promise<string> {
   return async (holder) => (await looked)[holder] ?? "";
 }
 
-/** The ID of a site's role: always the same for the same name, so that it is known before the role exists. */
+/** The ID of a site's role: derived from its name, so that it is known before the role exists. */
 function roleId(domain: string, value: string): string {
   const hash = createHash("sha256").update(`${domain} ${value}`).digest("hex");
   // The form of a UUID of version 8, which is free for uses such as this (RFC 9562, section 5.8).

@@ -1,6 +1,6 @@
 /** Several files as one readable text, so that a preview shows their changes line by line. */
 
-/** One file: its name in the bundle, its text and, where another program looks for it, that place. */
+/** One file: its name in the bundle, its text and, if another program reads it, that path. */
 export interface BundleFile {
   readonly name: string;
   readonly link?: string;
@@ -10,14 +10,14 @@ export interface BundleFile {
 const mark = "==> ";
 
 /**
- * The text that `protected-sites push` and `protected-sites setup` read. What it cannot say, the host refuses as well.
- * @throws Error where the format cannot say a file: a name that is not a plain one or stands twice, a line that looks
- *   like a header, a text without a final line break
+ * The text that `protected-sites push` and `protected-sites setup` read. The host rejects the same files.
+ * @throws Error if the format does not allow a file: a name that is not plain or a duplicate, a line that looks like a
+ *   header, a text without a final line break
  */
 export function bundle(files: readonly BundleFile[]): string {
   const names = files.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new Error(`bundle: ${twice} is there twice`);
+  if (twice !== undefined) throw new Error(`bundle: duplicate file ${twice}`);
   return [`protected-sites bundle 1\n`, ...files.map(section), `${mark}end\n`].join("");
 }
 
@@ -25,15 +25,15 @@ function section({ name, link, text }: BundleFile): string {
   if (!/^\w[\w.@-]*$/.test(name) || name === "end")
     throw new Error(`bundle: the file name ${JSON.stringify(name)} is not a plain one`);
   if (link !== undefined && (!/^(?:\/[\w.@-]+)+$/.test(link) || /\/\.\.?(?:\/|$)/.test(link)))
-    throw new Error(`bundle: the place ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
-  if (/[\0\r]/.test(text)) throw new Error(`bundle: ${name} holds a carriage return or a null character`);
+    throw new Error(`bundle: the path ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
+  if (/[\0\r]/.test(text)) throw new Error(`bundle: ${name} contains a carriage return or a null character`);
   if (!text.endsWith("\n")) throw new Error(`bundle: ${name} does not end with a line break`);
   if (text.split("\n").some((line) => line.startsWith(mark)))
     throw new Error(`bundle: a line of ${name} starts with "${mark}", which separates files`);
   return `${mark}${name}${link === undefined ? "" : ` -> ${link}`}\n${text}`;
 }
 
-/** The files of a text that {@link bundle} made; none where it is another text. */
+/** The files of a {@link bundle}; none if the text is not one. */
 export function unbundle(text: string): BundleFile[] {
   const [first, ...sections] = text.split(new RegExp(`^${mark}`, "m"));
   if (first !== "protected-sites bundle 1\n") return [];

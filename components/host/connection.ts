@@ -2,19 +2,19 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-/** A host on the way to others. It only passes connections on. */
+/** A jump host. It only forwards connections. */
 export interface JumpHostSettings {
   /** IP address or host name. */
   address: string;
   /** Port of SSH. @default `22` */
   port?: number;
-  /** Who signs in there. */
+  /** The user to log in as. */
   user: string;
   /** The jump host's own public key. Ed25519 or ECDSA. */
   hostKey: string;
 }
 
-/** A proxy host: where it is, and how it proves that it is the one. */
+/** A proxy host: where it is, and its host key. */
 export interface HostSettings {
   /** In resource names and messages, for example `edge-1`. */
   name: string;
@@ -25,17 +25,17 @@ export interface HostSettings {
   /** The line in the host's `/etc/ssh/ssh_host_ed25519_key.pub`. Ed25519 or ECDSA. */
   hostKey: string;
   /**
-   * The host by which it can be reached. Its user signs in with `adminPrivateKey`, or by the SSH agent, and needs no
-   * rights there but to pass connections on. @default none
+   * The host through which it is reached. Its user logs in with `adminPrivateKey`, or by the SSH agent, and only needs
+   * permission to forward connections. @default none
    */
   jumpHost?: JumpHostSettings;
 }
 
-/** Who speaks to a host. */
+/** How to log in to a host. */
 export interface Login {
   readonly host: HostSettings;
   readonly user: string;
-  /** In OpenSSH's format. Without it, the SSH agent of whoever runs the engine is asked. */
+  /** In OpenSSH's format. Default: the SSH agent of the user who runs the engine. */
   readonly privateKey?: pulumi.Input<string>;
   /** Of the jump host's user; as `privateKey`. */
   readonly jumpPrivateKey?: pulumi.Input<string> | undefined;

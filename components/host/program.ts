@@ -40,7 +40,7 @@ export const installProgram = [
   `sudo -n timeout 600 python3 -I -X utf8 -c '${[
     "import sys",
     "bundle = sys.stdin.read()",
-    `bundle.endswith("\\n==> end\\n") or sys.exit("the push program did not arrive whole")`,
+    `bundle.endswith("\\n==> end\\n") or sys.exit("the push program was truncated in transit")`,
     `exec(bundle.split("\\n==> install.py\\n")[1].split("\\n==> ")[0])`,
     "install(bundle)",
   ].join("; ")}'`,

@@ -1,9 +1,9 @@
-/** A registration in Entra that was there before its site. */
+/** A registration in Entra that existed before its site. */
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
-/** The registration that a site takes over with its first update, so that its client ID stays. */
+/** The registration that a site adopts with its first update, so that its client ID stays. */
 export interface AdoptedRegistrationSettings {
   /** Object ID of the application: `az ad app show --id CLIENT_ID --query id`. */
   application: string;

@@ -1,6 +1,6 @@
-/** Where the applications behind a site are, as its settings name them. */
+/** The backends in a site's settings. */
 
-/** What Nginx speaks with an application; there are directives of its own for each. */
+/** The protocol between Nginx and a backend; each has its own directives. */
 export type Protocol = "http" | "grpc";
 
 export function protocolOf(upstream: string): Protocol {
@@ -11,26 +11,26 @@ export function isEncrypted(upstream: string): boolean {
   return /^(?:https|grpcs):/.test(upstream);
 }
 
-/** How a backend is asked, in words for people; a Unix socket speaks plain HTTP. */
+/** A backend's scheme, in words; a Unix socket speaks plain HTTP. */
 export function schemeInWords(upstream: string): string {
   return /^(?:https|grpcs?)(?=:)/.exec(upstream)?.[0] ?? "plain HTTP";
 }
 
 /**
- * A backend's URL, that of a gRPC application as though it were HTTP's, whose ports and rules for hosts it shares;
- * nothing where it is a Unix socket, or no backend at all.
+ * A backend's URL; that of gRPC as if it were HTTP, which has the same ports and rules for hosts. Undefined for a Unix
+ * socket, or no backend at all.
  */
 export function urlOf(upstream: string): URL | undefined {
   const url = upstream.replace(/^grpc/, "http");
   return upstream.startsWith("unix:") || !URL.canParse(url) ? undefined : new URL(url);
 }
 
-/** Below which path an application has what its site shows: `/`, or a path with a `/` at both ends. */
+/** The backend's path that its site shows: `/`, or a path with a `/` at both ends. */
 export function upstreamPath(upstream: string): string {
   return urlOf(upstream)?.pathname ?? "/";
 }
 
-/** A backend's name and port; nothing where it is a Unix socket, or no backend at all. */
+/** A backend's host and port; undefined for a Unix socket, or no backend at all. */
 export function addressOf(
   upstream: string,
 ): { readonly hostname: string; readonly number: number; readonly isLoopback: boolean } | undefined {
@@ -44,7 +44,7 @@ export function addressOf(
   };
 }
 
-/** Whether a backend is named by an IP address. */
+/** Whether a backend is given by an IP address. */
 export function isAtAddress(upstream: string): boolean {
   return /^\[|^[\d.]+$/.test(addressOf(upstream)?.hostname ?? "");
 }

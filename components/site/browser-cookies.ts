@@ -1,26 +1,26 @@
-/** How many cookies people's browsers hold of an environment's sites, and how many they keep. */
+/** How many cookies an environment's sites set in a browser, and how many browsers keep. */
 import { getDomain } from "tldts";
 
 import type { Site } from "./site.ts";
 
 /**
- * Chromium keeps 180 cookies of a registrable domain with all hosts below it, and at one more deletes the least used
- * down to 150, whole sessions and parts of one; net/cookies/cookie_monster.h, `kDomainMaxCookies` and
- * `kDomainPurgeCookies`. Firefox does the same (`network.cookie.maxPerHost`). The difference is the applications'.
+ * Chromium keeps 180 cookies of a registrable domain with all hosts below it; at one more it deletes the least recently
+ * used down to 150, including parts of a session; net/cookies/cookie_monster.h, `kDomainMaxCookies` and
+ * `kDomainPurgeCookies`. Firefox does the same (`network.cookie.maxPerHost`). The difference is left for the backends.
  */
 const kept = 150;
 
-/** Characters of a cookie; oauth2-proxy splits what is longer, pkg/sessions/cookie/session_store.go. */
+/** The longest cookie; oauth2-proxy splits longer ones, pkg/sessions/cookie/session_store.go. */
 const partSize = 3900;
 
-/** What Entra's tokens take without groups, encrypted and in base64. */
+/** The size of Entra's tokens without groups, encrypted and in base64. */
 const plainSession = 7500;
 
-/** What a group takes: in the session itself and in the ID token, and in an access token for an API of one's own. */
+/** The size of a group: in the session itself and in the ID token, and in an access token for an API of your own. */
 const groupInSession = 120;
 const groupInAccessToken = 70;
 
-/** The most groups that Entra names in a token. */
+/** The most groups that Entra lists in a token. */
 const mostGroups = 200;
 
 type Counted = Pick<
@@ -28,7 +28,7 @@ type Counted = Pick<
   "domain" | "sessionStore" | "allowedGroups" | "paths" | "roles" | "accessTokenScope"
 >;
 
-/** Cookies in which a site's session may lie, for somebody who is in every group that the site knows. */
+/** The most cookies of a site's session, for somebody in every group that the site knows. */
 export function sessionParts(site: Omit<Counted, "domain">): number {
   if (site.sessionStore !== "cookie") return 1;
   const groups = [...site.allowedGroups, ...site.paths.flatMap(({ allowedGroups }) => allowedGroups)];
@@ -42,7 +42,7 @@ function registrableDomain(host: string): string {
   return getDomain(host, { allowPrivateDomains: true }) ?? host;
 }
 
-/** Whether browsers send a site's session along from a frame on a page of the origin: `SameSite=Lax`. */
+/** Whether browsers send a site's session from a frame on a page of the origin: `SameSite=Lax`. */
 export function isSameSite(origin: string, domain: string): boolean {
   return (
     registrableDomain(origin.replace(/^https:\/\/(?:\*\.)?/, "").replace(/:\d+$/, "")) ===
@@ -50,7 +50,7 @@ export function isSameSite(origin: string, domain: string): boolean {
   );
 }
 
-/** For each registrable domain whose sites' sessions a browser may not keep all together: a sentence that says so. */
+/** A warning for each registrable domain whose sites' sessions may be too many for a browser. */
 export function cookieProblems(sites: readonly Counted[]): string[] {
   const domains = new Map<string, Counted[]>();
   for (const site of sites) {
@@ -60,10 +60,9 @@ export function cookieProblems(sites: readonly Counted[]): string[] {
   return [...domains].flatMap(([domain, its]) => {
     const cookies = its.reduce((sum, site) => sum + sessionParts(site), 0);
     if (cookies <= kept) return [];
-    const store =
-      its.length <= kept ? "with sessionStore redis, a site takes one" : "spread them over more domains";
+    const store = its.length <= kept ? "with sessionStore redis, a site needs one" : "use more domains";
     return [
-      `browsers keep 180 cookies of ${domain} with all hosts below it, those of the applications too; sessions of its ${its.length} sites take up to ${cookies}, so that whoever uses all of them is signed out of some again and again; ${store}`,
+      `browsers keep 180 cookies of ${domain} with all hosts below it, including those of the backends; sessions of its ${its.length} sites take up to ${cookies}, so people who use all of them are repeatedly signed out of some; ${store}`,
     ];
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The rules for single values, each with the sentence that a user reads when it is broken, and the way from a
- * schema's complaints to {@link Problem}s.
+ * The rules for single values, each with its error message, and the conversion of a schema's issues to
+ * {@link Problem}s.
  */
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
@@ -8,7 +8,7 @@ import { z } from "zod";
 import { protocolOf, upstreamPath, urlOf } from "./backends.ts";
 import type { Problem } from "./errors.ts";
 
-/** A schema's message: what would be right, and what came. */
+/** A schema's message: what was expected, and what was given. */
 export function expected(what: string) {
   return ({ input }: { readonly input?: unknown }): string =>
     `must be ${what}, ${input === undefined ? "but it is missing" : `got ${shown(input)}`}`;
@@ -67,13 +67,13 @@ export const domain = text(
 );
 
 /**
- * The domain of a site. The shortest of all limits on what is named after it: systemd makes the folder
- * `systemd-private-<32 digits>-oauth2-proxy_<domain>.service-XXXXXX` for the unit, and no file system takes a name of more
- * than 255 characters. (Entra's redirect URI, 256 characters, leaves 230; its display name, 256, leaves 241.)
+ * The domain of a site. The tightest limit on names derived from it: systemd creates the folder
+ * `systemd-private-<32 digits>-oauth2-proxy_<domain>.service-XXXXXX` for the unit, and file systems allow names of at most
+ * 255 characters. (Entra's redirect URI, 256 characters, leaves 230; its display name, 256, leaves 241.)
  */
 export const siteDomain = domain.refine((name) => name.length <= 178, {
   error: ({ input }) =>
-    `must have at most 178 characters, which is what systemd can name a unit's private folder after, got ${String(input).length}`,
+    `must have at most 178 characters, the longest that fits systemd's name of a unit's private folder, got ${String(input).length}`,
 });
 
 /** A GUID in Entra's lower-case form. */
@@ -82,8 +82,8 @@ export const guid = text(
   'an object ID like "7e57ab1e-0000-4000-8000-000000000001"',
 );
 
-/** A duration that Nginx, oauth2-proxy and systemd all read alike. */
-export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a time like "30s", "50m" or "168h"');
+/** A duration that Nginx, oauth2-proxy and systemd all interpret the same way. */
+export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a duration like "30s", "50m" or "168h"');
 
 /** A duration of so many seconds at most; `reason` says why no longer. */
 export function durationUpTo(most: number, reason: string) {
@@ -96,7 +96,7 @@ export function seconds(duration: string): number {
   return Number(duration.slice(0, -1)) * (unit ?? Number.NaN);
 }
 
-/** A day of the calendar, UTC. */
+/** A date, UTC. */
 export const date = refined(
   z
     .string({ error: expected('a day like "2027-11-01"') })
@@ -115,7 +115,7 @@ function startOf(day: string): Date | undefined {
 /** A size of a request body as Nginx writes it. */
 export const size = text(/^[1-9][0-9]{0,4}[kmg]$/, 'a size like "512k", "10m" or "1g"');
 
-/** A size of a buffer for headers; more than 128k, and Nginx would want more for what it puts on the disk. */
+/** The size of a buffer for headers; above 128k, Nginx would require larger temporary files. */
 export const bufferSize = text(/^(?:[4-9]|[1-9][0-9]|1[01][0-9]|12[0-8])k$/, 'a size from "4k" to "128k"');
 
 const backendAddress = expected(
@@ -134,7 +134,7 @@ const backendPattern = new RegExp(
 export const upstreamUrl = refined(
   refined(
     z.string({ error: backendAddress }).regex(backendPattern, { error: backendAddress }),
-    // Not "http://10.0.0" or port 70000, which look like an address and are none, or another one.
+    // Not "http://10.0.0" or port 70000, which look like an address but are not, or mean another one.
     (url) =>
       url.startsWith("unix:") ||
       (urlOf(url) !== undefined &&
@@ -142,9 +142,7 @@ export const upstreamUrl = refined(
     backendAddress,
   ),
   (url) => protocolOf(url) === "http" || upstreamPath(url) === "/",
-  expected(
-    'without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051"',
-  ),
+  expected('without a path for gRPC, whose paths are services and methods, like "grpc://10.0.0.5:50051"'),
 );
 
 /** A name that becomes part of resource names and of file headers. */
@@ -186,28 +184,28 @@ export const absolutePath = text(
   'an absolute path like "/data/certs/wiki.example.com"',
 );
 
-/** The decoded path of a URL, of names that every server reads alike. */
+/** The decoded path of a URL, with segments that every server interprets the same way. */
 export const path = text(
   /^(?=.{1,200}$)\/(?:(?!\.{1,2}(?:\/|$))[\w.~-]*[\w~-](?:\/|$))*$/,
   'a path like "/admin" of letters, digits and "-._~" between single slashes',
 );
 
-/** A path of one name, which no rule about `.ht` or `.well-known` is for. */
+/** A path with one segment, to which no rule about `.ht` or `.well-known` applies. */
 export const proxyPrefix = text(
   /^\/(?!\.)[\w.~-]{1,50}(?<!\.)$/,
-  'a path of one name like "/_sign-in", of letters, digits and "-._~", without a dot at its start or end',
+  'a path with one segment like "/_sign-in", of letters, digits and "-._~", without a leading or trailing dot',
 );
 
 /** A line of text for people. */
 export const sentence = text(
   /^\S(?=.{2,199}$)[^\u0000-\u001f\u007f]*\S$/,
-  "a line of 3 to 200 characters for people to read",
+  "a line of text with 3 to 200 characters",
 );
 
-/** A rate as Nginx writes it, or none. */
+/** A rate in Nginx's syntax, or `off`. */
 export const rate = text(/^(?:off|[1-9][0-9]{0,3}r\/[sm])$/, 'a rate like "30r/s" or "90r/m", or "off"');
 
-/** A delegated permission of an API of one's own. */
+/** A delegated permission of an API of your own. */
 export const apiScope = text(
   /^api:\/\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/[\w.-]{1,120}$/,
   'an API\'s client ID and its scope like "api://7e57ab1e-0000-4000-8000-00000000000a/read"',
@@ -216,19 +214,19 @@ export const apiScope = text(
 /** `true` or `false`. */
 export const flag = z.boolean({ error: expected("true or false") });
 
-/** The name of an app role: nothing that a list, a header or a URL would cut. */
+/** The value of an app role, without characters that separate in a list, a header or a URL. */
 export const roleValue = text(/^[A-Za-z0-9][\w.-]{0,119}$/, 'the name of a role like "reader"');
 
-/** A name that people gave, as of a group. */
+/** A display name, such as that of a group. */
 export const displayName = text(/^\S(?:[^\u0000-\u001f\u007f]{0,254}\S)?$/, 'a name like "Wiki readers"');
 
-/** Where a person can be written to. */
+/** An e-mail address. */
 export const emailAddress = text(
   new RegExp(`^[\\w.+-]{1,64}@${hostName}$`),
   'an e-mail address like "hosts@example.com"',
 );
 
-/** Who may show pages in a frame. */
+/** Who may embed pages in a frame. */
 export const frameAncestor = text(
   new RegExp(`^(?:self|\\*|https://(?:\\*\\.)?${hostName}(?::[1-9][0-9]{0,4})?)$`),
   'self, "*" or an origin like "https://portal.example.com"',
@@ -256,13 +254,13 @@ export const owner = z
 /** A Unix user name. */
 export const userName = text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name like "admin"');
 
-/** An https URL without anything that a shell, Nginx or systemd could read as its own. */
+/** An https URL without characters that are special to a shell, Nginx or systemd. */
 export const httpsUrl = text(
   new RegExp(`^https://${hostName}(?::[1-9][0-9]{0,4})?(?:/[\\w.~+-]+)*/?$`),
   'a URL like "https://downloads.example.com/file.tar.gz"',
 );
 
-/** A forward proxy: its place alone, since what signs in there would stand readable in units and previews. */
+/** A forward proxy, without credentials, which would be readable in units and previews. */
 export const proxyUrl = text(
   new RegExp(`^http://(?:${label}(?:\\.${label})*|\\[[0-9a-f:]{2,39}\\]):[1-9][0-9]{0,4}$`),
   'a proxy\'s scheme, host and port like "http://proxy.example.com:3128"',
@@ -274,7 +272,7 @@ export const sha256 = text(/^[0-9a-f]{64}$/, "a SHA-256 of 64 hexadecimal digits
 /** A version of three numbers. */
 export const version = text(/^[0-9]+\.[0-9]+\.[0-9]+$/, 'a version like "7.15.5"');
 
-/** Every complaint of a schema as a {@link Problem}, unknown keys with the nearest known one. */
+/** Every issue of a schema as a {@link Problem}, unknown keys with the closest known one. */
 export function problemsOf(
   schema: z.ZodType,
   error: z.ZodError,

@@ -5,11 +5,11 @@ import * as checks from "./checks.ts";
 
 /** One client secret of a site. */
 export interface ClientSecretSettings {
-  /** Its number; never used again. */
+  /** Its number; never reused. */
   generation: number;
-  /** The day on which it ends at 00:00 UTC, as in `2027-11-01`. @default Entra's own, after two years */
+  /** The date on which it expires, at 00:00 UTC, for example `2027-11-01`. @default Entra's own, after two years */
   endDate?: string;
-  /** Set on a secret that has been replaced: `npm run rotate` removes it from that day on. */
+  /** Set on a replaced secret: `npm run rotate` removes it from that date on. */
   retireAfter?: string;
 }
 
@@ -23,7 +23,7 @@ const clientSecretSchema = z.strictObject(
   { error: checks.expected("a client secret (generation, endDate)") },
 );
 
-/** A client secret that has been checked. */
+/** A validated client secret. */
 export type ClientSecret = checks.Checked<typeof clientSecretSchema>;
 
 /** The shape of a site's client secrets, oldest first. */
@@ -39,6 +39,6 @@ export function activeClientSecret({
   readonly clientSecrets: readonly ClientSecret[];
 }): ClientSecret {
   const newest = clientSecrets.at(-1);
-  if (newest === undefined) throw new Error("a checked site has at least one client secret");
+  if (newest === undefined) throw new Error("a validated site has at least one client secret");
   return newest;
 }

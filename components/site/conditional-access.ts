@@ -1,17 +1,17 @@
-/** What Entra asks for at a site's sign-in beyond a password. */
+/** What Entra requires at a site's sign-in in addition to a password. */
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
 /** A conditional access policy for the site's registration. Needs Entra ID P1, and security defaults off. */
 export interface ConditionalAccessSettings {
-  /** Whether a second factor is asked for. @default `true` */
+  /** Whether a second factor is required. @default `true` */
   mfa?: boolean;
-  /** Hours after which people sign in anew. @default as the tenant has it */
+  /** Hours after which people have to sign in again. @default the tenant's setting */
   signInFrequencyHours?: number;
-  /** `reportOnly`: Entra only records what it would have done; `enabled`: it does it. @default `reportOnly` */
+  /** `reportOnly`: Entra only logs what it would have done; `enabled`: it enforces the policy. @default `reportOnly` */
   state?: string;
-  /** Object IDs of groups that the policy is not for, such as that of the emergency accounts. @default none */
+  /** Object IDs of excluded groups, such as that of the emergency accounts. @default none */
   excludedGroups?: string[];
 }
 
@@ -33,8 +33,8 @@ export const conditionalAccessSchema = z
     },
   )
   .refine(({ mfa, signInFrequencyHours }) => mfa || signInFrequencyHours !== undefined, {
-    error: "asks for nothing; give mfa: true or signInFrequencyHours",
+    error: "requires nothing; set mfa: true or signInFrequencyHours",
   });
 
-/** A checked {@link ConditionalAccessSettings}. */
+/** A validated {@link ConditionalAccessSettings}. */
 export type ConditionalAccess = checks.Checked<typeof conditionalAccessSchema>;

@@ -1,4 +1,4 @@
-/** One mistake of the user's: where it is and what is wrong with it, in the words of the configuration. */
+/** A user error: where it is and what is wrong, in terms of the configuration. */
 export interface Problem {
   /** For example `site "wiki"` or `hosts, edge-1`; empty for the file as a whole. */
   readonly where: string;
@@ -6,7 +6,7 @@ export interface Problem {
   readonly what: string;
 }
 
-/** Everything that is wrong with a configuration, told at once. Anything else that is thrown is a bug of ours. */
+/** Everything that is wrong with a configuration. Anything else that is thrown is a bug. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly Problem[];

@@ -1,4 +1,4 @@
-/** Every name that the outside world sees of a site: paths, units, cookies, URLs. */
+/** All externally visible names of a site: paths, units, cookies, URLs. */
 import type { SessionStore } from "./session-store.ts";
 import { tenantEndpoints } from "./tenant.ts";
 
@@ -7,7 +7,7 @@ export function instanceName(domain: string): string {
   return `oauth2-proxy_${domain}`;
 }
 
-/** Where a site's files, credentials and links lie on a host. */
+/** Where a site's files, credentials and links are on a host. */
 export function paths(domain: string) {
   const current = `/etc/protected-sites/sites/${domain}/current`;
   const credentials = `/etc/protected-sites/credentials/${domain}`;
@@ -33,45 +33,45 @@ export function authCacheFolder(domain: string): string {
 }
 
 /**
- * The file on a host that holds the addresses of a server with a name, as `server` directives of Nginx. No name holds an
- * underscore, so each file says whose it is.
+ * The file on a host with the addresses of a server that is given by name, as `server` directives of Nginx. Names have no
+ * underscore, so each file name is unambiguous.
  */
 export function addressesFile(host: string, port: number, role: "backup" | "first"): string {
   return `/etc/protected-sites/addresses/${host}_${port}${role === "backup" ? "_backup" : ""}.conf`;
 }
 
-/** The file on a host by which a server of a site speaks HTTP/2, where its Nginx does not take that from `listen`. */
+/** The file on a host that enables HTTP/2 for a site's server, if its Nginx does not take that from `listen`. */
 export const http2File = "/etc/protected-sites/http2.conf";
 
-/** Under which path ACME servers ask for proof, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
+/** The path of ACME challenges, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 
 /** The ACME directory of Let's Encrypt. */
 export const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory";
 
-/** The folder on a host in which that proof lies. */
+/** The folder on a host with their responses. */
 export const acmeFolder = "/var/www/certbot";
-/** The list of the programs that may call a site with a bearer token, in the site's generation. */
+/** The list of the applications that may call a site with a bearer token, in the site's generation. */
 export const machineClientsFile = "machine-clients";
 
-/** The folder of all sites' credentials, of which an instance sees its own only. */
+/** The folder of all sites' credentials, of which an instance sees only its own. */
 export const credentialsRoot = "/etc/protected-sites/credentials";
 
 /**
- * A domain as part of an Nginx variable or of a cookie name, where only `[A-Za-z0-9_]` may stand. Two domains never
- * get the same: `.` becomes `_` and `-` becomes `__`, and in a host name neither stands beside a `.`.
+ * A domain as part of an Nginx variable or of a cookie name, which allow only `[A-Za-z0-9_]`. It is unique per domain: `.`
+ * becomes `_` and `-` becomes `__`, and in a host name neither is next to a `.`.
  */
 export function identifier(domain: string): string {
   return domain.replaceAll("-", "__").replaceAll(".", "_");
 }
 
-/** What every session cookie starts with, after `__Host-` where it has that, so that one rule keeps all of them from every backend. */
+/** The prefix of every session cookie, after `__Host-` if it has that, so that one rule keeps all of them from every backend. */
 export const cookiePrefix = "_oauth2_proxy";
 
 /**
- * The name of a site's session cookie, unless it is given. With the cookie store, oauth2-proxy appends `_0`, `_1`, …
- * when it splits a large one. Its parts travel in variables of Nginx, which cannot hold the `-` of `__Host-`; the other
- * stores have no parts.
+ * The name of a site's session cookie, unless it is set. With the cookie store, oauth2-proxy appends `_0`, `_1`, … when it
+ * splits a large one. Its parts are in Nginx variables, whose names cannot have the `-` of `__Host-`; other stores have
+ * no parts.
  */
 export function cookieName({
   domain,
@@ -85,7 +85,7 @@ export function cookieName({
   return cookieName ?? `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}_${identifier(domain)}`;
 }
 
-/** oauth2-proxy's own default for `proxy_prefix`, below which a site has the pages of its sign-in. */
+/** oauth2-proxy's own default for `proxy_prefix`, the prefix of a site's sign-in pages. */
 export const defaultProxyPrefix = "/oauth2";
 
 /** What the paths of a site's sign-in depend on. */
@@ -98,10 +98,10 @@ interface Placed extends Prefixed {
   readonly domain: string;
 }
 
-/** The paths of a site's sign-in: oauth2-proxy's endpoints, and pages of ours beside them. */
+/** The paths of a site's sign-in: oauth2-proxy's endpoints, and our pages next to them. */
 export function signInPaths({ proxyPrefix }: Prefixed) {
   return {
-    /** All of them are below it. */
+    /** The prefix of all of them. */
     all: `${proxyPrefix}/`,
     auth: `${proxyPrefix}/auth`,
     start: `${proxyPrefix}/start`,
@@ -110,12 +110,12 @@ export function signInPaths({ proxyPrefix }: Prefixed) {
     callback: `${proxyPrefix}/callback`,
     signedOut: `${proxyPrefix}/signed-out`,
     return: `${proxyPrefix}/return`,
-    /** Where only Nginx itself goes: see locations.ts. */
+    /** Internal to Nginx: see locations.ts. */
     internal: `${proxyPrefix}/-/`,
   };
 }
 
-/** Where Entra sends people back to. */
+/** The redirect URI of the sign-in. */
 export function redirectUrl(site: Placed): string {
   return `https://${site.domain}${signInPaths(site).callback}`;
 }
@@ -125,12 +125,12 @@ export function displayName(domain: string): string {
   return `Protected site ${domain}`;
 }
 
-/** Where Entra sends people to after they have signed out there; registered beside {@link redirectUrl}. */
+/** The redirect URI after a sign-out at Entra; registered like {@link redirectUrl}. */
 function signedOutUrl(site: Placed): string {
   return `https://${site.domain}${signInPaths(site).signedOut}`;
 }
 
-/** All addresses of the site that its registration knows: also those of hosts that have a former prefix, or go back to it. */
+/** All redirect URIs of the site's registration, including those of former prefixes, for hosts that still, or again, have them. */
 export function registeredUrls(site: Placed & { readonly formerProxyPrefixes: readonly string[] }): string[] {
   return [...new Set([site.proxyPrefix, ...site.formerProxyPrefixes])].flatMap((proxyPrefix) => {
     const then = { domain: site.domain, proxyPrefix };
@@ -138,7 +138,7 @@ export function registeredUrls(site: Placed & { readonly formerProxyPrefixes: re
   });
 }
 
-/** The path that ends the session at the site and at Entra, and lands on {@link signedOutUrl}. */
+/** The path that ends the session on the site and at Entra, and leads to {@link signedOutUrl}. */
 export function signOutPath(site: Placed, tenantId: string): string {
   const atEntra = `${tenantEndpoints(tenantId).logout}?post_logout_redirect_uri=${encodeURIComponent(signedOutUrl(site))}`;
   return `${signInPaths(site).signOut}?rd=${encodeURIComponent(atEntra)}`;

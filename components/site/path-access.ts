@@ -3,38 +3,37 @@ import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
-/** A part of the site that not everybody of the site may enter. */
+/** A part of the site with additional requirements. */
 export interface PathRuleSettings {
   /**
-   * The decoded path as in `/admin`; with a `/` at the end it means the same. Letters, digits and `-._~` between
-   * slashes.
+   * The decoded path, for example `/admin`; a trailing `/` makes no difference. Letters, digits and `-._~` between slashes.
    */
   path: string;
-  /** `prefix`: the path and all below it, by whole names, so not `/administrator`; `exact`: it alone. @default `prefix` */
+  /** `prefix`: the path and everything below it, by whole segments, so not `/administrator`; `exact`: only the path. @default `prefix` */
   match?: string;
-  /** Object IDs of Entra groups; who is in none of them is refused. */
+  /** Object IDs of Entra groups, of which one is required. */
   allowedGroups?: string[];
-  /** Roles of the site; who has none of them is refused. One of the two is given, as on the site itself. */
+  /** Roles of the site, of which one is required. Instead of `allowedGroups` on a site with roles. */
   allowedRoles?: string[];
 }
 
 /** A part of the site that everybody may reach without signing in. */
 export interface OpenPathSettings {
-  /** The decoded path as in `/health`, or, with `match: prefix`, ending in `/` as in `/public/`. */
+  /** The decoded path, for example `/health`, or, with `match: prefix`, with a trailing `/`, for example `/public/`. */
   path: string;
-  /** `exact`: the path alone; `prefix`: all below it. @default `exact` */
+  /** `exact`: only the path; `prefix`: everything below it. @default `exact` */
   match?: string;
-  /** The methods that are open; with any other the path is as protected as its surroundings. @default `GET`, `HEAD` */
+  /** The open methods; for others the path is as protected as its surroundings. @default `GET`, `HEAD` */
   methods?: string[];
-  /** As on the site: whether the application gets `Authorization` as clients send it, as web hooks do. @default `false` */
+  /** As on the site: whether the backend gets the client's `Authorization` header, for example of web hooks. @default `false` */
   passAuthorization?: boolean;
-  /** Why it is open, for whoever reviews it; it stands beside the rule in the Nginx file. */
+  /** Why it is open, for reviewers; it is a comment on the rule in the Nginx file. */
   why: string;
 }
 
 const path = checks.path;
 const match = z.enum(["prefix", "exact"], { error: checks.expected("prefix or exact") });
-/** Those of HTTP, and those of WebDAV and its kin (RFC 4918, 3253, 5323, 4791), whose clients cannot sign in. */
+/** Methods of HTTP, and of WebDAV and its extensions (RFC 4918, 3253, 5323, 4791), whose clients cannot sign in. */
 const methods = [
   ...(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const),
   ...(["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"] as const),
@@ -67,26 +66,26 @@ export const openPathSchema = z.strictObject(
   { error: checks.expected("an open path (path, match, methods, why)") },
 );
 
-/** A checked {@link PathRuleSettings}; its path has no `/` at its end. */
+/** A validated {@link PathRuleSettings}; its path has no trailing `/`. */
 export type PathRule = checks.Checked<typeof pathRuleSchema>;
-/** A checked {@link OpenPathSettings}. */
+/** A validated {@link OpenPathSettings}. */
 export type OpenPath = checks.Checked<typeof openPathSchema>;
 
-/** What the push needs for itself, and ACME; the sign-in has the site's `proxyPrefix`. */
+/** Reserved for the push and ACME; the sign-in has the site's `proxyPrefix`. */
 const ours = ["/.well-known/acme-challenge", "/.well-known/protected-sites"];
 
-/** Whether a path never reaches an application. */
+/** Whether a path never reaches a backend. */
 export function isOurs(path: string, proxyPrefix: string): boolean {
   const lower = path.toLowerCase();
   return [proxyPrefix.toLowerCase(), ...ours].some((own) => lower === own || lower.startsWith(`${own}/`));
 }
 
-/** Sorts paths so that of several that fit, the one that counts comes first. */
+/** Sorts paths so that of several that match, the effective one comes first. */
 export function longestFirst(one: { readonly path: string }, other: { readonly path: string }): number {
   return other.path.length - one.path.length;
 }
 
-/** The number of the rule that an open path lies in, 1 for the first; 0 where it lies in none. */
+/** The number of the rule that contains an open path, from 1; 0 if there is none. */
 export function ruleAround({ paths }: { readonly paths: readonly PathRule[] }, { path }: OpenPath): number {
   const around = paths
     .map((rule, index) => ({ ...rule, number: index + 1 }))

@@ -1,21 +1,21 @@
-/** App roles of a site's registration: named in the site's tokens, given to groups and users as code. */
+/** App roles of a site's registration: in the site's tokens, and assigned to groups, users and applications as code. */
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
 /** A role, and who has it. */
 export interface RoleSettings {
-  /** As it stands in tokens and headers, for example `reader`. */
+  /** Its value in tokens and headers, for example `reader`. */
   value: string;
-  /** As the Entra admin center shows it. @default `value` */
+  /** Its name in the Entra admin center. @default `value` */
   displayName?: string;
   /** Groups whose direct members have the role: object IDs, or display names, which are looked up in Entra. */
   groups?: string[];
   /** People who have the role, by their UPN, for example `ada@example.com`. */
   users?: string[];
   /**
-   * Programs that have the role and call with a bearer token of the tenant: object IDs of their service principals
-   * (enterprise applications). Without any, no token is taken for a session. @default none
+   * Applications that have the role and call with a bearer token of the tenant: object IDs of their service principals
+   * (enterprise applications). Without any, no token is accepted instead of a session. @default none
    */
   applications?: string[];
 }
@@ -34,10 +34,10 @@ export const roleSchema = z
   )
   .transform((role) => ({ ...role, displayName: role.displayName ?? role.value }));
 
-/** A checked {@link RoleSettings}. */
+/** A validated {@link RoleSettings}. */
 export type Role = checks.Checked<typeof roleSchema>;
 
-/** The programs that may call a site with a bearer token; empty where no token is taken for a session. */
+/** The applications that may call a site with a bearer token; empty if no token is accepted instead of a session. */
 export function machineClients({ roles }: { readonly roles: readonly Role[] }): string[] {
   return [...new Set(roles.flatMap(({ applications }) => applications))];
 }

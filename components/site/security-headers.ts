@@ -1,21 +1,21 @@
-/** Headers that ask browsers for more care. A backend's own always win: it knows what its pages need. */
+/** Security headers for browsers. A backend's own always win: it knows what its pages need. */
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
-/** What browsers are asked for, unless the backend itself says something of the same. */
+/** Security headers, each unless the backend sends its own. */
 export interface SecurityHeadersSettings {
   /**
-   * Who may show the site in a frame (`Content-Security-Policy: frame-ancestors`): `self`, origins like
-   * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. In
-   * frames of another registrable domain browsers send no session, so that they show only what is `open`. @default `[self]`
+   * Who may embed the site in a frame (`Content-Security-Policy: frame-ancestors`): `self`, origins like
+   * `https://portal.example.com`, or `*` for anybody; an empty list, nobody. In frames on another registrable domain
+   * browsers send no session, so they show only what is `open`. @default `[self]`
    */
   frameAncestors?: string[];
-  /** What other sites learn of the page that a link is on. @default `strict-origin-when-cross-origin` */
+  /** How much of the referrer other sites get (`Referrer-Policy`). @default `strict-origin-when-cross-origin` */
   referrerPolicy?: string;
-  /** Whether browsers must not guess what kind a file is (`X-Content-Type-Options: nosniff`). @default `true` */
+  /** Whether browsers must not guess content types (`X-Content-Type-Options: nosniff`). @default `true` */
   contentTypeOptions?: boolean;
-  /** Features that pages may use, as in `camera=(), microphone=(self)`. @default no such header */
+  /** Features that pages may use (`Permissions-Policy`), for example `camera=(), microphone=(self)`. @default no such header */
   permissionsPolicy?: string;
 }
 
@@ -46,5 +46,5 @@ export const securityHeadersSchema = z.strictObject(
   { error: checks.expected("security headers (frameAncestors, referrerPolicy, …)") },
 );
 
-/** A checked {@link SecurityHeadersSettings}. */
+/** A validated {@link SecurityHeadersSettings}. */
 export type SecurityHeaders = checks.Checked<typeof securityHeadersSchema>;

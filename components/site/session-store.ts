@@ -1,9 +1,9 @@
-/** Where sessions live: in the browser's cookies, or in a Redis that all hosts share. */
+/** The session store: the browser's cookies, or a Redis that all hosts share. */
 import { z } from "zod";
 
 import * as checks from "./checks.ts";
 
-/** A Redis or Valkey for sessions; its password, where it has one, travels with the site's secrets. */
+/** A Redis or Valkey for sessions; its password, if it has one, is pushed with the site's secrets. */
 export interface RedisSettings {
   /** Its IP address or host name, as seen from the proxy hosts. */
   host: string;
@@ -11,7 +11,7 @@ export interface RedisSettings {
   port?: number;
   /** Whether it is reached over TLS, with a certificate that the hosts trust. @default `true` */
   tls?: boolean;
-  /** The user of its access control list. @default Redis' own default user */
+  /** Its ACL user. @default Redis' own default user */
   username?: string;
   /** Number of its database. @default `0` */
   database?: number;
@@ -20,7 +20,7 @@ export interface RedisSettings {
 /** The kinds of session stores. */
 const sessionStores = ["cookie", "minimal", "redis"] as const;
 
-/** Where sessions live; see `SiteSettings.sessionStore`. */
+/** Where sessions are stored; see `SiteSettings.sessionStore`. */
 export type SessionStore = (typeof sessionStores)[number];
 
 /** The shape of a session store's name. */
@@ -40,12 +40,12 @@ export const redisSchema = z.strictObject(
   { error: checks.expected("a Redis (host, port, tls, username, database)") },
 );
 
-/** A checked {@link RedisSettings}. */
+/** A validated {@link RedisSettings}. */
 export type Redis = checks.Checked<typeof redisSchema>;
 
-/** Times that a site has where it gives none. */
+/** The default lifetimes of a site's sessions. */
 export function sessionDefaults(store: SessionStore) {
-  // A minimal session cannot be renewed: whoever is blocked in Entra stays until it ends.
+  // A minimal session cannot be renewed: people who are blocked in Entra stay signed in until it expires.
   return store === "minimal"
     ? { cookieExpire: "8h", cookieRefresh: undefined }
     : { cookieExpire: "168h", cookieRefresh: "50m" };

@@ -1,4 +1,4 @@
-/** What each setting of a site has to be by itself. What several of them have to be together: rules/. */
+/** The schema of each setting of a site by itself. For rules over several of them: rules/. */
 import { z } from "zod";
 
 import { adoptedRegistrationSchema } from "./adopted-registration.ts";
@@ -23,19 +23,19 @@ const identities = [
   "idToken",
 ] as const;
 
-/** What a backend can be told of the user; see {@link SiteSettings.identityHeaders}. */
+/** What a backend can get about the user; see {@link SiteSettings.identityHeaders}. */
 export type Identity = (typeof identities)[number];
 
 /** The CAs that a Debian host trusts. */
 export const defaultCa = "/etc/ssl/certs/ca-certificates.crt";
 
-/** The schema of each of {@link SiteSettings}. One that has none does not compile, nor one that the type does not have. */
+/** The schema of each of {@link SiteSettings}; it does not compile if one is missing or unknown. */
 export const siteShape = {
   domain: checks.siteDomain,
   port: checks.wholeNumber(1024, 65535),
   upstream: checks.upstreamUrl,
   backupUpstreams: checks.listOf(checks.upstreamUrl, "backends like upstream").default([]),
-  upstreams: checks.listOf(pathUpstreamSchema, "paths and their applications").default([]),
+  upstreams: checks.listOf(pathUpstreamSchema, "paths and their backends").default([]),
   hostHeader: z.enum(["site", "upstream"], { error: checks.expected("site or upstream") }).default("site"),
   upstreamCa: checks.absolutePath.default(defaultCa),
   upstreamServerName: checks.domain.optional(),
@@ -66,7 +66,7 @@ export const siteShape = {
   redis: redisSchema.optional(),
   cookieExpire: checks.duration.optional(),
   cookieRefresh: checks.duration.optional(),
-  authCache: checks.durationUpTo(60, "for which a session that has ended still works").optional(),
+  authCache: checks.durationUpTo(60, "since a session works that much longer after its end").optional(),
   signInRate: checks.rate.default("30r/s"),
   maintenance: checks.sentence.optional(),
   contact: checks.sentence.default("whoever looks after this site"),
@@ -75,7 +75,7 @@ export const siteShape = {
   proxyBufferSize: checks.bufferSize.default("32k"),
   keepaliveTimeout: checks.duration.default("1s"),
   proxyReadTimeout: checks.duration.default("60s"),
-  proxyConnectTimeout: checks.durationUpTo(75, "which is all that Nginx waits").default("10s"),
+  proxyConnectTimeout: checks.durationUpTo(75, "Nginx's own limit").default("10s"),
   proxySendTimeout: checks.duration.default("60s"),
   clientSecrets: clientSecretsSchema.default([{ generation: 1 }]),
   cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
@@ -89,5 +89,5 @@ export const siteShape = {
   certificates: checks.absolutePath.optional(),
 } satisfies Record<keyof SiteSettings, z.ZodType>;
 
-/** A site's settings of which each is right by itself. */
+/** A site's settings, each of which is valid by itself. */
 export type ShapedSettings = checks.Checked<z.ZodObject<typeof siteShape>>;

@@ -29,10 +29,10 @@ export const siteSchema = z
     ...sessionRules,
   );
 
-/** A site that has been checked: whoever holds one needs no checks of their own. Made by {@link siteFrom} only. */
+/** A validated site: code that gets one needs no checks. Created only by {@link siteFrom}. */
 export interface Site extends ShapedSettings {
   readonly name: string;
-  /** Empty only where guests may enter by a role or group. */
+  /** Empty only if guests may enter by a role or group. */
   readonly emailDomains: readonly string[];
   readonly metricsPort: number;
   readonly identityHeaders: readonly Identity[];
@@ -76,7 +76,7 @@ export function nameProblem(name: string): string | undefined {
 }
 
 /**
- * Checks a site that stands by itself. (An environment's sites are checked together, against each other too.)
+ * Validates a single site. (An environment's sites are also validated against each other.)
  * @throws ConfigError with everything that is wrong
  */
 export function siteFrom(name: string, settings: SiteSettings, source = "ProtectedSite"): Site {

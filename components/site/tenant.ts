@@ -1,4 +1,4 @@
-/** The real endpoints of a Microsoft Entra tenant in the public cloud; `tenantId` is a GUID. */
+/** The endpoints of a Microsoft Entra tenant in the public cloud; `tenantId` is a GUID. */
 export function tenantEndpoints(tenantId: string) {
   const login = `https://login.microsoftonline.com/${tenantId}`;
   return {

@@ -215,7 +215,7 @@ test("the log on the host says who pushed, from which commit, what changed and h
 
 test("what a rollback cannot do, it says before it changes anything", async () => {
   expect(await rollback("--site", "code", "--to", "99")).toMatch(
-    new RegExp(`^${first}: there is no earlier generation 99 \\(kept: [\\d, ]+\\)$`),
+    new RegExp(`^${first}: no earlier generation 99 \\(kept: [\\d, ]+\\)$`),
   );
   expect(await rollback("--site", "nope")).toContain("no such site; expected one of code (code.lab.test)");
   expect(await rollback("--site", "code", "--host", "nope")).toContain(`expected one of ${first}, ${second}`);

@@ -78,7 +78,7 @@ test.each([
   const before = await everything();
   expect(await run(installProgram, arrived)).toEqual({
     ok: false,
-    text: "the push program did not arrive whole",
+    text: "the push program was truncated in transit",
   });
   expect(await everything()).toBe(before);
 });

@@ -85,7 +85,7 @@ test("a preview says when a CA ends", async () => {
   expect((await stack.preview()).stdout).not.toContain("CA 1 ends");
   await set("internalCa.expiryWarningDays", "3650");
   expect((await stack.preview()).stdout).toMatch(
-    /warning: CA 1 ends on \d{4}-\d\d-\d\d, in 36\d\d days; add a generation to internalCa/,
+    /warning: CA 1 expires on \d{4}-\d\d-\d\d, in 36\d\d days; add a generation to internalCa/,
   );
   await stack.removeConfig("protected-sites:internalCa.expiryWarningDays", true);
 });

@@ -223,7 +223,9 @@ describe("refused before anything changes:", () => {
     const refused = await other.push();
 
     expect(refused.ok).toBe(false);
-    expect(refused.text).toContain("push-other.lab.test.conf is there already and is not ours");
+    expect(refused.text).toContain(
+      "push-other.lab.test.conf already exists and is not managed by Protected Sites",
+    );
     expect(await shell("cat /etc/nginx/sites-enabled/push-other.lab.test.conf")).toBe("mine");
     await shell("rm /etc/nginx/sites-enabled/push-other.lab.test.conf");
   });

@@ -1,14 +1,14 @@
-/** Rules over who may enter a site, and what the application is told of them. */
+/** Rules over who may enter a site, and what the backend gets to know about them. */
 import { siteRule } from "./rule.ts";
 
-/** Of somebody in more groups, Entra names none in a token. */
+/** For members of more groups, Entra lists none in a token. */
 const mostGroups = 200;
 
 export const accessRules = [
   siteRule(["emailDomains", "guests"], ({ emailDomains, guests }) =>
     emailDomains === undefined && !guests
       ? [
-          "emailDomains is missing: it keeps guests from other organisations out; give your tenant's domains, or guests: true",
+          "emailDomains is missing; set your tenant's domains to keep out guests from other organisations, or guests: true",
         ]
       : [],
   ),
@@ -16,7 +16,7 @@ export const accessRules = [
     ["emailDomains", "guests"],
     ({ emailDomains, guests, roles, allowedGroups }) =>
       emailDomains === undefined && guests && roles.length + allowedGroups.length === 0
-        ? ["nothing says who may enter; give emailDomains, roles or allowedGroups"]
+        ? ["nothing says who may enter; set emailDomains, roles or allowedGroups"]
         : [],
     ["roles", "allowedGroups"],
   ),
@@ -25,7 +25,7 @@ export const accessRules = [
     ({ roles, allowedGroups }) =>
       roles.length > 0 && allowedGroups.length > 0
         ? [
-            "allowedGroups and roles exclude each other, since a token brings one of the two; name the groups in roles.N.groups",
+            "allowedGroups and roles are mutually exclusive, since a token has one of the two; list the groups in roles.N.groups",
           ]
         : [],
     ["roles", "allowedGroups"],
@@ -33,10 +33,10 @@ export const accessRules = [
   siteRule(["roles"], ({ roles }) =>
     roles.flatMap(({ value, groups, users, applications }, index) => [
       ...(roles.findIndex((other) => other.value === value) < index
-        ? [`roles.${index}.value "${value}" is already there; give each role once`]
+        ? [`roles.${index}.value "${value}" is a duplicate`]
         : []),
       ...(groups.length + users.length + applications.length === 0
-        ? [`roles.${index} "${value}" is given to nobody; name groups, users or applications`]
+        ? [`roles.${index} "${value}" is assigned to nobody; list groups, users or applications`]
         : []),
     ]),
   ),
@@ -44,7 +44,7 @@ export const accessRules = [
     const count = new Set([...allowedGroups, ...paths.flatMap((rule) => rule.allowedGroups)]).size;
     return count > mostGroups
       ? [
-          `allowedGroups and paths name ${count} groups; of somebody in more than ${mostGroups} of them Entra names none, so name at most ${mostGroups}, or use roles`,
+          `allowedGroups and paths name ${count} groups; for members of more than ${mostGroups} of them Entra lists none, so use at most ${mostGroups}, or roles`,
         ]
       : [];
   }),
@@ -57,14 +57,14 @@ export const accessRules = [
         return [
           ...(allowedGroups.length + allowedRoles.length === 0
             ? [
-                `${at} names nobody, so that it would let everybody of the site in; give ${byRole ? "allowedRoles" : "allowedGroups"}`,
+                `${at} names nobody, so it would let in everybody on the site; set ${byRole ? "allowedRoles" : "allowedGroups"}`,
               ]
             : []),
           ...(byRole && allowedGroups.length > 0
-            ? [`${at}.allowedGroups cannot be checked on a site with roles; give the groups a role`]
+            ? [`${at}.allowedGroups cannot be checked on a site with roles; assign a role to the groups`]
             : []),
           ...(!byRole && allowedRoles.length > 0
-            ? [`${at}.allowedRoles needs the site's roles; give them in roles, or use allowedGroups`]
+            ? [`${at}.allowedRoles requires roles on the site; define them in roles, or use allowedGroups`]
             : []),
         ];
       }),
@@ -74,17 +74,17 @@ export const accessRules = [
     paths.flatMap(({ allowedRoles }, index) =>
       allowedRoles
         .filter((value) => roles.length > 0 && !roles.some((role) => role.value === value))
-        .map((value) => `paths.${index}.allowedRoles names "${value}", which is none of the site's roles`),
+        .map((value) => `paths.${index}.allowedRoles names "${value}", which is not one of the site's roles`),
     ),
   ),
   siteRule(
     ["identityHeaders"],
     ({ identityHeaders = [], roles }) => [
       ...(roles.length > 0 && identityHeaders.includes("groups")
-        ? ["identityHeaders cannot tell groups on a site with roles; use roles"]
+        ? ["identityHeaders cannot include groups on a site with roles; use roles"]
         : []),
       ...(roles.length === 0 && identityHeaders.includes("roles")
-        ? ["identityHeaders can tell roles only where the site has roles"]
+        ? ["identityHeaders can include roles only on a site with roles"]
         : []),
     ],
     ["roles"],

@@ -5,7 +5,7 @@ import { defaultCa, type ShapedSettings } from "../shape.ts";
 import { metricsPortOf } from "./places.ts";
 import { siteRule } from "./rule.ts";
 
-const aboutNames = "is an address, and Nginx compares certificates with names only; give";
+const aboutNames = "is an IP address, and Nginx verifies certificates by name only;";
 
 const upstreamRules = [
   siteRule(["upstream", "backupUpstreams"], ({ upstream, backupUpstreams }) =>
@@ -26,7 +26,7 @@ const upstreamRules = [
     if (upstreamServerName !== undefined) return onlyEncrypted("upstreamServerName", upstream);
     return isEncrypted(upstream) && isAtAddress(upstream)
       ? [
-          `upstream "${upstream}" ${aboutNames} upstreamServerName, a DNS name in the application's certificate`,
+          `upstream "${upstream}" ${aboutNames} set upstreamServerName to a DNS name in the backend's certificate`,
         ]
       : [];
   }),
@@ -49,21 +49,19 @@ const upstreamRules = [
 const pathUpstreamRules = [
   siteRule(["upstreams", "hostHeader"], ({ upstreams, hostHeader }) =>
     upstreams.length > 0 && hostHeader === "upstream"
-      ? ["upstreams get the site's name as their Host; leave hostHeader: upstream out, or upstreams"]
+      ? ["upstreams get the site's name as their Host; remove hostHeader: upstream or upstreams"]
       : [],
   ),
   siteRule(["upstreams", "upstream"], ({ upstreams, upstream }) =>
     upstreams.length > 0 && upstreamPath(upstream) !== "/"
-      ? [
-          `upstreams cannot stand beside an upstream with a path of its own, got "${upstream}"; give both without one`,
-        ]
+      ? [`upstreams cannot be combined with an upstream that has a path, got "${upstream}"`]
       : [],
   ),
   siteRule(["upstreams", "proxyPrefix"], ({ upstreams, proxyPrefix }) =>
     upstreams.flatMap(({ path }, index) =>
       isOurs(path, proxyPrefix)
         ? [
-            `upstreams.${index}.path "${path}" belongs to the sign-in or the push; choose a path of the application`,
+            `upstreams.${index}.path "${path}" is reserved for the sign-in or the push; expected a path of the backend`,
           ]
         : [],
     ),
@@ -75,9 +73,9 @@ const pathUpstreamRules = [
       const secure = isEncrypted(main);
       if (isEncrypted(upstream) !== secure)
         return [
-          `${what} must be ${secure ? "https or grpcs" : "plain HTTP or grpc"}, encrypted or not like upstream, got "${upstream}"`,
+          `${what} must be ${secure ? "https or grpcs" : "plain HTTP or grpc"}, like upstream, got "${upstream}"`,
         ];
-      return secure && isAtAddress(upstream) ? [`${what} "${upstream}" ${aboutNames} a name`] : [];
+      return secure && isAtAddress(upstream) ? [`${what} "${upstream}" ${aboutNames} use a name`] : [];
     }),
   ),
 ];
@@ -97,13 +95,11 @@ function inACircle(
 ): string[] {
   return backendsOf(backends).flatMap(({ setting, backend }) => {
     const itself = proxyItself(backend, site);
-    return itself === undefined
-      ? []
-      : [`${setting} "${backend}" is ${itself}, so that requests would go round in a circle`];
+    return itself === undefined ? [] : [`${setting} "${backend}" is ${itself}, so requests would loop`];
   });
 }
 
-/** What of the proxy itself an address is, in words; nothing where it may be an application's. */
+/** Which part of the proxy itself an address belongs to, in words; undefined if it may be a backend's. */
 function proxyItself(
   backend: string,
   site: Pick<ShapedSettings, "domain" | "port" | "metricsPort">,
@@ -128,9 +124,11 @@ function pathUpstreamProblems(
   const first = all.findIndex((other) => other.path.toLowerCase() === path.toLowerCase());
   return [
     ...(path === "" ? [`${what}.path "/" is the whole site; use the site's own upstream`] : []),
-    ...(first < index ? [`${what}.path "${path}" is already there; give each path once`] : []),
+    ...(first < index ? [`${what}.path "${path}" is a duplicate`] : []),
     ...(upstreamPath(upstream) === "/"
       ? []
-      : [`${what}.upstream gets the path as it came, and has none of its own, got "${upstream}"`]),
+      : [
+          `${what}.upstream must have no path, since it gets the request's path unchanged, got "${upstream}"`,
+        ]),
   ];
 }

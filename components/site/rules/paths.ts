@@ -20,7 +20,7 @@ export const pathRules = [
   siteRule(["open", "paths"], ({ open, paths }) => namedTwice(named("open", open), named("paths", paths))),
 ];
 
-/** A path, and where it stands, in words. */
+/** A path, and where it is, in words. */
 interface Named {
   readonly what: string;
   readonly path: string;
@@ -33,18 +33,18 @@ function named(setting: string, list: readonly { readonly path: string }[]): Nam
 function ofOurs(list: readonly Named[], proxyPrefix: string): string[] {
   return list
     .filter(({ path }) => isOurs(path, proxyPrefix))
-    .map(({ what }) => `${what} belongs to the sign-in or the push; choose a path of the application`);
+    .map(({ what }) => `${what} is reserved for the sign-in or the push; expected a path of the backend`);
 }
 
-/** Paths that stand earlier in the same list, or in another one. */
+/** Paths that occur earlier in the same list, or in another one. */
 function namedTwice(list: readonly Named[], others: readonly Named[]): string[] {
-  // Paths that differ in case only are one to many a backend.
+  // To many backends, paths that differ only in case are the same.
   const key = ({ path }: Named) => path.replace(/\/$/, "").toLowerCase();
   return list.flatMap((it) => {
     const first = others.find((other) => key(other) === key(it));
     return first === undefined || first.what === it.what
       ? []
-      : [`${it.what} is already in ${first.what}; give each path once`];
+      : [`${it.what} is a duplicate of ${first.what}`];
   });
 }
 
@@ -52,12 +52,12 @@ function openPathProblems({ path, match }: OpenPath, index: number): string[] {
   const what = `open.${index}.path "${path}"`;
   if (path === "/")
     return match === "prefix"
-      ? [`${what} would open the whole site; name the parts that everybody may reach`]
+      ? [`${what} would open the whole site; list the parts that should be open`]
       : [];
   if (path.endsWith("/") === (match === "prefix")) return [];
   return [
     match === "prefix"
-      ? `${what} must end in "/", since with match: prefix all below it is open, got "${path}"`
-      : `${what} must not end in "/"; for all below it, give match: prefix`,
+      ? `${what} must end in "/", since with match: prefix everything below it is open, got "${path}"`
+      : `${what} must not end in "/"; for everything below it, set match: prefix`,
   ];
 }

@@ -1,4 +1,4 @@
-/** Rules over what is a site's own on every host: its ports, its certificate. */
+/** Rules over what is specific to a site on every host: its ports, its certificate. */
 import { siteRule } from "./rule.ts";
 
 /** The port of a site's metrics. */
@@ -15,18 +15,20 @@ export function metricsPortOf({
 export const portRules = [
   siteRule(["port", "metricsPort"], (site) =>
     metricsPortOf(site) > 65_535
-      ? [`port ${site.port} leaves no default for metricsPort (port + 10000); give one from 1024 to 65535`]
+      ? [
+          `port ${site.port} leaves no default for metricsPort (port + 10000); set it to a number from 1024 to 65535`,
+        ]
       : [],
   ),
   siteRule(["port", "metricsPort"], ({ port, metricsPort }) =>
-    metricsPort === port ? [`metricsPort ${metricsPort} is also the site's port; give it its own`] : [],
+    metricsPort === port ? [`metricsPort ${metricsPort} is also the site's port; use another one`] : [],
   ),
 ];
 
 export const certificateRules = [
   siteRule(["certificateFrom", "certificates"], ({ certificateFrom, certificates }) =>
     certificateFrom !== "files" && certificates !== undefined
-      ? ["certificates is a folder of others' files, for certificateFrom: files; leave one of the two out"]
+      ? ["certificates is only used with certificateFrom: files; remove one of the two"]
       : [],
   ),
 ];

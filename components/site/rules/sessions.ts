@@ -1,4 +1,4 @@
-/** Rules over sessions: where they live, and for how long. */
+/** Rules over sessions: where they are stored, and for how long. */
 import { seconds } from "../checks.ts";
 import { sessionDefaults } from "../session-store.ts";
 import { siteRule } from "./rule.ts";
@@ -7,7 +7,7 @@ export const sessionRules = [
   siteRule(["sessionStore", "cookieName"], ({ sessionStore, cookieName }) =>
     sessionStore === "cookie" && cookieName?.startsWith("__Host-") === true
       ? [
-          `cookieName cannot begin with "__Host-" with sessionStore cookie, whose parts Nginx could not tell apart; got "${cookieName}"`,
+          `cookieName cannot begin with "__Host-" with sessionStore cookie, whose split cookies Nginx could not handle; got "${cookieName}"`,
         ]
       : [],
   ),
@@ -15,14 +15,14 @@ export const sessionRules = [
     if ((sessionStore === "redis") === (redis !== undefined)) return [];
     return [
       redis === undefined
-        ? "sessionStore redis needs to know where it is; give redis, at least its host"
-        : `redis is not used with sessionStore "${sessionStore}"; give sessionStore: redis`,
+        ? "sessionStore redis requires the setting redis, with at least its host"
+        : `redis is not used with sessionStore "${sessionStore}"; set sessionStore: redis`,
     ];
   }),
   siteRule(["sessionStore", "cookieRefresh"], ({ sessionStore, cookieRefresh }) =>
     sessionStore === "minimal" && cookieRefresh !== undefined
       ? [
-          "cookieRefresh cannot be kept with sessionStore minimal, which holds nothing to renew a session with",
+          "cookieRefresh cannot be used with sessionStore minimal, which stores nothing to renew a session with",
         ]
       : [],
   ),
@@ -30,7 +30,9 @@ export const sessionRules = [
     sessionStore === "minimal"
       ? (["accessToken", "idToken"] as const)
           .filter((it) => identityHeaders.includes(it))
-          .map((it) => `identityHeaders cannot tell ${it} with sessionStore minimal, which holds no tokens`)
+          .map(
+            (it) => `identityHeaders cannot include ${it} with sessionStore minimal, which stores no tokens`,
+          )
       : [],
   ),
   siteRule(["sessionStore", "cookieExpire", "cookieRefresh"], ({ sessionStore, ...given }) => {
@@ -46,7 +48,7 @@ export const sessionRules = [
       const hours = conditionalAccess?.signInFrequencyHours;
       return hours !== undefined && sessionStore === "minimal" && seconds(cookieExpire) > hours * 3600
         ? [
-            `conditionalAccess.signInFrequencyHours ${hours} is not kept by a session that is never renewed; set cookieExpire to "${hours}h" or less`,
+            `conditionalAccess.signInFrequencyHours ${hours} has no effect on a session that is never renewed; set cookieExpire to "${hours}h" or less`,
           ]
         : [];
     },

@@ -1,9 +1,9 @@
-/** Rules over the tokens and the Authorization header that an application gets. */
+/** Rules over the tokens and the Authorization header that a backend gets. */
 import type { Role } from "../roles.ts";
 import type { Identity, ShapedSettings } from "../shape.ts";
 import { siteRule } from "./rule.ts";
 
-// One header has one meaning: the application could not tell a client's own from ours.
+// One header has one meaning: the backend could not tell a client's own from ours.
 export const tokenRules = [
   siteRule(["passAuthorization", "identityHeaders"], ({ passAuthorization, identityHeaders }) =>
     filledByIdToken(passAuthorization ? ["passAuthorization"] : [], identityHeaders),
@@ -17,7 +17,7 @@ export const tokenRules = [
   siteRule(["open", "roles"], ({ open, roles }) => withTokensOfPrograms(passing(open), roles)),
   siteRule(["accessTokenScope", "identityHeaders"], ({ accessTokenScope, identityHeaders = [] }) =>
     accessTokenScope !== undefined && !identityHeaders.includes("accessToken")
-      ? ["accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders"]
+      ? ["accessTokenScope has no effect without accessToken; add it to identityHeaders"]
       : [],
   ),
 ];
@@ -28,15 +28,12 @@ function passing(open: ShapedSettings["open"]): string[] {
 
 function filledByIdToken(fields: readonly string[], identityHeaders: readonly Identity[] = []): string[] {
   return identityHeaders.includes("idToken")
-    ? fields.map((it) => `${it} needs the Authorization header that idToken fills; leave one of the two out`)
+    ? fields.map((it) => `${it} needs the Authorization header, which idToken sets; remove one of the two`)
     : [];
 }
 
 function withTokensOfPrograms(fields: readonly string[], roles: readonly Role[]): string[] {
   return roles.some(({ applications }) => applications.length > 0)
-    ? fields.map(
-        (it) =>
-          `${it} would hand on the tokens with which applications of roles come; leave one of the two out`,
-      )
+    ? fields.map((it) => `${it} would pass on the tokens of applications with roles; remove one of the two`)
     : [];
 }

@@ -289,7 +289,7 @@ test("what Entra refuses of owners is told with what the deployer lacks for it, 
   const type = "azuread:index/application:Application";
   const denied = "unexpected status 403 (403 Forbidden) with error: Authorization_RequestDenied";
   expect(remedy(type, `Could not add owners to application with object ID: "1": ${denied}`)).toContain(
-    "lacks the application permission Directory.Read.All (beside Application.ReadWrite.OwnedBy, to change owners)",
+    "lacks the application permission Directory.Read.All (in addition to Application.ReadWrite.OwnedBy, to change owners)",
   );
   expect(remedy(type, denied)).toContain("lacks the application permission Application.ReadWrite.OwnedBy of");
   expect(remedy(type, "Could not add owners to application: 503")).toBeUndefined();

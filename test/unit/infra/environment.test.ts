@@ -54,7 +54,7 @@ describe("one mistake, one sentence", () => {
     [
       "a port used twice",
       withWiki({ port: 4181 }),
-      'site "wiki": port 4181 is already used by site "code"; give each site its own',
+      'site "wiki": port 4181 is already used by site "code"; each site needs its own',
     ],
     [
       "a port out of range",
@@ -64,27 +64,27 @@ describe("one mistake, one sentence", () => {
     [
       "a metrics port in collision",
       withWiki({ metricsPort: 4181 }),
-      'site "wiki": metricsPort 4181 is already used by site "code"; give each site its own',
+      'site "wiki": metricsPort 4181 is already used by site "code"; each site needs its own',
     ],
     [
       "a port on another site's metrics",
       withWiki({ port: 14181 }),
-      'site "wiki": port 14181 is already used by the metrics of site "code"; give each site its own',
+      'site "wiki": port 14181 is already used by the metrics of site "code"; each site needs its own',
     ],
     [
       "a metrics port that is the site's own port",
       withWiki({ metricsPort: 4180 }),
-      'site "wiki": metricsPort 4180 is also the site\'s port; give it its own',
+      'site "wiki": metricsPort 4180 is also the site\'s port; use another one',
     ],
     [
       "no room for the default metrics port",
       withWiki({ port: 60000 }),
-      'site "wiki": port 60000 leaves no default for metricsPort (port + 10000); give one from 1024 to 65535',
+      'site "wiki": port 60000 leaves no default for metricsPort (port + 10000); set it to a number from 1024 to 65535',
     ],
     [
       "a domain twice",
       withWiki({ domain: "code.example.com" }),
-      'site "wiki": domain code.example.com is already used by site "code"; give each site its own',
+      'site "wiki": domain code.example.com is already used by site "code"; each site needs its own',
     ],
     [
       "a cookie's name twice where sessions are in a Redis",
@@ -95,7 +95,7 @@ describe("one mistake, one sentence", () => {
           wiki: { ...wiki, cookieName: "_oauth2_proxy" },
         },
       }),
-      'site "wiki": cookieName _oauth2_proxy is already used by site "code", which also uses a Redis; give each site its own',
+      'site "wiki": cookieName _oauth2_proxy is already used by site "code", which also uses a Redis; each site needs its own',
     ],
     [
       "another site's sign-in for a backend",
@@ -156,7 +156,7 @@ describe("one mistake, one sentence", () => {
     [
       "a host named twice",
       environment({ hosts: [edge1, { ...edge1, address: "10.0.0.12" }] }),
-      "host 2 of the list: name edge-1 is already used by host 1; give each host its own",
+      "host 2 of the list: name edge-1 is already used by host 1; each host needs its own",
     ],
     [
       "nobody who may enter",
@@ -245,7 +245,7 @@ test("what a contradiction is about is told first where it is wrong by itself", 
   // How many roles there are is known although one is wrong.
   expect(told).toEqual([
     expect.stringContaining('"roles.0.groops" is not a known key; did you mean "groups"?'),
-    expect.stringContaining("allowedGroups and roles exclude each other"),
+    expect.stringContaining("allowedGroups and roles are mutually exclusive"),
   ]);
 });
 
@@ -293,7 +293,7 @@ describe("what sites share", () => {
     [
       "a wrong value, told once",
       { cookieExpire: "soon" },
-      'siteDefaults: cookieExpire must be a time like "30s", "50m" or "168h", got "soon"',
+      'siteDefaults: cookieExpire must be a duration like "30s", "50m" or "168h", got "soon"',
     ],
     [
       "an unknown key",

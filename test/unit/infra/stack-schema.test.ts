@@ -24,7 +24,7 @@ test("stacks/schema.json is what the program accepts, in the words of its types"
   const schema = stackSchema(docstringOf);
   // `npm run docs` writes it anew.
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot("../../../stacks/schema.json");
-  expect(JSON.stringify(schema)).toContain("Where sessions live.");
+  expect(JSON.stringify(schema)).toContain("Where sessions are stored.");
 });
 
 describe.each(stacks)("%s", (file) => {

@@ -27,27 +27,24 @@ test.each([
   [{ upstreams: [{ path: "/", upstream: "http://a.test" }] }, 'upstreams.0.path "/" is the whole site'],
   [
     { proxyPrefix: "/_sign-in", upstreams: [{ path: "/_Sign-in/x/", upstream: "http://a.test" }] },
-    'upstreams.0.path "/_Sign-in/x" belongs to the sign-in or the push',
+    'upstreams.0.path "/_Sign-in/x" is reserved for the sign-in or the push',
   ],
   [
     { upstreams: [{ path: "/a", upstream: "https://a.test" }] },
-    "upstreams.0.upstream must be plain HTTP or grpc, encrypted or not like upstream, got",
+    "upstreams.0.upstream must be plain HTTP or grpc, like upstream, got",
   ],
-  [
-    { upstreams: [{ path: "/a", upstream: "http://a.test/x/" }] },
-    "upstreams.0.upstream gets the path as it came",
-  ],
+  [{ upstreams: [{ path: "/a", upstream: "http://a.test/x/" }] }, "upstreams.0.upstream must have no path"],
   [
     { upstreams: ["/a", "/A/"].map((path) => ({ path, upstream: "http://a.test" })) },
-    'upstreams.1.path "/A" is already there',
+    'upstreams.1.path "/A" is a duplicate',
   ],
   [
     { upstream: "http://b.test/app/", upstreams: [{ path: "/a", upstream: "http://a.test" }] },
-    "upstreams cannot stand beside an upstream with a path of its own",
+    "upstreams cannot be combined with an upstream that has a path",
   ],
   [
     { upstream: "https://b.test", upstreams: [{ path: "/a", upstream: "https://10.0.0.6" }] },
-    "compares certificates with names only; give a name",
+    "verifies certificates by name only; use a name",
   ],
   [
     { hostHeader: "upstream", upstreams: [{ path: "/a", upstream: "http://a.test" }] },
@@ -60,18 +57,15 @@ test.each([
   [{ upstream: "unix:/run/a", hostHeader: "upstream" }, "hostHeader upstream needs a backend with a name"],
   [
     { upstream: "https://10.0.0.5:8443" },
-    'upstream "https://10.0.0.5:8443" is an address, and Nginx compares certificates with names only; give upstreamServerName',
+    'upstream "https://10.0.0.5:8443" is an IP address, and Nginx verifies certificates by name only; set upstreamServerName',
   ],
-  [{ upstream: "https://[2001:db8::7]/app/" }, "give upstreamServerName"],
+  [{ upstream: "https://[2001:db8::7]/app/" }, "set upstreamServerName"],
   [
     { upstream: "http://127.0.0.1:4181" },
     'upstream "http://127.0.0.1:4181" is the site\'s own oauth2-proxy (port)',
   ],
   [{ upstream: "http://localhost:14181" }, "is the metrics of the site's oauth2-proxy (metricsPort)"],
-  [
-    { upstream: "https://wiki.example.com/app/" },
-    "is the site itself, so that requests would go round in a circle",
-  ],
+  [{ upstream: "https://wiki.example.com/app/" }, "is the site itself, so requests would loop"],
   [{ upstream: "http://127.0.0.1" }, "is Nginx on the host"],
   [
     { backupUpstreams: ["http://[::1]:4181"] },
@@ -85,7 +79,7 @@ test.each([
   [{ upstream: "http://a.test/app" }, "upstream must be"],
   [
     { upstream: "grpc://a.test:50051/app/" },
-    'upstream must be without a path where it is gRPC, whose paths are services and methods, as in "grpc://10.0.0.5:50051", got "grpc://a.test:50051/app/"',
+    'upstream must be without a path for gRPC, whose paths are services and methods, like "grpc://10.0.0.5:50051", got "grpc://a.test:50051/app/"',
   ],
   [{ upstream: "grpc://10.0.0:50051" }, "upstream must be the scheme, host and port of the backend"],
   [{ upstream: "grpc://a.test:70000" }, "upstream must be the scheme, host and port of the backend"],
@@ -101,13 +95,13 @@ test.each([
   [{ backupUpstreams: ["grpc://a.test"] }, "backupUpstreams must all be plain HTTP like upstream"],
   [
     { upstream: "https://b.test", upstreams: [{ path: "/a.v1.A", upstream: "grpc://a.test" }] },
-    'upstreams.0.upstream must be https or grpcs, encrypted or not like upstream, got "grpc://a.test"',
+    'upstreams.0.upstream must be https or grpcs, like upstream, got "grpc://a.test"',
   ],
   [
     { upstream: "https://b.test", upstreams: [{ path: "/a.v1.A", upstream: "grpcs://10.0.0.6" }] },
-    "compares certificates with names only; give a name",
+    "verifies certificates by name only; use a name",
   ],
-  [{ upstream: "grpcs://10.0.0.5:8443" }, "give upstreamServerName"],
+  [{ upstream: "grpcs://10.0.0.5:8443" }, "set upstreamServerName"],
   [{ upstream: "grpc://127.0.0.1:4181" }, "is the site's own oauth2-proxy (port)"],
   [{ upstream: "grpc://127.0.0.1" }, "is Nginx on the host"],
   [{ upstream: "grpcs://wiki.example.com" }, "is the site itself"],

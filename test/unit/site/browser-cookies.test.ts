@@ -27,7 +27,7 @@ test("forty sites of one domain with the defaults are kept by a browser", () => 
 test("more than a browser keeps of a domain is told, with the store to take", () => {
   const [problem, ...others] = cookieProblems(many(26, "example.com", { allowedGroups: groups(200) }));
   expect(problem).toContain("180 cookies of example.com with all hosts below it");
-  expect(problem).toContain("with sessionStore redis, a site takes one");
+  expect(problem).toContain("with sessionStore redis, a site needs one");
   expect(others).toEqual([]);
   expect(cookieProblems(many(26, "example.com", { allowedGroups: groups(200), ...redis }))).toEqual([]);
 });

@@ -58,30 +58,30 @@ describe("refused", () => {
 
   test("a rule that nobody is named in, since it would let everybody in", () => {
     expect(() => site({ paths: [{ path: "/admin", allowedGroups: [] }] })).toThrow(
-      "paths.0 names nobody, so that it would let everybody of the site in; give allowedGroups",
+      "paths.0 names nobody, so it would let in everybody on the site; set allowedGroups",
     );
   });
 
   test("an open path without a reason", () => {
     expect(() => site({ open: [{ path: "/health", why: "" }] })).toThrow(
-      'open.0.why must be a line of 3 to 200 characters for people to read, got ""',
+      'open.0.why must be a line of text with 3 to 200 characters, got ""',
     );
   });
 
   test.each([
     [{ open: [open("/", "prefix")] }, 'open.0.path "/" would open the whole site'],
     [{ paths: [rule("/")] }, 'paths.0.path "/" is the whole site'],
-    [{ paths: [rule("/oauth2/callback")] }, "belongs to the sign-in or the push"],
-    [{ open: [open("/OAuth2/auth")] }, "belongs to the sign-in or the push"],
-    [{ proxyPrefix: "/_Sign-in", paths: [rule("/_sign-in/x")] }, "belongs to the sign-in or the push"],
-    [{ proxyPrefix: "/_sign-in/" }, "proxyPrefix must be a path of one name like"],
-    [{ proxyPrefix: "/" }, "proxyPrefix must be a path of one name like"],
-    [{ proxyPrefix: "/.well-known" }, "proxyPrefix must be a path of one name like"],
-    [{ proxyPrefix: "/a/b" }, "proxyPrefix must be a path of one name like"],
-    [{ proxyPrefix: "/a b" }, "proxyPrefix must be a path of one name like"],
-    [{ open: [open("/.well-known/acme-challenge/x")] }, "belongs to the sign-in or the push"],
-    [{ paths: [rule("/a"), rule("/A/")] }, 'paths.1.path "/A" is already in paths.0.path "/a"'],
-    [{ paths: [rule("/a")], open: [open("/a")] }, 'open.0.path "/a" is already in paths.0.path "/a"'],
+    [{ paths: [rule("/oauth2/callback")] }, "is reserved for the sign-in or the push"],
+    [{ open: [open("/OAuth2/auth")] }, "is reserved for the sign-in or the push"],
+    [{ proxyPrefix: "/_Sign-in", paths: [rule("/_sign-in/x")] }, "is reserved for the sign-in or the push"],
+    [{ proxyPrefix: "/_sign-in/" }, "proxyPrefix must be a path with one segment like"],
+    [{ proxyPrefix: "/" }, "proxyPrefix must be a path with one segment like"],
+    [{ proxyPrefix: "/.well-known" }, "proxyPrefix must be a path with one segment like"],
+    [{ proxyPrefix: "/a/b" }, "proxyPrefix must be a path with one segment like"],
+    [{ proxyPrefix: "/a b" }, "proxyPrefix must be a path with one segment like"],
+    [{ open: [open("/.well-known/acme-challenge/x")] }, "is reserved for the sign-in or the push"],
+    [{ paths: [rule("/a"), rule("/A/")] }, 'paths.1.path "/A" is a duplicate of paths.0.path "/a"'],
+    [{ paths: [rule("/a")], open: [open("/a")] }, 'open.0.path "/a" is a duplicate of paths.0.path "/a"'],
     [{ open: [open("/pub", "prefix")] }, 'open.0.path "/pub" must end in "/"'],
     [{ open: [open("/pub/")] }, 'open.0.path "/pub/" must not end in "/"'],
   ])("%j", (given, sentence) => {

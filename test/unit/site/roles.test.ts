@@ -25,11 +25,15 @@ test("guests may enter by a role where the site says so, and then no e-mail doma
 
 describe("refused", () => {
   test.each([
-    ["no gate at all", {}, "emailDomains is missing: it keeps guests from other organisations out"],
+    [
+      "no gate at all",
+      {},
+      "emailDomains is missing; set your tenant's domains to keep out guests from other organisations",
+    ],
     [
       "guests, and no gate",
       { guests: true },
-      "nothing says who may enter; give emailDomains, roles or allowedGroups",
+      "nothing says who may enter; set emailDomains, roles or allowedGroups",
     ],
     ["roles, but guests unsaid", { roles: [reader] }, "emailDomains is missing"],
   ])("%s", (_, given, sentence) => {
@@ -37,7 +41,7 @@ describe("refused", () => {
   });
 
   test.each([
-    ["a role for nobody", { roles: [{ value: "reader" }] }, 'roles.0 "reader" is given to nobody'],
+    ["a role for nobody", { roles: [{ value: "reader" }] }, 'roles.0 "reader" is assigned to nobody'],
     [
       "more groups than a token names",
       {
@@ -46,23 +50,23 @@ describe("refused", () => {
           (_, index) => `7e57ab1e-0000-4000-9000-${String(index).padStart(12, "0")}`,
         ),
       },
-      "allowedGroups and paths name 201 groups; of somebody in more than 200 of them Entra names none",
+      "allowedGroups and paths name 201 groups; for members of more than 200 of them Entra lists none",
     ],
     [
       "a program by its name",
       { roles: [{ value: "reader", applications: ["build server"] }] },
       'roles.0.applications.0 must be an object ID like "7e57ab1e-0000-4000-8000-000000000001", got "build server"',
     ],
-    ["a role twice", { roles: [reader, reader] }, 'roles.1.value "reader" is already there'],
+    ["a role twice", { roles: [reader, reader] }, 'roles.1.value "reader" is a duplicate'],
     [
       "roles and groups",
       { roles: [reader], allowedGroups: [group] },
-      "allowedGroups and roles exclude each other",
+      "allowedGroups and roles are mutually exclusive",
     ],
     [
       "a path that asks for an unknown role",
       { roles: [reader], paths: [{ path: "/a", allowedRoles: ["raeder"] }] },
-      'paths.0.allowedRoles names "raeder", which is none of the site\'s roles',
+      'paths.0.allowedRoles names "raeder", which is not one of the site\'s roles',
     ],
     [
       "a path that asks for groups on a site with roles",
@@ -72,17 +76,17 @@ describe("refused", () => {
     [
       "a path that asks for roles on a site without",
       { paths: [{ path: "/a", allowedRoles: ["reader"] }] },
-      "paths.0.allowedRoles needs the site's roles",
+      "paths.0.allowedRoles requires roles on the site",
     ],
     [
       "groups told on a site with roles",
       { roles: [reader], identityHeaders: ["groups"] },
-      "identityHeaders cannot tell groups on a site with roles; use roles",
+      "identityHeaders cannot include groups on a site with roles; use roles",
     ],
     [
       "roles told on a site without",
       { identityHeaders: ["roles"] },
-      "identityHeaders can tell roles only where the site has roles",
+      "identityHeaders can include roles only on a site with roles",
     ],
     [
       "a role that a list would cut",
@@ -92,7 +96,7 @@ describe("refused", () => {
     [
       "a token for an API that nobody gets",
       { accessTokenScope: "api://7e57ab1e-0000-4000-8000-00000000000a/read" },
-      "accessTokenScope is for a token that nobody gets; add accessToken to identityHeaders",
+      "accessTokenScope has no effect without accessToken; add it to identityHeaders",
     ],
     [
       "an API that Entra would have to be asked about",

@@ -35,31 +35,31 @@ describe("refused", () => {
       { sessionStore: "file" },
       'sessionStore must be one of cookie, minimal, redis, got "file"',
     ],
-    ["Redis somewhere", { sessionStore: "redis" }, "sessionStore redis needs to know where it is"],
+    ["Redis somewhere", { sessionStore: "redis" }, "sessionStore redis requires the setting redis"],
     [
       "a Redis for nothing",
       { redis },
-      'redis is not used with sessionStore "cookie"; give sessionStore: redis',
+      'redis is not used with sessionStore "cookie"; set sessionStore: redis',
     ],
     [
       "a minimal session that is renewed",
       { sessionStore: "minimal", cookieRefresh: "50m" },
-      "cookieRefresh cannot be kept with sessionStore minimal",
+      "cookieRefresh cannot be used with sessionStore minimal",
     ],
     [
       "a policy that asks for nothing",
       { conditionalAccess: { mfa: false } },
-      "conditionalAccess asks for nothing; give mfa: true or signInFrequencyHours",
+      "conditionalAccess requires nothing; set mfa: true or signInFrequencyHours",
     ],
     [
       "a sign-in frequency that the session does not keep",
       { sessionStore: "minimal", conditionalAccess: { signInFrequencyHours: 4 } },
-      'conditionalAccess.signInFrequencyHours 4 is not kept by a session that is never renewed; set cookieExpire to "4h"',
+      'conditionalAccess.signInFrequencyHours 4 has no effect on a session that is never renewed; set cookieExpire to "4h"',
     ],
     [
       "a token out of a minimal session",
       { sessionStore: "minimal", identityHeaders: ["accessToken"] },
-      "identityHeaders cannot tell accessToken with sessionStore minimal",
+      "identityHeaders cannot include accessToken with sessionStore minimal",
     ],
   ])("%s", (_, given, sentence) => {
     expect(() => site(given)).toThrow(sentence);
