@@ -17,7 +17,7 @@ export interface JsonSchema {
 /** The docstring of a setting. */
 export interface Docstring {
   readonly text: string;
-  /** The behavior if it is not set. */
+  /** The behaviour if it is not set. */
   readonly default?: string | undefined;
 }
 

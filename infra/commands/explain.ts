@@ -61,7 +61,7 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
     const request: AskedRequest = {
       scheme: url.protocol === "http:" ? "http" : "https",
       method,
-      // As written: URL would normalize dots and slashes, which is up to Nginx.
+      // As written: URL would normalise dots and slashes, which is up to Nginx.
       target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
     };
     return explain({ file, site, reading: readingOf(site), request, person });

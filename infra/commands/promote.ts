@@ -1,5 +1,5 @@
 /**
- * `npm run promote`: copies sites' behavior from one environment to another, as one small change of its file. Changes
+ * `npm run promote`: copies sites' behaviour from one environment to another, as one small change of its file. Changes
  * that file only; the review, the preview and `pulumi up` do the rest.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -154,7 +154,7 @@ interface Options {
 
 function main(): void {
   const { from, to, site, dryRun } = new Command("promote")
-    .description("Copies sites' behavior from one environment to another, into its file only.")
+    .description("Copies sites' behaviour from one environment to another, into its file only.")
     .requiredOption("--from <name>", "the environment to copy from")
     .requiredOption("--to <name>", "the environment whose file to change")
     .option("--site <name...>", "only these sites (default: all that both have)")
