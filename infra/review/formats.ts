@@ -2,7 +2,7 @@
 import { personInWords, type SiteReview, type StackReview } from "./review.ts";
 import { otherMethod, type Way } from "./access.ts";
 import type { FileChange } from "./file-changes.ts";
-import type { Statement } from "./meaning.ts";
+import type { Statement } from "./statements.ts";
 
 /** A review of all requested environments. */
 export interface Review {

@@ -1,6 +1,6 @@
 /** Sites with another name on the other side: with `renamedSites` they stay, without it they are recreated in Entra. */
 import type { Environment } from "../environment.ts";
-import type { Statement } from "./meaning.ts";
+import type { Statement } from "./statements.ts";
 import type { RenderedStack } from "./rendering.ts";
 
 /** A site's previous name. */

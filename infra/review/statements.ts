@@ -1,0 +1,87 @@
+/** Changes in words: what a statement is, and those of all settings that differ. */
+import { seconds } from "../../components/site/checks.ts";
+
+/** What a reviewer should look at first. Access itself is judged from the rendered files: see access.ts. */
+export type Effect = "opens" | "closes" | "weakens" | "signs out" | "rotates" | "plain";
+
+/** One change in words. */
+export interface Statement {
+  readonly text: string;
+  readonly effect: Effect;
+}
+
+/** Describes the change of a setting; called only if the two differ. */
+type Words<T, Whole> = (
+  before: T,
+  after: T,
+  whole: { readonly before: Whole; readonly after: Whole },
+) => Statement[];
+
+export type Entries<Whole> = { readonly [Field in keyof Whole]-?: Words<Whole[Field], Whole> };
+
+/**
+ * The statements for all fields that differ.
+ * @param before of an older commit: a setting that its model did not know is `undefined`
+ */
+export function changes<Whole extends object>(
+  entries: Entries<Whole>,
+  before: Whole,
+  after: Whole,
+): (Statement & { readonly field: string })[] {
+  return (Object.keys(entries) as (keyof Whole & string)[]).flatMap((field) => {
+    const [was, is] = [before[field], after[field]] as [
+      Whole[typeof field] | undefined,
+      Whole[typeof field] | undefined,
+    ];
+    if (JSON.stringify(was) === JSON.stringify(is)) return [];
+    const statements =
+      (was === undefined || is === undefined) && !optional.includes(field)
+        ? [plain(`${field}: ${shown(is)}; was ${shown(was)}`)]
+        : entries[field](was as Whole[typeof field], is as Whole[typeof field], { before, after });
+    return statements.map((statement) => ({ ...statement, field }));
+  });
+}
+
+/** Optional settings: their entry describes what it means if there is none. */
+const optional: readonly string[] = [
+  "cookieRefresh",
+  "redis",
+  "conditionalAccess",
+  "accessTokenScope",
+  "authCache",
+  "maintenance",
+  "cookieName",
+  "serviceManagementReference",
+  "adoptedRegistration",
+];
+
+function shown(value: unknown): string {
+  return value === undefined ? "not a setting yet" : JSON.stringify(value);
+}
+
+export function says(effect: Effect, text: string): Statement {
+  return { effect, text };
+}
+
+export function plain(text: string): Statement {
+  return says("plain", text);
+}
+
+/** A statement that weakens the site if a duration is longer than before. */
+export function longer(before: string, after: string, text: string): Statement {
+  return says(seconds(after) > seconds(before) ? "weakens" : "plain", text);
+}
+
+export function without<T>(list: readonly T[], taken: readonly T[]): T[] {
+  return list.filter((it) => !taken.includes(it));
+}
+
+export function authorization(passed: boolean, where: string): Statement {
+  return passed
+    ? says("weakens", `${where}the backend gets the Authorization header from anybody unchecked`)
+    : plain(`${where}the backend gets no Authorization header of clients`);
+}
+
+export function below({ path, match }: { readonly path: string; readonly match: string }): string {
+  return match === "prefix" ? `${path.replace(/\/$/, "")}/ and everything below` : path;
+}
