@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
+ * judges    outside judges before the golden sites, as nginx.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
  * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
  * applications  as e2e; real applications behind sites of their own: `npm run test:applications`.
@@ -31,6 +32,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      { test: { name: "judges", include: ["test/judges/**/*.test.ts"] } },
       {
         test: {
           name: "e2e",

@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 
 import { telling } from "./applications/all.ts";
 import { installPhase } from "./applications/install.ts";
+import { judgesPhase } from "./judges/programs.ts";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
 import { enterCommand, labPhases, remove } from "./lab/lab.ts";
 import { type Lock, lock } from "./lab/lock.ts";
@@ -82,6 +83,10 @@ function outsideJobs(filters: readonly string[]): readonly Job[] {
       title: "nginx",
       run: (output) => vitest({ project: "nginx", filters, enter: inNamespaces, output }),
     },
+    {
+      title: "judges",
+      run: (output) => vitest({ project: "judges", filters, enter: inNamespaces, output }),
+    },
   ];
 }
 
@@ -137,7 +142,7 @@ async function applicationsJob(): Promise<Job> {
 async function inLabs(instances: readonly string[], jobs: Job[], interrupted: Promise<never>): Promise<void> {
   const locks: Lock[] = [];
   const work = async () => {
-    await bringUp("engine", [enginePhase, pebblePhase, promtoolPhase]);
+    await bringUp("engine", [enginePhase, pebblePhase, promtoolPhase, judgesPhase]);
     for (const instance of instances) {
       locks.push(await held(instance));
       await bringUp(`lab ${instance}`, bringUpPhases(instance, { fresh: true }));

@@ -18,6 +18,7 @@ const scripts = {
   bench: "test/bench/bench.ts",
   "bench:push": "test/bench/push.ts",
   faults: "test/faults/cli.ts",
+  judge: "test/judges/judge.ts",
 };
 
 /** Debian packages that the lab needs, by a program of each. */

@@ -18,9 +18,9 @@ export type Package = (say?: (line: string) => void) => Promise<string>;
 
 const lists = join(import.meta.dirname, "packages");
 
-/** From PyPI: what `packages/<name>.txt` lists, with everything that it needs. */
-export function pythonPackages(name: string): Package {
-  const requirements = join(lists, `${name}.txt`);
+/** From PyPI: what `<name>.txt` lists, with everything that it needs. @param folder where that is */
+export function pythonPackages(name: string, folder = lists): Package {
+  const requirements = join(folder, `${name}.txt`);
   return (say) =>
     kept(name, [requirements], say, (aside) =>
       execa("python3", [
