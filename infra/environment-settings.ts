@@ -5,22 +5,21 @@ import type { Oauth2ProxySettings } from "../components/proxy-host.ts";
 import type { SiteSettings } from "../components/site/settings.ts";
 
 /**
- * An environment as its owner writes it, each key after `protected-sites:`; what is left out takes the default that is
- * stated.
+ * An environment in the configuration, each key after `protected-sites:`, with the default of each optional setting.
  */
 export interface EnvironmentSettings {
   /** The Entra tenant whose people may sign in: a GUID. */
   tenantId: string;
-  /** The proxy hosts. The first takes every change first. */
+  /** The proxy hosts. The first is the canary: it gets every change first. */
   hosts: HostSettings[];
   /** The sites by their names. */
   sites: Record<string, SiteSettings>;
   /**
-   * Settings that the sites share, as `emailDomains` or `sessionStore`; what a site says itself takes their place.
-   * Not what is each site's own: its names, ports, addresses, secrets, and what is `open`. @default none
+   * Settings that the sites share, such as `emailDomains` or `sessionStore`; a site's own override them. Not what is
+   * specific to each site: its names, ports, addresses, secrets, and what is `open`. @default none
    */
   siteDefaults?: Partial<SiteSettings>;
-  /** Who sets hosts up: SSH, and `sudo` without a password. @default `admin` */
+  /** The user that sets hosts up, by SSH and `sudo` without a password. @default `admin` */
   adminUser?: string;
   /**
    * That user's private key. Only as a secret: `pulumi config set --secret adminPrivateKey < key`.
@@ -33,68 +32,68 @@ export interface EnvironmentSettings {
    */
   redisPassword?: string;
   /**
-   * Cookie secrets of other set-ups of oauth2-proxy whose sessions are taken over, by the site's name. Only as
-   * secrets: `pulumi config set --secret --path adoptedCookieSecrets.wiki`. @default none
+   * Cookie secrets of existing oauth2-proxy installations, to keep their sessions, by the site's name. Only as secrets:
+   * `pulumi config set --secret --path adoptedCookieSecrets.wiki`. @default none
    */
   adoptedCookieSecrets?: Record<string, string>;
   /**
-   * The release of oauth2-proxy that hosts get. For a mirror, or a newer version.
+   * The oauth2-proxy release for hosts. For a mirror, or a newer version.
    * @default release 7.15.5, amd64
    */
   oauth2Proxy?: Oauth2ProxySettings;
   /**
-   * SSH keys of the deployer that hosts take commands from, the last one in use: `npm run rotate -- --deployer-key`
+   * SSH keys of the deployer that hosts accept, the last one in use: `npm run rotate -- --deployer-key`
    * changes it. @default `[1]`
    */
   deployerKeyGenerations?: number[];
   /**
-   * By a site's name, the one that it had before: its registration and its secrets stay, and nobody is signed out. To be
-   * taken out after the update. @default none
+   * Renamed sites' previous names, by the new name: registration and secrets stay, and nobody is signed out. Remove it
+   * after the update. @default none
    */
   renamedSites?: Record<string, string>;
   /**
-   * Every preview and update asks the hosts what they run, tells what has drifted, and has the update put it right.
-   * `false` asks nobody. @default `true`
+   * Whether every preview and update reads the hosts' status and reports drift, which the update then repairs.
+   * @default `true`
    */
   repairDrift?: boolean;
   /**
-   * Where a later host does not take a site's change: `stop` leaves the earlier hosts with it and says so; `rollback`
-   * takes them back to what they had, which needs `repairDrift`. @default `stop`
+   * If a later host rejects a site's change: `stop` leaves it on the earlier hosts and reports that; `rollback` rolls them
+   * back, which requires `repairDrift`. @default `stop`
    */
   onHostFailure?: "stop" | "rollback";
-  /** A preview warns when a client secret ends in fewer days, and fails when one has ended. @default `30` */
+  /** A preview warns if a client secret expires in fewer days, and fails if one has expired. @default `30` */
   expiryWarningDays?: number;
   /**
-   * Forward proxy by which hosts reach Entra, oauth2-proxy's release and an ACME server, as in
-   * `http://proxy.example.com:3128`; it takes no password. @default none
+   * Forward proxy through which hosts reach Entra, oauth2-proxy's release and an ACME server, for example
+   * `http://proxy.example.com:3128`, without a password. @default none
    */
   outboundProxy?: string;
   /**
-   * How long after a push connections of before may last, such as WebSockets and downloads: a push that narrows who
-   * may enter, or begins maintenance, ends them within that time. Longer, more memory is used after each push.
+   * How long older connections, such as WebSockets and downloads, may outlast a push: one that narrows access, or begins
+   * maintenance, ends them within that time. Longer values use more memory after each push.
    * @default `10m`
    */
   workerShutdownTimeout?: string;
   /** The stack's own CA, which signs the certificates of sites with `certificateFrom: internalCa`. @default one CA */
   internalCa?: StackCaSettings;
-  /** Who certifies sites with `certificateFrom: acme`. @default Let's Encrypt */
+  /** The ACME server for sites with `certificateFrom: acme`. @default Let's Encrypt */
   acme?: AcmeSettings;
-  /** Accept an oauth2-proxy older than 7.15.5. For closed laboratories only. @default `false` */
+  /** Accept an oauth2-proxy older than 7.15.5. Only for isolated labs. @default `false` */
   allowVulnerableOauth2Proxy?: boolean;
-  /** Accept an Nginx with known vulnerabilities that concern sites. For closed laboratories only. @default `false` */
+  /** Accept an Nginx with known vulnerabilities that affect sites. Only for isolated labs. @default `false` */
   allowVulnerableNginx?: boolean;
 }
 
 /** The stack's own CA, and the certificates that it signs. */
 export interface StackCaSettings {
-  /** The numbers of the CAs that there are. Clients trust all of them; one of them signs. @default `[1]` */
+  /** The numbers of the existing CAs. Clients trust all of them; one of them signs. @default `[1]` */
   generations?: number[];
   /** The CA that signs. @default the first of `generations` */
   signingGeneration?: number;
-  /** For how many days a site's certificate is valid. @default `90` */
+  /** Lifetime of a site's certificate in days. @default `90` */
   certificateDays?: number;
-  /** How many days before its end a certificate is renewed at the latest, by the next update. @default `30` */
+  /** How many days before it expires a certificate is renewed at the latest, by the next update. @default `30` */
   renewalDays?: number;
-  /** A preview warns when a CA ends in fewer days. @default `365` */
+  /** A preview warns if a CA expires in fewer days. @default `365` */
   expiryWarningDays?: number;
 }

@@ -208,7 +208,7 @@ function originVariable({ domain }: Site, name: string): string {
 }
 
 /**
- * @param whom whether the backend is told of the user
+ * @param whom whether the backend gets the identity headers
  * @param passAuthorization whether it gets the client's own header of that name
  */
 export function toBackend(

@@ -34,7 +34,7 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
 }
 
 /**
- * oauth2-proxy answers 401 and takes the cookie back when its Redis cannot be asked, as it does when a session has
+ * oauth2-proxy answers 401 and takes the cookie back when its Redis cannot be reached, as it does when a session has
  * ended. Its readiness tells the two apart.
  */
 export function askForStore(site: Site): Directive[] {
