@@ -4,17 +4,14 @@
  * compares who reached the backend with what the review said of the pair, and `explain` of the request. Prints what it
  * found as JSON; exit code 1 where anything differs.
  */
-import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
-import { Agent, request as ask } from "node:https";
+import { Agent } from "node:https";
 import { parseArgs } from "node:util";
 
 import { execa } from "execa";
 import fc from "fast-check";
 import { stringify } from "yaml";
 
-import { cookieName, paths } from "../../components/site/names.ts";
+import { paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import { environmentFrom } from "../../infra/environment.ts";
 import { explainer } from "../../infra/commands/explain.ts";
@@ -22,16 +19,20 @@ import { renderedEnvironment } from "../../infra/review/rendering.ts";
 import { parseStackFile } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";
 import { reviewed, settings, siteArgs } from "../unit/review/environments.ts";
-import {
-  anyChange,
-  type GeneratedPerson,
-  methods,
-  people,
-  programs,
-  targets,
-} from "../unit/review/generated-sites.ts";
+import { anyChange, methods, people, programs, targets } from "../unit/review/generated-sites.ts";
 import { certificates, startNginx } from "./nginx.ts";
-import { cookieOf, startOauth2Proxy } from "./oauth2-proxy.ts";
+import {
+  type Asked,
+  askNginx,
+  groupsOf,
+  page,
+  type Program,
+  rolesOf,
+  startBackends,
+  upnOf,
+} from "./asking.ts";
+import { judgeMutations } from "./mutations.ts";
+import { startOauth2Proxy } from "./oauth2-proxy.ts";
 
 /** What a run found; in the lists, what differs, in words. */
 export interface Findings {
@@ -48,22 +49,6 @@ export interface Findings {
   readonly otherwise: string[];
 }
 
-/** A program, which comes with a token in place of a session. */
-interface Program {
-  readonly program: string;
-}
-
-/** One request, and whether it reached the backend. */
-interface Asked {
-  readonly person: GeneratedPerson | Program | undefined;
-  readonly method: string;
-  readonly target: string;
-}
-
-/** Where the generated sites have their backends: one of HTTP, and one of HTTP/2, as gRPC is. */
-const backendPorts = { http: 3000, grpc: 3001 };
-/** The one that Nginx shows in place of an answer whose status counts here. */
-const page = "bad-request.html";
 /** How many pairs one Nginx serves. */
 const batch = 25;
 
@@ -130,51 +115,6 @@ class Side {
       sites: { wiki: { ...siteArgs("wiki", 4000), emailDomains: undefined, ...this.given } },
     });
   }
-}
-
-/** Roles as Entra puts them into a token: those that it gives to one of the person's groups, or to the program. */
-function rolesOf({ roles }: Site, person: GeneratedPerson | Program): string[] {
-  return roles
-    .filter(({ groups, applications }) =>
-      "program" in person
-        ? applications.includes(person.program)
-        : groups.some((it) => person.groups.includes(it)),
-    )
-    .map(({ value }) => value);
-}
-
-/** What stands in place of the UPN in a program's token is its object ID. */
-const upnOf = (person: GeneratedPerson | Program) =>
-  "program" in person ? person.program : `someone@${person.domain}`;
-const groupsOf = (person: GeneratedPerson | Program) => ("program" in person ? [] : person.groups);
-
-/** The header with which somebody is known: a cookie, or a program's token. */
-function knownBy(site: Site, person: GeneratedPerson | Program): Record<string, string> {
-  const groups = site.roles.length > 0 ? rolesOf(site, person) : groupsOf(person);
-  const session = cookieOf({ upn: upnOf(person), groups });
-  return "program" in person
-    ? { authorization: `Bearer header.${session}.signature` }
-    : { cookie: `${cookieName(site)}=${session}` };
-}
-
-/** Asks Nginx. @returns the status, and where the backend got the request the roles that it was told */
-async function askNginx(agent: Agent, site: Site, { person, method, target }: Asked) {
-  const session = person === undefined ? {} : knownBy(site, person);
-  const outgoing = ask({
-    agent,
-    host: "127.0.0.1",
-    servername: site.domain,
-    path: target,
-    method,
-    headers: { host: site.domain, ...session, ...(method === "GET" ? {} : { "content-length": 0 }) },
-    rejectUnauthorized: false,
-  });
-  outgoing.end();
-  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
-  response.resume();
-  await once(response, "end");
-  const roles = response.headers["x-reached"];
-  return { status: response.statusCode ?? 0, roles: roles === undefined ? undefined : String(roles) };
 }
 
 async function judgeSide(side: Side, findings: Findings): Promise<void> {
@@ -263,16 +203,7 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
     misses: [],
     otherwise: [],
   };
-  const answer = (headers: IncomingHttpHeaders) => ({ "x-reached": headers["x-auth-request-roles"] ?? "" });
-  const backend = createServer(({ headers }, response) => {
-    response.writeHead(200, answer(headers)).end();
-  });
-  backend.keepAliveTimeout = 60_000;
-  backend.listen(backendPorts.http, "127.0.0.1");
-  const http2 = createHttp2Server(({ headers }, response) => {
-    response.writeHead(200, answer(headers)).end();
-  });
-  http2.listen(backendPorts.grpc, "0.0.0.0");
+  const stopBackends = startBackends();
   const sites = fc.sample(anyChange, { numRuns: pairs, seed }).flat();
   for (let first = 0; first < sites.length; first += 2 * batch) {
     const sides = sites.slice(first, first + 2 * batch).map((given, index) => new Side(given, index));
@@ -287,20 +218,23 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
       if (index % 2 === 0 && after !== undefined) judgePair(before, after, findings);
     }
   }
-  backend.closeAllConnections();
-  backend.close();
-  http2.close();
+  stopBackends();
   return findings;
 }
 
 const { values } = parseArgs({
   options: {
     pairs: { type: "string", default: "500" },
+    mutations: { type: "string" },
     seed: { type: "string" },
     inside: { type: "boolean" },
   },
 });
-if (values.inside === true) {
+if (values.inside === true && values.mutations !== undefined) {
+  const findings = await judgeMutations(Number(values.mutations), Number(values.seed));
+  console.log(JSON.stringify(findings, null, 2));
+  if (findings.misses.length + findings.otherwise.length > 0) process.exitCode = 1;
+} else if (values.inside === true) {
   const findings = await judge(Number(values.pairs), Number(values.seed));
   console.log(JSON.stringify(findings, null, 2));
   if (findings.falseAlarms.length + findings.misses.length + findings.otherwise.length > 0)
@@ -310,7 +244,8 @@ if (values.inside === true) {
   await ensureImage(console.error);
   const seed = values.seed ?? String(Date.now() % 2 ** 31);
   console.error(`seed ${seed}`);
-  const again = [import.meta.filename, "--inside", `--pairs=${values.pairs}`, `--seed=${seed}`];
+  const what = values.mutations === undefined ? `--pairs=${values.pairs}` : `--mutations=${values.mutations}`;
+  const again = [import.meta.filename, "--inside", what, `--seed=${seed}`];
   const { exitCode } = await execa("unshare", ["--net", "--mount", process.execPath, ...again], {
     stdio: "inherit",
     reject: false,
