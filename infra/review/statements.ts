@@ -1,5 +1,7 @@
 /** Changes in words: what a statement is, and those of all settings that differ. */
 import { seconds } from "../../components/site/checks.ts";
+import type { Site } from "../../components/site/site.ts";
+import type { Environment } from "../environment.ts";
 
 /** What a reviewer should look at first. Access itself is judged from the rendered files: see access.ts. */
 export type Effect = "opens" | "closes" | "weakens" | "signs out" | "rotates" | "plain";
@@ -35,25 +37,32 @@ export function changes<Whole extends object>(
     ];
     if (JSON.stringify(was) === JSON.stringify(is)) return [];
     const statements =
-      (was === undefined || is === undefined) && !optional.includes(field)
+      (was === undefined || is === undefined) && !Object.hasOwn(optional, field)
         ? [plain(`${field}: ${shown(is)}; was ${shown(was)}`)]
         : entries[field](was as Whole[typeof field], is as Whole[typeof field], { before, after });
     return statements.map((statement) => ({ ...statement, field }));
   });
 }
 
-/** Optional settings: their entry describes what it means if there is none. */
-const optional: readonly string[] = [
-  "cookieRefresh",
-  "redis",
-  "conditionalAccess",
-  "accessTokenScope",
-  "authCache",
-  "maintenance",
-  "cookieName",
-  "serviceManagementReference",
-  "adoptedRegistration",
-];
+/** The settings of these types that may be absent: their entry describes what it means if there is none. */
+type Optional<Whole> = {
+  [Field in keyof Whole]-?: undefined extends Whole[Field] ? Field : never;
+}[keyof Whole];
+
+/** All of them; with one more or less it does not compile. */
+const optional: Readonly<Record<Optional<Site> | Optional<Environment>, true>> = {
+  upstreamServerName: true,
+  conditionalAccess: true,
+  accessTokenScope: true,
+  redis: true,
+  cookieRefresh: true,
+  authCache: true,
+  maintenance: true,
+  cookieName: true,
+  serviceManagementReference: true,
+  adoptedRegistration: true,
+  outboundProxy: true,
+};
 
 function shown(value: unknown): string {
   return value === undefined ? "not a setting yet" : JSON.stringify(value);

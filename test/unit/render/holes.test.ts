@@ -8,123 +8,31 @@ import { ConfigError } from "../../../components/site/errors.ts";
 import type { SiteSettings } from "../../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../../components/site/site.ts";
 import { codeRefolUsSettings } from "../../sites.ts";
+import { generatedSettings } from "../generated-settings.ts";
 import { holesIn } from "./holes.ts";
 import { readNginx } from "../../../components/nginx/read.ts";
-
-const label = fc.stringMatching(/^[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?$/);
-const domain = fc.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
-const number = (from: number, to: number) => fc.integer({ min: from, max: to });
-const duration = fc.tuple(number(1, 59), fc.constantFrom("s", "m")).map(([count, unit]) => `${count}${unit}`);
-const identities = ["user", "email", "preferredUsername", "groups", "accessToken", "idToken"];
-/** A name whose last label is a number is an address to URLs. */
-const hostName = domain.filter(
-  (name) => URL.canParse(`http://${name}`) && new URL(`http://${name}`).hostname === name,
-);
-const host = fc.oneof(hostName, fc.ipV4(), fc.constant("[::1]"), fc.constant("[2001:db8::7]"));
-const upstream = fc
-  .tuple(
-    fc.constantFrom("http", "https", "grpc", "grpcs"),
-    host,
-    fc.option(number(1, 65_535)),
-    fc.constantFrom("", "/", "/app/", "/a.b/c~d/"),
-  )
-  .map(([scheme, name, port, path]) => {
-    const below = scheme.startsWith("grpc") ? "" : path;
-    return `${scheme}://${name}${port === null ? "" : `:${port}`}${below}`;
-  });
-
-const guid = fc.uuid();
-const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join("/")}`);
-const prefix = fc.boolean();
-const rule = fc
-  .tuple(path, prefix, fc.array(guid, { minLength: 1, maxLength: 3 }))
-  .map(([at, all, allowedGroups]) => ({ path: at, match: all ? "prefix" : "exact", allowedGroups }));
-const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT", "MOVE"), { minLength: 1 });
-const open = fc.tuple(path, prefix, methods, fc.boolean()).map(([at, all, allowed, passAuthorization]) => ({
-  path: all ? `${at}/` : at,
-  match: all ? "prefix" : "exact",
-  methods: allowed,
-  passAuthorization,
-  why: "A test.",
-}));
-
-const pathUpstream = fc
-  .tuple(path, fc.constantFrom("http", "grpc"), hostName)
-  .map(([at, scheme, name]) => ({ path: at, upstream: `${scheme}://${name}:9000` }));
-
-/** Every setting of a site that its Nginx file depends on, present or not. */
-const settings: fc.Arbitrary<SiteSettings> = fc.record(
-  {
-    domain,
-    port: number(1024, 55_535),
-    upstream,
-    hostHeader: fc.constantFrom("site", "upstream"),
-    buffering: fc.boolean(),
-    refuseHtFiles: fc.boolean(),
-    proxyConnectTimeout: duration.filter((it) => it.endsWith("s")),
-    emailDomains: fc.array(domain, { minLength: 1, maxLength: 3 }),
-    allowedGroups: fc.array(guid, { maxLength: 3 }),
-    paths: fc.array(rule, { maxLength: 4 }),
-    open: fc.array(open, { maxLength: 4 }),
-    upstreams: fc.array(pathUpstream, { maxLength: 3 }),
-    passAuthorization: fc.boolean(),
-    identityHeaders: fc.uniqueArray(fc.constantFrom(...identities)),
-    cookieExpire: fc.constantFrom("1h", "24h", "168h"),
-    proxyPrefix: fc.constantFrom("/_sign-in", "/a.b~c", "/OAuth2", "/x"),
-    authCache: fc.oneof(
-      number(1, 60).map((it) => `${it}s`),
-      fc.constant("1m"),
-    ),
-    signInRate: fc.constantFrom("off", "1r/m", "30r/s", "9999r/s"),
-    maintenance: fc.constantFrom("Back at 14:00.", "<b>$uri</b> {{.}}"),
-    contact: fc.constantFrom("it@example.com", '"; return 200; #'),
-    securityHeaders: fc.record(
-      {
-        frameAncestors: fc.subarray(["self", "*", "https://portal.example.com"]),
-        contentTypeOptions: fc.boolean(),
-        permissionsPolicy: fc.constant("camera=()"),
-      },
-      { requiredKeys: [] },
-    ),
-    clientMaxBodySize: fc.tuple(number(1, 9999), fc.constantFrom("k", "m", "g")).map((it) => it.join("")),
-    proxyBufferSize: number(4, 128).map((it) => `${it}k`),
-    keepaliveTimeout: duration,
-    proxyReadTimeout: duration,
-    certificateFrom: fc.constantFrom("files", "internalCa", "acme"),
-  },
-  { requiredKeys: ["domain", "port", "upstream", "emailDomains"] },
-);
 
 const runs = 300;
 
 /** Of the environment; they answer ACME servers for each other. */
 const hosts = ["192.0.2.11", "2001:db8::12"];
 
-/** The site, unless its settings contradict each other, as two rules for one path do, or two uses of a header. */
-function allowed(args: SiteSettings): Site | undefined {
+/** The site, unless its settings contradict each other, as two rules for one path do. */
+function allowed(settings: SiteSettings): Site | undefined {
   try {
-    const byAddress = /^(?:https|grpcs):\/\/(?:\[|[\d.]+(?:[:/]|$))/.test(args.upstream);
-    if (args.upstreams !== undefined && args.upstreams.length > 0)
-      return siteFrom("any", withUpstreams(args));
-    return siteFrom("any", byAddress ? { ...args, upstreamServerName: "app.test" } : args);
+    return siteFrom("any", settings);
   } catch (error) {
-    const contradiction =
-      /is already (?:in|there)|belongs to the sign-in|round in a circle|needs the Authorization header/;
+    const contradiction = /is a duplicate|is reserved for the sign-in|requests would loop/;
     if (error instanceof ConfigError && error.problems.every(({ what }) => contradiction.test(what)))
       return undefined;
     throw error;
   }
 }
 
-/** Beside backends by path, the site's own is as little encrypted, has no path, and its Host is the site's. */
-function withUpstreams({ hostHeader: _, ...args }: SiteSettings): SiteSettings {
-  const { protocol, host: at } = new URL(args.upstream);
-  return { ...args, upstream: `${protocol.replace("s:", ":")}//${at}` };
-}
-
-/** Where the application gets a client's own Authorization. */
-function declaredToPass({ open: parts, passAuthorization }: Site): string[] {
+/** Where the application gets a client's own Authorization, and oauth2-proxy the tokens of programs. */
+function declaredToPass({ open: parts, passAuthorization, roles }: Site): string[] {
   return [
+    ...(roles.some(({ applications }) => applications.length > 0) ? ["programs"] : []),
     ...parts
       .filter((it) => it.passAuthorization)
       .map((it) => (it.match === "prefix" ? it.path : `= ${it.path}`)),
@@ -150,8 +58,8 @@ function declaredOpen({ open: parts }: Site): string[] {
 test(`no location of ${runs} generated sites is open by mistake or lets a client choose who it is`, () => {
   let locations = 0;
   fc.assert(
-    fc.property(settings, (args) => {
-      const any = allowed(args);
+    fc.property(generatedSettings, (settings) => {
+      const any = allowed(settings);
       fc.pre(any !== undefined);
       const { locations: here, holes } = holesIn(
         nginxSite(any, hosts),
@@ -329,6 +237,61 @@ describe("a hole is seen:", () => {
       expect(broken).not.toBe(whole);
       expect(found(broken)).not.toEqual([]);
     }
+  });
+
+  describe("of programs that come with a token:", () => {
+    const roles = [{ value: "reader", applications: ["7e57ab1e-0000-4000-8000-0000000000a1"] }];
+    const forPrograms = siteFrom("code", { ...codeRefolUsSettings, identityHeaders: ["user"], roles });
+    const whole = nginxSite(forPrograms);
+    const shared = sharedNginx();
+    const found = (broken: string, all = shared, passes = declaredToPass(forPrograms)) =>
+      holesIn(broken, forPrograms.domain, [], passes, "/oauth2", readNginx(all)).holes;
+    const asked = "proxy_set_header Authorization $protected_sites_bearer";
+
+    test("none in what is rendered", () => {
+      expect(found(whole)).toEqual([]);
+      expect(whole).toContain(asked);
+    });
+
+    test("oauth2-proxy gets their tokens on a site that takes none", () => {
+      expect(found(whole, shared, [])).not.toEqual([]);
+    });
+
+    test.each([
+      ["whatever else is in the header", asked, "proxy_set_header Authorization $http_authorization"],
+      [
+        "in another header",
+        asked,
+        `${asked}; proxy_set_header X-Forwarded-Access-Token $protected_sites_bearer`,
+      ],
+      [
+        "in what the application gets",
+        'proxy_set_header Authorization ""',
+        "proxy_set_header Authorization $protected_sites_bearer",
+      ],
+    ])("%s", (_, what, instead) => {
+      const broken = whole.replaceAll(what, instead);
+      expect(broken).not.toBe(whole);
+      expect(found(broken)).not.toEqual([]);
+    });
+
+    test.each([
+      [
+        "whatever is no token",
+        /(map \$http_authorization \$protected_sites_bearer \{\n {4}default) ""/,
+        "$1 $http_authorization",
+      ],
+      [
+        "of another header",
+        "map $http_authorization $protected_sites_bearer",
+        "map $http_x $protected_sites_bearer",
+      ],
+      ["of another scheme", "[Bb][Ee][Aa][Rr][Ee][Rr] +", ".+ +"],
+    ])("in what all sites share: %s", (_, what, instead) => {
+      const broken = shared.replace(what, instead);
+      expect(broken).not.toBe(shared);
+      expect(found(whole, broken)).not.toEqual([]);
+    });
   });
 
   describe("of gRPC:", () => {

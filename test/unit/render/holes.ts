@@ -65,7 +65,8 @@ export interface Verdict {
 /**
  * @param domain the site's domain, by which its two upstreams are known
  * @param open what stands behind `location` of each location that its owner has declared open to everybody
- * @param passes those of them, and "protected" for all others, whose application gets a client's own Authorization
+ * @param passes those of them, and "protected" for all others, whose application gets a client's own Authorization;
+ * "programs" where oauth2-proxy gets the tokens of programs
  * @param prefix below which path oauth2-proxy is
  * @param shared what all sites of the host share, read
  */
@@ -113,7 +114,7 @@ export function holesIn(
       statement.body?.some(({ name }) => name !== "return") === true
     )
       holes.push(`${shown(statement)} holds more than a return`);
-    if (statement.name === "auth_request_set" && !/^\$upstream_[a-z0-9_]+$/.test(statement.args[1] ?? ""))
+    if (statement.name === "auth_request_set" && !/^\$upstream_\w+$/.test(statement.args[1] ?? ""))
       holes.push(`${shown(statement)} is not taken from the answer`);
   }
   for (const server of servers) {
@@ -222,8 +223,11 @@ export function holesIn(
         const named = kind === "protected" && hop === `backend_${domain}`;
         const set = inherited(holds, own, pass.replace("pass", "set_header"));
         const passesOn = passes.includes(kind === "open" ? match : kind) && hop === `backend_${domain}`;
+        // A program's token, which is all that it may be.
+        const asks = passes.includes("programs") && kind === "internal" && hop === `oauth2-proxy_${domain}`;
+        const bearer = asks && isBearerOnly([...top, ...shared]) ? "$protected_sites_bearer" : undefined;
         const itsOwn = (name = "", value = "") =>
-          passesOn && name === "Authorization" && value === "$http_authorization";
+          name === "Authorization" && (passesOn ? value === "$http_authorization" : value === bearer);
         const looked = looksAt("destination_rule") && hop === `backend_${domain}` ? ["Destination"] : [];
         const methods = kind === "open" && hop === `backend_${domain}` ? otherMethodHeaders : [];
         for (const header of [...overwrittenHeaders, ...looked, ...methods]) {
@@ -249,6 +253,20 @@ function isGrpcPart({ name, args, body = [] }: ReadDirective, domain: string): b
     name === "if" &&
     args.join(" ") === `($protected_sites_grpc_${identifier(domain)} = 1)` &&
     body.map((it) => it.name).join() === "grpc_pass"
+  );
+}
+
+/** Whether the variable for oauth2-proxy holds a bearer token, or nothing. */
+function isBearerOnly(top: readonly ReadDirective[]): boolean {
+  const maps = top.filter(({ name, args }) => name === "map" && args[1] === "$protected_sites_bearer");
+  const token = "[A-Za-z0-9_-]+";
+  const only = `~^[Bb][Ee][Aa][Rr][Ee][Rr] +(?<protected_sites_token>${token}\\.${token}\\.${token})$`;
+  const said = maps.map(({ args, body = [] }) => [
+    args[0],
+    ...body.map((it) => [it.name, ...it.args].join(" ")),
+  ]);
+  return (
+    said.join("\n") === ["$http_authorization", "default ", `${only} Bearer $protected_sites_token`].join()
   );
 }
 

@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { siteSchema } from "../../../components/site/site.ts";
+import { siteSchema, withDefaults } from "../../../components/site/site.ts";
 import { environmentSchema } from "../../../infra/environment.ts";
 import { asMarkdown, asText, commentLimit, statementsOf, verdict } from "../../../infra/review/formats.ts";
 import { environmentMeaning } from "../../../infra/review/environment-meaning.ts";
 import { siteMeaning } from "../../../infra/review/meaning.ts";
+import { changes } from "../../../infra/review/statements.ts";
 import { notForInstance } from "../../../infra/review/review.ts";
 import { review } from "../../../infra/commands/review.ts";
+import { generatedSettings } from "../generated-settings.ts";
 import { group, host, rendered, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
 
 const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> };
@@ -359,6 +362,29 @@ test("every setting has its words", () => {
   // What sites share changes the sites.
   expect([...Object.keys(environmentMeaning), "sites", "siteDefaults"].sort()).toEqual(
     Object.keys(environmentSchema.shape).sort(),
+  );
+});
+
+test("a setting that may be absent is no new setting where it is given, nor where it is taken out", () => {
+  const told = new Set<string>();
+  const sitesOf = generatedSettings.map((settings) => {
+    const checked = siteSchema.safeParse(settings).data;
+    return checked && withDefaults("wiki", checked);
+  });
+  fc.assert(
+    fc.property(sitesOf, sitesOf, (before, after) => {
+      fc.pre(before !== undefined && after !== undefined);
+      for (const { field, text } of changes(siteMeaning, before, after)) {
+        expect(text).not.toContain("not a setting yet");
+        told.add(field);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(Object.keys(siteSchema.shape).filter((key) => !told.has(key))).toEqual([]);
+  const proxied = reviewed(settings({ outboundProxy: "http://proxy.example.com:3128" }));
+  expect(JSON.stringify(proxied)).toContain(
+    "hosts reach Entra through http://proxy.example.com:3128; was directly",
   );
 });
 
