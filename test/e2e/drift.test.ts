@@ -162,7 +162,7 @@ test("where a later host fails, the others keep the change; the error says which
   expect(verdict).toMatch(/live now: generation \d+$/);
   expect(verdict.split("\n").length).toBeLessThan(6);
   expect(told).toContainEqual(
-    `site "code": ${second} rejected the change; ${first} has it; pending or not yet tried: none. The next \`pulumi up\` tries again; \`npm run rollback -- --stack local --site code --host NAME\` takes one back.`,
+    `site "code": ${second} rejected the change; ${first} has it; pending or not yet tried: none. The next \`pulumi up\` tries again; \`npm run rollback -- --stack local --site code --host NAME\` rolls one back.`,
   );
 });
 
