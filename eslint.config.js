@@ -33,7 +33,7 @@ const directions = [
 ];
 
 const noPulumi = {
-  group: ["@pulumi/*", "node:*"],
+  group: ["@pulumi/*", "node:*", "!node:crypto"],
   message:
     "this folder is pure: no engine, no files, no clock. Put it into components/entra, components/host or infra.",
 };

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { childOptions } from "./child-options.ts";
 import type { HostSettings } from "./host/connection.ts";
 import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
+import { sharedFiles } from "./render/nginx/shared-files.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
 /** An archive of an oauth2-proxy release. */
@@ -92,6 +93,7 @@ export class ProxyHost extends pulumi.ComponentResource {
             link: "/etc/nginx/conf.d/protected-sites.conf",
             text: sharedNginx(args.acmeHosts),
           },
+          ...sharedFiles,
         ],
         repair,
       },

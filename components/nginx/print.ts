@@ -4,8 +4,12 @@
 export type Directive =
   | readonly [name: Arg, ...args: Arg[]]
   | { readonly block: readonly [name: string, ...args: Arg[]]; readonly holds: readonly Item[] };
-/** A directive, or a comment that stands on a line of its own. */
-export type Item = Directive | { readonly comment: string };
+/** A directive, a comment that stands on a line of its own, or several of them that may stand in a file of their own. */
+export type Item = Directive | { readonly comment: string } | Group;
+/** Directives that other sites may have alike; made by {@link group}. */
+export interface Group {
+  readonly group: readonly Item[];
+}
 /** A plain text is always literal; {@link expr} is what Nginx expands. */
 export type Arg = string | number | Expression;
 /** What Nginx expands; made by {@link expr}. */
@@ -48,21 +52,37 @@ export function comment(text: string): Item {
   return { comment: text };
 }
 
-/** The text of a file, four spaces per level, a blank line before each block. */
+/** Directives that other sites may have alike. */
+export function group(items: readonly Item[]): Group {
+  return { group: items };
+}
+
+/** The same with others in place of each group. */
+export function withGroupsAs(items: readonly Item[], as: (it: Group) => readonly Item[]): Item[] {
+  return items.flatMap((item): readonly Item[] => {
+    if ("group" in item) return as(item);
+    if ("block" in item) return [block(item.block, withGroupsAs(item.holds, as))];
+    return [item];
+  });
+}
+
+/** The text of a file, four spaces per level, a blank line before each comment and each outer block. */
 export function printNginx(items: readonly Item[], indent = ""): string {
-  return items
+  const flat = withGroupsAs(items, (it) => withGroupsAs(it.group, ({ group }) => group)) as Single[];
+  return flat
     .map((item, index) => {
-      if ("comment" in item) return `${spaceBefore(items, index)}${indent}# ${oneLine(item.comment)}\n`;
+      const before = flat[index - 1];
+      const space = (wanted: boolean) =>
+        wanted && before !== undefined && !("comment" in before) ? "\n" : "";
+      if ("comment" in item) return `${space(true)}${indent}# ${oneLine(item.comment)}\n`;
       if (!("block" in item)) return `${indent}${words(item)};\n`;
-      return `${spaceBefore(items, index)}${indent}${words(item.block)} {\n${printNginx(item.holds, `${indent}    `)}${indent}}\n`;
+      const head = `${space(indent === "")}${indent}${words(item.block)}`;
+      return `${head} {\n${printNginx(item.holds, `${indent}    `)}${indent}}\n`;
     })
     .join("");
 }
 
-function spaceBefore(items: readonly Item[], index: number): string {
-  const before = items[index - 1];
-  return before === undefined || "comment" in before ? "" : "\n";
-}
+type Single = Exclude<Item, Group>;
 
 function words(args: readonly Arg[]): string {
   return args.map(quote).join(" ");

@@ -1,6 +1,7 @@
 /** The pages that people see instead of the site. */
 import { signOutPath } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
+import { usualSite } from "./usual-site.ts";
 
 /**
  * What oauth2-proxy's template gets as `.Message`, see https://github.com/oauth2-proxy/oauth2-proxy/blob/v7.15.3/oauthproxy.go
@@ -77,32 +78,32 @@ ${requestId}`,
 }
 
 /** The text of `bad-request.html`, which Nginx shows for an ambiguous request, usually because of its path. */
-export function badRequestPage(site: Site): string {
+export function badRequestPage(): string {
   return page(
-    `Invalid address · ${site.domain}`,
-    `<h1>${site.domain} does not accept this address</h1>
+    `Invalid address · ${domain}`,
+    `<h1>${domain} does not accept this address</h1>
 <p>Some parts of this site are restricted. This address is ambiguous: because of an encoded or doubled slash, a “;” or a “..” in it, it could also mean one of them. <a href="/">Go to the start page</a> and find the page from there.</p>
-<p>If a link or a program that you need leads here, tell ${html(site.contact)} and quote the address and the number below.</p>
+<p>If a link or a program that you need leads here, tell ${contact} and quote the address and the number below.</p>
 ${requestId}`,
   );
 }
 
 /** The text of `unavailable.html`, which Nginx shows if the backend or oauth2-proxy does not answer. */
-export function unavailablePage(site: Site): string {
+export function unavailablePage(): string {
   return page(
-    `Unavailable · ${site.domain}`,
-    `<h1>${site.domain} is currently unavailable</h1>
-<p>This is not your fault. Try again in a minute. If the problem persists, tell ${html(site.contact)} and quote the number below.</p>
+    `Unavailable · ${domain}`,
+    `<h1>${domain} is currently unavailable</h1>
+<p>This is not your fault. Try again in a minute. If the problem persists, tell ${contact} and quote the number below.</p>
 ${requestId}`,
   );
 }
 
 /** The text of `too-many.html`, which Nginx shows to an address that starts more sign-ins than the site allows. */
-export function tooManyPage(site: Site): string {
+export function tooManyPage(): string {
   return page(
-    `Too many sign-ins · ${site.domain}`,
+    `Too many sign-ins · ${domain}`,
     `<h1>Too many sign-ins from your network</h1>
-<p>Wait a minute and <a href="/">try again</a>. If this happens to you without a reason, tell ${html(site.contact)} and quote the number below.</p>
+<p>Wait a minute and <a href="/">try again</a>. If this happens to you without a reason, tell ${contact} and quote the number below.</p>
 ${requestId}`,
   );
 }
@@ -117,26 +118,32 @@ export function maintenancePage(site: Site, message: string): string {
   );
 }
 
+/** What Nginx puts into a page that all sites share: the constants of the server that shows it. */
+export const domain = '<!--# echo var="server_name" -->';
+export const contactVariable = "$protected_sites_contact";
+const contact = `<!--# echo var="${contactVariable.slice(1)}" encoding="none" default="${html(usualSite.contact)}" -->`;
+
 /** Nginx inserts the values; the request ID is also in its log, and the backend gets it. */
 const requestId = `<p><small><!--# echo var="status" --> · <!--# echo var="request_id" --> · <!--# echo var="time_iso8601" --></small></p>`;
 
-/** Escapes text for a page; "{" as well, since a page may be a template. */
-function html(text: string): string {
+/** Escapes text for a page; "{" as well, since a page may be a template, and "$" for Nginx. */
+export function html(text: string): string {
   const escapes: Record<string, string> = {
     "&": "&amp;",
     "<": "&lt;",
     ">": "&gt;",
     '"': "&quot;",
     "{": "&#123;",
+    $: "&#36;",
   };
-  return text.replace(/[&<>"{]/g, (character) => escapes[character] ?? "");
+  return text.replace(/[&<>"{$]/g, (character) => escapes[character] ?? "");
 }
 
 /** The text of `signed-out.html`, which Nginx shows after a sign-out. */
-export function signedOutPage(site: Site): string {
+export function signedOutPage(): string {
   return page(
-    `Signed out · ${site.domain}`,
-    `<h1>You are signed out of ${site.domain}</h1>
+    `Signed out · ${domain}`,
+    `<h1>You are signed out of ${domain}</h1>
 <p><a href="/">Sign in again</a></p>`,
   );
 }

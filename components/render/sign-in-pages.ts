@@ -4,8 +4,10 @@
  * docs/decisions/what-stands-behind-the-hash.md, docs/decisions/forms-without-a-session.md
  */
 import { signInPaths } from "../site/names.ts";
-import type { Site } from "../site/site.ts";
-import { page } from "./pages.ts";
+import { domain, page } from "./pages.ts";
+
+/** As they are at the site whose server shows the page. */
+const paths = signInPaths({ proxyPrefix: '<!--# echo var="protected_sites_proxy_prefix" -->' });
 
 /** The key in the tab's session storage under which the whole address is kept. */
 const kept = "protected-sites-page";
@@ -18,11 +20,10 @@ const longest = 8192;
  * to the sign-in automatically. In a frame, where Entra's pages cannot be shown, a link opens the sign-in in the whole
  * window; it returns to the page around the frame, if that belongs to the site.
  */
-export function beginPage(site: Site): string {
-  const paths = signInPaths(site);
+export function beginPage(): string {
   return page(
-    `Sign-in · ${site.domain}`,
-    `<h1>Signing in to ${site.domain}</h1>
+    `Sign-in · ${domain}`,
+    `<h1>Signing in to ${domain}</h1>
 <p><a id="begin" href="${paths.start}" target="_top">Sign in</a></p>
 <script>
 {
@@ -64,23 +65,23 @@ export function beginPage(site: Site): string {
  * browser can resend the form, so the sign-in opens in a new tab. Its link sends no referrer: the sign-in leads to the
  * start page, since the form's address may not support GET.
  */
-export function notSavedPage(site: Site): string {
+export function notSavedPage(): string {
   return page(
-    `Not saved · ${site.domain}`,
-    `<h1>You are no longer signed in to ${site.domain}</h1>
+    `Not saved · ${domain}`,
+    `<h1>You are no longer signed in to ${domain}</h1>
 <p>What you just sent was not saved. Your browser still has it:</p>
 <ol>
-<li><a href="${signInPaths(site).start}" target="_blank" rel="noreferrer">Sign in</a>, in a new tab.</li>
+<li><a href="${paths.start}" target="_blank" rel="noreferrer">Sign in</a>, in a new tab.</li>
 <li>Come back to this tab and reload it. If your browser asks whether to resend the form, confirm.</li>
 </ol>`,
   );
 }
 
 /** The text of `return.html`, to which a sign-in leads that began at an address with a fragment. */
-export function returnPage(site: Site): string {
+export function returnPage(): string {
   return page(
-    `Sign-in · ${site.domain}`,
-    `<h1>You are signed in to ${site.domain}</h1>
+    `Sign-in · ${domain}`,
+    `<h1>You are signed in to ${domain}</h1>
 <p><a id="go-on" href="/">Continue</a></p>
 <script>
 {

@@ -2,19 +2,11 @@
 import { defaultProxyPrefix, instanceName, machineClientsFile, paths } from "../site/names.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
-import { inheritedNginx } from "./nginx/inherited.ts";
+import { byPath } from "./nginx/path-rules.ts";
 import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
-import {
-  badRequestPage,
-  errorPage,
-  forbiddenPage,
-  maintenancePage,
-  signedOutPage,
-  tooManyPage,
-  unavailablePage,
-} from "./pages.ts";
-import { beginPage, notSavedPage, returnPage } from "./sign-in-pages.ts";
+import { sharedVersion } from "./nginx/shared-files.ts";
+import { errorPage, forbiddenPage, maintenancePage } from "./pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -58,6 +50,7 @@ export function siteFiles(
   const facts = {
     name: site.name,
     domain: site.domain,
+    shared: sharedVersion,
     port: site.port,
     metricsPort: site.metricsPort,
     certificates: site.certificates,
@@ -71,21 +64,13 @@ export function siteFiles(
   return [
     { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },
     { name: "nginx.conf", link: at.nginx, text: nginxSite(site, addresses) },
-    { name: "inherited.conf", text: inheritedNginx() },
     { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site, outboundProxy) },
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
     { name: "error.html", text: errorPage(site, tenantId) },
-    { name: "begin.html", text: beginPage(site) },
-    { name: "return.html", text: returnPage(site) },
-    { name: "not-saved.html", text: notSavedPage(site) },
-    { name: "signed-out.html", text: signedOutPage(site) },
-    { name: "forbidden.html", text: forbiddenPage(site, tenantId) },
-    { name: "bad-request.html", text: badRequestPage(site) },
-    { name: "unavailable.html", text: unavailablePage(site) },
-    { name: "too-many.html", text: tooManyPage(site) },
+    ...(byPath(site) ? [{ name: "forbidden.html", text: forbiddenPage(site, tenantId) }] : []),
     ...(site.maintenance === undefined
       ? []
       : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance) }]),

@@ -14,7 +14,8 @@ export function paths(domain: string) {
   return {
     current,
     generation: `${current}/generation.conf`,
-    inherited: `${current}/inherited.conf`,
+    /** What all sites have alike, in the version that the generation was made for. */
+    shared: `${current}/shared`,
     credentials,
     clientEnvironment: `${credentials}/current/client.env`,
     clientSecret: `${credentials}/current/client-secret`,
@@ -43,6 +44,9 @@ export function addressesFile(host: string, port: number, role: "backup" | "firs
 /** The file on a host that enables HTTP/2 for a site's server, if its Nginx does not take that from `listen`. */
 export const http2File = "/etc/protected-sites/http2.conf";
 
+/** The prefix of what is internal to Nginx: see locations.ts. */
+export const internalPath = "/.well-known/protected-sites/";
+
 /** The path of ACME challenges, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 
@@ -69,6 +73,12 @@ export function identifier(domain: string): string {
 export const cookiePrefix = "_oauth2_proxy";
 
 /**
+ * The session cookie of sites with the cookie store. All of them have the same: browsers keep it by host name, and each
+ * site signs it with a secret of its own. It is not oauth2-proxy's default, which an application at a parent domain may set.
+ */
+export const sharedCookieName = `${cookiePrefix}_site`;
+
+/**
  * The name of a site's session cookie, unless it is set. With the cookie store, oauth2-proxy appends `_0`, `_1`, … when it
  * splits a large one. Its parts are in Nginx variables, whose names cannot have the `-` of `__Host-`; other stores have
  * no parts.
@@ -82,7 +92,8 @@ export function cookieName({
   readonly sessionStore: SessionStore;
   readonly cookieName?: string | undefined;
 }): string {
-  return cookieName ?? `${sessionStore === "cookie" ? "" : "__Host-"}${cookiePrefix}_${identifier(domain)}`;
+  if (cookieName !== undefined) return cookieName;
+  return sessionStore === "cookie" ? sharedCookieName : `__Host-${cookiePrefix}_${identifier(domain)}`;
 }
 
 /** oauth2-proxy's own default for `proxy_prefix`, the prefix of a site's sign-in pages. */
@@ -110,8 +121,6 @@ export function signInPaths({ proxyPrefix }: Prefixed) {
     callback: `${proxyPrefix}/callback`,
     signedOut: `${proxyPrefix}/signed-out`,
     return: `${proxyPrefix}/return`,
-    /** Internal to Nginx: see locations.ts. */
-    internal: `${proxyPrefix}/-/`,
   };
 }
 

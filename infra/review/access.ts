@@ -225,11 +225,18 @@ export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>
 
 export function backendsOf(sites: readonly JudgedSite[]): Backends {
   const entries = new Map<string, Exclude<Entry, undefined>[]>();
+  const add = (key: string, entry: Exclude<Entry, undefined>) =>
+    entries.set(key, [...(entries.get(key) ?? []), entry]);
   for (const texts of sites) {
-    for (const { backend, entry } of frontsOf(texts))
-      entries.set(backend, [...(entries.get(backend) ?? []), entry]);
+    for (const { backend, entry } of frontsOf(texts)) add(backend, entry);
+    for (const { backend, target, entry } of waysTo(texts)) add(atPath(texts, backend, target), entry);
   }
   return entries;
+}
+
+/** A path of a site that leads to a backend: what it opened of that before is nothing new. */
+function atPath({ domain }: JudgedSite, backend: string, target: string): string {
+  return `${domain}${target} ${backend}`;
 }
 
 /**
@@ -240,9 +247,11 @@ export function newcomerAt(
   after: JudgedSite,
   before: Backends,
 ): { readonly backend: string; readonly person?: Person } | undefined {
-  for (const { backend, entry } of frontsOf(after)) {
-    const entries = before.get(backend);
-    if (entries === undefined || entries.includes("anybody")) continue;
+  for (const { backend, target, entry } of frontsOf(after)) {
+    const known = before.get(backend);
+    if (known === undefined) continue;
+    const entries = [...known, ...(before.get(atPath(after, backend, target)) ?? [])];
+    if (entries.includes("anybody")) continue;
     if (entry === "anybody") return { backend };
     const needs = entries.filter((it) => typeof it === "object");
     for (const person of fewestGroups(entry, undefined)) {
@@ -253,26 +262,31 @@ export function newcomerAt(
 }
 
 /** The site's own backend, and those of single paths. */
-function frontsOf(texts: JudgedSite): Front[] {
+function frontsOf(texts: JudgedSite): WayTo[] {
+  const [front, ...others] = waysTo(texts);
+  return front === undefined ? [] : [front, ...others.filter(({ backend }) => backend !== front.backend)];
+}
+
+/** Which backend each path leads to, and whom; the front door first. */
+function waysTo(texts: JudgedSite): WayTo[] {
   try {
     const reading = new SiteReading(texts);
-    const frontAt = (target: string): Front[] => {
+    return ["/", ...representativeTargets([reading])].flatMap((target) => {
       const gate = reading.gate({ scheme: "https", method: "GET", target });
       const entry = entryOf(gate, texts.roles);
-      return gate.to.kind !== "content" || entry === undefined ? [] : [{ backend: gate.to.what, entry }];
-    };
-    const front = frontAt("/");
-    if (!reading.choosesBackend) return front;
-    const others = representativeTargets([reading]).flatMap(frontAt);
-    return [...front, ...others.filter(({ backend }) => backend !== front[0]?.backend)];
+      return gate.to.kind !== "content" || entry === undefined
+        ? []
+        : [{ backend: gate.to.what, target, entry }];
+    });
   } catch (error) {
     if (error instanceof CannotJudge) return [];
     throw error;
   }
 }
 
-interface Front {
+interface WayTo {
   readonly backend: string;
+  readonly target: string;
   readonly entry: Exclude<Entry, undefined>;
 }
 

@@ -10,6 +10,7 @@ import { defaultProxyPrefix, signInPaths } from "../../components/site/names.ts"
 import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { CannotJudge, notRead, placeOf } from "../../components/nginx/cannot-judge.ts";
 import { included } from "../../components/nginx/included.ts";
+import { withoutNested } from "../../components/nginx/nested.ts";
 import { type ReadDirective, readNginx } from "../../components/nginx/read.ts";
 import {
   type Definitions,
@@ -122,7 +123,9 @@ export class SiteReading {
     this.domain = domain;
     this.#programs = programs.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
     const top = included(readNginx(nginx), (path) => texts.included.get(path) ?? writtenByHost(domain, path));
-    this.#servers = top.filter(({ name }) => name === "server");
+    this.#servers = top
+      .filter(({ name }) => name === "server")
+      .map((it) => ({ ...it, body: withoutNested(it.body ?? []) }));
     this.#blocks = [...readNginx(texts.shared), ...top].filter(
       ({ name }) => name === "map" || name === "geo",
     );
@@ -375,8 +378,11 @@ export class SiteReading {
     const intercept = this.#inForce("proxy_intercept_errors", body, server);
     if (intercept?.args[0] === "on") throw notRead(intercept);
     const elsewhere = this.#errorPages(body, server).find(
-      // To Nginx, oauth2-proxy's own 401 is not an error.
-      ({ args }) => args.some((it) => it.startsWith("=")) && args[0] !== "401" && args.at(-1) !== target,
+      // To Nginx, oauth2-proxy's own 401 is not an error. The question may be asked again.
+      ({ args }) =>
+        args.some((it) => it.startsWith("=")) &&
+        args[0] !== "401" &&
+        ![target, "$uri"].includes(args.at(-1) ?? ""),
     );
     if (elsewhere !== undefined) throw notRead(elsewhere);
   }
@@ -471,6 +477,7 @@ export class SiteReading {
       .find(({ args }) => args.includes(String(status)))
       ?.args.at(-1);
     if (target === undefined) return undefined;
+    if (target.includes("$")) throw new CannotJudge(`error_page ${target} is not read by this review`);
     const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
     // A named location keeps the request's own path.
     const next = target.startsWith("@") ? path : target;

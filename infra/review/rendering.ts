@@ -5,12 +5,14 @@
 import { readFileSync } from "node:fs";
 
 import { programFiles, programVersions } from "../../components/host/program.ts";
+import { sharedFiles } from "../../components/render/nginx/shared-files.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { ConfigError } from "../../components/site/errors.ts";
 import { acmeHosts, type Environment } from "../environment.ts";
 import { environmentOf, readStackFile, type StackFile, stacks, stacksFolder } from "../stack-file.ts";
 import { lineOf } from "./problem-lines.ts";
+import { sharedFolder } from "./site-texts.ts";
 
 /** One file as hosts get it. */
 export interface RenderedFile {
@@ -76,6 +78,7 @@ export function renderedEnvironment(environment: Environment): Omit<RenderedStac
         link: "/etc/nginx/conf.d/protected-sites.conf",
         text: sharedNginx(acmeHosts(environment)),
       },
+      ...sharedFiles.map(({ name, text }) => ({ name: `${sharedFolder}/${name}`, text })),
       ...programFiles().map(({ name, text }) => ({
         name: `protected-sites ${name}`,
         link: `${programVersions}/…/${name}`,

@@ -2,6 +2,9 @@
 import { http2File, machineClientsFile, paths } from "../../components/site/names.ts";
 import type { RenderedFile } from "./rendering.ts";
 
+/** How the names begin of the files among those of a host that its sites include. */
+export const sharedFolder = "shared";
+
 /** The files of a site that a review reads. */
 export interface SiteTexts {
   readonly domain: string;
@@ -31,12 +34,17 @@ export function siteTexts(
   const text = (files: readonly RenderedFile[], name: string) => files.find((it) => it.name === name)?.text;
   const [nginx, oauth2Proxy] = [text(siteFiles, "nginx.conf"), text(siteFiles, "oauth2-proxy.cfg")];
   if (nginx === undefined || oauth2Proxy === undefined) return undefined;
-  const { current } = paths(domain);
+  const { current, shared } = paths(domain);
   return {
     domain,
     nginx,
     oauth2Proxy,
-    included: new Map(siteFiles.map((it) => [`${current}/${it.name}`, it.text])),
+    included: new Map([
+      ...siteFiles.map((it) => [`${current}/${it.name}`, it.text] as const),
+      ...hostFiles
+        .filter(({ name }) => name.startsWith(`${sharedFolder}/`))
+        .map((it) => [`${shared}${it.name.slice(sharedFolder.length)}`, it.text] as const),
+    ]),
     machineClients: text(siteFiles, machineClientsFile),
     shared: text(hostFiles, "protected-sites.conf") ?? "",
     tenantId,

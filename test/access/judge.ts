@@ -70,9 +70,8 @@ const spellings = [
   "/ADMIN",
   "/public/..",
   "/oauth2/callback?code=x",
-  "/oauth2/-/auth",
+  "/.well-known/protected-sites/auth",
   "/_sign-in/x",
-  "/_sign-in/-/auth",
   "/.well-known/acme-challenge/x",
   "/%zz",
 ];

@@ -99,7 +99,9 @@ function baseOf(given: object, index: number): Base {
   );
   const [site] = environment.sites;
   const { siteFiles, hostFiles } = renderedEnvironment(environment);
-  const files = siteFiles?.["wiki"] ?? [];
+  // What sites share lies below a site's own folder, too.
+  const shared = hostFiles?.filter(({ name }) => name.startsWith("shared/")) ?? [];
+  const files = [...(siteFiles?.["wiki"] ?? []), ...shared];
   const texts = site && siteTexts(site.domain, environment.tenantId, files, hostFiles);
   if (site === undefined || texts === undefined) throw new Error("a generated site must be one");
   return { site, files, judged: { ...texts, roles: site.roles } };

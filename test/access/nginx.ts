@@ -7,11 +7,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
-import { inheritedNginx } from "../../components/render/nginx/inherited.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { http2File, paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
 import { scratchRoot } from "../lab/scratch-root.ts";
+import { sharedIncludes } from "../shared-includes.ts";
 
 /** Where the sites' certificate lies, for their setting `certificates`. */
 export const certificates = "/data/certs/judge";
@@ -40,7 +40,7 @@ export async function nginxRoot(sites: ReadonlyMap<string, string>, image?: stri
   await rm(join(root, "/etc/nginx/sites-enabled/default"));
   for (const [domain, text] of sites) {
     await put(paths(domain).generation, 'set $protected_sites_generation "1";\n');
-    await put(paths(domain).inherited, inheritedNginx());
+    for (const [path, shared] of sharedIncludes(domain)) await put(path, shared);
     await put(join(paths(domain).current, "nginx.conf"), text);
     await symlink(join(paths(domain).current, "nginx.conf"), join(root, paths(domain).nginx));
   }

@@ -50,7 +50,7 @@ function questionsFor(site: Site, number: number): Question[] {
     { path: "/oauth2/callback?code=x", headers: navigation },
     { path: "/oauth2/sign_in?rd=/x", headers: navigation },
     { path: "/oauth2/auth" },
-    { path: "/oauth2/-/auth" },
+    { path: "/.well-known/protected-sites/auth" },
     { path: "/oauth2/signed-out", headers: { ...navigation, ...gzip } },
     { path: "/oauth2/signed-out", headers: { range: "bytes=0-9" } },
     { path: "/oauth2/signed-out", method: "PUT", body: ["x"] },
@@ -132,7 +132,7 @@ async function logsSubrequests(root: string, sites: readonly Site[], number: num
   let count = 0;
   for (const { domain } of sites) {
     const text = await readFile(join(root, `/var/log/nginx/${domain}.log`), "utf8").catch(() => "");
-    count += text.split('"path":"/oauth2/-/auth"').length - 1;
+    count += text.split('"path":"/.well-known/protected-sites/auth"').length - 1;
   }
   // One of the questions asks for it.
   return String(count > 2 * sites.length * (number - 1000));

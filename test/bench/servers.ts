@@ -12,6 +12,7 @@ import { tenantEndpoints } from "../../components/site/tenant.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import type { TrialApplication } from "../lab/entra/trial.ts";
+import { inFull, sharedIncludes } from "../shared-includes.ts";
 import { tenantId } from "../sites.ts";
 
 /** One server on trial. */
@@ -94,6 +95,7 @@ async function ourSite(
   for (const file of files) await put(root, join(at.current, file.name), file.text);
   await put(root, at.generation, 'set $protected_sites_generation "1";\n');
   await put(root, http2File, "");
+  for (const [path, shared] of sharedIncludes(site.domain)) await put(root, path, shared);
   await put(root, at.clientSecret, application.secret);
   await put(root, at.cookieSecret, name.padEnd(43, "k"));
   const text = (file: string) => files.find((it) => it.name === file)?.text ?? "";
@@ -108,7 +110,11 @@ async function ourSite(
   return [
     ...redisOf(site),
     ["env", `SSL_CERT_FILE=${authorities}`, client, ...environment, ...proxy],
-    await nginx(root, name, listeningOn(addressOf(name), `${sharedNginx()}${text("nginx.conf")}`)),
+    await nginx(
+      root,
+      name,
+      listeningOn(addressOf(name), `${sharedNginx()}${inFull(text("nginx.conf"), site.domain)}`),
+    ),
   ];
 }
 

@@ -117,7 +117,7 @@ test("no kept answer serves who has no session, or says in another way who they 
   await ask(ada);
   expect((await ask("")).status).toBe(401);
   expect((await ask("a=b")).status).toBe(401);
-  expect((await ask("_oauth2_proxy_code_lab_test=")).status).toBe(401);
+  expect((await ask("_oauth2_proxy_site=")).status).toBe(401);
   expect((await ask("", "/", { authorization: "Bearer x" })).status).toBe(401);
 
   const { headers } = await echo({
@@ -135,13 +135,13 @@ const inCapitals = ["", "_0", "_1", "_2", "_3", "_4"].map(
 );
 
 test.each([
-  ["the session's name", "_oauth2_proxy_code_lab_test=planted"],
-  ["a part's name", "_oauth2_proxy_code_lab_test_0=planted"],
+  ["the session's name", "_oauth2_proxy_site=planted"],
+  ["a part's name", "_oauth2_proxy_site_0=planted"],
   ["the session's and all parts' names in capitals", inCapitals.join("; ")],
 ])("who plants a cookie in ada's browser does not enter with it: %s", async (_, planted) => {
   for (const cookie of [`${planted}; ${ada}`, `${ada}; ${planted}`])
     for (let count = 0; count < 2; count++) await ask(cookie);
-  for (const cookie of [planted, `${planted}; _oauth2_proxy_code_lab_test=x`])
+  for (const cookie of [planted, `${planted}; _oauth2_proxy_site=x`])
     expect((await ask(cookie)).status).toBe(401);
 });
 

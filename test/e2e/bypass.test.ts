@@ -9,7 +9,7 @@ import { lab, people } from "./instance.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const code = "https://code.lab.test";
-const session = "_oauth2_proxy_code_lab_test";
+const session = "_oauth2_proxy_site";
 
 let browser: Browser;
 let bob: string;
@@ -63,8 +63,7 @@ test("sessions that are none: none reaches the application", async () => {
   const [data = "", time = "", signature = ""] = value(first).split("|");
   const [bobData = "", , bobSignature = ""] = value(bobs[0] ?? "").split("|");
   const forged = {
-    "wiki's session": elsewhere,
-    "wiki's session under this site's name": elsewhere.replaceAll("_wiki_lab_test", "_code_lab_test"),
+    "wiki's session, which has the same name": elsewhere,
     "no signature": `${session}=${data}|${time}`,
     "an empty signature": `${session}=${data}|${time}|`,
     "only the data": `${session}=${data}`,
@@ -88,7 +87,6 @@ test("sessions that are none: none reaches the application", async () => {
     "the sign-in's own cookie": `${session}_csrf=${value(first)}`,
     "a signature of another algorithm": `${session}=${data}|${time}|none`,
   };
-  expect(forged["wiki's session under this site's name"]).not.toBe(elsewhere);
   const passed: string[] = [];
   for (const [what, cookie] of Object.entries(forged)) {
     const plain = attempts.find((it) => it.what.startsWith("method: OPTIONS /x"));

@@ -41,7 +41,7 @@ interface Sent {
   readonly own: boolean;
 }
 
-const ownName = "_oauth2_proxy_code_lab_test";
+const ownName = "_oauth2_proxy_site";
 const state = fc.stringMatching(/^[\w-]{8}$/);
 /** As oauth2-proxy names them: a session, its parts, and what is kept while somebody signs in. */
 const ownCookie = fc

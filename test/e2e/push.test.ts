@@ -31,6 +31,7 @@ class PushedSite {
       port,
       upstream: "http://192.0.2.3:8001",
       emailDomains: ["lab.test"],
+      proxyReadTimeout: "59s",
     };
     this.files = siteFiles(siteFrom(name, args), { tenantId, allowVulnerableOauth2Proxy: true });
   }
@@ -52,7 +53,7 @@ class PushedSite {
 
   /** Pushes with another time-out, which changes the Nginx file only. */
   pushTimeout(seconds: number): Promise<Ended> {
-    return this.push("nginx.conf", "proxy_read_timeout 60s;", `proxy_read_timeout ${seconds}s;`);
+    return this.push("nginx.conf", "proxy_read_timeout 59s;", `proxy_read_timeout ${seconds}s;`);
   }
 
   remove(): Promise<Ended> {
@@ -208,7 +209,11 @@ describe("refused before anything changes:", () => {
       `rm -f /run/asked; systemd-run --quiet --unit=asker sh -c 'while :; do curl -sk -o /dev/null -w "%{http_code}\\n" ` +
         `--resolve ${site.domain}:443:127.0.0.1 https://${site.domain}/ >>/run/asked; done'; until [ -s /run/asked ]; do sleep 0.02; done`,
     );
-    const refused = await site.push("nginx.conf", "auth_request /oauth2/-/auth;", "auth_request off;");
+    const refused = await site.push(
+      "nginx.conf",
+      "auth_request /.well-known/protected-sites/auth;",
+      "auth_request off;",
+    );
     await shell("systemctl stop asker.service");
 
     expect(refused.ok).toBe(false);
@@ -253,8 +258,8 @@ describe("rolled back:", () => {
     [
       "a port that Nginx cannot have, which its check and its reload both accept",
       "nginx.conf",
-      /listen 443 ssl/,
-      "listen 8443; listen 443 ssl",
+      /ssl_certificate /,
+      "listen 8443; ssl_certificate ",
       "bind() to 0.0.0.0:8443 failed (98: Address already in use)",
     ],
     [
@@ -321,7 +326,7 @@ describe("interrupted:", () => {
 
   test("a push whose caller is gone is finished", async () => {
     const before = await site.generation();
-    await abandoned(site.changed("nginx.conf", "proxy_read_timeout 60s;", "proxy_read_timeout 66s;"));
+    await abandoned(site.changed("nginx.conf", "proxy_read_timeout 59s;", "proxy_read_timeout 66s;"));
 
     const idle = "systemctl is-active protected-sites-worker.service";
     while ((await site.generation()) === before || (await shell(idle)) === "active") await sleep(50);
@@ -349,7 +354,7 @@ test("pushes that wait share one reload, and a bad one among them fails alone", 
   expect(await reloads()).toBe(before + 1);
 
   const [bad, fine] = await together(() => [
-    site.push("nginx.conf", "server_tokens", "server_tokes"),
+    site.push("nginx.conf", "client_max_body_size", "client_max_bodi_size"),
     other.pushTimeout(72),
   ]);
   expect(bad?.text).toContain('unknown directive "server_tokes"');

@@ -318,7 +318,7 @@ test("nobody chooses what the page of a failed sign-in says or where it leads", 
 test("the session is kept from scripts, from plain HTTP, from other sites' requests and from other hosts", async () => {
   const page = await openAs(browser, people.ada, "https://code.lab.test/");
   const cookies = await page.context().cookies("https://code.lab.test/");
-  const session = cookies.filter(({ name }) => name.startsWith("_oauth2_proxy_code_lab_test"));
+  const session = cookies.filter(({ name }) => name.startsWith("_oauth2_proxy_site"));
 
   expect(session.length).toBeGreaterThan(0);
   for (const cookie of session) {

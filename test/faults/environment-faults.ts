@@ -388,7 +388,7 @@ const drift: Fault = {
   async *tries(bench) {
     for (const [step, script] of [
       ["no account of what was pushed", `rm ${folder}/current/bundle`],
-      ["a changed file", `sed -i s/60s/61s/ ${folder}/current/nginx.conf`],
+      ["a changed file", `sed -i s/10m/11m/ ${folder}/current/nginx.conf`],
       ["a missing file", `rm ${folder}/current/error.html`],
       ["a missing link", "rm /etc/nginx/sites-enabled/code.lab.test.conf"],
       [

@@ -17,7 +17,7 @@ const goldens = join(import.meta.dirname, "../golden");
 /** Sites by their domains. */
 const golden = new Map(
   readdirSync(goldens)
-    .filter((name) => !name.endsWith(".conf"))
+    .filter((name) => name.includes(".") && !name.endsWith(".conf"))
     .map((domain) => [domain, readFileSync(join(goldens, domain, "nginx.conf"), "utf8")]),
 );
 

@@ -14,8 +14,9 @@ from .failure import Failure
 from .files import read_text
 from .instances import listeners_of_systemd, port_of
 from .nginx import answers_as
-from .places import OAUTH2_PROXY
+from .places import OAUTH2_PROXY, SHARED
 from .probe import prove_closed
+from .shared_files import LINK, damage_to
 from .sites import Site
 
 
@@ -34,6 +35,7 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
     drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     drift += [f"{path} is missing" for path in addresses_of(site) if not path.exists()]
+    drift += shared_drift(site, bundle)
     # An inactive service is fine: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
         state = units[unit]
@@ -55,6 +57,18 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
     return drift
 
 
+def shared_drift(site: Site, bundle: Bundle) -> list[str]:
+    """Whether a live site includes the version of the shared files that it was pushed for, and they are what they were."""
+    version = bundle.facts("site.json").get(LINK) if bundle.files else None
+    if version is None:
+        return []
+    folder = SHARED / str(version)
+    link = site.current / LINK
+    if not link.is_symlink() or os.readlink(link) != str(folder):
+        return [f"{link} does not point to {folder}"]
+    return [damage] if (damage := damage_to(folder)) else []
+
+
 def addresses_of(site: Site) -> list[Path]:
     """The address files of a live site's backends that are given by name."""
     return files_in(read_text(site.current / "nginx.conf") or "")
@@ -73,7 +87,7 @@ def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
     """What somebody has added to a live site, which a push neither reads nor removes; and an outdated binary still running."""
     if not bundle.files:
         return []
-    known = {"bundle", "generation.conf", "origin.json", *(file.name for file in bundle.files)}
+    known = {"bundle", "generation.conf", "origin.json", LINK, *(file.name for file in bundle.files)}
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
     extra += [f"{path.stem}: {trouble}" for path in addresses_of(site) if (trouble := trouble_in(path))]
     for unit in (site.socket, site.service):

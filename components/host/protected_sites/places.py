@@ -9,6 +9,7 @@ PROGRAM = Path("/usr/local/sbin/protected-sites")  # a link to a version's launc
 ROOT = Path("/etc/protected-sites")
 SITES = ROOT / "sites"
 CREDENTIALS = ROOT / "credentials"
+SHARED = ROOT / "shared"  # what sites have alike, by version; see shared_files.py
 HOST = ROOT / "host.json"
 PROMETHEUS = ROOT / "prometheus"  # targets for Prometheus' file_sd: one file for each site
 ADDRESSES = ROOT / "addresses"  # of backends given by name: files that Nginx includes; see addresses.py

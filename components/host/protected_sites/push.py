@@ -35,6 +35,7 @@ from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, now, settled, submit
 from .sessions import check_store
+from .shared_files import LINK, folder_of
 from .sites import Site, as_if_live
 from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
 
@@ -108,6 +109,7 @@ def stage(request: Request) -> Push | None:
     facts = bundle.facts("site.json")
     check_version(facts.get("allowVulnerableOauth2Proxy") is True)
     check_nginx_version(facts.get("allowVulnerableNginx") is True)
+    shared = folder_of(facts[LINK]) if LINK in facts else None
     old = site.live()
     if old is not None and is_healthy(site, bundle, old):
         if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
@@ -131,6 +133,8 @@ def stage(request: Request) -> Push | None:
                 # systemd considers a unit with a newer time changed, which would need a daemon-reload.
                 before = (site.current / file.name).stat()
                 os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if shared is not None:
+            (aside / LINK).symlink_to(shared)
         write_new(aside / "bundle", bundle.text)
         write_new(aside / "origin.json", json.dumps(origin_of(request)))
         write_new(aside / "generation.conf", f'set $protected_sites_generation "{new}";\n')

@@ -73,6 +73,7 @@ from .places import (
     VERDICTS,
     WORKER,
 )
+from .shared_files import files_of, install_shared_files, remove_unused, version_of
 from .shared_nginx import shared_texts
 from .sites import all_sites
 from .units import OUR_UNITS, sudo_rule, units_for
@@ -130,7 +131,9 @@ def setup(repair: str | None) -> int:
     with lock():
         done += install_units(own)
         provide(wanted.values(), peers)
+        done += install_shared_files(bundle)
         done += install_shared_nginx(wanted, made)
+        remove_unused(version_of(files_of(bundle)))
         done += set_limits(str(facts.get("workerShutdownTimeout", "10m")), made)
         replace_file(MADE, json.dumps(made))
         vulnerable = facts.get("allowVulnerableOauth2Proxy") is True

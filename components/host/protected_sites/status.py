@@ -30,11 +30,13 @@ from .places import (
     OAUTH2_PROXY_FILES,
     PROMETHEUS,
     SET_UP,
+    SHARED,
     SITES,
     SUDO_RULE,
     UNITS,
 )
 from .probe import certificate_served, file_of
+from .shared_files import damage_to, files_of, version_of
 from .shared_nginx import shared_texts
 from .sites import Site, all_sites
 from .units import sudo_rule, units_for
@@ -108,6 +110,8 @@ def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, s
     drift = [f"{place} differs" for place, text in (own | shared).items() if read_text(place) != text]
     if Path(__file__).parents[1].name != program_digest():
         drift.append(f"{Path(__file__).parent} differs")
+    if (set_up_text := read_text(SET_UP)) and (files := files_of(Bundle.parse(set_up_text))):
+        drift += [damage] if (damage := damage_to(SHARED / version_of(files))) else []
     drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]
     if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
         drift.append(f"{FOLLOWER} is not active")

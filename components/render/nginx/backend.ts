@@ -17,6 +17,7 @@ import {
   comment,
   type Directive,
   expr,
+  group,
   ifEquals,
   type Item,
   literal,
@@ -207,36 +208,64 @@ function originVariable({ domain }: Site, name: string): string {
   return `$protected_sites_${name.toLowerCase()}_${identifier(domain)}`;
 }
 
+/** Whether a backend is told of the user. */
+type Whom = "user" | "nobody";
+
 /**
+ * What the backend gets with each request.
  * @param whom whether the backend gets the identity headers
  * @param passAuthorization whether it gets the client's own header of that name
  */
-export function toBackend(
-  site: Site,
-  whom: "user" | "nobody",
-  passAuthorization = site.passAuthorization,
-): Directive[] {
-  const headers = (protocol: Protocol): RequestHeader[] => [
-    ...forwarded(site, hostOf(site)),
-    ...putRightFor(site).map(([name]): RequestHeader => [name, expr(originVariable(site, name))]),
-    ...destination(site),
-    // WebSockets are HTTP's own; in HTTP/2, of which gRPC is made, neither of these may be said.
-    ["Upgrade", protocol === "http" ? expr("$protected_sites_upgrade") : ""],
-    ["Connection", protocol === "http" ? expr("$protected_sites_connection") : ""],
-    ["Cookie", expr("$protected_sites_cookie")],
-    ["X-Auth-Request-Redirect", ""],
-    ...identityHeaders.map(([identity, name]): RequestHeader => {
-      const told = whom === "user" && site.identityHeaders.includes(identity);
-      const own = name === "Authorization" && passAuthorization ? expr("$http_authorization") : "";
-      return [name, told ? expr(identityVariable(identity)) : own];
-    }),
-    ...(whom === "nobody" ? otherMethodHeaders.map((name): RequestHeader => [name, ""]) : []),
-  ];
+export function toBackend(site: Site, whom: Whom, passAuthorization = site.passAuthorization): Item[] {
   return protocolsOf(site).flatMap((protocol) => [
-    ...(protocol === "http" ? [["proxy_http_version", "1.1"] as const] : []),
-    ...setHeaders(protocol, headers(protocol)),
+    group(connectionHeaders(protocol)),
+    group(userHeaders(protocol, whom, site)),
+    ...setHeaders(protocol, [
+      ["Authorization", authorization(site, whom, passAuthorization)],
+      ["Host", hostOf(site)],
+      ...putRightFor(site).map(([name]): RequestHeader => [name, expr(originVariable(site, name))]),
+      ...destination(site),
+    ]),
     ...(isEncrypted(site.upstream) ? verifiedTls(site, protocol) : []),
   ]);
+}
+
+/** What every backend of this protocol learns of the connection. */
+export function connectionHeaders(protocol: Protocol): Directive[] {
+  return [
+    ...(protocol === "http" ? [["proxy_http_version", "1.1"] as const] : []),
+    ...setHeaders(protocol, [
+      ...forwarded(),
+      // WebSockets are HTTP's own; in HTTP/2, of which gRPC is made, neither of these may be said.
+      ["Upgrade", protocol === "http" ? expr("$protected_sites_upgrade") : ""],
+      ["Connection", protocol === "http" ? expr("$protected_sites_connection") : ""],
+      ["Cookie", expr("$protected_sites_cookie")],
+      ["X-Auth-Request-Redirect", ""],
+    ]),
+  ];
+}
+
+/** What a backend of this protocol learns of the user; what it does not, no client may tell it. */
+export function userHeaders(
+  protocol: Protocol,
+  whom: Whom,
+  { identityHeaders: told }: Pick<Site, "identityHeaders">,
+): Directive[] {
+  return setHeaders(protocol, [
+    ...identityHeaders
+      .filter(([, name]) => name !== "Authorization")
+      .map(([identity, name]): RequestHeader => {
+        const isTold = whom === "user" && told.includes(identity);
+        return [name, isTold ? expr(identityVariable(identity)) : ""];
+      }),
+    ...(whom === "nobody" ? otherMethodHeaders.map((name): RequestHeader => [name, ""]) : []),
+  ]);
+}
+
+/** The user's ID token, or what the client itself has said, or nothing. */
+function authorization({ identityHeaders: told }: Site, whom: Whom, passAuthorization: boolean): Arg {
+  if (whom === "user" && told.includes("idToken")) return expr(identityVariable("idToken"));
+  return passAuthorization ? expr("$http_authorization") : "";
 }
 
 /** Where the site looks at it, the application gets the one that was looked at: a client may send several. */
@@ -257,7 +286,7 @@ function verifiedTls(site: Site, protocol: Protocol): Directive[] {
   ];
 }
 
-/** How long the backend may take, and how large its headers may be. */
+/** How long the backend may take, how large its headers may be, and whether Nginx waits for what is sent. */
 export function answering(site: Site): Directive[] {
   const { proxyBufferSize, proxyConnectTimeout, proxySendTimeout, proxyReadTimeout } = site;
   const [read, send] = [seconds(proxyReadTimeout), seconds(proxySendTimeout)];
@@ -279,6 +308,7 @@ export function answering(site: Site): Directive[] {
     ["proxy_buffers", 8, `${body}k`],
     ["proxy_busy_buffers_size", `${Math.max(headers, 2 * body)}k`],
     ...(protocolsOf(site).includes("grpc") ? both("grpc") : []),
+    ...bodyBuffering(site.buffering ? "on" : "off"),
   ];
 }
 

@@ -1,6 +1,5 @@
 /** What the next hop learns of the connection. */
 import { type Protocol } from "../../site/backends.ts";
-import { type Site } from "../../site/site.ts";
 import { type Arg, type Directive, expr } from "../../nginx/print.ts";
 import { blankHeaders, connectionHeaders } from "./overwritten-headers.ts";
 
@@ -15,15 +14,17 @@ export function setHeaders(protocol: Protocol, headers: readonly RequestHeader[]
   return headers.map(([name, value]) => [`${family[protocol]}_set_header`, name, value]);
 }
 
-/** What the next hop learns of the connection. All of it is overwritten, since a client can send any of it. */
-export function forwarded(site: Site, host = site.domain): RequestHeader[] {
+/**
+ * What the next hop learns of the connection, the same on every site. All of it is overwritten, since a client can send
+ * any of it.
+ */
+export function forwarded(): RequestHeader[] {
   const connection: Readonly<Record<(typeof connectionHeaders)[number], Arg>> = {
-    Host: host,
     "X-Real-IP": expr("$remote_addr"),
     "X-Request-Id": expr("$request_id"),
     "X-Forwarded-For": expr("$remote_addr"),
     "X-Forwarded-Proto": "https",
-    "X-Forwarded-Host": site.domain,
+    "X-Forwarded-Host": expr("$server_name"),
     "X-Forwarded-Port": 443,
     "X-Forwarded-Uri": expr("$request_uri"),
   };

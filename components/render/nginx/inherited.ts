@@ -1,13 +1,11 @@
 /**
  * What Nginx would inherit from `http {}` of the host's own nginx.conf, said by the site itself: a directive there could
- * open a site, change what its application answers, or keep everybody out. The same for all sites, and a file of each
- * site's generation, so that a rollback takes it along.
+ * open a site, change what its application answers, or keep everybody out.
  *
  * `test/e2e/inherited.test.ts` puts every directive that the real Nginx inherits into `http {}` and asks a site. Said is
  * only what Nginx 1.22 to 1.30 knows; what none of them can be told stands in {@link notForHttp}.
  */
-import { header } from "../header.ts";
-import { block, comment, type Directive, expr, type Item, printNginx } from "../../nginx/print.ts";
+import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** Directives with one reason; each has the value that Nginx has by itself, unless the reason says otherwise. */
 export interface Pins {
@@ -229,18 +227,14 @@ const pins: readonly Pins[] = [
   },
 ];
 
-/** All of it. */
+/** All of it; the same in every server of every site. */
 export const inherited: readonly Item[] = [requestReading, inheritedTls, ...pins].flatMap(({ why, says }) => [
   comment(why),
   ...says,
 ]);
 
-/** The text of `inherited.conf`, which each server of a site includes. */
-export function inheritedNginx(): string {
-  return printNginx([comment(header("nginx/inherited.ts", "every site")), ...inherited]);
-}
-
 /** The names of what that file says. */
-export const pinned: readonly string[] = inherited
-  .map((it) => ("comment" in it ? undefined : "block" in it ? it.block[0] : it[0]))
+export const pinned: readonly string[] = [requestReading, inheritedTls, ...pins]
+  .flatMap(({ says }) => says)
+  .map((it) => ("block" in it ? it.block[0] : it[0]))
   .filter((name) => typeof name === "string");

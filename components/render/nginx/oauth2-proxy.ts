@@ -3,34 +3,40 @@ import { instanceName, signInPaths } from "../../site/names.ts";
 import { machineClients } from "../../site/roles.ts";
 import { type Site } from "../../site/site.ts";
 import { authCache } from "./auth-cache.ts";
-import { type Arg, block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
+import { type Arg, block, comment, type Directive, expr, group, type Item } from "../../nginx/print.ts";
 import { identityHeaders } from "./identity-headers.ts";
 import { bodyBuffering } from "./backend.ts";
 import { forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
-import { internalLocation, internalPaths } from "./locations.ts";
+import { internal, internalPaths } from "./locations.ts";
 
 /**
  * The location of a subrequest.
  * @param constraint what the user needs beyond the site's own rules, as a query
  */
 export function askOauth2Proxy(site: Site, location: string, constraint = ""): Directive {
-  return internalLocation(
-    ["=", location],
+  return block(
+    ["location", "=", location],
     [
-      // An instance that ends may close a connection that it has just taken; the next one answers. At most ten times.
-      ["error_page", 502, "=", location],
-      ...toOauth2Proxy(site, {
-        authorization: machineClients(site).length > 0 ? expr(bearerVariable) : "",
-      }),
-      ...withoutBody,
+      group(asking({ programs: machineClients(site).length > 0 })),
       ...authCache(site, constraint),
-      // oauth2-proxy's own requests to Entra have no time-out. It waits 5 s for another request's renewal, whose lock
-      // ends after 2 s: with an Entra that takes 8 s, the last of several answers comes after 12 s.
-      ["proxy_connect_timeout", "5s"],
-      ["proxy_read_timeout", "20s"],
       ["proxy_pass", `http://${instanceName(site.domain)}${signInPaths(site).auth}${constraint}`],
     ],
   );
+}
+
+/** How oauth2-proxy is asked about a request. @param programs whether it gets to see their tokens */
+export function asking({ programs }: { readonly programs: boolean }): Item[] {
+  return [
+    ...internal,
+    // An instance that ends may close a connection that it has just taken; the next one answers. At most ten times.
+    ["error_page", 502, "=", expr("$uri")],
+    ...toOauth2Proxy({ authorization: programs ? expr(bearerVariable) : "" }),
+    ...withoutBody,
+    // oauth2-proxy's own requests to Entra have no time-out. It waits 5 s for another request's renewal, whose lock
+    // ends after 2 s: with an Entra that takes 8 s, the last of several answers comes after 12 s.
+    ["proxy_connect_timeout", "5s"],
+    ["proxy_read_timeout", "20s"],
+  ];
 }
 
 /**
@@ -40,16 +46,21 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
 export function askForStore(site: Site): Directive[] {
   if (site.sessionStore !== "redis") return [];
   return [
-    internalLocation(
-      ["=", internalPaths(site).store],
-      [
-        ...toOauth2Proxy(site),
-        ...withoutBody,
-        ["proxy_connect_timeout", "5s"],
-        ["proxy_read_timeout", "10s"],
-        ["proxy_pass", `http://${instanceName(site.domain)}/ready`],
-      ],
+    block(
+      ["location", "=", internalPaths.store],
+      [group(askingForStore()), ["proxy_pass", `http://${instanceName(site.domain)}/ready`]],
     ),
+  ];
+}
+
+/** How oauth2-proxy is asked whether its store of sessions answers. */
+export function askingForStore(): Item[] {
+  return [
+    ...internal,
+    ...toOauth2Proxy(),
+    ...withoutBody,
+    ["proxy_connect_timeout", "5s"],
+    ["proxy_read_timeout", "10s"],
   ];
 }
 
@@ -80,17 +91,19 @@ export function bearerTokens(): Item[] {
 }
 
 /**
+ * The same on every site.
  * @param ask.returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header
  * @param ask.authorization what oauth2-proxy gets to see of the client's header of that name
  */
-export function toOauth2Proxy(
-  site: Site,
-  { returnTo = "", authorization = "" }: { readonly returnTo?: Arg; readonly authorization?: Arg } = {},
-): Directive[] {
+export function toOauth2Proxy({
+  returnTo = "",
+  authorization = "",
+}: { readonly returnTo?: Arg; readonly authorization?: Arg } = {}): Directive[] {
   return [
     ["proxy_http_version", "1.1"],
     ...setHeaders("http", [
-      ...forwarded(site),
+      ["Host", expr("$server_name")],
+      ...forwarded(),
       ["Connection", ""],
       ["X-Auth-Request-Redirect", returnTo],
       ...identityHeaders.map(([, name]): RequestHeader => [
@@ -98,7 +111,7 @@ export function toOauth2Proxy(
         name === "Authorization" ? authorization : "",
       ]),
     ]),
-    ...(site.buffering ? [] : bodyBuffering("on")),
+    ...bodyBuffering("on"),
     // With 200 groups, the most that Entra names, an answer that renews a session has 75 kB of headers.
     ["proxy_buffer_size", "96k"],
     ["proxy_buffers", 4, "64k"],

@@ -3,7 +3,6 @@ import { identityHeaders } from "./identity-headers.ts";
 
 /** What the next hop learns of the connection; forwarded.ts says of each what. */
 export const connectionHeaders = [
-  "Host",
   "X-Real-IP",
   "X-Request-Id",
   "X-Forwarded-For",
@@ -87,6 +86,7 @@ export const namingHeaders: readonly string[] = identityHeaders.map(([, name]) =
 
 /** All that every next hop gets from Nginx, or does not get. */
 export const overwrittenHeaders: readonly string[] = [
+  "Host",
   ...connectionHeaders,
   ...blankHeaders,
   ...namingHeaders,

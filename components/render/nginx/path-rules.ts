@@ -1,5 +1,5 @@
 /** Parts of a site with rules of their own, and parts that are open. */
-import { identifier, signInPaths } from "../../site/names.ts";
+import { identifier, internalPath, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import { type OpenPath, type PathRule, ruleAround } from "../../site/path-access.ts";
 import {
@@ -39,7 +39,7 @@ export function refusals(site: Site): Item[] {
     comment(
       "Rules go by the path as Nginx reads it; what a backend may read as one with another rule gets nowhere.",
     ),
-    ["error_page", 400, internalPaths(site).badRequest],
+    ["error_page", 400, `${internalPaths.pages}bad-request.html`],
     ifEquals(variable, 400, ["return", 400]),
     ...(site.paths.length > 0 ? [ifEquals(variable, 404, ["return", 404])] : []),
   ];
@@ -60,6 +60,7 @@ export function misreadPaths(site: Site): Directive[] {
         ["volatile"],
         ["default", ""],
         readByNginx(signInPaths(site).all),
+        readByNginx(internalPath),
         ...misreadAsRules(site.paths),
         ...(showsParts(site) ? leadsAbove() : []),
       ],
@@ -70,7 +71,7 @@ export function misreadPaths(site: Site): Directive[] {
 /** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
   const holds: Directive[] = [
-    ["auth_request", authPathOf(site, number)],
+    ["auth_request", authPathOf(number)],
     ...destinationWithin(site, number),
     ...passOn(site),
   ];
@@ -90,14 +91,14 @@ export function openPathLocations(site: Site, open: OpenPath, number: number): I
   const around = ruleAround(site, open);
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
-    ...(around === 0 ? [] : [["auth_request", authPathOf(site, around)] as const]),
+    ...(around === 0 ? [] : [["auth_request", authPathOf(around)] as const]),
     ...destinationWithin(site, around),
     ...passOn(site),
   ];
   return [
     comment(`Open to everybody: ${why}`),
     openLocation(match === "prefix" ? [path] : ["=", path], [
-      ...errorPages(site),
+      ...errorPages,
       ["error_page", 418, "=", otherwise],
       ifNoneOf("$request_method", methods, ["return", 418]),
       ifNotLike("$request_uri", match === "prefix" ? `^${literal(path)}` : `^${literal(path)}(?:\\?|$)`, [
@@ -114,3 +115,6 @@ export function openPathLocations(site: Site, open: OpenPath, number: number): I
     ...(match === "prefix" ? [protectedLocation(["=", path.replace(/\/$/, "")], protection)] : []),
   ];
 }
+
+/** Files that Apache's users hide, such as `.htpasswd`, of an application that is a folder of files. */
+export const refuseHtFiles: Directive = openLocation(["~", expr("/\\.ht")], [["return", 404]]);

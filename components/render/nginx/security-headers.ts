@@ -1,87 +1,101 @@
 /** The headers that ask browsers for more care, on every answer of a site. */
-import { identifier } from "../../site/names.ts";
 import { type SecurityHeaders, securityHeadersSchema } from "../../site/security-headers.ts";
 import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
-/** One header: what it says, and what the backend may have said of the same, as a pattern. */
+/** One header: which constant of a site's server says something else than usual, and what it says. */
 interface Header {
   readonly name: string;
-  readonly variable: string;
-  readonly value: string;
+  /** Of the backend's answer, as a `map` reads it: nothing where it says nothing of the same. */
   readonly backend: string;
-  readonly said: string;
+  /** What the backend may have said of the same, as a pattern; by default anything. */
+  readonly said?: string;
+  readonly constant: string;
+  /** What the constant stands for. */
+  readonly value: (constant: string) => string;
+  readonly of: (site: SecurityHeaders) => string | undefined;
 }
+
+/** In a constant: the header is not said. */
+const off = "off";
+
+const headers: readonly Header[] = [
+  {
+    name: "Content-Security-Policy",
+    backend: "$upstream_http_x_frame_options:$upstream_http_content_security_policy",
+    // A policy of the backend's that says nothing of frames stands beside ours: browsers keep both.
+    said: "[^:]|frame-ancestors",
+    constant: "$protected_sites_frame_ancestors",
+    value: (sources) => `frame-ancestors ${sources}`,
+    of: ({ frameAncestors }) => (frameAncestors.includes("*") ? undefined : sources(frameAncestors)),
+  },
+  {
+    name: "Referrer-Policy",
+    backend: "$upstream_http_referrer_policy",
+    constant: "$protected_sites_own_referrer_policy",
+    value: (policy) => policy,
+    of: ({ referrerPolicy }) => referrerPolicy,
+  },
+  {
+    name: "X-Content-Type-Options",
+    backend: "$upstream_http_x_content_type_options",
+    constant: "$protected_sites_own_content_type_options",
+    value: (option) => option,
+    of: ({ contentTypeOptions }) => (contentTypeOptions ? "nosniff" : undefined),
+  },
+  {
+    name: "Permissions-Policy",
+    backend: "$upstream_http_permissions_policy",
+    constant: "$protected_sites_own_permissions_policy",
+    value: (policy) => policy,
+    of: ({ permissionsPolicy }) => permissionsPolicy,
+  },
+];
 
 /** What a site says that asks for nothing else. */
-const usual: readonly Header[] = saidBy(securityHeadersSchema.parse({}));
+const usual = securityHeadersSchema.parse({});
 
-/** What stands before the site's servers: the headers that say something else than those of most sites. */
-export function securityHeaderMaps(site: Site): Item[] {
-  return mapsOf(headersOf(site).filter(({ variable }) => !usual.some((it) => it.variable === variable)));
+/** Constants of a site's server: what it says otherwise than usual. */
+export function securityHeaderConstants({ securityHeaders }: Pick<Site, "securityHeaders">): Directive[] {
+  return headers
+    .filter(({ of }) => of(securityHeaders) !== of(usual))
+    .map(({ constant, of }): Directive => ["set", expr(constant), expr(of(securityHeaders) ?? off)]);
 }
 
-/** For all sites of a host: the headers of a site that asks for nothing else. */
-export function sharedSecurityHeaderMaps(): Item[] {
-  return mapsOf(usual);
-}
+/** Variables that the maps read, and that are unknown to Nginx on a host without sites. */
+export const variablesOfHeaders: readonly string[] = headers.map(({ constant }) => constant);
 
-/** Where the backend says nothing of the same, what is said in its place. */
-function mapsOf(headers: readonly Header[]): Item[] {
-  if (headers.length === 0) return [];
+/** For all sites of a host: where the backend says nothing of the same, what is said in its place. */
+export function securityHeaderMaps(): Item[] {
   return [
     comment("What browsers are asked for, unless the backend says something of the same itself."),
-    ...headers.map(({ variable, value, backend, said }) =>
-      block(
-        ["map", expr(backend), expr(variable)],
+    ...headers.map((header) => {
+      const { backend, said = ".", constant, value, of } = header;
+      const usually = of(usual);
+      const saysNothing = backend.replace(/\$\w+/g, "");
+      return block(
+        ["map", expr(`${constant}|${backend}`), expr(variableOf(header))],
         [
-          ["default", value],
-          [expr(said), ""],
+          // Without a constant and a word of the backend's, which is most answers, nothing is searched.
+          [`|${saysNothing}`, usually === undefined ? "" : value(usually)],
+          [expr(`~*^[^|]*\\|(?:${said})`), ""],
+          ...(usually === undefined ? [] : [[expr("~^\\|"), value(usually)] as const]),
+          [expr(`~^${off}\\|`), ""],
+          ["default", expr(value(constant))],
         ],
-      ),
-    ),
+      );
+    }),
   ];
 }
 
 /** A location with an `add_header` of its own inherits none, so it repeats these. */
-export function onEveryAnswer(site: Site): Directive[] {
-  return [
-    ["add_header", "Strict-Transport-Security", "max-age=63072000", "always"],
-    ...headersOf(site).map(({ name, variable }): Directive => ["add_header", name, expr(variable), "always"]),
-  ];
-}
+export const onEveryAnswer: readonly Directive[] = [
+  ["add_header", "Strict-Transport-Security", "max-age=63072000", "always"],
+  ...headers.map((header): Directive => ["add_header", header.name, expr(variableOf(header)), "always"]),
+];
 
-function headersOf({ domain, securityHeaders }: Pick<Site, "domain" | "securityHeaders">): Header[] {
-  return saidBy(securityHeaders).map((header) => {
-    const same = usual.some(({ name, value }) => name === header.name && value === header.value);
-    return same ? header : { ...header, variable: `${header.variable}_${identifier(domain)}` };
-  });
-}
-
-function saidBy(said: SecurityHeaders): Header[] {
-  const header = (name: string, value: string): Header => ({
-    name,
-    value,
-    variable: `$protected_sites_${name.toLowerCase().replaceAll("-", "_")}`,
-    backend: `$upstream_http_${name.toLowerCase().replaceAll("-", "_")}`,
-    said: "~.",
-  });
-  const framing = header("Content-Security-Policy", `frame-ancestors ${sources(said.frameAncestors)}`);
-  return [
-    // A policy of the backend's that says nothing of frames stands beside ours: browsers keep both.
-    ...(said.frameAncestors.includes("*")
-      ? []
-      : [
-          {
-            ...framing,
-            backend: "$upstream_http_x_frame_options:$upstream_http_content_security_policy",
-            said: "~*^[^:]|frame-ancestors",
-          },
-        ]),
-    header("Referrer-Policy", said.referrerPolicy),
-    ...(said.contentTypeOptions ? [header("X-Content-Type-Options", "nosniff")] : []),
-    ...(said.permissionsPolicy === undefined ? [] : [header("Permissions-Policy", said.permissionsPolicy)]),
-  ];
+function variableOf({ name }: Header): string {
+  return `$protected_sites_${name.toLowerCase().replaceAll("-", "_")}`;
 }
 
 function sources(frameAncestors: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** How a site's session cookies reach the browser. */
-import { cookieName, identifier } from "../../site/names.ts";
+import { cookieName, identifier, sharedCookieName } from "../../site/names.ts";
 import { seconds } from "../../site/checks.ts";
 import type { Site } from "../../site/site.ts";
 import { sessionCookieVariable } from "./application-cookies.ts";
@@ -11,22 +11,6 @@ import { block, comment, type Directive, expr, type Item } from "../../nginx/pri
  * that Entra names, it makes 7 with a token for Graph, and up to 10 with one that names the groups again.
  */
 const cookieParts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`)];
-
-/** How a site's session cookies reach the browser. */
-interface SessionCookies {
-  /** What the site defines before its servers. */
-  readonly maps: readonly Item[];
-  /** Constants of its server. */
-  readonly constants: readonly Directive[];
-  /** Takes them from oauth2-proxy's answer to the subrequest. */
-  readonly fromAnswer: readonly Directive[];
-  /** Adds those of a renewed session to an answer. */
-  readonly renewed: readonly Directive[];
-  /** Takes what an older session left from the answer that brings a new one. */
-  readonly leftovers: readonly Directive[];
-  /** Takes back a session that has just been refused. */
-  readonly voided: readonly Directive[];
-}
 
 const cookieAttributes = "Path=/; HttpOnly; Secure; SameSite=Lax";
 
@@ -48,48 +32,53 @@ export const variablesOfSites: readonly string[] = [
   ...cookieParts.map(value),
 ];
 
-export function sessionCookies(site: Site): SessionCookies {
+/** Constants of a site's server. */
+export function cookieConstants(site: Site): Directive[] {
   const name = cookieName(site);
-  const none: SessionCookies = {
-    maps: [],
-    constants: [["set", expr(sessionCookieVariable), name.replace(/^__Host-/, "")]],
-    fromAnswer: [],
-    renewed: [],
-    leftovers: [],
-    voided: [],
-  };
+  return [
+    ["set", expr(sessionCookieVariable), name.replace(/^__Host-/, "")],
+    ...(site.sessionStore === "cookie" ? [["set", expr(maxAge), seconds(site.cookieExpire)] as const] : []),
+    ...(site.sessionStore === "minimal" ? [["set", expr(voidedCookie), name] as const] : []),
+  ];
+}
+
+/** Takes the session cookies from oauth2-proxy's answer to the subrequest, and adds those of a renewed session to an answer. */
+export function renewedCookies(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Directive[] {
   switch (site.sessionStore) {
     case "cookie":
-      return {
-        ...none,
-        ...leftovers(site),
-        constants: [...none.constants, ["set", expr(maxAge), seconds(site.cookieExpire)]],
-        fromAnswer: cookieParts.map((part) => [
+      return [
+        ...cookieParts.map((part): Directive => [
           "auth_request_set",
           expr(value(part)),
-          expr(`$upstream_cookie_${name}${part}`),
+          expr(`$upstream_cookie_${cookieName(site)}${part}`),
         ]),
-        renewed: cookieParts.map((part) => toBrowser(setCookie(part))),
-      };
+        ...cookieParts.map((part) => toBrowser(setCookie(part))),
+      ];
     case "minimal":
-      // Never renewed, but with many groups in parts: an old one must not outlive the sign-in that follows.
-      return {
-        ...none,
-        voided: cookieParts.map((part) => [
-          "add_header",
-          "Set-Cookie",
-          `${name}${part}=; Max-Age=0; ${cookieAttributes}`,
-          "always",
-        ]),
-      };
+      return [];
     case "redis":
       // One short cookie, which travels as it is.
-      return {
-        ...none,
-        fromAnswer: [["auth_request_set", expr(wholeSetCookie), expr("$upstream_http_set_cookie")]],
-        renewed: [toBrowser(setCookieAsItCame)],
-      };
+      return [
+        ["auth_request_set", expr(wholeSetCookie), expr("$upstream_http_set_cookie")],
+        toBrowser(setCookieAsItCame),
+      ];
   }
+}
+
+const voidedCookie = "$protected_sites_voided_cookie";
+
+/**
+ * Takes back a session that has just been refused. With the minimal store it is never renewed, but with many groups in
+ * parts: an old one must not outlive the sign-in that follows.
+ */
+export function voidedCookies({ sessionStore }: Pick<Site, "sessionStore">): Directive[] {
+  if (sessionStore !== "minimal") return [];
+  return cookieParts.map((part) => [
+    "add_header",
+    "Set-Cookie",
+    expr(`\${${voidedCookie.slice(1)}}${part}=; Max-Age=0; ${cookieAttributes}`),
+    "always",
+  ]);
 }
 
 function toBrowser(variable: string): Directive {
@@ -102,7 +91,7 @@ function toBrowser(variable: string): Directive {
  *
  * oauth2-proxy renews a session by Set-Cookie headers on its answer to the subrequest. Nginx (since 1.23) joins
  * several of them with a comma, which no browser reads, so each part travels in a variable of its own. For the parts
- * that the answer does not have, see {@link leftovers}.
+ * that the answer does not have, see {@link leftoverCookies}.
  */
 export function renewedSessions(): Item[] {
   const renewed = "$protected_sites_renewed";
@@ -151,33 +140,53 @@ function cookie(part: string): string {
  * many spoils what is joined from them. So every answer that brings a session names all parts, those that it does
  * not have as expired; also those that the request did not carry, since a parallel one may just have brought them.
  *
- * Here for the answer to a sign-in, whose cookies reach the browser by themselves. One map for all parts, since each
- * costs Nginx a table: its source holds, for each part, what the answer brings and the header that takes it back, and
- * the expression captures the header where nothing comes before it.
+ * Here for the answer to a sign-in, whose cookies reach the browser by themselves.
  */
-function leftovers(site: Site): Pick<SessionCookies, "maps" | "leftovers"> {
-  const attributes = "$protected_sites_cookie_expired";
-  const first = `$protected_sites_leftovers_${identifier(site.domain)}`;
+export function leftoverCookies(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Directive[] {
+  if (site.sessionStore !== "cookie") return [];
+  // The first one has the expression evaluated, which sets the others.
+  return cookieParts.map((part) => toBrowser(part === "" ? leftoversOf(site) : `$${leftover(part)}`));
+}
+
+const leftover = (part: string) => `protected_sites_leftover${part}`;
+
+/** Names hold the site only where its cookie has a name of its own. */
+function leftoversOf(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): string {
+  const usual = "$protected_sites_leftovers";
+  return cookieName(site) === sharedCookieName ? usual : `${usual}_${identifier(site.domain)}`;
+}
+
+/** What stands before the servers of a site whose session cookie has a name of its own. */
+export function ownLeftoversMap(site: Site): Item[] {
+  const hasOwn = site.sessionStore === "cookie" && cookieName(site) !== sharedCookieName;
+  return hasOwn ? leftoversMap(site) : [];
+}
+
+/** For all sites of a host. */
+export function sharedLeftoversMap(): Item[] {
+  return leftoversMap({ domain: "", sessionStore: "cookie", cookieName: sharedCookieName });
+}
+
+/**
+ * One map for all parts, since each costs Nginx a table: its source holds, for each part, what the answer brings and the
+ * header that takes it back, and the expression captures the header where nothing comes before it.
+ */
+function leftoversMap(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Item[] {
   const source = cookieParts
-    .map((part) => `$upstream_cookie_${cookieName(site)}${part} ${cookie(part)}=${attributes},`)
+    .map(
+      (part) =>
+        `$upstream_cookie_${cookieName(site)}${part} ${cookie(part)}=; Max-Age=0; ${cookieAttributes},`,
+    )
     .join("");
-  const leftover = (part: string) => `protected_sites_leftover${part}`;
   const captures = cookieParts.map((part) => `(?:[^ ]+ [^,]*| (?<${leftover(part)}>[^,]*)),`);
-  return {
-    maps: [
-      comment("A new session: its cookies reach the browser by themselves, and what an older one left goes."),
-      block(
-        ["map", expr(source), expr(first)],
-        [
-          ["default", ""],
-          [expr(`~^(?=[^ ]| [^,]*,[^ ])${captures.join("")}$`), expr(`$${leftover("")}`)],
-        ],
-      ),
-    ],
-    leftovers: [
-      ["set", expr(attributes), `; Max-Age=0; ${cookieAttributes}`],
-      // The first one has the expression evaluated, which sets the others.
-      ...cookieParts.map((part) => toBrowser(part === "" ? first : `$${leftover(part)}`)),
-    ],
-  };
+  return [
+    comment("A new session: its cookies reach the browser by themselves, and what an older one left goes."),
+    block(
+      ["map", expr(source), expr(leftoversOf(site))],
+      [
+        ["default", ""],
+        [expr(`~^(?=[^ ]| [^,]*,[^ ])${captures.join("")}$`), expr(`$${leftover("")}`)],
+      ],
+    ),
+  ];
 }

@@ -6,24 +6,32 @@ import { accessLogFormats, variablesOfLogs } from "./access-log.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
+import { contactVariable } from "../pages.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, printNginx } from "../../nginx/print.ts";
 import { bearerTokens } from "./oauth2-proxy.ts";
-import { sharedSecurityHeaderMaps } from "./security-headers.ts";
+import { securityHeaderMaps, variablesOfHeaders } from "./security-headers.ts";
 import {
   browserMap,
   formMap,
   navigationMaps,
   proxyPrefixVariable,
   returnToMap,
+  sharedSignInZone,
   signInsByAddress,
   wantedMap,
 } from "./sign-in.ts";
-import { renewedSessions, variablesOfSites } from "./session-cookies.ts";
+import { renewedSessions, sharedLeftoversMap, variablesOfSites } from "./session-cookies.ts";
 import { intermediateTls, keyExchangeGroups } from "./tls.ts";
 
 /** Variables that are unknown to Nginx on a host without sites. */
-const variablesOfServers = new Set([...variablesOfSites, proxyPrefixVariable, ...variablesOfLogs]);
+const variablesOfServers = new Set([
+  ...variablesOfSites,
+  proxyPrefixVariable,
+  ...variablesOfHeaders,
+  contactVariable,
+  ...variablesOfLogs,
+]);
 
 const sharedUpstream = "acme_protected-sites";
 
@@ -60,6 +68,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...bearerTokens(),
     comment("What counts as a sign-in."),
     signInsByAddress(),
+    sharedSignInZone(),
     block(
       ["geo", expr("$protected_sites_from_host")],
       [
@@ -70,6 +79,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ),
     ...applicationCookies(),
     ...renewedSessions(),
+    ...sharedLeftoversMap(),
     comment("Whether it can run what a page of ours holds."),
     browserMap(),
     comment("Whether it sends a form, which a sign-in would lose."),
@@ -79,7 +89,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...returnToMap(),
     ...spellingMap(),
     ...authCacheMaps(),
-    ...sharedSecurityHeaderMaps(),
+    ...securityHeaderMaps(),
     ...accessLogFormats(),
 
     ...(acmeHosts.length === 0

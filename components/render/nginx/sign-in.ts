@@ -6,15 +6,21 @@ import {
   comment,
   type Directive,
   expr,
+  group,
   ifEquals,
   ifNotLike,
   literal,
   type Item,
 } from "../../nginx/print.ts";
-import { internalPaths, openLocation } from "./locations.ts";
+import { errorPages, openPage, page, sharedOfServer } from "./error-pages.ts";
+import { internal, internalPaths, internalWithStore, openLocation, withinOpenLocation } from "./locations.ts";
+import { toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
+import { onEveryAnswer } from "./security-headers.ts";
+import { leftoverCookies, voidedCookies } from "./session-cookies.ts";
+import { usualSite } from "../usual-site.ts";
 
 /** Where a browser goes after the sign-in. */
-export const returnTo = "$protected_sites_return_to";
+const returnTo = "$protected_sites_return_to";
 
 /** The site's `proxyPrefix`; a constant of its server. */
 export const proxyPrefixVariable = "$protected_sites_proxy_prefix";
@@ -53,12 +59,10 @@ export function browserMap(): Directive {
 }
 
 /** Has such a browser go to the sign-in by way of a page of ours, which keeps what stands behind the "#". */
-export function beginInBrowser(site: Site): Directive[] {
-  return [
-    ["error_page", 418, "=401", internalPaths(site).begin],
-    ifEquals(browserVariable, 1, ["return", 418]),
-  ];
-}
+const beginInBrowser: readonly Directive[] = [
+  ["error_page", 418, "=401", `${internalPaths.begin}begin.html`],
+  ifEquals(browserVariable, 1, ["return", 418]),
+];
 
 const formVariable = "$protected_sites_form";
 
@@ -78,12 +82,10 @@ export function formMap(): Directive {
 }
 
 /** Has the browser keep such a form: a sign-in would lead back with GET, and what was typed would be lost. */
-export function keepForm(site: Site): Directive[] {
-  return [
-    ["error_page", 419, "=401", internalPaths(site).notSaved],
-    ifEquals(formVariable, 1, ["return", 419]),
-  ];
-}
+const keepForm: readonly Directive[] = [
+  ["error_page", 419, "=401", `${internalPaths.begin}not-saved.html`],
+  ifEquals(formVariable, 1, ["return", 419]),
+];
 
 const navigation = "$protected_sites_navigation";
 
@@ -122,7 +124,7 @@ const challengeVariable = "$protected_sites_challenge";
  * What a 401 of ours says of itself, without which some programs keep their token to themselves,
  * https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
  */
-export const challenge: Directive = ["add_header", "WWW-Authenticate", expr(challengeVariable), "always"];
+const challenge: Directive = ["add_header", "WWW-Authenticate", expr(challengeVariable), "always"];
 
 const wantedVariable = "$protected_sites_wanted";
 
@@ -179,8 +181,8 @@ export function movedSignIns(site: Site): Item[] {
   ];
 }
 
-/** In the location of the sign-in: begins such a sign-in anew, which Entra answers at once. */
-export function goOnWithMoved(site: Site): Directive[] {
+/** Begins such a sign-in anew, which Entra answers at once. */
+function goOnWithMoved(site: Site): Directive[] {
   if (formerOf(site).length === 0) return [];
   const start = `https://${site.domain}${signInPaths(site).start}`;
   return [ifNotLike(movedVariable(site), "^$", ["return", 302, expr(`${start}?${movedVariable(site)}`)])];
@@ -190,44 +192,120 @@ function formerOf({ proxyPrefix, formerProxyPrefixes }: Site): string[] {
   return [...new Set(formerProxyPrefixes)].filter((it) => it !== proxyPrefix);
 }
 
-/** Where Entra sends people back to. A page that says why it failed leads on to where the sign-in was to lead. */
-export function callbackLocation(site: Site, holds: readonly Item[]): Directive {
-  const { callback } = signInPaths(site);
+/** oauth2-proxy's endpoints for people: the sign-in, its callback and the sign-out. */
+export function signInLocation(site: Site): Directive {
+  const paths = signInPaths(site);
+  const oauth2Proxy = `http://${instanceName(site.domain)}`;
   return openLocation(
-    ["=", callback],
-    [...holds, ["proxy_pass", expr(`http://${instanceName(site.domain)}${callback}?${wantedVariable}$args`)]],
+    [paths.all],
+    [
+      group(signInAnswers),
+      group(leftoverCookies(site)),
+      group(signInLimit(site)),
+      ["proxy_pass", oauth2Proxy],
+      // Where Entra sends people back to. A page that says why it failed leads on to where the sign-in was to lead.
+      withinOpenLocation(
+        ["=", paths.callback],
+        [["proxy_pass", expr(`${oauth2Proxy}${paths.callback}?${wantedVariable}$args`)]],
+      ),
+      withinOpenLocation(["=", paths.auth], [["return", 404]]),
+      openPage(site, paths.signedOut, "signed-out.html"),
+      openPage(site, paths.return, "return.html"),
+    ],
   );
+}
+
+/** What the locations hold in which oauth2-proxy speaks to people. */
+export const signInAnswers: readonly Directive[] = [
+  ...onEveryAnswer,
+  ...toOauth2Proxy({ returnTo: expr(returnTo) }),
+];
+
+/**
+ * Where whoever has no session goes: a browser that opens a page to the sign-in; a script, an API client or a WebSocket
+ * gets the 401.
+ */
+export function beginLocation(site: Site): Directive {
+  return block(
+    ["location", "=", internalPaths.signIn],
+    [
+      group(begins(site, goOnWithMoved(site))),
+      group(signInLimit(site)),
+      ["proxy_pass", `http://${instanceName(site.domain)}${signInPaths(site).signIn}`],
+    ],
+  );
+}
+
+/**
+ * What {@link beginLocation} holds on every site with this store of sessions.
+ * @param moved where a browser goes whose sign-in has moved
+ */
+export function begins(site: Pick<Site, "sessionStore">, moved: readonly Directive[] = []): Item[] {
+  return [
+    ...withoutSession(site),
+    challenge,
+    ifEquals(navigation, 0, ["return", 401]),
+    ...keepForm,
+    ...moved,
+    ...beginInBrowser,
+    // The server's own would lead back here.
+    ...errorPages,
+    ...toOauth2Proxy({ returnTo: expr(returnTo) }),
+    ...withoutBody,
+  ];
+}
+
+/** The pages of ours for a browser that has no session. */
+export function beginPages(site: Pick<Site, "sessionStore">): Item[] {
+  return [
+    block(
+      ["location", "^~", internalPaths.begin],
+      [...withoutSession(site), ...errorPages, ...page, ["alias", expr(`${sharedOfServer}/`)]],
+    ),
+  ];
+}
+
+/** Where only somebody whose session has been refused is led, and only while the store of sessions answers. */
+function withoutSession(site: Pick<Site, "sessionStore">): Directive[] {
+  const isKnown = site.sessionStore === "redis" ? internalWithStore : internal;
+  return [...isKnown, ...onEveryAnswer, ...voidedCookies(site)];
 }
 
 const counted = "$protected_sites_begins_sign_in";
 
 /**
  * For all sites of a host: the client's address where a request begins a sign-in or ends one; nothing, which Nginx does
- * not count, at the endpoints of who is signed in. Read only below a site's `proxyPrefix`, whichever it is.
+ * not count, at the endpoints of who is signed in. Read only in the locations of a site's sign-in.
  */
 export function signInsByAddress(): Directive {
   return block(
     ["map", expr("$uri"), expr(counted)],
     [
       ["default", ""],
-      [expr("~/(?:start|sign_in|callback|-/sign-in)$"), expr("$binary_remote_addr")],
+      [expr("~/(?:start|sign_in|callback|sign-in)$"), expr("$server_name $binary_remote_addr")],
     ],
   );
 }
 
-/** Counts sign-ins by address; the check of a session is none. */
-export function signInZone(site: Site): Directive[] {
-  if (site.signInRate === "off") return [];
-  return [["limit_req_zone", expr(counted), `zone=${signInZoneName(site)}:1m`, `rate=${site.signInRate}`]];
+/** Counts the sign-ins of all sites of a host that have the usual rate, by site and address. */
+export function sharedSignInZone(): Directive {
+  return ["limit_req_zone", expr(counted), `zone=${sharedZone}:10m`, `rate=${usualSite.signInRate}`];
 }
 
-export function signInLimit(site: Site): Directive[] {
+/** The same for a site with a rate of its own. */
+export function ownSignInZone({ domain, signInRate }: Site): Directive[] {
+  if (signInRate === "off" || signInRate === usualSite.signInRate) return [];
+  return [["limit_req_zone", expr(counted), `zone=${ownZone(domain)}:1m`, `rate=${signInRate}`]];
+}
+
+/** Counts sign-ins; the check of a session is none. */
+export function signInLimit(site: Pick<Site, "domain" | "signInRate">): Directive[] {
   if (site.signInRate === "off") return [];
   const [, rate = "", unit] = /^(\d+)r\/([sm])$/.exec(site.signInRate) ?? [];
   // An office that comes to work at nine has one address.
   const burst = unit === "s" ? 10 * Number(rate) : Number(rate);
   return [
-    ["limit_req", `zone=${signInZoneName(site)}`, `burst=${burst}`, "nodelay"],
+    ["limit_req", `zone=${zoneOf(site)}`, `burst=${burst}`, "nodelay"],
     ["limit_req_dry_run", "off"],
     ["limit_req_status", 429],
     // Its line in the error log would hold the query, and so a sign-in's code.
@@ -235,7 +313,10 @@ export function signInLimit(site: Site): Directive[] {
   ];
 }
 
-/** Not the name of a zone of before that counted by another key: with such a change Nginx does not reload. */
-function signInZoneName(site: Site): string {
-  return `protected_sites_sign_ins_${identifier(site.domain)}`;
+/** Names that no zone has had which counted by another key: with such a change Nginx does not reload. */
+const sharedZone = "protected_sites_sign_ins";
+const ownZone = (domain: string) => `protected_sites_sign_ins_${identifier(domain)}`;
+
+function zoneOf({ domain, signInRate }: Pick<Site, "domain" | "signInRate">): string {
+  return signInRate === usualSite.signInRate ? sharedZone : ownZone(domain);
 }

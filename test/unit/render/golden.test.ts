@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { sharedFiles } from "../../../components/render/nginx/shared-files.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
 import { codeRefolUs, site, tenantId } from "../../sites.ts";
@@ -152,6 +153,10 @@ describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden)
       await expect(text).toMatchFileSnapshot(`../../golden/${domain}/${name}`);
     });
   }
+});
+
+test.each(sharedFiles)("what sites include of what they share: $name", async ({ name, text }) => {
+  await expect(text).toMatchFileSnapshot(`../../golden/shared/${name}`);
 });
 
 test("what all sites of a host share in Nginx", async () => {

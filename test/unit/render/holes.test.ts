@@ -7,6 +7,7 @@ import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { ConfigError } from "../../../components/site/errors.ts";
 import type { SiteSettings } from "../../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../../components/site/site.ts";
+import { inFull } from "../../shared-includes.ts";
 import { codeRefolUsSettings } from "../../sites.ts";
 import { generatedSettings } from "../generated-settings.ts";
 import { holesIn } from "./holes.ts";
@@ -43,12 +44,14 @@ function declaredToPass({ open: parts, passAuthorization, roles }: Site): string
 /** Directives that gather in a list where they stand twice; of others Nginx says that they are duplicates. */
 const lists = ["add_header", "set", "error_page"];
 
-/** What a server says that its `inherited.conf` says, too. */
+/** What a server says twice: as all sites do, and otherwise. */
 function saidTwice(text: string): string[] {
   return readNginx(text)
     .filter(({ name }) => name === "server")
-    .flatMap(({ body = [] }) => body.map(({ name }) => name))
-    .filter((name) => pinned.includes(name) && !lists.includes(name));
+    .flatMap(({ body = [] }) => {
+      const names = body.map(({ name }) => name).filter((name) => pinned.includes(name));
+      return names.filter((name, index) => names.indexOf(name) !== index && !lists.includes(name));
+    });
 }
 
 function declaredOpen({ open: parts }: Site): string[] {
@@ -70,7 +73,7 @@ test(`no location of ${runs} generated sites is open by mistake or lets a client
       );
       locations += here;
       expect(holes).toEqual([]);
-      expect(saidTwice(nginxSite(any, hosts))).toEqual([]);
+      expect(saidTwice(inFull(nginxSite(any, hosts), any.domain))).toEqual([]);
     }),
     { numRuns: runs },
   );
@@ -89,7 +92,7 @@ describe("a hole is seen:", () => {
     authCache: "10s",
   };
   const code = siteFrom("code", codeSettings);
-  const text = nginxSite(code);
+  const text = inFull(nginxSite(code), code.domain);
   const holes = (broken: string) => holesIn(broken, code.domain, declaredOpen(code)).holes;
   const inHttps = (more: string) => text.replace(/\n}\n$/, `\n${more}\n}\n`);
   const backend = "http://backend_code.refol.us";
@@ -111,7 +114,10 @@ describe("a hole is seen:", () => {
     ["a protected location that answers before it asks", 'location /x { return 200 "secret"; }'],
     ["satisfy any", "satisfy any; allow all;"],
     ["another question than the sign-in's", `location /x { auth_request /y; proxy_pass ${backend}; }`],
-    ["a nested location", `location /x { location /x/y { auth_request off; proxy_pass ${backend}; } }`],
+    [
+      "a location within another that is open",
+      `location /x { proxy_pass ${backend}; location = /x/y { auth_request off; proxy_pass ${backend}; } }`,
+    ],
     ["a backend that the client names", "location /x { proxy_pass http://$arg_to; }"],
     ["includes by the backend", `location /x { ssi on; proxy_pass ${backend}; }`],
     ["an application server beside the model", "location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; }"],
@@ -120,8 +126,8 @@ describe("a hole is seen:", () => {
   });
 
   test.each([
-    ["the server asks nobody", "    auth_request /oauth2/-/auth;\n", ""],
-    ["http {} reaches in", /include .*inherited.conf;/, ""],
+    ["the server asks nobody", "    auth_request /.well-known/protected-sites/auth;\n", ""],
+    ["http {} reaches in", /allow all;/, ""],
     ["the check is not internal", "        internal;\n", ""],
     [
       "the client's own address list is passed on",
@@ -143,19 +149,11 @@ describe("a hole is seen:", () => {
     ["other methods get past", "location @protected_1 {", "location @protected_1 {\n auth_request off;"],
     [
       "a page answers where oauth2-proxy does not",
-      "error_page 502 = /oauth2/-/auth;",
+      "error_page 502 = $uri;",
       "error_page 502 = /oauth2/signed-out;",
     ],
-    [
-      "a failure is taken for a yes",
-      "error_page 502 = /oauth2/-/auth/1;",
-      "error_page 502 =200 /oauth2/-/auth/1;",
-    ],
-    [
-      "pages of the site answer for oauth2-proxy",
-      "error_page 502 = /oauth2/-/auth;",
-      "proxy_intercept_errors on;",
-    ],
+    ["a failure is taken for a yes", "error_page 502 = $uri;", "error_page 502 =200 $uri;"],
+    ["pages of the site answer for oauth2-proxy", "error_page 502 = $uri;", "proxy_intercept_errors on;"],
     ["a MOVE leads anywhere", /(location \/ {\n) +if [^}]*}\n/, "$1"],
     ["anybody may MOVE anywhere", /if \(\$protected_sites_destination_rule[^}]*418;\s+}/, ""],
     ["a rule asks for nothing", "?allowed_groups=7e57", "?x=7e57"],
@@ -165,11 +163,7 @@ describe("a hole is seen:", () => {
       "auth_request off;\n        root /srv;",
     ],
     ["HSTS is lost", /add_header Strict.*/, ""],
-    [
-      "one part of the session stands for all of it",
-      '$http_cookie";',
-      '$cookie__oauth2_proxy_code_refol_us";',
-    ],
+    ["one part of the session stands for all of it", '$http_cookie";', '$cookie__oauth2_proxy_site";'],
     [
       "an answer about one rule serves another",
       "?allowed_groups=7e57ab1e-0000-4000-8000-000000000002 $http",
@@ -224,7 +218,7 @@ describe("a hole is seen:", () => {
 
   test("more than proof for an ACME server, on port 80 or beyond it", () => {
     const acme = siteFrom("code", { ...codeRefolUsSettings, certificateFrom: "acme" });
-    const whole = nginxSite(acme, hosts);
+    const whole = inFull(nginxSite(acme, hosts), acme.domain);
     const found = (broken: string) => holesIn(broken, acme.domain).holes;
     const location = /    location @acme \{[^]*?\n    \}\n/.exec(whole)?.[0] ?? "";
     expect(found(whole)).toEqual([]);
@@ -242,7 +236,7 @@ describe("a hole is seen:", () => {
   describe("of programs that come with a token:", () => {
     const roles = [{ value: "reader", applications: ["7e57ab1e-0000-4000-8000-0000000000a1"] }];
     const forPrograms = siteFrom("code", { ...codeRefolUsSettings, identityHeaders: ["user"], roles });
-    const whole = nginxSite(forPrograms);
+    const whole = inFull(nginxSite(forPrograms), forPrograms.domain);
     const shared = sharedNginx();
     const found = (broken: string, all = shared, passes = declaredToPass(forPrograms)) =>
       holesIn(broken, forPrograms.domain, [], passes, "/oauth2", readNginx(all)).holes;
@@ -299,7 +293,7 @@ describe("a hole is seen:", () => {
       ...codeSettings,
       upstreams: [{ path: "/test.Echo", upstream: "grpc://127.0.0.1:9000" }],
     });
-    const whole = nginxSite(part);
+    const whole = inFull(nginxSite(part), part.domain);
     const found = (broken: string) => holesIn(broken, part.domain, declaredOpen(part)).holes;
     const chosen = "if ($protected_sites_grpc_code_refol_us = 1)";
     const passes = "grpc_pass grpc://$protected_sites_backend_code_refol_us";
@@ -316,7 +310,11 @@ describe("a hole is seen:", () => {
       ["a client chooses where it leads", passes, "grpc_pass grpc://$arg_to"],
       ["it leads elsewhere", passes, "grpc_pass grpc://10.0.0.9:1"],
       ["it leads to the sign-in's program", passes, "grpc_pass grpc://oauth2-proxy_code.refol.us"],
-      ["the server passes on", "    auth_request /oauth2/-/auth;\n", `$&    ${chosen} { ${passes}; }\n`],
+      [
+        "the server passes on",
+        "    auth_request /.well-known/protected-sites/auth;\n",
+        `$&    ${chosen} { ${passes}; }\n`,
+      ],
       [
         "the method no longer counts",
         /(if \(\$request_method [^}]*\})([^]*?)(if \(\$protected_sites_grpc_[^}]*\})/,
@@ -346,7 +344,11 @@ describe("a hole is seen:", () => {
     test("any header that some location no longer overwrites", () => {
       everyHeaderCounts("grpc", whole, found);
       const rpc = siteFrom("code", { ...codeRefolUsSettings, upstream: "grpcs://rpc.example.com" });
-      everyHeaderCounts("grpc", nginxSite(rpc), (broken) => holesIn(broken, rpc.domain).holes);
+      everyHeaderCounts(
+        "grpc",
+        inFull(nginxSite(rpc), rpc.domain),
+        (broken) => holesIn(broken, rpc.domain).holes,
+      );
     });
   });
 

@@ -11,9 +11,11 @@ import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { included } from "../../../components/nginx/included.ts";
 import { readNginx, type ReadDirective } from "../../../components/nginx/read.ts";
 import { authCacheKey } from "../../../components/render/nginx/auth-cache.ts";
-import { inheritedNginx } from "../../../components/render/nginx/inherited.ts";
-import { paths } from "../../../components/site/names.ts";
+import { withoutNested } from "../../../components/nginx/nested.ts";
+import { printNginx } from "../../../components/nginx/print.ts";
+import { inherited as inheritedItems } from "../../../components/render/nginx/inherited.ts";
 import { writtenByHost } from "../../../infra/review/site-texts.ts";
+import { sharedIncludes } from "../../shared-includes.ts";
 
 /**
  * Variables that a header may be made of. None of them repeats what a client says of itself; the page to return to is
@@ -21,7 +23,7 @@ import { writtenByHost } from "../../../infra/review/site-texts.ts";
  * WebDAV asks the application for.
  */
 const trusted =
-  /^(?:remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
+  /^(?:server_name|remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
@@ -35,6 +37,7 @@ function openByDesign(prefix: string): Readonly<Record<string, readonly string[]
     [`= ${prefix}/signed-out`]: ["alias"],
     [`= ${prefix}/return`]: ["alias"],
     [acmeChallenge]: ["root"],
+    "/.well-known/protected-sites/": ["return"],
     "= /.well-known/protected-sites/generation": ["return"],
   };
 }
@@ -55,6 +58,10 @@ const neverThere =
   /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|memcached)_.*|grpc_(?:intercept_errors|pass_header|ignore_headers|hide_header|bind)|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
 const sharedByAll = readNginx(sharedNginx());
+
+/** What each server says against inheritance from `http {}`; the same for all, and with a test of its own. */
+const pinned: ReadonlySet<string> = new Set(readNginx(printNginx(inheritedItems)).map(shown));
+const isPinned = (it: ReadDirective) => pinned.has(shown(it));
 
 /** What was looked at, and what was found. */
 export interface Verdict {
@@ -78,9 +85,9 @@ export function holesIn(
   prefix = "/oauth2",
   shared = sharedByAll,
 ): Verdict {
-  const { inherited: pins } = paths(domain);
-  const top = included(readNginx(text), (path) =>
-    path === pins ? inheritedNginx() : writtenByHost(domain, path),
+  const texts = sharedIncludes(domain);
+  const top = included(readNginx(text), (path) => texts.get(path) ?? writtenByHost(domain, path)).map((it) =>
+    it.name === "server" ? { ...it, body: withoutNested(it.body ?? []) } : it,
   );
   const [session = ""] = valuesOf(top, "$protected_sites_session_cookie");
   const holes: string[] = [];
@@ -104,8 +111,7 @@ export function holesIn(
     top.some(({ name, args }) => name === "map" && args[1]?.startsWith(`$protected_sites_${what}_`) === true);
   let locations = 0;
   for (const statement of everything(top)) {
-    // What that file says is the same for all, and has a test of its own.
-    if (statement.file === pins) continue;
+    if (isPinned(statement)) continue;
     if (neverThere.test(statement.name)) holes.push(`${shown(statement)} is not allowed anywhere`);
     const onlyPasses = isGrpcPart(statement, domain);
     if (
@@ -126,8 +132,9 @@ export function holesIn(
     const check = values(holds, "auth_request")[0]?.[0];
     if (secure && (check === undefined || check === "off")) holes.push("the server asks nobody");
     if (values(holds, "server_name").join() !== domain) holes.push("the server has another name");
-    if (!holds.some(({ file }) => file === pins)) holes.push("the server inherits what http {} says");
-    if (holds.some(({ name, file }) => name.startsWith("proxy_cache") && file !== pins))
+    if (new Set(holds.filter(isPinned).map(shown)).size < pinned.size)
+      holes.push("the server inherits what http {} says");
+    if (holds.some((it) => it.name.startsWith("proxy_cache") && !isPinned(it)))
       holes.push("the server keeps answers");
     if (holds.some((it) => ["proxy_pass", "alias", "root"].includes(it.name) || isGrpcPart(it, domain)))
       holes.push("the server answers outside of its locations");
@@ -162,7 +169,7 @@ export function holesIn(
         if (asked === undefined) say(`asks ${asks}, which is no internal location`);
         else if (!isQuestion(target, domain, prefix)) say(`asks ${target}`);
         // The page that an error leads to would be the answer, and any that succeeds lets everybody in.
-        if (values(asked?.body ?? [], "error_page").join() !== `502,=,${asks}`)
+        if (values(asked?.body ?? [], "error_page").join() !== "502,=,$uri")
           say("asks what may be answered by another than oauth2-proxy");
         // Nginx runs a return before it asks.
         if (!["proxy_pass", "grpc_pass"].includes(does.join()))

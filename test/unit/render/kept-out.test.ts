@@ -6,6 +6,7 @@ import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../../components/render/site-files.ts";
 import type { Site } from "../../../components/site/site.ts";
+import { inFull } from "../../shared-includes.ts";
 import { site, tenantId } from "../../sites.ts";
 import { readNginx, type ReadDirective } from "../../../components/nginx/read.ts";
 
@@ -19,7 +20,13 @@ function servers(statements: readonly ReadDirective[], port: string): ReadDirect
 }
 
 function https(given: Parameters<typeof site>[0] = {}): readonly ReadDirective[] {
-  return servers(readNginx(nginxSite(site(given))), "443")[0]?.body ?? [];
+  return servers(readNginx(whole(given)), "443")[0]?.body ?? [];
+}
+
+/** A site's Nginx file with what it includes. */
+function whole(given: Parameters<typeof site>[0]): string {
+  const any = site(given);
+  return inFull(nginxSite(any), any.domain);
 }
 
 function values(holds: readonly ReadDirective[], name: string): (readonly string[])[] {
@@ -108,7 +115,9 @@ test("an application gets cookies that the map has gone through, or none", () =>
 
 test("an application that is reached over TLS has to prove its name", () => {
   expect(
-    https({ upstream: "https://wiki.internal.example.com" }).filter(({ name }) => /^proxy_ssl_/.test(name)),
+    https({ upstream: "https://wiki.internal.example.com" }).filter(({ name }) =>
+      /^proxy_ssl_(?!protocols|ciphers|conf_|session_)/.test(name),
+    ),
   ).toEqual(
     [
       ["proxy_ssl_server_name", "on"],
@@ -168,7 +177,7 @@ test("cookies of a session are Secure, HttpOnly and of the site alone, also wher
     .flatMap((it) => [it, ...(it.body ?? [])])
     .flatMap(({ name, args }) => [name, ...args])
     .filter((text) => text.includes("Max-Age"));
-  const voided = nginxSite(site({ sessionStore: "minimal" })).match(/Max-Age=0[^"']*/g) ?? [];
+  const voided = whole({ sessionStore: "minimal" }).match(/Max-Age=0[^"']*/g) ?? [];
   expect(written.length).toBeGreaterThan(10);
   expect(voided.length).toBeGreaterThan(10);
   for (const text of [...written, ...voided.map((it) => `; ${it}`)]) expect(text).toMatch(attributes);

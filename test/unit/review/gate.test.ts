@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { inheritedNginx } from "../../../components/render/nginx/inherited.ts";
+import { sharedIncludes } from "../../shared-includes.ts";
 import { nginxSite } from "../../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
 import { sharedNginx } from "../../../components/render/nginx/shared-nginx.ts";
@@ -10,19 +10,29 @@ import { SiteReading } from "../../../infra/review/gate.ts";
 import { site, tenantId } from "../../sites.ts";
 
 test.each([
-  ["as it is rendered", "", ""],
-  ["no error page of its own, as before", "error_page 502 = /oauth2/-/auth;", ""],
-])("a review reads who may enter: %s", (_, from, to) => {
-  expect(ask(nginxSite(site()).replace(from, to)).needs?.emailDomains).toEqual(["example.com"]);
+  ["as it is rendered", "error_page 502 = $uri;"],
+  ["no error page of its own, as before", ""],
+  ["one that asks the same again, as before", "error_page 502 = /.well-known/protected-sites/auth;"],
+])("a review reads who may enter: %s", (_, answered) => {
+  expect(askIf(answered).needs?.emailDomains).toEqual(["example.com"]);
 });
 
 test.each([
   ["a page of Nginx's", "error_page 502 =200 /oauth2/signed-out;"],
   ["a page in place of what oauth2-proxy refuses", "proxy_intercept_errors on;"],
 ])("where %s may answer in place of oauth2-proxy, a review does not judge", (_, answered) => {
-  const broken = nginxSite(site()).replace("error_page 502 = /oauth2/-/auth;", answered);
-  expect(() => ask(broken)).toThrow(/is not read by this review/);
+  expect(() => askIf(answered)).toThrow(/is not read by this review/);
 });
+
+/** Asks a site that says this of an oauth2-proxy which does not answer. */
+function askIf(answered: string) {
+  const path = `${paths(site().domain).shared}/ask.conf`;
+  const text = sharedIncludes(site().domain)
+    .get(path)
+    ?.replace("error_page 502 = $uri;", () => answered);
+  expect(text).toContain(answered);
+  return ask(nginxSite(site()), undefined, [[path, text ?? ""]]);
+}
 
 test.each([
   ["an option that nobody here knows", "", 'a_new_way_in = "x"\n', /a_new_way_in must not be set/],
@@ -58,7 +68,9 @@ test.each(
   ),
 )("a location %s that a change of the code opens on port %s is told", (expression, port) => {
   const nginx = nginxSite(site());
-  const [before = "", server = ""] = nginx.split(new RegExp(`(?=server \\{\n    listen ${port})`));
+  const [before = "", server = ""] = nginx.split(
+    port === "80" ? /(?=server \{[^}]*http\.conf)/ : /(?=server \{[^}]*https\.conf)/,
+  );
   const location = `location ${expression} { auth_request off; proxy_pass http://backend_${site().domain}; }`;
   const opened = before + server.replace("location / {", `${location}\n    location / {`);
   const rest = nginx.slice(before.length + server.length);
@@ -87,10 +99,12 @@ test.each([
   ["proxy_cache off;", "proxy_cache elsewhere;"],
   ['set $protected_sites_nothing "";', "set $protected_sites_nothing $http_x;"],
 ])("a review reads what a site includes: with %s turned into %s it does not judge", (from, to) => {
-  const broken = inherited.replace(from, to);
-  expect(broken).not.toBe(inherited);
-  expect(() => ask(nginxSite(site()), undefined, broken)).toThrow(
-    /inherited\.conf line \d+: .* is not read by this review/,
+  const path = `${paths(site().domain).shared}/https.conf`;
+  const https = sharedIncludes(site().domain).get(path) ?? "";
+  const broken = https.replace(from, to);
+  expect(broken).not.toBe(https);
+  expect(() => ask(nginxSite(site()), undefined, [[path, broken]])).toThrow(
+    /https\.conf line \d+: .* is not read by this review/,
   );
 });
 
@@ -150,21 +164,23 @@ test("a location that asks an application by gRPC and nobody before is told as a
 });
 
 test("where a site includes a file that the review was not given, it does not judge", () => {
-  const { inherited: known } = paths(site().domain);
-  expect(() => ask(nginxSite(site()).replace(known, "/etc/nginx/snippets/open.conf"))).toThrow(
-    /include .* is not read/,
-  );
+  const { shared } = paths(site().domain);
+  expect(() =>
+    ask(nginxSite(site()).replace(`${shared}/https.conf`, "/etc/nginx/snippets/open.conf")),
+  ).toThrow(/include .* is not read/);
 });
 
-const inherited = inheritedNginx();
-
-function texts(nginx: string, oauth2Proxy = oauth2ProxyConfig(site(), tenantId), pins = inherited) {
+function texts(
+  nginx: string,
+  oauth2Proxy = oauth2ProxyConfig(site(), tenantId),
+  changed: readonly (readonly [path: string, text: string])[] = [],
+) {
   const { domain } = site();
-  const included = new Map([[paths(domain).inherited, pins]]);
+  const included = new Map([...sharedIncludes(domain), ...changed]);
   return { domain, nginx, oauth2Proxy, shared: sharedNginx(), tenantId, included };
 }
 
-function ask(nginx: string, oauth2Proxy?: string, pins?: string) {
-  const reading = new SiteReading(texts(nginx, oauth2Proxy, pins));
+function ask(...given: Parameters<typeof texts>) {
+  const reading = new SiteReading(texts(...given));
   return reading.gate({ scheme: "https", method: "GET", target: "/", headers: {} });
 }

@@ -5,6 +5,7 @@ import { siteFiles } from "../../../components/render/site-files.ts";
 import { SiteReading } from "../../../infra/review/gate.ts";
 import { siteTexts } from "../../../infra/review/site-texts.ts";
 import { statementsOf, verdict } from "../../../infra/review/formats.ts";
+import { sharedIncludes } from "../../shared-includes.ts";
 import { site, tenantId } from "../../sites.ts";
 import { reviewed, withWiki } from "./environments.ts";
 
@@ -30,7 +31,12 @@ test("tokens without a role that they need are nothing that the review lets pass
   const reading = (change: (cfg: string) => string) => {
     const texts = siteTexts("wiki.example.com", tenantId, files);
     if (texts === undefined) throw new Error("no files");
-    return new SiteReading({ ...texts, oauth2Proxy: change(texts.oauth2Proxy), shared: sharedNginx() });
+    return new SiteReading({
+      ...texts,
+      included: sharedIncludes("wiki.example.com"),
+      oauth2Proxy: change(texts.oauth2Proxy),
+      shared: sharedNginx(),
+    });
   };
   expect(() => reading((cfg) => cfg)).not.toThrow();
   for (const without of [/^oidc_groups_claim.*$/m, /^allowed_groups.*$/m])

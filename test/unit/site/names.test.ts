@@ -7,12 +7,12 @@ import { site, tenantId } from "../../sites.ts";
 
 const domains = fc.domain().filter((name) => domain.safeParse(name).success);
 
-const cookieName = (domain: string) => nameOf({ domain, sessionStore: "cookie" });
+const cookieName = (domain: string) => nameOf({ domain, sessionStore: "redis" });
 
-test("no two domains share a cookie name, and each is one that Nginx can name a variable after", () => {
+test("no two sites that may share a Redis have the same cookie name, by which it knows their sessions", () => {
   fc.assert(
     fc.property(domains, domains, (one, other) => {
-      expect(cookieName(one)).toMatch(/^[a-z0-9_]+$/);
+      expect(cookieName(one)).toMatch(/^__Host-[a-z0-9_]+$/);
       expect(cookieName(one) === cookieName(other)).toBe(one === other);
     }),
   );

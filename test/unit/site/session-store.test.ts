@@ -15,7 +15,7 @@ test("a minimal session is never renewed, and ends after a working day unless th
 test("cookies that travel whole are bound to their host", () => {
   expect(cookieName(site({ sessionStore: "redis", redis }))).toBe("__Host-_oauth2_proxy_wiki_example_com");
   expect(cookieName(site({ sessionStore: "minimal" }))).toMatch(/^__Host-/);
-  expect(cookieName(site())).toBe("_oauth2_proxy_wiki_example_com");
+  expect(cookieName(site())).toBe("_oauth2_proxy_site");
 });
 
 test.each([
