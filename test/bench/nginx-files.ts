@@ -62,6 +62,8 @@ async function costOf(build: Build, count: number): Promise<Cost> {
     const { nginx, stop } = await build.startNginxIn(root);
     // `chroot` becomes Nginx's main process.
     const main = nginx.pid ?? 0;
+    // Not before all workers are there.
+    await sleep(500);
     const memory = await memoryOf(main);
     const reloads: number[] = [];
     for (let index = 0; index < tries; index += 1) reloads.push(await reloadCost(main));

@@ -65,24 +65,6 @@ function withoutFew(named: string): Directive {
 }
 
 /**
- * What {@link without} does, for a header in which cookies of the sign-in stand at its beginning and in one other place
- * at most, as browsers send them. Two variables instead of {@link turns} make it a third cheaper.
- */
-function withoutFew(named: string): Directive {
-  const own = `[ \\t]*+${named}[ \\t]*+=`;
-  const others = `(?:;(?!${own})[^;]*+)*+`;
-  const [before, after] = ["protected_sites_cookies_0", "protected_sites_cookies_1"];
-  return [
-    expr(
-      `~^([^|]+)\\|(?:(?=${own})[^;]*+(?:; *+|$))*+(?<${before}>[^;]*+${others})(?:;(?=${own})[^;]*+)*+(?<${after}>${others})$`,
-    ),
-    expr(`$${before}$${after}`),
-  ];
-}
-
-/**
- * Leading cookies of the sign-in go with the separator after them, all others with the one before. Every quantifier is
- * possessive: nothing is tried twice, however long the header.
  * @param site what stands before the "|", as group 1
  * @param named what the names of the sign-in's cookies are
  */
