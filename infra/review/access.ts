@@ -4,7 +4,8 @@
  */
 import type { Role } from "../../components/site/roles.ts";
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
-import { type AskedRequest, type Gate, type Needs, passes, SiteReading } from "./gate.ts";
+import { SiteReading } from "./gate.ts";
+import { type AskedRequest, type Gate, type Needs, passes } from "./needs.ts";
 import type { SiteTexts } from "./site-texts.ts";
 
 /** A representative of all people like them: a UPN and groups, or nobody signed in. */

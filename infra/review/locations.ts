@@ -1,0 +1,77 @@
+/** Which location of a server Nginx chooses for a request. */
+import type { ReadDirective } from "../../components/nginx/read.ts";
+import { regularExpression } from "../../components/nginx/variables.ts";
+import { passing } from "./known-directives.ts";
+
+/** A location, and what it matches. */
+export interface Location {
+  readonly directive: ReadDirective;
+  readonly modifier: string;
+  readonly match: string;
+}
+
+/** A server's locations, in their order. */
+export function locationsOf({ body = [] }: ReadDirective): Location[] {
+  return body
+    .filter(({ name }) => name === "location")
+    .map((directive) => ({ directive, ...modifierOf(directive) }));
+}
+
+function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {
+  return args.length > 1
+    ? { modifier: args[0] ?? "", match: args[1] ?? "" }
+    : { modifier: "", match: args[0] ?? "" };
+}
+
+/** https://nginx.org/en/docs/http/ngx_http_core_module.html#location */
+export function locationFor(
+  path: string,
+  locations: readonly Location[],
+): ReadDirective | "redirect" | undefined {
+  const exact = locations.find(({ modifier, match }) => modifier === "=" && match === path);
+  if (exact !== undefined) return exact.directive;
+  const named = locations.find(
+    ({ modifier, match }) => modifier === "" && match.startsWith("@") && match === path,
+  );
+  if (named !== undefined) return named.directive;
+  // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there.
+  const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => passing.test(name));
+  if (
+    locations.some((it) => /^(?:\^~)?$/.test(it.modifier) && it.match === `${path}/` && proxies(it.directive))
+  )
+    return "redirect";
+  const [prefix] = locations
+    .filter(({ modifier, match }) => (modifier === "" || modifier === "^~") && path.startsWith(match))
+    .sort((one, other) => other.match.length - one.match.length);
+  if (prefix?.modifier === "^~") return prefix.directive;
+  const pattern = locations.find(
+    ({ modifier, match }) =>
+      modifier.startsWith("~") && regularExpression(modifier === "~*" ? `*${match}` : match).test(path),
+  );
+  return (pattern ?? prefix)?.directive;
+}
+
+/**
+ * A path as Nginx matches it against locations: decoded, slashes merged, dots resolved. Undefined if Nginx answers 400.
+ */
+export function normalized(target: string): string | undefined {
+  const raw = (target.split(/[?#]/)[0] ?? "").replace(/^https?:\/\/[^/]*/, "") || "/";
+  if (!raw.startsWith("/")) return undefined;
+  if (/%(?![0-9a-f]{2})/i.test(raw) || /%00/.test(raw)) return undefined;
+  const bytes = raw.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const parts: string[] = [];
+  const segments = bytes.split("/").slice(1);
+  for (const [index, segment] of segments.entries()) {
+    const last = index === segments.length - 1;
+    if (segment === "..") {
+      if (parts.length === 0) return undefined;
+      parts.pop();
+      if (last) parts.push("");
+    } else if (segment === ".") {
+      if (last) parts.push("");
+    } else if (segment !== "" || last) parts.push(segment);
+  }
+  return `/${parts.join("/")}`;
+}
