@@ -26,6 +26,7 @@ import {
   ourPages,
   passing,
   passOf,
+  urlOf,
 } from "./known-directives.ts";
 import { type Location, locationFor, locationsOf, normalized } from "./locations.ts";
 import type { AskedRequest, Gate, Needs, Place } from "./needs.ts";
@@ -49,7 +50,7 @@ export class SiteReading {
   readonly #nginxLines: readonly string[];
   readonly #oauth2Proxy: Oauth2ProxyReading;
   readonly #ownPort: string | undefined;
-  readonly #locations = new Map<ReadDirective, Location[]>();
+  readonly #locations: ReadonlyMap<ReadDirective, readonly Location[]>;
 
   /** @throws CannotJudge if a file contains something unknown */
   constructor({ domain, nginx, oauth2Proxy, machineClients: programs = "", ...texts }: SiteTexts) {
@@ -58,6 +59,7 @@ export class SiteReading {
     this.#servers = top
       .filter(({ name }) => name === "server")
       .map((it) => ({ ...it, body: withoutNested(it.body ?? []) }));
+    this.#locations = new Map(this.#servers.map((it) => [it, locationsOf(it)]));
     this.#blocks = [...readNginx(texts.shared), ...top].filter(
       ({ name }) => name === "map" || name === "geo",
     );
@@ -249,7 +251,7 @@ export class SiteReading {
     if (location === undefined || location === "redirect" || pass === undefined) {
       throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that passes to oauth2-proxy`);
     }
-    const url = new URL(expand(pass.args[0] ?? "", variables));
+    const url = urlOf(expand(pass.args[0] ?? "", variables), pass);
     if (url.hostname !== this.#ownPort || url.pathname !== signInPaths(this).auth) {
       throw new CannotJudge(`${placeOf(pass)}: ${url.href} is not the site's oauth2-proxy`);
     }
@@ -340,7 +342,7 @@ export class SiteReading {
       // A path of the backend, followed by the request's own.
       const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(pass.args[0] ?? "");
       const target = expand(below?.[1] ?? pass.args[0] ?? "", variables);
-      const { protocol, hostname } = new URL(target.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
+      const { protocol, hostname } = urlOf(target, pass);
       if (hostname === this.#ownPort) return { kind: "sign-in", what: requested };
       const servers = this.#upstreams.get(hostname);
       const path =
@@ -381,12 +383,8 @@ export class SiteReading {
     return body.find((it) => it.name === name) ?? server.body?.find((it) => it.name === name);
   }
 
-  #locationsOf(server: ReadDirective): Location[] {
-    const before = this.#locations.get(server);
-    if (before !== undefined) return before;
-    const found = locationsOf(server);
-    this.#locations.set(server, found);
-    return found;
+  #locationsOf(server: ReadDirective): readonly Location[] {
+    return this.#locations.get(server) ?? [];
   }
 
   /** @param holds directives that are in force; each `set` among them is of a constant */

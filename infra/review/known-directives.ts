@@ -103,3 +103,15 @@ function keepsBySession({ body = [] }: ReadDirective): boolean {
   const constraint = /^http:\/\/oauth2-proxy_[^/]+\/[\w.~-]+\/auth(\?.*)?$/.exec(first("proxy_pass"));
   return constraint !== null && first("proxy_cache_key") === authCacheKey(constraint[1] ?? "");
 }
+
+/**
+ * The URL that a request is passed to, with its variables' values.
+ * @throws CannotJudge if it is none, such as one whose host a client chooses
+ */
+export function urlOf(text: string, pass: ReadDirective): URL {
+  const url = URL.parse(text.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
+  // Of a request, only the path may decide which host that is.
+  const isChosen = /^\w+:\/\/[^/]*\$(?!\{?protected_sites_)/.test(pass.args[0] ?? "");
+  if (url === null || isChosen) throw notRead(pass);
+  return url;
+}

@@ -108,6 +108,13 @@ test.each([
   );
 });
 
+test.each(["http://$arg_to", "http://$http_x/a", "http://"])("a review does not judge a pass to %s", (to) => {
+  const nginx = nginxSite(site());
+  const broken = nginx.replace(/proxy_pass http:\/\/backend_[^;]*/, `proxy_pass ${to}`);
+  expect(broken).not.toBe(nginx);
+  expect(() => ask(broken)).toThrow(/proxy_pass .* is not read by this review|is not known/);
+});
+
 test("a review reads which backend a name stands for", () => {
   const named = site({ upstream: "https://wiki.internal.example.com" });
   expect(ask(nginxSite(named)).to).toEqual({
