@@ -28,25 +28,47 @@ export const promised = {
   pass_user_headers: false,
 } as const;
 
-/** Settings that differ from site to site, or say nothing about who may enter. */
-const others = [
-  ...["metrics_address", "request_id_header", "provider_display_name", "skip_provider_button"],
-  ...[
-    "oidc_issuer_url",
-    "login_url",
-    "redeem_url",
-    "oidc_jwks_url",
-    "redirect_url",
-    "proxy_prefix",
-    "client_secret_file",
-  ],
-  ...["scope", "email_domains", "oidc_groups_claim", "allowed_groups", "whitelist_domains"],
-  ...["cookie_name", "cookie_secret_file", "cookie_expire", "cookie_refresh"],
-  ...["cookie_csrf_per_request_limit", "cookie_csrf_expire"],
-  ...["session_cookie_minimal", "session_store_type", "redis_connection_url", "redis_username"],
-  ...["set_authorization_header", "pass_access_token", "custom_templates_dir"],
-  ...["silence_ping_logging", "request_logging", "auth_logging", "logging_local_time"],
-];
+const host = "[\\w.-]+";
+const duration = "(?:\\d+(?:ms|s|m|h))+";
+
+/** Settings that a file may hold beside those, and what each value, or each of a list's, may be: all of it matches. */
+const others: Readonly<Record<string, string>> = {
+  metrics_address: "127\\.0\\.0\\.1:\\d+",
+  request_id_header: "X-Request-Id",
+  provider_display_name: ".+",
+  skip_provider_button: "true",
+  // The review compares these with the tenant's own.
+  oidc_issuer_url: `https://${host}/.+`,
+  login_url: `https://${host}/.+`,
+  redeem_url: `https://${host}/.+`,
+  oidc_jwks_url: `https://${host}/.+`,
+  redirect_url: `https://${host}/.+/callback`,
+  proxy_prefix: "/[\\w.~-]+",
+  client_secret_file: `/etc/protected-sites/credentials/${host}/current/client-secret`,
+  scope: "openid profile email offline_access( \\S+)?",
+  email_domains: `\\*|${host}`,
+  oidc_groups_claim: "roles",
+  allowed_groups: "[^,]+",
+  // One that begins with "." is every name below it: a sign-in could then lead there.
+  whitelist_domains: "\\w[\\w.-]*",
+  cookie_name: "[\\w-]+",
+  cookie_secret_file: `/etc/protected-sites/credentials/${host}/current/cookie-secret`,
+  cookie_expire: duration,
+  cookie_refresh: duration,
+  cookie_csrf_per_request_limit: "\\d+",
+  cookie_csrf_expire: duration,
+  session_cookie_minimal: "true",
+  session_store_type: "redis",
+  redis_connection_url: "rediss?://[^/@]+/\\d+",
+  redis_username: ".+",
+  set_authorization_header: "true|false",
+  pass_access_token: "true|false",
+  custom_templates_dir: `/etc/protected-sites/sites/${host}/current`,
+  silence_ping_logging: "true",
+  request_logging: "false",
+  auth_logging: "true",
+  logging_local_time: "false",
+};
 
 /** Both or none: tokens of the tenant pass as sessions only where a file names whose. */
 const programs = ["skip_jwt_bearer_tokens", "authenticated_emails_file"];
@@ -66,7 +88,15 @@ export function brokenPromises(settings: Readonly<Record<string, unknown>>): Bro
     .map(([key, value]) => ({ key, problem: `must be ${said(value)}, got ${said(settings[key])}` }));
   const named = settings["authenticated_emails_file"] !== undefined;
   const unknown = Object.entries(settings)
-    .filter(([key]) => !(key in promised) && !others.includes(key) && !(named && programs.includes(key)))
+    .filter(([key]) => !(key in promised) && !(key in others) && !(named && programs.includes(key)))
     .map(([key, value]) => ({ key, problem: `must not be set, got ${said(value)}` }));
-  return [...wrong, ...unknown];
+  const values = Object.entries(settings).flatMap(([key, value]) => {
+    const pattern = others[key];
+    const all = Array.isArray(value) ? (value as unknown[]) : [value];
+    const isAllowed = (it: unknown) => new RegExp(`^(?:${pattern ?? ""})$`).test(String(it));
+    return pattern === undefined || all.every(isAllowed)
+      ? []
+      : [{ key, problem: `must be like ${pattern}, got ${said(value)}` }];
+  });
+  return [...wrong, ...values, ...unknown];
 }

@@ -130,6 +130,11 @@ describe("refuses", () => {
       pushOf(`insecure_oidc_skip_issuer_verification = true\n${wiki}`),
     ],
     [
+      "a sign-in that may lead to every name below a domain",
+      'no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: whitelist_domains must be like \\w[\\w.-]*, got [".example.com"]',
+      pushOf(wiki.replace(/^whitelist_domains = .*$/m, 'whitelist_domains = [".example.com"]')),
+    ],
+    [
       "an option that nobody here knows",
       "no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: a_new_way_in must not be set, got true",
       pushOf(`a_new_way_in = true\n${wiki}`),
