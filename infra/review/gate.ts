@@ -24,7 +24,6 @@ import {
   isConstant,
   isPass,
   ourPages,
-  passing,
   passOf,
   urlOf,
 } from "./known-directives.ts";
@@ -39,8 +38,6 @@ export class SiteReading {
   readonly domain: string;
   /** Whether anything in the site's file depends on a request's method. */
   readonly methodMatters: boolean;
-  /** Whether a request's path decides which backend gets it. */
-  readonly choosesBackend: boolean;
   /** The methods that are named there. */
   readonly methods: readonly string[];
   readonly #servers: readonly ReadDirective[];
@@ -64,11 +61,7 @@ export class SiteReading {
       ({ name }) => name === "map" || name === "geo",
     );
     this.#definitions = definitionsOf(this.#blocks);
-    const all = [...everyDirective(top)];
-    this.choosesBackend = all.some(
-      ({ name, args }) => passing.test(name) && /^\w+:\/\/\$/.test(args[0] ?? ""),
-    );
-    const aboutMethods = all.filter(isAboutMethods);
+    const aboutMethods = [...everyDirective(top)].filter(isAboutMethods);
     this.methodMatters = aboutMethods.length > 0;
     this.methods = aboutMethods.flatMap(({ args }) => args.join(" ").match(/\b[A-Z]{3,}\b/g) ?? []);
     this.#upstreams = new Map(
@@ -224,6 +217,8 @@ export class SiteReading {
     const otherwise = this.#errorPage(401, path, body, server, request, how);
     if (otherwise?.to.kind === "content")
       return { ...content, places: [...otherwise.places, ...content.places] };
+    // Whoever is signed in and lacks a group gets what this leads to.
+    if (this.#errorPage(403, path, body, server, request, how)?.to.kind === "content") throw notRead(auth);
     return this.#guarded(content, this.#askedFor(auth, server, request, path), auth, otherwise);
   }
 

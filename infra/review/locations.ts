@@ -34,14 +34,13 @@ export function locationFor(
     ({ modifier, match }) => modifier === "" && match.startsWith("@") && match === path,
   );
   if (named !== undefined) return named.directive;
-  // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there.
+  const prefixes = locations.filter(({ modifier }) => modifier === "" || modifier === "^~");
+  // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there, unless that is a prefix itself.
   const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => passing.test(name));
-  if (
-    locations.some((it) => /^(?:\^~)?$/.test(it.modifier) && it.match === `${path}/` && proxies(it.directive))
-  )
-    return "redirect";
-  const [prefix] = locations
-    .filter(({ modifier, match }) => (modifier === "" || modifier === "^~") && path.startsWith(match))
+  const leadsOn = prefixes.some((it) => it.match === `${path}/` && proxies(it.directive));
+  if (leadsOn && !prefixes.some(({ match }) => match === path)) return "redirect";
+  const [prefix] = prefixes
+    .filter(({ match }) => path.startsWith(match))
     .sort((one, other) => other.match.length - one.match.length);
   if (prefix?.modifier === "^~") return prefix.directive;
   const pattern = locations.find(

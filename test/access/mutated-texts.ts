@@ -123,8 +123,8 @@ const place = (spot: Spot) => `${spot.within}${spot.list[spot.index]?.words.join
 /** One change somewhere, or nothing where what was chosen has nothing to change. */
 export function mutated(texts: Texts, next: Chance): Mutation | undefined {
   const files = Object.keys(texts);
-  // The site's own file has far more that decides.
-  const file = next(4) > 0 ? "nginx.conf" : (files[next(files.length)] ?? "nginx.conf");
+  // The site's own file is one of many, and has what opens something.
+  const file = next(2) > 0 ? "nginx.conf" : (files[next(files.length)] ?? "nginx.conf");
   const tree = nodes(readNginx(texts[file] ?? ""));
   const spots = spotsIn(tree);
   const pick = <T>(list: readonly T[]): T | undefined => list[next(list.length)];

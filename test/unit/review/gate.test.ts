@@ -115,6 +115,26 @@ test.each(["http://$arg_to", "http://$http_x/a", "http://"])("a review does not 
   expect(() => ask(broken)).toThrow(/proxy_pass .* is not read by this review|is not known/);
 });
 
+test("where a refusal leads to an open path, a review does not judge", () => {
+  const nginx = nginxSite(site({ open: [{ path: "/health", why: "The monitoring asks." }] }));
+  const broken = nginx.replace("location / {", "$&\n        error_page 403 = /health;");
+  expect(broken).not.toBe(nginx);
+  expect(() => ask(broken)).toThrow(/auth_request .* is not read by this review|is not known/);
+});
+
+test("a path that is a location of its own is not redirected to the one below it", () => {
+  const backend = `proxy_pass http://backend_${site().domain};`;
+  const at = (locations: string) => {
+    const nginx = nginxSite(site()).replace("location / {", `${locations}\n    $&`);
+    return new SiteReading(texts(nginx)).gate({ scheme: "https", method: "GET", target: "/part" });
+  };
+  const below = `location /part/ { ${backend} }`;
+  expect(at(below).to).toMatchObject({ kind: "answer", status: 301 });
+  const opened = at(`${below} location ^~ /part { auth_request off; ${backend} }`);
+  expect(opened.to.kind).toBe("content");
+  expect(opened.needs).toBeUndefined();
+});
+
 test("a review reads which backend a name stands for", () => {
   const named = site({ upstream: "https://wiki.internal.example.com" });
   expect(ask(nginxSite(named)).to).toEqual({
