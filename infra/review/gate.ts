@@ -16,6 +16,7 @@ import {
 import { signInPaths } from "../../components/site/names.ts";
 import { holds } from "./conditions.ts";
 import {
+  answersItself,
   checkBody,
   checkTop,
   everyDirective,
@@ -25,6 +26,7 @@ import {
   isPass,
   ourPages,
   passOf,
+  upstreamsOf,
   urlOf,
 } from "./known-directives.ts";
 import { type Location, locationFor, locationsOf, normalized } from "./locations.ts";
@@ -64,14 +66,7 @@ export class SiteReading {
     const aboutMethods = [...everyDirective(top)].filter(isAboutMethods);
     this.methodMatters = aboutMethods.length > 0;
     this.methods = aboutMethods.flatMap(({ args }) => args.join(" ").match(/\b[A-Z]{3,}\b/g) ?? []);
-    this.#upstreams = new Map(
-      top
-        .filter(({ name }) => name === "upstream")
-        .map(({ args, body = [] }) => [
-          args[0] ?? "",
-          body.filter(({ name }) => name === "server").map((it) => it.args[0] ?? ""),
-        ]),
-    );
+    this.#upstreams = upstreamsOf(top);
     this.#nginxLines = nginx.split("\n");
     this.#ownPort = [...this.#upstreams].find(([name]) => name.startsWith("oauth2-proxy_"))?.[0];
     checkTop(top);
@@ -242,7 +237,9 @@ export class SiteReading {
     const target = auth.args[0] ?? "";
     const location = locationFor(target.split("?")[0] ?? "", this.#locationsOf(server));
     const pass =
-      typeof location === "object" ? location.body?.find(({ name }) => name === "proxy_pass") : undefined;
+      typeof location === "object" && !answersItself(location)
+        ? location.body?.find(({ name }) => name === "proxy_pass")
+        : undefined;
     if (location === undefined || location === "redirect" || pass === undefined) {
       throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that passes to oauth2-proxy`);
     }

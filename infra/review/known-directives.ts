@@ -54,6 +54,11 @@ export function passOf(body: readonly ReadDirective[], variables: Variables): Re
   return chosen?.body?.[0] ?? body.find(({ name }) => passing.test(name));
 }
 
+/** Whether a location may answer by itself, before it passes a request on. */
+export function answersItself({ body = [] }: ReadDirective): boolean {
+  return body.some(({ name }) => /^(?:return|if|rewrite|limit_except)$/.test(name));
+}
+
 /** Whether what it does depends on a request's method. */
 export function isAboutMethods({ name, args }: ReadDirective): boolean {
   if (name === "limit_except") return true;
@@ -114,4 +119,16 @@ export function urlOf(text: string, pass: ReadDirective): URL {
   const isChosen = /^\w+:\/\/[^/]*\$(?!\{?protected_sites_)/.test(pass.args[0] ?? "");
   if (url === null || isChosen) throw notRead(pass);
   return url;
+}
+
+/** The servers of each upstream, by its name. */
+export function upstreamsOf(top: readonly ReadDirective[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    top
+      .filter(({ name }) => name === "upstream")
+      .map(({ args, body = [] }) => [
+        args[0] ?? "",
+        body.filter(({ name }) => name === "server").map((it) => it.args[0] ?? ""),
+      ]),
+  );
 }

@@ -115,6 +115,16 @@ test.each(["http://$arg_to", "http://$http_x/a", "http://"])("a review does not 
   expect(() => ask(broken)).toThrow(/proxy_pass .* is not read by this review|is not known/);
 });
 
+test.each(["return 200 x;", "if ($http_x = 1) { return 200; }"])(
+  "where oauth2-proxy's location may answer by itself with %s, a review does not judge",
+  (answers) => {
+    const nginx = nginxSite(site());
+    const broken = nginx.replace("location = /.well-known/protected-sites/auth {", `$& ${answers}`);
+    expect(broken).not.toBe(nginx);
+    expect(() => ask(broken)).toThrow(/is not a location that passes to oauth2-proxy/);
+  },
+);
+
 test("where a refusal leads to an open path, a review does not judge", () => {
   const nginx = nginxSite(site({ open: [{ path: "/health", why: "The monitoring asks." }] }));
   const broken = nginx.replace("location / {", "$&\n        error_page 403 = /health;");
