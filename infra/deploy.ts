@@ -8,16 +8,17 @@ import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
 import { cookieProblems } from "../components/site/browser-cookies.ts";
 import { ConfigError } from "../components/site/errors.ts";
-import { acmeHosts, type Environment } from "./environment.ts";
 import { expiryMessage } from "./client-secret-expiry.ts";
+import { acmeHosts, type Environment, type EnvironmentSite } from "./environment.ts";
 import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
-import { type Observation, observe } from "./observe.ts";
 import { showNewTexts } from "./new-texts.ts";
-import { operator } from "./operator.ts";
+import { type Observation, observe } from "./observe.ts";
+import { type Operator, operator } from "./operator.ts";
 import { explainRefusals } from "./refusals.ts";
-import { asInTheState, endIfStopped, roleHolders } from "./role-holders.ts";
-import { readSettings, stackSource } from "./settings.ts";
+import { asInTheState, endIfStopped, type RoleHolders, roleHolders } from "./role-holders.ts";
+import { readSettings, type Settings, stackSource } from "./settings.ts";
+import type { Asker } from "./ssh.ts";
 
 /** The stack's outputs. */
 export interface Outputs {
@@ -45,16 +46,15 @@ export async function deploy(): Promise<Outputs> {
 }
 
 async function declare(): Promise<Outputs> {
-  const { environment, adminPrivateKey, redisPassword, adoptedCookieSecrets } = readSettings();
-  const { acme, tenantId, renamedSites, allowVulnerableOauth2Proxy, oauth2Proxy, adminUser, hosts } =
-    environment;
+  const settings = readSettings();
+  const { environment, adminPrivateKey } = settings;
 
-  await refuseOtherTenant(tenantId);
+  await refuseOtherTenant(environment.tenantId);
   warnOfExpiry(environment, new Date());
   for (const problem of cookieProblems(environment.sites)) void pulumi.log.warn(problem);
-  const asker = { user: adminUser, privateKey: await known(adminPrivateKey) };
+  const asker = { user: environment.adminUser, privateKey: await known(adminPrivateKey) };
   const who = await operator();
-  const { live, marks }: Observation = environment.repairDrift
+  const observation: Observation = environment.repairDrift
     ? await observe(environment, asker, who)
     : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
   const holders = await roleHolders(environment.sites);
@@ -62,16 +62,52 @@ async function declare(): Promise<Outputs> {
   showNewTexts();
   dialFirst(environment);
 
-  // Hosts accept each of them; the last one is in use.
-  const deployerKeys = environment.deployerKeyGenerations.map(
+  const deployerKeys = declareDeployerKeys(environment);
+  const basis: Basis = { settings, observation, asker, who, holders, deployerKeys };
+  const proxyHosts = declareHosts(basis);
+  const ca = declareInternalCa(environment);
+  // Not declared in an update; see role-holders.ts.
+  const declared = environment.sites.filter(
+    ({ name }) => pulumi.runtime.isDryRun() || !holders.stopped.has(name),
+  );
+  const sites = declared.map((site) => ({
+    name: site.name,
+    site: declareSite(site, basis, { ca, proxyHosts }),
+  }));
+  await endIfStopped(holders);
+  return {
+    ...(ca === undefined ? {} : { internalCa: ca.bundle }),
+    urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
+    clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
+  };
+}
+
+/** What is known or declared before the first host. */
+interface Basis {
+  readonly settings: Settings;
+  readonly observation: Observation;
+  readonly asker: Asker;
+  readonly who: Operator;
+  readonly holders: RoleHolders;
+  /** Hosts accept each of them; the last one is in use. */
+  readonly deployerKeys: readonly tls.PrivateKey[];
+}
+
+function declareDeployerKeys({ deployerKeyGenerations }: Environment): tls.PrivateKey[] {
+  return deployerKeyGenerations.map(
     (generation) =>
       new tls.PrivateKey(generation === 1 ? "deployer" : `deployer-${generation}`, { algorithm: "ED25519" }),
   );
+}
+
+function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis): ProxyHost[] {
+  const { environment, adminPrivateKey } = settings;
+  const { adminUser, oauth2Proxy, outboundProxy, workerShutdownTimeout, allowVulnerableOauth2Proxy } =
+    environment;
   const publicKeys = pulumi.all(deployerKeys.map((key) => key.publicKeyOpenssh));
-  const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
   const peers = acmeHosts(environment);
   const proxyHosts: ProxyHost[] = [];
-  for (const host of hosts)
+  for (const host of environment.hosts)
     proxyHosts.push(
       new ProxyHost(
         host.name,
@@ -83,76 +119,75 @@ async function declare(): Promise<Outputs> {
           ...(marks.hosts[host.name] === undefined ? {} : { repair: marks.hosts[host.name] }),
           oauth2Proxy,
           ...(peers === undefined ? {} : { acmeHosts: peers }),
-          ...(environment.outboundProxy === undefined ? {} : { outboundProxy: environment.outboundProxy }),
-          workerShutdownTimeout: environment.workerShutdownTimeout,
+          ...(outboundProxy === undefined ? {} : { outboundProxy }),
+          workerShutdownTimeout,
           allowVulnerableOauth2Proxy,
         },
         // The first host is the canary here as well: for another oauth2-proxy, for another push program.
         { dependsOn: proxyHosts.slice(0, 1) },
       ),
     );
-  const { generations, signingGeneration, certificateDays, renewalDays, expiryWarningDays } =
-    environment.internalCa;
-  const ca = environment.sites.some(({ certificateFrom }) => certificateFrom === "internalCa")
-    ? new InternalCa("internal-ca", {
-        generations,
-        ...(signingGeneration === undefined ? {} : { signingGeneration }),
-        expiryWarningDays,
-      })
-    : undefined;
-  // Not declared in an update; see role-holders.ts.
-  const declared = environment.sites.filter(
-    ({ name }) => pulumi.runtime.isDryRun() || !holders.stopped.has(name),
+  return proxyHosts;
+}
+
+function declareInternalCa({ sites, internalCa }: Environment): InternalCa | undefined {
+  if (!sites.some(({ certificateFrom }) => certificateFrom === "internalCa")) return undefined;
+  const { generations, signingGeneration, expiryWarningDays } = internalCa;
+  return new InternalCa("internal-ca", {
+    generations,
+    ...(signingGeneration === undefined ? {} : { signingGeneration }),
+    expiryWarningDays,
+  });
+}
+
+function declareSite(
+  site: EnvironmentSite,
+  basis: Basis,
+  { ca, proxyHosts }: { readonly ca: InternalCa | undefined; readonly proxyHosts: ProxyHost[] },
+): ProtectedSite {
+  const { settings, observation, asker, who, holders, deployerKeys } = basis;
+  const { environment, adminPrivateKey, redisPassword, adoptedCookieSecrets } = settings;
+  const { tenantId, hosts, acme, outboundProxy, renamedSites } = environment;
+  const { allowVulnerableOauth2Proxy, allowVulnerableNginx } = environment;
+  const { certificateDays, renewalDays } = environment.internalCa;
+  const { live, marks } = observation;
+  const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
+  const formerName = renamedSites[site.name];
+  return new ProtectedSite(
+    site.name,
+    {
+      site: site.settings,
+      tenantId,
+      hosts,
+      acme: { server: acme.server, ...(acme.email === undefined ? {} : { email: acme.email }) },
+      ...(ca === undefined
+        ? {}
+        : {
+            certificateAuthority: {
+              caCertPem: ca.caCertPem,
+              caPrivateKeyPem: ca.caPrivateKeyPem,
+              certificateDays,
+              renewalDays,
+            },
+          }),
+      ...(outboundProxy === undefined ? {} : { outboundProxy }),
+      ...(redisPassword === undefined ? {} : { redisPassword }),
+      ...adoptedCookieSecrets[site.name],
+      deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
+      ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
+      repairs: marks.sites[site.name] ?? {},
+      roleHolders: holders.ids,
+      credentialsRepairs: marks.credentials[site.name] ?? {},
+      allowVulnerableOauth2Proxy,
+      allowVulnerableNginx,
+    },
+    {
+      dependsOn: proxyHosts,
+      aliases: formerName === undefined ? [] : [{ name: formerName }],
+      transformations: holders.stopped.has(site.name) ? [asInTheState] : [],
+      transforms: [onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} })],
+    },
   );
-  const sites = declared.map((site) => ({
-    name: site.name,
-    site: new ProtectedSite(
-      site.name,
-      {
-        site: site.settings,
-        tenantId,
-        hosts,
-        acme: {
-          server: acme.server,
-          ...(acme.email === undefined ? {} : { email: acme.email }),
-        },
-        ...(ca === undefined
-          ? {}
-          : {
-              certificateAuthority: {
-                caCertPem: ca.caCertPem,
-                caPrivateKeyPem: ca.caPrivateKeyPem,
-                certificateDays,
-                renewalDays,
-              },
-            }),
-        ...(environment.outboundProxy === undefined ? {} : { outboundProxy: environment.outboundProxy }),
-        ...(redisPassword === undefined ? {} : { redisPassword }),
-        ...adoptedCookieSecrets[site.name],
-        deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
-        ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
-        repairs: marks.sites[site.name] ?? {},
-        roleHolders: holders.ids,
-        credentialsRepairs: marks.credentials[site.name] ?? {},
-        allowVulnerableOauth2Proxy,
-        allowVulnerableNginx: environment.allowVulnerableNginx,
-      },
-      {
-        dependsOn: proxyHosts,
-        aliases: renamedSites[site.name] === undefined ? [] : [{ name: renamedSites[site.name] as string }],
-        transformations: holders.stopped.has(site.name) ? [asInTheState] : [],
-        transforms: [
-          onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} }),
-        ],
-      },
-    ),
-  }));
-  await endIfStopped(holders);
-  return {
-    ...(ca === undefined ? {} : { internalCa: ca.bundle }),
-    urls: Object.fromEntries(sites.map(({ name, site }) => [name, site.url])),
-    clientIds: Object.fromEntries(sites.map(({ name, site }) => [name, site.clientId])),
-  };
 }
 
 /** The plain value of a setting, which is known before anything is declared. */

@@ -23,62 +23,14 @@ export interface WayBack {
  * back the hosts that have the change, including those whose push is still running.
  */
 export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransform {
-  const { hosts } = back.environment;
-  const having: Host[] = [];
-  let failed: Host | undefined;
-
-  const names = (list: readonly Host[]) => list.map(({ name }) => name).join(", ") || "none";
-  const say = (what: string) => pulumi.log.error(`site "${site.name}": ${what}`);
-
-  const took = async (host: Host) => {
-    having.push(host);
-    if (failed !== undefined) await takeBack(host);
-  };
-  const refused = async (host: Host) => {
-    const others = hosts.filter((it) => it !== host && !having.includes(it));
-    failed ??= host;
-    const next =
-      having.length === 0
-        ? "No host has it; the next `pulumi up` tries again"
-        : back.environment.onHostFailure === "rollback"
-          ? "onHostFailure is rollback: the hosts that have it are rolled back"
-          : `The next \`pulumi up\` tries again; \`npm run rollback -- --stack ${pulumi.getStack()} --site ${site.name} --host NAME\` rolls one back`;
-    await say(
-      `${host.name} rejected the change; ${names(having)} ${having.length > 1 ? "have" : "has"} it; pending or not yet tried: ${names(others)}. ${next}.`,
-    );
-    for (const it of [...having]) await takeBack(it);
-    return false; // no retry: a push that failed has rolled itself back
-  };
-
-  async function takeBack(host: Host): Promise<void> {
-    if (back.environment.onHostFailure !== "rollback") return;
-    const generation = back.before[host.name];
-    if (generation === undefined)
-      return say(
-        `${host.name} keeps the change: its previous generation is unknown (it could not be reached)`,
-      );
-    const command =
-      generation === null ? `remove ${site.domain}` : `rollback ${site.domain} --to ${generation}`;
-    const announced = announcement({ ...back.operator, stack: pulumi.getStack() });
-    try {
-      const ended = await runOnHost(host, back.asker, `${announced}sudo -n ${program} ${command}`);
-      await say(
-        ended.exitCode === 0
-          ? ended.stdout.trim()
-          : `${host.name} keeps the change: ${reasonIn(ended.stderr)}`,
-      );
-    } catch (error) {
-      await say(`${host.name} keeps the change: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-
+  const pushes = new Pushes(site, back);
   // Created here, and not in the transform, which the engine calls outside of the program.
   const inProgram = AsyncLocalStorage.snapshot();
   const hooks = new Map(
-    hosts.map((host): [string, pulumi.ResourceHookBinding] => {
+    back.environment.hosts.map((host): [string, pulumi.ResourceHookBinding] => {
       const name = `${site.name}-${host.name}`;
-      const after = new pulumi.ResourceHook(`${name}-took`, () => inProgram(took, host));
-      const onError = new pulumi.ErrorHook(`${name}-refused`, () => inProgram(refused, host));
+      const after = new pulumi.ResourceHook(`${name}-took`, () => inProgram(() => pushes.took(host)));
+      const onError = new pulumi.ErrorHook(`${name}-refused`, () => inProgram(() => pushes.refused(host)));
       return [name, { afterCreate: [after], afterUpdate: [after], onError: [onError] }];
     }),
   );
@@ -91,4 +43,74 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
     const connection = { [specialSigKey]: specialSecretSig, value };
     return own && { props: { ...props, connection }, opts: pulumi.mergeOptions(opts, { hooks: own }) };
   };
+}
+
+/** Which hosts have a site's change so far. */
+class Pushes {
+  readonly #site: Site;
+  readonly #back: WayBack;
+  readonly #having: Host[] = [];
+  #failed = false;
+
+  constructor(site: Site, back: WayBack) {
+    this.#site = site;
+    this.#back = back;
+  }
+
+  async took(host: Host): Promise<void> {
+    this.#having.push(host);
+    if (this.#failed) await this.#takeBack(host);
+  }
+
+  /** @returns false: no retry, since a push that failed has rolled itself back */
+  async refused(host: Host): Promise<false> {
+    const { hosts, onHostFailure } = this.#back.environment;
+    const having = this.#having;
+    const others = hosts.filter((it) => it !== host && !having.includes(it));
+    this.#failed = true;
+    const next =
+      having.length === 0
+        ? "No host has it; the next `pulumi up` tries again"
+        : onHostFailure === "rollback"
+          ? "onHostFailure is rollback: the hosts that have it are rolled back"
+          : `The next \`pulumi up\` tries again; \`npm run rollback -- --stack ${pulumi.getStack()} --site ${this.#site.name} --host NAME\` rolls one back`;
+    await this.#say(
+      `${host.name} rejected the change; ${namesOf(having)} ${having.length > 1 ? "have" : "has"} it; pending or not yet tried: ${namesOf(others)}. ${next}.`,
+    );
+    for (const it of [...having]) await this.#takeBack(it);
+    return false;
+  }
+
+  async #takeBack(host: Host): Promise<void> {
+    const { environment, before, asker, operator } = this.#back;
+    if (environment.onHostFailure !== "rollback") return;
+    const generation = before[host.name];
+    if (generation === undefined)
+      return this.#say(
+        `${host.name} keeps the change: its previous generation is unknown (it could not be reached)`,
+      );
+    const { domain } = this.#site;
+    const command = generation === null ? `remove ${domain}` : `rollback ${domain} --to ${generation}`;
+    const announced = announcement({ ...operator, stack: pulumi.getStack() });
+    try {
+      const ended = await runOnHost(host, asker, `${announced}sudo -n ${program} ${command}`);
+      await this.#say(
+        ended.exitCode === 0
+          ? ended.stdout.trim()
+          : `${host.name} keeps the change: ${reasonIn(ended.stderr)}`,
+      );
+    } catch (error) {
+      await this.#say(
+        `${host.name} keeps the change: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  #say(what: string): Promise<void> {
+    return pulumi.log.error(`site "${this.#site.name}": ${what}`);
+  }
+}
+
+function namesOf(hosts: readonly Host[]): string {
+  return hosts.map(({ name }) => name).join(", ") || "none";
 }

@@ -61,36 +61,7 @@ export class Registration extends pulumi.ComponentResource {
 
     const application = new azuread.Application(
       name,
-      {
-        displayName: displayName(site.domain),
-        owners,
-        signInAudience: "AzureADMyOrg",
-        ...(site.serviceManagementReference === undefined
-          ? {}
-          : { serviceManagementReference: site.serviceManagementReference }),
-        api: { requestedAccessTokenVersion: 2 },
-        web: { redirectUris: registeredUrls(site) },
-        // Its tokens contain only groups assigned to this application, so there are never too many.
-        ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
-        ...(site.roles.length > 0
-          ? {
-              appRoles: site.roles.map(({ value, displayName }) => ({
-                id: roleId(site.domain, value),
-                value,
-                displayName,
-                description: displayName,
-                allowedMemberTypes: machineClients(site).length > 0 ? ["User", "Application"] : ["User"],
-                enabled: true,
-              })),
-            }
-          : {}),
-        requiredResourceAccesses: [
-          {
-            resourceAppId: graph,
-            resourceAccesses: Object.values(signInPermissions).map((id) => ({ id, type: "Scope" })),
-          },
-        ],
-      },
+      applicationOf(site, owners, groups),
       existing === undefined ? child : adopted(`/applications/${existing.application}`),
     );
     // Entra deletes all of these with the application. Deleting each separately would wait for all of Entra's replicas,
@@ -107,78 +78,12 @@ export class Registration extends pulumi.ComponentResource {
       },
       existing === undefined ? part : { ...part, import: `/servicePrincipals/${existing.servicePrincipal}` },
     );
-    for (const group of groups) {
-      new azuread.AppRoleAssignment(
-        `${name}-${group}`,
-        { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },
-        part,
-      );
-    }
-    for (const role of site.roles) {
-      const holders = [...role.groups, ...role.users, ...role.applications];
-      for (const holder of holders) {
-        const objectId = idOf(holder);
-        if (objectId === undefined) continue;
-        new azuread.AppRoleAssignment(
-          `${name}-${role.value}-${holder}`,
-          {
-            appRoleId: roleId(site.domain, role.value),
-            principalObjectId: objectId,
-            resourceObjectId: principal.objectId,
-          },
-          part,
-        );
-      }
-    }
-    const consent = (resourceName: string, clientId: string, claimValues: string[], given?: string) =>
-      new azuread.ServicePrincipalDelegatedPermissionGrant(
-        resourceName,
-        {
-          servicePrincipalObjectId: principal.objectId,
-          resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput({ clientId }, child).objectId,
-          claimValues,
-        },
-        given === undefined ? part : { ...part, import: `/oauth2PermissionGrants/${given}` },
-      );
-    consent(`${name}-consent`, graph, Object.keys(signInPermissions), existing?.consent);
-    const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
-    if (api !== undefined && scope !== undefined) consent(`${name}-consent-api`, api, [scope]);
-
-    if (site.conditionalAccess !== undefined) {
-      const { mfa, signInFrequencyHours, state, excludedGroups } = site.conditionalAccess;
-      new azuread.ConditionalAccessPolicy(
-        `${name}-conditional-access`,
-        {
-          displayName: displayName(site.domain),
-          state: state === "enabled" ? "enabled" : "enabledForReportingButNotEnforced",
-          conditions: {
-            clientAppTypes: ["all"],
-            applications: { includedApplications: [application.clientId] },
-            users: { includedUsers: ["All"], excludedGroups: [...excludedGroups] },
-          },
-          ...(mfa ? { grantControls: { operator: "OR", builtInControls: ["mfa"] } } : {}),
-          ...(signInFrequencyHours === undefined
-            ? {}
-            : { sessionControls: { signInFrequency: signInFrequencyHours, signInFrequencyPeriod: "hours" } }),
-        },
-        // Entra accepts policies only for applications that exist in the tenant.
-        { ...child, dependsOn: [principal] },
-      );
-    }
-
-    // One resource for each generation, so that the old secret coexists with the new one for as long as it is listed.
-    const secrets = site.clientSecrets.map(
-      ({ generation, endDate }) =>
-        new azuread.ApplicationPassword(
-          `${name}-client-secret-${generation}`,
-          {
-            applicationId: application.id,
-            displayName: `protected-sites ${generation}`,
-            ...(endDate === undefined ? {} : { endDate: `${endDate}T00:00:00Z` }),
-          },
-          { ...child, dependsOn: [principal] },
-        ),
-    );
+    assign(name, { groups, site, principal, idOf }, part);
+    consent(name, { site, principal }, part);
+    // Entra accepts policies only for applications that exist in the tenant.
+    const afterPrincipal = { ...child, dependsOn: [principal] };
+    restrict(name, { site, application }, afterPrincipal);
+    const secrets = clientSecrets(name, { site, application }, afterPrincipal);
     this.clientSecret = pulumi.secret(
       pulumi.all(secrets.map(({ value }) => value)).apply((values) => values.at(-1) ?? ""),
     );
@@ -187,6 +92,157 @@ export class Registration extends pulumi.ComponentResource {
       .apply((ends) => ends.at(-1) ?? "");
     this.registerOutputs({ clientId: this.clientId });
   }
+}
+
+function applicationOf(
+  site: Site,
+  owners: pulumi.Input<string>[],
+  groups: readonly string[],
+): azuread.ApplicationArgs {
+  return {
+    displayName: displayName(site.domain),
+    owners,
+    signInAudience: "AzureADMyOrg",
+    ...(site.serviceManagementReference === undefined
+      ? {}
+      : { serviceManagementReference: site.serviceManagementReference }),
+    api: { requestedAccessTokenVersion: 2 },
+    web: { redirectUris: registeredUrls(site) },
+    // Its tokens contain only groups assigned to this application, so there are never too many.
+    ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
+    ...(site.roles.length > 0
+      ? {
+          appRoles: site.roles.map(({ value, displayName }) => ({
+            id: roleId(site.domain, value),
+            value,
+            displayName,
+            description: displayName,
+            allowedMemberTypes: machineClients(site).length > 0 ? ["User", "Application"] : ["User"],
+            enabled: true,
+          })),
+        }
+      : {}),
+    requiredResourceAccesses: [
+      {
+        resourceAppId: graph,
+        resourceAccesses: Object.values(signInPermissions).map((id) => ({ id, type: "Scope" })),
+      },
+    ],
+  };
+}
+
+interface Assignments {
+  readonly site: Site;
+  readonly groups: readonly string[];
+  readonly principal: azuread.ServicePrincipal;
+  /** Nothing where a holder has not been found. */
+  readonly idOf: (holder: string) => pulumi.Input<string> | undefined;
+}
+
+/** Gives the application to the site's groups, and its roles to their holders. */
+function assign(
+  name: string,
+  { site, groups, principal, idOf }: Assignments,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  for (const group of groups) {
+    new azuread.AppRoleAssignment(
+      `${name}-${group}`,
+      { appRoleId: defaultAccess, principalObjectId: group, resourceObjectId: principal.objectId },
+      opts,
+    );
+  }
+  for (const role of site.roles) {
+    for (const holder of [...role.groups, ...role.users, ...role.applications]) {
+      const objectId = idOf(holder);
+      if (objectId === undefined) continue;
+      new azuread.AppRoleAssignment(
+        `${name}-${role.value}-${holder}`,
+        {
+          appRoleId: roleId(site.domain, role.value),
+          principalObjectId: objectId,
+          resourceObjectId: principal.objectId,
+        },
+        opts,
+      );
+    }
+  }
+}
+
+/** Consents, for everybody, to what the sign-in reads, and to the API that the site's access tokens are for. */
+function consent(
+  name: string,
+  { site, principal }: { readonly site: Site; readonly principal: azuread.ServicePrincipal },
+  opts: pulumi.CustomResourceOptions & { readonly parent: pulumi.Resource },
+): void {
+  const grant = (resourceName: string, clientId: string, claimValues: string[], existing?: string) =>
+    new azuread.ServicePrincipalDelegatedPermissionGrant(
+      resourceName,
+      {
+        servicePrincipalObjectId: principal.objectId,
+        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput(
+          { clientId },
+          { parent: opts.parent },
+        ).objectId,
+        claimValues,
+      },
+      existing === undefined ? opts : { ...opts, import: `/oauth2PermissionGrants/${existing}` },
+    );
+  grant(`${name}-consent`, graph, Object.keys(signInPermissions), site.adoptedRegistration?.consent);
+  const [, api, scope] = /^api:\/\/(.*)\/(.*)$/.exec(site.accessTokenScope ?? "") ?? [];
+  if (api !== undefined && scope !== undefined) grant(`${name}-consent-api`, api, [scope]);
+}
+
+interface OfApplication {
+  readonly site: Site;
+  readonly application: azuread.Application;
+}
+
+/** The site's Conditional Access policy, where it has one. */
+function restrict(
+  name: string,
+  { site, application }: OfApplication,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  if (site.conditionalAccess === undefined) return;
+  const { mfa, signInFrequencyHours, state, excludedGroups } = site.conditionalAccess;
+  new azuread.ConditionalAccessPolicy(
+    `${name}-conditional-access`,
+    {
+      displayName: displayName(site.domain),
+      state: state === "enabled" ? "enabled" : "enabledForReportingButNotEnforced",
+      conditions: {
+        clientAppTypes: ["all"],
+        applications: { includedApplications: [application.clientId] },
+        users: { includedUsers: ["All"], excludedGroups: [...excludedGroups] },
+      },
+      ...(mfa ? { grantControls: { operator: "OR", builtInControls: ["mfa"] } } : {}),
+      ...(signInFrequencyHours === undefined
+        ? {}
+        : { sessionControls: { signInFrequency: signInFrequencyHours, signInFrequencyPeriod: "hours" } }),
+    },
+    opts,
+  );
+}
+
+/** One resource for each generation, so that the old secret coexists with the new one for as long as it is listed. */
+function clientSecrets(
+  name: string,
+  { site, application }: OfApplication,
+  opts: pulumi.CustomResourceOptions,
+): azuread.ApplicationPassword[] {
+  return site.clientSecrets.map(
+    ({ generation, endDate }) =>
+      new azuread.ApplicationPassword(
+        `${name}-client-secret-${generation}`,
+        {
+          applicationId: application.id,
+          displayName: `protected-sites ${generation}`,
+          ...(endDate === undefined ? {} : { endDate: `${endDate}T00:00:00Z` }),
+        },
+        opts,
+      ),
+  );
 }
 
 /** Looks up a site's role holders and owners, for a program that has not done so itself. */

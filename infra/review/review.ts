@@ -83,25 +83,12 @@ export function reviewStack(
 ): StackReview {
   const renames = renamesOf(base?.environment, after?.environment);
   const before = underNewNames(base, renames);
-  const source = `stacks/Pulumi.${stack}.yaml`;
-  const nothing = {
-    stack,
-    source,
-    problems: [],
-    notes: [],
-    sites: [],
-    environment: [],
-    files: [],
-    counts: { sites: 0, hosts: 0, files: 0, reloads: 0, restarts: 0, signOuts: 0 },
-    widens: [],
-    narrows: [],
-    cannotJudge: [],
-  } satisfies Partial<StackReview>;
+  const nothing = nothingOf(stack);
   if (after !== undefined && after.problems.length > 0)
     return { ...nothing, kind: "invalid", problems: after.problems };
   const notes =
     before !== undefined && before.problems.length > 0
-      ? [`The base's ${source} was invalid, so everything counts as new.`]
+      ? [`The base's ${nothing.source} was invalid, so everything counts as new.`]
       : [];
 
   const [was, is] = [before?.environment, after?.environment];
@@ -112,20 +99,6 @@ export function reviewStack(
       : changes(environmentMeaning, withoutSites(was), withoutSites(is));
   const files = fileChanges(before, after);
   const sites = siteReviews(before, after, files.bySite, renames);
-  const movesTenant = was !== undefined && is !== undefined && was.tenantId !== is.tenantId;
-  const signedOut = new Set([
-    ...sites
-      .filter((site) => site.statements.some(({ effect }) => effect === "signs out"))
-      .map(({ name }) => name),
-    ...(movesTenant ? is.sites.map(({ name }) => name) : []),
-  ]);
-  const restartsAll =
-    was !== undefined && is !== undefined && was.oauth2Proxy.sha256 !== is.oauth2Proxy.sha256;
-  const pushed = [...files.bySite.keys()];
-  const restarts = restartsAll
-    ? is.sites.length
-    : pushed.filter((name) => files.bySite.get(name)?.some(({ file }) => !notForInstance.includes(file)))
-        .length;
   const widened = sites.filter(({ widens }) => widens).map(({ name }) => name);
   const changed = files.all.length > 0 || sites.length > 0 || environment.length > 0;
   return {
@@ -139,17 +112,58 @@ export function reviewStack(
     sites,
     environment,
     files: asDiffs(files.all, before, after),
-    counts: {
-      sites: new Set([...sites.map(({ name }) => name), ...pushed]).size,
-      hosts: changed ? ((is ?? was)?.hosts.length ?? 0) : 0,
-      files: files.all.reduce((sum, { hosts }) => sum + hosts.length, 0),
-      reloads: pushed.length,
-      restarts,
-      signOuts: signedOut.size,
-    },
-    widens: movesTenant ? ["environment", ...widened] : widened,
+    counts: { ...countsOf({ was, is, sites, files }), hosts: changed ? ((is ?? was)?.hosts.length ?? 0) : 0 },
+    widens: movesTenant(was, is) ? ["environment", ...widened] : widened,
     narrows: sites.filter(({ narrows }) => narrows).map(({ name }) => name),
     cannotJudge: sites.filter(({ cannotJudge }) => cannotJudge !== undefined).map(({ name }) => name),
+  };
+}
+
+const nothingOf = (stack: string) =>
+  ({
+    stack,
+    source: `stacks/Pulumi.${stack}.yaml`,
+    problems: [],
+    notes: [],
+    sites: [],
+    environment: [],
+    files: [],
+    counts: { sites: 0, hosts: 0, files: 0, reloads: 0, restarts: 0, signOuts: 0 },
+    widens: [],
+    narrows: [],
+    cannotJudge: [],
+  }) satisfies Omit<StackReview, "kind">;
+
+function movesTenant(was: Environment | undefined, is: Environment | undefined): boolean {
+  return was !== undefined && is !== undefined && was.tenantId !== is.tenantId;
+}
+
+interface Counted {
+  readonly was: Environment | undefined;
+  readonly is: Environment | undefined;
+  readonly sites: readonly SiteReview[];
+  readonly files: ReturnType<typeof fileChanges>;
+}
+
+function countsOf({ was, is, sites, files }: Counted): Omit<StackReview["counts"], "hosts"> {
+  const signedOut = new Set([
+    ...sites
+      .filter((site) => site.statements.some(({ effect }) => effect === "signs out"))
+      .map(({ name }) => name),
+    ...(movesTenant(was, is) ? (is?.sites ?? []).map(({ name }) => name) : []),
+  ]);
+  const restartsAll =
+    was !== undefined && is !== undefined && was.oauth2Proxy.sha256 !== is.oauth2Proxy.sha256;
+  const pushed = [...files.bySite.keys()];
+  const restarted = pushed.filter((name) =>
+    files.bySite.get(name)?.some(({ file }) => !notForInstance.includes(file)),
+  );
+  return {
+    sites: new Set([...sites.map(({ name }) => name), ...pushed]).size,
+    files: files.all.reduce((sum, { hosts }) => sum + hosts.length, 0),
+    reloads: pushed.length,
+    restarts: restartsAll ? is.sites.length : restarted.length,
+    signOuts: signedOut.size,
   };
 }
 
