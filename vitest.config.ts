@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
+ * quick     unit as `npm run test:unit` has it: less of what is generated, and without what builds or emulates.
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
  * judges    outside judges before the golden sites, as nginx.
@@ -14,6 +15,18 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "quick",
+          include: ["test/unit/**/*.test.ts"],
+          exclude: ["test/unit/lab/entra-*", "test/unit/components/package.test.ts"],
+          env: { QUICK: "1" },
+          testTimeout: 30_000,
+          // Importing takes longer than the tests do: each thread does it once.
+          pool: "threads",
+          isolate: false,
+        },
+      },
       {
         test: {
           name: "contract",

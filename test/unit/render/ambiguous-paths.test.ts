@@ -5,6 +5,7 @@ import { leadsAbove, misreadAsRules } from "../../../components/render/nginx/amb
 import type { Directive } from "../../../components/nginx/print.ts";
 import { mapped, spellingOf } from "./map-of-paths.ts";
 import { anyPath, lenient, nginxReading, readingsOf } from "./readings.ts";
+import { runs } from "../quick.ts";
 
 interface Part {
   readonly path: string;
@@ -51,7 +52,7 @@ test("no server reads a path that passes as one with a rule that Nginx has not a
     fc.property(anyPath, (target) => {
       if (!refused(target)) expect(escapes(target), target).toBe(false);
     }),
-    { numRuns: 4_000 },
+    runs(4_000),
   );
 });
 
@@ -64,7 +65,7 @@ test("what is refused is refused because some server would read it so, or becaus
     fc.property(anyPath, (target) => {
       if (refused(target) && !unheardOf.test(target)) expect(escapes(target), target).toBe(true);
     }),
-    { numRuns: 4_000 },
+    runs(4_000),
   );
 });
 
@@ -143,7 +144,7 @@ describe("what is open", () => {
         if (nginxReading(target)?.startsWith(open.path) !== true || !isOpen(target)) return;
         for (const path of readingsOf(target)) expect(`${path}/`, target).toMatch(/^\/public\//);
       }),
-      { numRuns: 4_000 },
+      runs(4_000),
     );
   });
 
@@ -167,7 +168,7 @@ test("no server reads a path that passes as one above the part of a backend that
       // The host that "//name" is to some is none below a path of the backend's own.
       for (const path of readingsOf(`/app${target}`)) expect(path, target).toMatch(/^\/app(?![^/;])/);
     }),
-    { numRuns: 4_000 },
+    runs(4_000),
   );
   expect(["/a%2Fb", "/x;y", "//x", "/a/../b", "/a/%2e%2e/b"].map((it) => statusOf(above, it))).toEqual(
     Array.from({ length: 5 }),

@@ -8,6 +8,7 @@ import { siteFrom } from "../../../components/site/site.ts";
 import { codeRefolUsSettings } from "../../sites.ts";
 import { mapped } from "./map-of-paths.ts";
 import { anyPath, lenient, nginxReading, readingsOf } from "./readings.ts";
+import { runs } from "../quick.ts";
 
 const allowedGroups = ["7e57ab1e-0000-4000-8000-000000000002"];
 const rules = [
@@ -62,7 +63,7 @@ describe("no server reads", () => {
           expect(isHolder(reading), `${path} as ${reading}`).toBe(false);
         }
       }),
-      { numRuns: 6_000 },
+      runs(6_000),
     );
   });
 
@@ -73,7 +74,7 @@ describe("no server reads", () => {
         for (const reading of readingsOf(target))
           expect(isHolder(reading), `${target} as ${reading}`).toBe(false);
       }),
-      { numRuns: 6_000 },
+      runs(6_000),
     );
   });
 });

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 
 import type { Site } from "../../../components/site/site.ts";
 import { environmentFrom } from "../../../infra/environment.ts";
+import { runs } from "../quick.ts";
 import { reviewed, siteArgs, settings } from "./environments.ts";
 import { byGroup, type GeneratedPerson, methods, people, targets } from "./generated-sites.ts";
 
@@ -41,6 +42,7 @@ const siteOf = (given: object): Site => {
 };
 
 test("over generated pairs, access is said to widen or to narrow exactly when it does", () => {
+  const sample = runs(150);
   let widened = 0;
   let narrowed = 0;
   fc.assert(
@@ -65,7 +67,8 @@ test("over generated pairs, access is said to widen or to narrow exactly when it
         narrows: narrows ? ["wiki"] : [],
       });
     }),
-    { numRuns: 150 },
+    sample,
   );
-  expect([widened, narrowed].every((count) => count > 20)).toBe(true);
+  // One in seven, or no change of access would be judged.
+  expect(Math.min(widened, narrowed)).toBeGreaterThan(sample.numRuns / 7);
 }, 120_000);
