@@ -12,6 +12,10 @@ export interface Asked {
   readonly secretOutputs: readonly string[];
   /** Names of the resources that are there before it. */
   readonly after: readonly string[];
+  /** Names that it had before. */
+  readonly aliases: readonly string[];
+  /** The ID under which it is taken over, where it exists already. */
+  readonly imported?: string;
 }
 
 const secretMark = "4dabf18193072939515e22adb298388d";
@@ -38,10 +42,18 @@ const generated: Record<string, (name: string) => Record<string, unknown>> = {
 /** What is used here of the SDK's own monitor. */
 interface Monitor {
   registerResource(
-    request: { getAdditionalsecretoutputsList(): string[]; getDependenciesList(): string[] },
+    request: {
+      getAdditionalsecretoutputsList(): string[];
+      getDependenciesList(): string[];
+      getAliasesList(): { getSpec(): { getName(): string } | undefined }[];
+      getImportid(): string;
+    },
     answer: unknown,
   ): Promise<void>;
+  registerResourceHook: TakeHook;
+  registerErrorHook: TakeHook;
 }
+type TakeHook = (request: unknown, answer: (error: null, response: object) => void) => void;
 
 /**
  * Runs a program on the pretend cloud.
@@ -67,16 +79,27 @@ export async function deployed(
     preview,
   );
   // Mocks do not tell the options of a resource; the request to the engine does, right before its mock.
-  let options = { secretOutputs: [] as string[], after: [] as string[] };
+  let options: Pick<Asked, "secretOutputs" | "after" | "aliases" | "imported"> = {
+    secretOutputs: [],
+    after: [],
+    aliases: [],
+  };
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, answer) => {
     options = {
       secretOutputs: request.getAdditionalsecretoutputsList(),
       after: request.getDependenciesList().map((urn) => urn.split("::").at(-1) ?? urn),
+      aliases: request.getAliasesList().map((alias) => alias.getSpec()?.getName() ?? ""),
+      ...(request.getImportid() === "" ? {} : { imported: request.getImportid() }),
     };
     return register(request, answer);
   };
+  // The SDK's own does not know hooks; here nothing ever calls one.
+  const take: TakeHook = (_, answer) => {
+    answer(null, {});
+  };
+  Object.assign(monitor, { registerResourceHook: take, registerErrorHook: take });
   await program();
   // Waits for every registration, so that none runs into the next pretend cloud.
   await pulumi.runtime.disconnect();
@@ -93,4 +116,18 @@ export function clearTexts(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null || isSecret(value)) return [];
   return Object.values(value).flatMap(clearTexts);
+}
+
+/** A value as a person reads it: what is marked as secret says so, and what is generated and secret is left out. */
+export function withoutSecrets(value: unknown): unknown {
+  if (typeof value === "string") return value.includes("SECRET") ? "<secret>" : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, it]: [string, unknown]) =>
+      isSecret(it)
+        ? [`${key} (secret)`, withoutSecrets((it as { value: unknown }).value)]
+        : [key, withoutSecrets(it)],
+    ),
+  );
 }

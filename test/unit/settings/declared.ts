@@ -1,0 +1,56 @@
+/** All that an update of an environment declares, as texts that a person reads and a diff compares. */
+import * as pulumi from "@pulumi/pulumi";
+import { stringify } from "yaml";
+
+import { unbundle } from "../../../components/host/bundle.ts";
+import { deploy } from "../../../infra/deploy.ts";
+import { type Asked, deployed, isSecret, withoutSecrets } from "../components/pretend-cloud.ts";
+
+/** The texts by their titles: every file of a host, as in `wiki: nginx.conf`, and every resource without its secrets. */
+export type Declared = ReadonlyMap<string, string>;
+
+/**
+ * @param settings as in a stack's file, without the prefix
+ * @throws ConfigError with everything that is wrong in them
+ */
+export async function declared(settings: Readonly<Record<string, unknown>>): Promise<Declared> {
+  pulumi.runtime.setAllConfig(
+    Object.fromEntries(
+      // Nobody can ask these hosts what they have.
+      Object.entries({ ...settings, repairDrift: false }).map(([key, value]) => [
+        `protected-sites:${key}`,
+        typeof value === "string" ? value : JSON.stringify(value),
+      ]),
+    ),
+  );
+  let failure: Error | undefined;
+  const program = () =>
+    deploy().catch((error: unknown) => {
+      failure = error as Error;
+    });
+  const asked = await deployed(() => pulumi.runtime.runInPulumiStack(program), {
+    signedInTo: settings["tenantId"] as string,
+  });
+  if (failure !== undefined) throw failure;
+  return new Map(asked.filter(({ type }) => !type.startsWith("pulumi:")).flatMap(textsOf));
+}
+
+function textsOf({ type, name, inputs, ...options }: Asked): [title: string, text: string][] {
+  const { stdin, ...rest } = inputs;
+  const text = String(isSecret(stdin) ? (stdin as { value: unknown }).value : stdin);
+  const files = unbundle(text);
+  const resource = withoutSecrets({ ...rest, ...(files.length > 0 ? {} : { stdin }), ...options });
+  return [
+    // The same on each host. The program that runs there is reviewed as what it is.
+    ...files
+      .filter((file) => !file.name.endsWith(".py"))
+      .map((file): [string, string] => [
+        `${name.replace(/-?edge-\d+.*/, "") || "host"}: ${file.name}`,
+        file.text,
+      ]),
+    [
+      `${type.split(":").at(-1) ?? type} ${name}`,
+      stringify(resource, { lineWidth: 0 }).replaceAll(/\b[0-9a-f]{64}\b/g, "<sha256>"),
+    ],
+  ];
+}
