@@ -13,7 +13,25 @@ export type Declared = ReadonlyMap<string, string>;
  * @param settings as in a stack's file, without the prefix
  * @throws ConfigError with everything that is wrong in them
  */
-export async function declared(settings: Readonly<Record<string, unknown>>): Promise<Declared> {
+export async function declared(settings: Settings): Promise<Declared> {
+  const resources = await update(settings, settings["tenantId"] as string);
+  return new Map(resources.filter(({ type }) => !type.startsWith("pulumi:")).flatMap(textsOf));
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/**
+ * Everything that the program declares in one update.
+ * @param signedInTo the tenant of the credentials
+ * @param failed called with the program's failure; else it is thrown
+ */
+export async function update(
+  settings: Settings,
+  signedInTo: string,
+  failed: (error: unknown) => void = (error) => {
+    throw error;
+  },
+): Promise<Asked[]> {
   pulumi.runtime.setAllConfig(
     Object.fromEntries(
       // Nobody can ask these hosts what they have.
@@ -23,16 +41,15 @@ export async function declared(settings: Readonly<Record<string, unknown>>): Pro
       ]),
     ),
   );
-  let failure: Error | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  // What fails within a stack ends the process.
   const program = () =>
     deploy().catch((error: unknown) => {
-      failure = error as Error;
+      failure = { error };
     });
-  const asked = await deployed(() => pulumi.runtime.runInPulumiStack(program), {
-    signedInTo: settings["tenantId"] as string,
-  });
-  if (failure !== undefined) throw failure;
-  return new Map(asked.filter(({ type }) => !type.startsWith("pulumi:")).flatMap(textsOf));
+  const asked = await deployed(() => pulumi.runtime.runInPulumiStack(program), { signedInTo });
+  if (failure !== undefined) failed(failure.error);
+  return asked;
 }
 
 function textsOf({ type, name, inputs, ...options }: Asked): [title: string, text: string][] {
