@@ -25,7 +25,7 @@ export interface OpenPathSettings {
   match?: string;
   /** The open methods; for others the path is as protected as its surroundings. @default `GET`, `HEAD` */
   methods?: string[];
-  /** As on the site: whether the backend gets the client's `Authorization` header, for example of web hooks. @default `false` */
+  /** As on the site: whether the backend gets the client's `Authorization` header, for example of webhooks. @default `false` */
   passAuthorization?: boolean;
   /** Why it is open, for reviewers; it is a comment on the rule in the Nginx file. */
   why: string;

@@ -165,7 +165,7 @@ export interface SiteSettings {
   cookieSecretGeneration?: number;
   /**
    * Name of the session cookie, for example `_oauth2_proxy`, to keep the sessions of an existing oauth2-proxy
-   * installation. @default derived from the domain
+   * installation. @default `_oauth2_proxy_site`; `minimal`, `redis`: derived from the domain
    */
   cookieName?: string;
   /**

@@ -50,7 +50,7 @@ const image = "docker://docker-registry.lab.test/team/app:1";
 
 export const dockerRegistry: Application = {
   name: "docker-registry",
-  title: "Docker's registry 2.8.2 with skopeo",
+  title: "Docker Registry 2.8.2 with skopeo",
   packages: { registry: debianPackages(["docker-registry", "skopeo"]) },
   site: {
     roles: [{ value: "member", groups: [readers], applications: [program] }],

@@ -84,7 +84,7 @@ export const dokuwiki: Application = {
         path: "/lib/exe/xmlrpc.php",
         methods: ["POST"],
         passAuthorization: true,
-        why: "Programs come with a password, which the wiki checks itself.",
+        why: "API clients send a password, which the wiki checks itself.",
       },
     ],
     clientMaxBodySize: "64m",

@@ -1,4 +1,4 @@
-/** Git over HTTPS: Apache with git's own CGI programs; people look with a browser, git comes with a password of its own. */
+/** Git over HTTPS: Apache with git's own CGI programs; people look with a browser, git sends a password of its own. */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,7 +75,7 @@ export const gitServer: Application = {
         match: "prefix",
         methods: ["GET", "POST"],
         passAuthorization: true,
-        why: "git comes with a password, which the server checks itself.",
+        why: "git sends a password, which the server checks itself.",
       },
     ],
     clientMaxBodySize: "5g",

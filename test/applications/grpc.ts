@@ -27,7 +27,7 @@ const withToken = async ({ token }: Visit) => ({ authorization: `Bearer ${await 
 
 export const grpcService: Application = {
   name: "grpc",
-  title: "gRPC 1.85.1, a service of its Python library",
+  title: "gRPC 1.85.1, a Python service",
   packages: { grpc: pythonPackages("grpc") },
   scheme: "grpc",
   site: {

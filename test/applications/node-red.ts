@@ -8,7 +8,7 @@ import { request } from "../lab/http.ts";
 import type { Application } from "./application.ts";
 import { nodePackages } from "./packages.ts";
 
-/** Two flows: a page that says who asks for it, and a web hook whose calls are shown in the editor. */
+/** Two flows: a page that says who asks for it, and a webhook whose calls are shown in the editor. */
 const flows = [
   { id: "t", type: "tab", label: "Flow 1" },
   { id: "p1", type: "http in", z: "t", url: "/hello", method: "get", x: 120, y: 60, wires: [["p2"]] },
@@ -83,7 +83,7 @@ export const nodeRed: Application = {
       await page.close();
     },
 
-    "a web hook comes in without an account, and is shown in the editor at once": async ({ origin, tab }) => {
+    "a webhook comes in without an account, and is shown in the editor at once": async ({ origin, tab }) => {
       const page = tab();
       await page.reload();
       await page.locator("#red-ui-workspace-chart .red-ui-flow-node").first().waitFor();

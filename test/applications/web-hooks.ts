@@ -1,4 +1,4 @@
-/** Alertmanager's web hook: it tells a program behind a site, with a token of the tenant that it asks for itself. */
+/** Alertmanager's webhook: it notifies a receiver behind a site, with a token of the tenant that it requests itself. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -67,7 +67,7 @@ const amtool = ({ run, installed, folder }: Visit, ...args: readonly string[]) =
 
 export const webHooks: Application = {
   name: "web-hooks",
-  title: "Alertmanager 0.25.0's web hook",
+  title: "Alertmanager 0.25.0 webhooks",
   packages: { prometheus: debianPackages(["prometheus", "prometheus-alertmanager"]) },
   site: { roles: [{ value: "member", groups: [readers], applications: [program] }] },
 

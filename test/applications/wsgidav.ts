@@ -64,7 +64,7 @@ export const wsgidav: Application = {
           ...["LOCK", "UNLOCK"],
         ],
         passAuthorization: true,
-        why: "File managers come with a password, which the server checks itself.",
+        why: "File managers send a password, which the server checks itself.",
       },
     ],
     clientMaxBodySize: "5g",
