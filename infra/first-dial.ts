@@ -20,7 +20,7 @@ interface Connection {
  * From here on, the first command on a host waits for a dial, as the same user with the same key; if that fails, none of
  * the commands is tried. The command provider dials for each of them, several times, and reports what the host says last:
  * since OpenSSH 9.8 a host closes connections without a reason once an address has failed a few times.
- * docs/decisions/few-dials.md
+ * docs/decisions/ssh-connection-limits.md
  */
 export function dialFirst({ hosts }: Pick<Environment, "hosts">): void {
   // The engine calls the hook outside of the program's run.

@@ -1,6 +1,6 @@
 /**
  * Finds drift: what hosts have before the program declares what they should have. The engine does not look: a resource
- * whose inputs have not changed does not run. See docs/decisions/drift-is-asked-for-by-the-program.md.
+ * whose inputs have not changed does not run. See docs/decisions/drift-detection.md.
  */
 import * as pulumi from "@pulumi/pulumi";
 

@@ -47,7 +47,7 @@ export const deployerUser = "protected-sites";
 /**
  * The connection; its host keys are always pinned. The engine runs many commands at once, four for each processor, and a
  * host's OpenSSH lets in only some that have not signed in yet (MaxStartups): hence the attempts, within half a minute.
- * docs/decisions/few-dials.md
+ * docs/decisions/ssh-connection-limits.md
  */
 export function connectionTo(login: Login): command.types.input.remote.ConnectionArgs {
   const { host, user, privateKey, jumpPrivateKey } = login;

@@ -1,7 +1,7 @@
 /**
  * The pages between a browser without a session and Entra. They keep, in the browser, what a redirect would lose during
  * the sign-in: an address's fragment, which a server never sees, and what a form sends. See
- * docs/decisions/what-stands-behind-the-hash.md, docs/decisions/forms-without-a-session.md
+ * docs/decisions/url-fragments.md, docs/decisions/forms-without-a-session.md
  */
 import { signInPaths } from "../site/names.ts";
 import { domain, page } from "./pages.ts";

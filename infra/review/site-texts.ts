@@ -55,7 +55,7 @@ const addresses = /^\/etc\/protected-sites\/addresses\/([\w.-]+)_(\d+)(?:_backup
 
 /**
  * Files that the host itself writes for a site's Nginx file to include: the generation's number, the HTTP/2 setting, and
- * the addresses of a backend's name (docs/decisions/names-of-backends.md), for which its name stands.
+ * the addresses of a backend's name (docs/decisions/resolving-backend-names.md), for which its name stands.
  */
 export function writtenByHost(domain: string, path: string): string | undefined {
   if (path === paths(domain).generation) return 'set $protected_sites_generation "0";';

@@ -130,9 +130,7 @@ test("no kept answer serves who has no session, or says in another way who they 
 });
 
 /** The session's cookie and its parts, under names that Nginx takes for the same and oauth2-proxy does not. */
-const inCapitals = ["", "_0", "_1", "_2", "_3", "_4"].map(
-  (part) => `_OAUTH2_PROXY_CODE_LAB_TEST${part}=planted`,
-);
+const inCapitals = ["", "_0", "_1", "_2", "_3", "_4"].map((part) => `_OAUTH2_PROXY_SITE${part}=planted`);
 
 test.each([
   ["the session's name", "_oauth2_proxy_site=planted"],
