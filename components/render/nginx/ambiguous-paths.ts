@@ -55,7 +55,7 @@ export function spellingMap(): Item[] {
   ];
   return [
     comment(
-      "How a path is written: plain; odd, where servers split it differently; unclear, where they differ in which names count; hidden, where letters are not to be seen.",
+      "How a path is written: plain; odd, if servers split it differently; unclear, if they disagree about which segments count; hidden, if letters are encoded.",
     ),
     block(
       ["map", expr("$request_uri"), expr(spelling)],

@@ -20,7 +20,7 @@ const turns = 32;
 export function applicationCookies(): Item[] {
   const named = "(?:__Host-)?\\1(?:_[0-9]+|(?:_[A-Za-z0-9_-]{8})?_csrf)?";
   return [
-    comment("What the application gets of the cookies: all but those of its site's sign-in."),
+    comment("The cookies for the backend: all except the site's session cookies."),
     block(
       ["map", expr(`${sessionCookieVariable}|$http_cookie`), expr("$protected_sites_cookie")],
       [

@@ -12,7 +12,7 @@ import { block, comment, type Directive, expr, type Item } from "../../nginx/pri
 export function authCacheDefinitions(site: Site): Item[] {
   if (site.authCache === undefined) return [];
   return [
-    comment("Answers of oauth2-proxy: in memory, and none longer than it is valid."),
+    comment("oauth2-proxy's answers: in memory, and only while they are valid."),
     [
       ...(["proxy_cache_path", authCacheFolder(site.domain)] as const),
       // Elsewhere would be on the disk.
@@ -33,7 +33,7 @@ export const keptAnswer = "$protected_sites_auth_status";
 /** For all sites of a host: which answers are kept. */
 export function authCacheMaps(): Item[] {
   return [
-    comment("With authCache, kept is what a session got, and nothing that came in another way."),
+    comment("authCache caches only answers to requests with a session cookie."),
     ...[false, true].map((passAuthorization) =>
       block(
         [

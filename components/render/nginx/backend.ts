@@ -84,7 +84,7 @@ export function upstreamMaps(site: Site): Item[] {
     block(["map", expr("$uri"), expr(variable)], [["volatile"], ...entries]);
   const grpc = (upstream: string) => (protocolOf(upstream) === "grpc" ? "1" : "");
   return [
-    comment("Which application a path belongs to; who may enter is for the locations to say."),
+    comment("Which backend a path belongs to; access is decided in the locations."),
     map(
       backendVariable(site),
       byPath(backend(site), (_, it) => backend(site, it)),

@@ -44,7 +44,7 @@ export function destinationMap(site: Site): Item[] {
     ...site.open.map((open, index) => ({ ...open, entries: [asItIs(open, ofOpen(index + 1))] })),
   ].sort(longestFirst);
   return [
-    comment("WebDAV's COPY and MOVE: by which rule the path goes to which they lead."),
+    comment("WebDAV's COPY and MOVE: the rule that applies to their destination."),
     block(
       ["map", expr("$http_destination $request_uri"), expr(destinationVariable(site))],
       [

@@ -53,7 +53,7 @@ export function ownPage({ domain }: Site, path: string, file: string): Directive
 export function maintenance(site: Site): Item[] {
   if (site.maintenance === undefined) return [];
   return [
-    comment("Maintenance: everybody gets the page, and nobody gets further."),
+    comment("Maintenance: every request gets this page."),
     ["error_page", 503, internalPaths.maintenance],
     ifNotLike("$uri", `^(?:${literal(internalPath)}|${literal(acmePath)})`, ["return", 503]),
     ownPage(site, internalPaths.maintenance, "maintenance.html"),

@@ -33,7 +33,7 @@ export const requestReading: Pins = {
 
 /** For servers with TLS. */
 export const inheritedTls: Pins = {
-  why: "TLS as the site says it, and nobody needs a certificate.",
+  why: "TLS as the site configures it, without client certificates.",
   says: [
     ["ssl_verify_client", "off"],
     // A request that came early can be sent again by somebody else.
@@ -45,14 +45,14 @@ export const inheritedTls: Pins = {
 
 const pins: readonly Pins[] = [
   {
-    why: "A handshake with the site's name is answered, by the key exchanges of the default server.",
+    why: "Accepts handshakes with the site's name; the default server's key exchanges apply.",
     says: [
       ["ssl_reject_handshake", "off"],
       ["ssl_ecdh_curve", "auto"],
     ],
   },
   {
-    why: "Access is what auth_request says: nothing beside it lets in or keeps out.",
+    why: "Only auth_request decides about access.",
     says: [
       ["satisfy", "all"],
       ["allow", "all"],
@@ -61,7 +61,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Limits of the host's count nobody here; a sign-in's own says so itself.",
+    why: "Rate limits of the host do not apply; the limit of sign-ins turns dry run off itself.",
     says: [
       ["limit_req_dry_run", "on"],
       ["limit_conn_dry_run", "on"],
@@ -70,7 +70,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "No request goes elsewhere as well, is written to the host's disk as a file, or leaves a line of its own.",
+    why: "No mirrored requests, no request bodies kept as files, no log lines of subrequests.",
     says: [
       ["mirror", "off"],
       ["dav_methods", "off"],
@@ -82,7 +82,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "The application gets the request as it came.",
+    why: "The backend gets the request unchanged.",
     says: [
       ["proxy_method", expr("$request_method")],
       ["proxy_pass_request_headers", "on"],
@@ -96,7 +96,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "TLS to an application. Nginx's own default leaves TLS 1.3 out before 1.23.4.",
+    why: "TLS to a backend. Before 1.23.4, Nginx's default lacks TLS 1.3.",
     says: [
       ["proxy_ssl_protocols", "TLSv1.2", "TLSv1.3"],
       ["proxy_ssl_ciphers", "DEFAULT"],
@@ -105,7 +105,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "The same for an application that speaks gRPC.",
+    why: "The same for gRPC backends.",
     says: [
       ["grpc_bind", "off"],
       ["grpc_socket_keepalive", "off"],
@@ -122,7 +122,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Its answer goes on as it is: its errors, its headers, and nothing of it is kept.",
+    why: "Its response is passed on unchanged, with its errors and headers, and never cached.",
     says: [
       ["proxy_intercept_errors", "off"],
       // Lists without an "off": X-Pad is hidden anyway, Content-Type is not, and nothing here has a charset of its own.
@@ -140,14 +140,14 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Room on the disk for what a slow client does not take; enough for the buffers of oauth2-proxy's locations.",
+    why: "Disk space for responses to slow clients; enough for the buffers of oauth2-proxy's locations.",
     says: [
       ["proxy_temp_file_write_size", "128k"],
       ["proxy_max_temp_file_size", "1024m"],
     ],
   },
   {
-    why: "Where a site keeps answers of oauth2-proxy for some seconds (authCache), it serves none that is older.",
+    why: "authCache never serves a stale answer of oauth2-proxy.",
     says: [
       ["proxy_cache_use_stale", "off"],
       ["proxy_cache_background_update", "off"],
@@ -159,7 +159,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Nothing is put into an answer, replaced in it, or packed: an application that packs its pages knows which may be.",
+    why: "Nothing is added to a response, replaced in it, or compressed: a backend that compresses knows which responses it may.",
     says: [
       ["set", nothing, ""],
       ["sub_filter", nothing, ""],
@@ -180,7 +180,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Its headers are the application's and this site's. An empty one is not sent; it keeps others from being inherited.",
+    why: "Only the backend's and this site's headers. An empty one is not sent; it keeps others from being inherited.",
     says: [
       ["add_header", "X-Protected-Sites", ""],
       ["expires", "off"],
@@ -190,11 +190,11 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Errors have the site's pages. No server answers with this one, which keeps others from being inherited.",
+    why: "Errors have the site's pages. This status never occurs; the line keeps others from being inherited.",
     says: [["error_page", 305, "/"]],
   },
   {
-    why: "Pages of the site: found through links, not kept open beyond a push, and sent as what they are.",
+    why: "The site's pages: behind symlinks, not kept open after a push, and sent with their own type.",
     says: [
       ["disable_symlinks", "off"],
       ["open_file_cache", "off"],
@@ -213,7 +213,7 @@ const pins: readonly Pins[] = [
     ],
   },
   {
-    why: "Redirects that Nginx itself makes, in how large pieces it sends, and how long a client may take.",
+    why: "Nginx's own redirects, the size of its writes, and timeouts for clients.",
     says: [
       ["sendfile_max_chunk", "2m"],
       ["absolute_redirect", "on"],

@@ -72,9 +72,7 @@ const bearerVariable = "$protected_sites_bearer";
  */
 export function bearerTokens(): Item[] {
   return [
-    comment(
-      "Programs come with a token of the tenant; oauth2-proxy gets to see nothing else of this header.",
-    ),
+    comment("Bearer tokens of applications; oauth2-proxy gets no other value of this header."),
     block(
       ["map", expr("$http_authorization"), expr(bearerVariable)],
       [

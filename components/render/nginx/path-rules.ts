@@ -37,7 +37,7 @@ export function refusals(site: Site): Item[] {
   const variable = misreadVariable(site);
   return [
     comment(
-      "Rules go by the path as Nginx reads it; what a backend may read as one with another rule gets nowhere.",
+      "Rules apply to the path as Nginx reads it; paths that a backend may read as one with another rule are refused.",
     ),
     ["error_page", 400, `${internalPaths.pages}bad-request.html`],
     ifEquals(variable, 400, ["return", 400]),
@@ -76,7 +76,7 @@ export function ruleLocations(site: Site, { path, match }: PathRule, number: num
     ...passOn(site),
   ];
   return [
-    comment(`${path}${match === "prefix" ? " and all below it" : ""} needs more than the site.`),
+    comment(`${path}${match === "prefix" ? " and everything below it" : ""} has an additional rule.`),
     protectedLocation(["=", path], holds),
     protectedLocation(match === "prefix" ? [`${path}/`] : ["=", `${path}/`], holds),
   ];

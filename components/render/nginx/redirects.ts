@@ -74,7 +74,7 @@ export function linkMap(site: Site): Item[] {
     ];
   };
   return [
-    comment("The application's own address in links, as browsers know it."),
+    comment("Link headers with the backend's own URL get the site's."),
     block(
       ["map", expr("$upstream_http_link"), expr(linkVariable(site))],
       [

@@ -68,7 +68,7 @@ export const variablesOfHeaders: readonly string[] = headers.map(({ constant }) 
 /** For all sites of a host: where the backend says nothing of the same, what is said in its place. */
 export function securityHeaderMaps(): Item[] {
   return [
-    comment("What browsers are asked for, unless the backend says something of the same itself."),
+    comment("Security headers, unless the backend sends its own."),
     ...headers.map((header) => {
       const { backend, said = ".", constant, value, of } = header;
       const usually = of(usual);

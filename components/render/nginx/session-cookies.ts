@@ -97,7 +97,7 @@ export function renewedSessions(): Item[] {
   const renewed = "$protected_sites_renewed";
   const letIn = "202";
   return [
-    comment("A renewed session: what comes with the answer that lets the user in goes to the browser."),
+    comment("A renewed session: passes the cookies of a response that allows access to the browser."),
     block(
       ["map", expr(`${authStatus}:${value("")}${value("_0")}`), expr(renewed)],
       [
@@ -180,7 +180,7 @@ function leftoversMap(site: Pick<Site, "domain" | "sessionStore" | "cookieName">
     .join("");
   const captures = cookieParts.map((part) => `(?:[^ ]+ [^,]*| (?<${leftover(part)}>[^,]*)),`);
   return [
-    comment("A new session: its cookies reach the browser by themselves, and what an older one left goes."),
+    comment("A new session: deletes the cookies that are left of an older one."),
     block(
       ["map", expr(source), expr(leftoversOf(site))],
       [

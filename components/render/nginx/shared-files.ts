@@ -40,46 +40,42 @@ export interface SharedFile {
 }
 
 const texts: readonly (readonly [name: string, why: string, items: readonly Item[]])[] = [
-  ["http", "Each site's server for plain HTTP.", httpServer()],
-  ["https", "Each site's server.", httpsServer()],
-  ["acme", "Proof for an ACME server.", [acmeChallenge()]],
-  ["backend", "What every backend learns of a connection.", connectionHeaders("http")],
-  ["backend-grpc", "What every backend that speaks gRPC learns of a connection.", connectionHeaders("grpc")],
-  ["user", "What a backend usually learns of the user.", userHeaders("http", "user", usualSite)],
-  ["user-grpc", "The same for one that speaks gRPC.", userHeaders("grpc", "user", usualSite)],
-  [
-    "nobody",
-    "Where anybody may enter, a backend learns of no user.",
-    userHeaders("http", "nobody", usualSite),
-  ],
-  ["nobody-grpc", "The same for one that speaks gRPC.", userHeaders("grpc", "nobody", usualSite)],
-  [
-    "answering",
-    "How long a backend usually may take, and how large its headers may be.",
-    answering(usualSite),
-  ],
-  ["ht-files", "Files that Apache's users hide.", [refuseHtFiles]],
-  ["page", "A page of the site's.", page],
-  ["internal-page", "A page to which only Nginx leads.", [...internal, ...page]],
-  ["sign-in", "What oauth2-proxy learns where it speaks to people.", signInAnswers],
-  ["sign-in-limit", "How many sign-ins one address may usually begin.", signInLimit(usualSite)],
+  ["http", "The server for plain HTTP.", httpServer()],
+  ["https", "The server for HTTPS.", httpsServer()],
+  ["acme", "ACME challenges.", [acmeChallenge()]],
+  ["backend", "Headers about the connection, for every backend.", connectionHeaders("http")],
+  ["backend-grpc", "The same for gRPC backends.", connectionHeaders("grpc")],
+  ["user", "The default identity headers.", userHeaders("http", "user", usualSite)],
+  ["user-grpc", "The same for gRPC backends.", userHeaders("grpc", "user", usualSite)],
+  ["nobody", "On open paths, the backend gets no identity.", userHeaders("http", "nobody", usualSite)],
+  ["nobody-grpc", "The same for gRPC backends.", userHeaders("grpc", "nobody", usualSite)],
+  ["answering", "The default timeouts and buffers for backends.", answering(usualSite)],
+  ["ht-files", "Apache's hidden files.", [refuseHtFiles]],
+  ["page", "A page of the site.", page],
+  ["internal-page", "A page that only Nginx itself can request.", [...internal, ...page]],
+  ["sign-in", "Headers for oauth2-proxy's own pages.", signInAnswers],
+  ["sign-in-limit", "The default limit of sign-ins per address.", signInLimit(usualSite)],
   [
     "new-session",
-    "An answer that brings a session takes back what an older one left.",
+    "A response with a new session deletes what is left of an older one.",
     leftoverCookies(usualSite),
   ],
-  ["ask", "How oauth2-proxy is asked about a request.", asking({ programs: false })],
-  ["ask-with-tokens", "The same where programs come with tokens.", asking({ programs: true })],
-  ["ask-for-store", "How oauth2-proxy is asked whether its store answers.", askingForStore()],
+  ["ask", "The subrequest of auth_request.", asking({ programs: false })],
+  [
+    "ask-with-tokens",
+    "The same on sites that accept bearer tokens of applications.",
+    asking({ programs: true }),
+  ],
+  ["ask-for-store", "Asks oauth2-proxy whether its session store is reachable.", askingForStore()],
   ...(["cookie", "minimal", "redis"] as const).flatMap((sessionStore) => {
     const site = { ...usualSite, sessionStore };
     return [
       [
         `session-${sessionStore}`,
-        "Who has a session, and who has none.",
+        "Cookies of renewed sessions, and pages for requests without a session.",
         [...renewedCookies(site), ...beginPages(site)],
       ],
-      [`begin-${sessionStore}`, "Where whoever has no session goes.", begins(site)],
+      [`begin-${sessionStore}`, "Sends requests without a session to the sign-in.", begins(site)],
     ] as const;
   }),
 ];
@@ -137,7 +133,7 @@ function httpServer(): Item[] {
     ["server_tokens", "off"],
     ["auth_request", "off"],
     ...inherited,
-    comment("Everything is at https."),
+    comment("Everything else is redirected to HTTPS."),
     openLocation(["/"], [["return", 301, expr("https://$server_name$request_uri")]]),
   ];
 }
@@ -150,19 +146,19 @@ function httpsServer(): Item[] {
     ["server_tokens", "off"],
     ...intermediateTls,
     ...inherited,
-    comment("What every answer says to browsers."),
+    comment("Security headers of every response."),
     ...onEveryAnswer,
-    comment("Pages in place of Nginx's own."),
+    comment("Error pages that replace Nginx's own."),
     ["error_page", 401, "=", internalPaths.signIn],
     ...errorPages,
     // Also where a sign-in fails, to which an error page has led.
     ["recursive_error_pages", "on"],
     pagesLocation,
-    comment("What oauth2-proxy's answer says of the user."),
+    comment("The user, from oauth2-proxy's response."),
     ...answerVariables(),
-    comment("No path of an application's."),
+    comment("Nginx's own paths; none of them reaches the backend."),
     openLocation([internalPath], [["return", 404]]),
-    comment("For the push: which generation answers. Only the host itself may ask."),
+    comment("For the push: the generation that is live. Only the host itself may request it."),
     openLocation(
       ["=", `${internalPath}generation`],
       [

@@ -47,9 +47,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ["variables_hash_max_size", 4096],
     ["server_names_hash_bucket_size", 256],
 
-    comment(
-      "Only WebSockets. Over any other protocol a client would speak to the backend past all of these rules.",
-    ),
+    comment("Only WebSockets: with any other protocol, a client could bypass all of these rules."),
     block(
       ["map", expr("$http_upgrade"), expr("$protected_sites_upgrade")],
       [
@@ -66,7 +64,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ),
     ...navigationMaps(),
     ...bearerTokens(),
-    comment("What counts as a sign-in."),
+    comment("Which requests count as a sign-in."),
     signInsByAddress(),
     sharedSignInZone(),
     block(
@@ -80,11 +78,11 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...applicationCookies(),
     ...renewedSessions(),
     ...sharedLeftoversMap(),
-    comment("Whether it can run what a page of ours holds."),
+    comment("Whether the client is a browser that can run a script in the page."),
     browserMap(),
-    comment("Whether it sends a form, which a sign-in would lose."),
+    comment("Whether the request submits a form, which a sign-in would lose."),
     formMap(),
-    comment("Where a sign-in was to lead that comes back to a site."),
+    comment("Where to return to after a sign-in, from the state parameter of its callback."),
     wantedMap(),
     ...returnToMap(),
     ...spellingMap(),
@@ -96,12 +94,12 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
       ? []
       : [
           comment(
-            "An ACME server asks any of a site's hosts, and not always the one that wants the certificate.",
+            "An ACME server may validate at any of a site's hosts, not only the one that requested the certificate.",
           ),
           acmeUpstream(acmeHosts, sharedUpstream),
         ]),
 
-    comment("A name that is none of ours gets no certificate and no content."),
+    comment("Unknown host names get neither a certificate nor content."),
     block(
       ["server"],
       [
@@ -117,7 +115,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
       ["server"],
       [
         comment(
-          `Before Nginx 1.25.1, "http2" is for all servers here. With a newer one, the host leaves it out: each site includes ${http2File}.`,
+          `Before Nginx 1.25.1, "http2" here applies to all servers. With a newer one, the set-up removes it: each site includes ${http2File}.`,
         ),
         ["listen", 443, "ssl", "http2", "default_server"],
         ["listen", "[::]:443", "ssl", "http2", "default_server"],
@@ -125,7 +123,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ["ssl_reject_handshake", "on"],
         // The default server's protocols are those of every site: the name comes after the version.
         ...intermediateTls,
-        comment("With OpenSSL 3.5 or newer, the host puts X25519MLKEM768 in front."),
+        comment("With OpenSSL 3.5 or newer, the set-up adds X25519MLKEM768 at the beginning."),
         keyExchangeGroups,
         ...inheritedTls.says,
         ...requestReading.says,

@@ -29,7 +29,7 @@ export const proxyPrefixVariable = "$protected_sites_proxy_prefix";
 export function returnToMap(): Item[] {
   const site = "^([^ ]+) ([^ ]+)";
   return [
-    comment("After a sign-in: back to where the browser was."),
+    comment("Where to return to after a sign-in."),
     block(
       ["map", expr(`$server_name ${proxyPrefixVariable} $request $http_referer`), expr(returnTo)],
       [
@@ -96,7 +96,7 @@ const navigation = "$protected_sites_navigation";
 export function navigationMaps(): Item[] {
   return [
     comment(
-      "Whether a browser opens a page: it says so, or, where it is too old for that, asks for HTML. A program with a token does not.",
+      "Whether a browser opens a page: its headers say so or, if it is too old for that, it accepts HTML. A request with a bearer token does not.",
     ),
     block(
       ["map", expr("$http_sec_fetch_mode:$http_authorization:$http_accept"), expr(navigation)],
@@ -158,7 +158,7 @@ export function movedSignIns(site: Site): Item[] {
   const [slash, rest] = ["(?:%2f|/)", "(?<protected_sites_moved_rest>(?:%3f|\\?)[^&]*)"];
   const origin = "(?<protected_sites_moved_origin>";
   return [
-    comment("Where a sign-in was to lead that comes back to where the callback has been before."),
+    comment("Where to return to after a sign-in that ends at a former callback."),
     block(
       ["map", expr("$request_uri"), expr(movedVariable(site))],
       [

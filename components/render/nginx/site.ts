@@ -93,13 +93,13 @@ function httpsServer(site: Site): Directive {
       ...contactConstant(site),
       ...securityHeaderConstants(site),
 
-      comment("Every location asks oauth2-proxy first, unless it says otherwise itself."),
+      comment("Every location requires a session, unless it turns this off itself."),
       ["auth_request", internalPaths.auth],
       ...authCacheAnswer(site),
       group([...renewedCookies(site), ...beginPages(site)]),
       ...(byPath(site) ? [["error_page", 403, internalPaths.forbidden] as const] : []),
 
-      comment("What the backend gets, unless a location says all of it anew."),
+      comment("Headers for the backend, unless a location sets its own."),
       ...toBackend(site, "user"),
       group(answering(site)),
       ...putRightLinks(site),
@@ -109,7 +109,7 @@ function httpsServer(site: Site): Directive {
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),
       ...(site.refuseHtFiles ? [group([refuseHtFiles])] : []),
 
-      comment("The sign-in, its callback and the sign-out; and how oauth2-proxy is asked."),
+      comment("The sign-in, its callback and the sign-out; and the subrequests to oauth2-proxy."),
       signInLocation(site),
       askOauth2Proxy(site, internalPaths.auth),
       ...site.paths.map((rule, index) =>
