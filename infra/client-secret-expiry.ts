@@ -2,12 +2,15 @@
 import { activeClientSecret } from "../components/site/client-secrets.ts";
 import type { Site } from "../components/site/site.ts";
 
+/** Whole days until a date; negative once it has passed. */
+export function daysUntil(date: string, now: Date): number {
+  return Math.floor((Date.parse(`${date}T00:00:00Z`) - now.getTime()) / 86_400_000);
+}
+
 /** Whole days until a client secret expires; negative once it has; undefined if the configuration has no end date. */
 export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number | undefined {
   const { endDate } = activeClientSecret(site);
-  return endDate === undefined
-    ? undefined
-    : Math.floor((Date.parse(`${endDate}T00:00:00Z`) - now.getTime()) / 86_400_000);
+  return endDate === undefined ? undefined : daysUntil(endDate, now);
 }
 
 /** The status of a site's client secret. */

@@ -135,7 +135,7 @@ type SecretSetting = (typeof secretNames)[number];
 
 /** The shape of an environment; also the source of the JSON Schema for editors. */
 export const environmentSchema = z.strictObject({
-  tenantId: checks.guid,
+  tenantId: checks.tenantId,
   adminUser: checks.userName.default("admin"),
   oauth2Proxy: oauth2ProxySchema.default(oauth2ProxyDefault),
   repairDrift: checks.flag.default(true),

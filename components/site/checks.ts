@@ -82,6 +82,12 @@ export const guid = text(
   'an object ID like "7e57ab1e-0000-4000-8000-000000000001"',
 );
 
+/** The ID of an Entra tenant. The zeros that templates have in its place are none. */
+export const tenantId = text(
+  /^(?![0-]+$)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+  "your tenant's ID (az account show --query tenantId)",
+);
+
 /** A duration that Nginx, oauth2-proxy and systemd all interpret the same way. */
 export const duration = text(/^[1-9][0-9]{0,5}[smh]$/, 'a duration like "30s", "50m" or "168h"');
 

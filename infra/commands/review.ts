@@ -9,8 +9,9 @@ import { Command, Option } from "commander";
 import { expiryMessage } from "../client-secret-expiry.ts";
 import { ReviewError, type Side, sideAt } from "../review/commits.ts";
 import { asMarkdown, asText, type Review } from "../review/formats.ts";
+import { pastEndDates } from "../review/past-end-dates.ts";
 import type { RenderedStack } from "../review/rendering.ts";
-import { completed, reviewStack } from "../review/review.ts";
+import { completed, reviewStack, type StackReview } from "../review/review.ts";
 import { runCommand } from "./command.ts";
 
 /**
@@ -19,10 +20,12 @@ import { runCommand } from "./command.ts";
  */
 export function review(base: Side, head: Side, now = new Date()): Review {
   const names = [...new Set([...Object.keys(base.stacks), ...Object.keys(head.stacks)])].sort();
-  const stacks = names.map((name) => {
+  const stacks = names.map((name): StackReview => {
     const before = base.stacks[name];
     const after = head.stacks[name];
     const told = reviewStack(name, before === undefined ? undefined : completed(name, before), after);
+    const past = pastEndDates(before, after, now);
+    if (past.length > 0) return { ...told, kind: "invalid", problems: past };
     return told.kind === "same" ? told : { ...told, notes: [...told.notes, ...refusedByUpdates(after, now)] };
   });
   const rank = (kind: string) => (kind === "invalid" ? 0 : kind === "same" ? 2 : 1);
@@ -42,12 +45,7 @@ function refusedByUpdates(stack: RenderedStack | undefined, now: Date): string[]
     .map((site) => expiryMessage(site, now, environment.expiryWarningDays))
     .filter((it) => it?.error === true)
     .map((it) => it?.text ?? "");
-  const noTenant = /^[0-]+$/.test(environment.tenantId)
-    ? [
-        `tenantId ${environment.tenantId} is a placeholder; expected your tenant's ID (az account show --query tenantId)`,
-      ]
-    : [];
-  return [...noTenant, ...ended].map((it) => `An update would fail: ${it}.`);
+  return ended.map((it) => `An update would fail: ${it}.`);
 }
 
 interface Options {

@@ -5,6 +5,7 @@ import { programVersions } from "../../components/host/program.ts";
 import { identifier } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import type { RenderedFile, RenderedStack } from "./rendering.ts";
+import { sharedFolder } from "./site-texts.ts";
 
 /** A changed file, once for all hosts that get it, and once for all sites with the same change. */
 export interface FileChange {
@@ -85,7 +86,7 @@ export function asDiffs(
 ): FileChange[] {
   const shown = new Map<string, FileChange & { alsoFor: string[] }>();
   const wholes = new Map<string, { readonly file: OneFile; readonly site: Site }>();
-  for (const file of withProgramAsOne(files)) {
+  for (const file of withoutOurOwn(files, before, after)) {
     const site =
       file.site === undefined ? undefined : (siteOf(after, file.site) ?? siteOf(before, file.site));
     const key = site === undefined ? patchOf(file) : withoutOwnFacts(patchOf(file), site);
@@ -123,28 +124,47 @@ export function asDiffs(
   return [...shown.values()];
 }
 
-/** The push program, if it is added or removed as a whole: it is reviewed in this repository. */
-function withProgramAsOne(files: readonly OneFile[]): OneFile[] {
-  const program = files.filter(
-    ({ site, file, before, after }) =>
-      site === undefined && file.startsWith("protected-sites ") && (before === "" || after === ""),
-  );
-  const [first] = program;
-  if (
-    first === undefined ||
-    program.length < files.filter(({ file }) => file.startsWith("protected-sites ")).length
-  )
-    return [...files];
-  const lines = program.reduce((sum, file) => sum + textOf(file).split("\n").length - 1, 0);
-  const text = `# components/host/protected_sites of this commit: ${program.length} files, ${lines} lines\n`;
-  const summary: OneFile = {
+/** Files that are the same in every environment, by how their names begin: this repository's, and reviewed there. */
+const ofThisRepository = [
+  {
+    begins: "protected-sites ",
     file: "the push program",
     path: programVersions,
-    hosts: first.hosts,
-    before: first.before === "" ? "" : text,
-    after: first.after === "" ? "" : text,
-  };
-  return [summary, ...files.filter((file) => !program.includes(file))];
+    source: "components/host/protected_sites",
+  },
+  {
+    begins: `${sharedFolder}/`,
+    file: "what sites share",
+    path: sharedFolder,
+    source: "components/render/nginx/shared-files.ts",
+  },
+];
+
+/** Of an environment that is added or removed, this repository's own files in one line for each part. */
+function withoutOurOwn(
+  files: readonly OneFile[],
+  before: RenderedStack | undefined,
+  after: RenderedStack | undefined,
+): OneFile[] {
+  if (before?.hostFiles !== undefined && after?.hostFiles !== undefined) return [...files];
+  return ofThisRepository.reduce<OneFile[]>(
+    (rest, part) => {
+      const whole = rest.filter(({ site, file }) => site === undefined && file.startsWith(part.begins));
+      const [first] = whole;
+      if (first === undefined) return rest;
+      const lines = whole.reduce((sum, file) => sum + textOf(file).split("\n").length - 1, 0);
+      const text = `# ${part.source} of this commit: ${whole.length} files, ${lines} lines\n`;
+      const summary: OneFile = {
+        file: part.file,
+        path: part.path,
+        hosts: first.hosts,
+        before: first.before === "" ? "" : text,
+        after: first.after === "" ? "" : text,
+      };
+      return [summary, ...rest.filter((file) => !whole.includes(file))];
+    },
+    [...files],
+  );
 }
 
 function patchOf({ path, before, after }: OneFile): string {

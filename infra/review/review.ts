@@ -5,6 +5,7 @@ import { ConfigError } from "../../components/site/errors.ts";
 import type { Environment } from "../environment.ts";
 import { environmentOf, parseStackFile } from "../stack-file.ts";
 import { accessChange, backendsOf, type JudgedSite, newcomerAt, type Way } from "./access.ts";
+import { engineSettings } from "./engine-settings.ts";
 import { environmentMeaning } from "./environment-meaning.ts";
 import { gateInWords, siteMeaning } from "./meaning.ts";
 import { changes, type Statement } from "./statements.ts";
@@ -93,10 +94,12 @@ export function reviewStack(
 
   const [was, is] = [before?.environment, after?.environment];
   if (was === undefined && is === undefined) return { ...nothing, notes, kind: "same" };
-  const environment =
-    was === undefined || is === undefined
+  const environment = [
+    ...(is === undefined ? [] : engineSettings(before?.text ?? "", after?.text ?? "")),
+    ...(was === undefined || is === undefined
       ? []
-      : changes(environmentMeaning, withoutSites(was), withoutSites(is));
+      : changes(environmentMeaning, withoutSites(was), withoutSites(is))),
+  ];
   const files = fileChanges(before, after);
   const sites = siteReviews(before, after, files.bySite, renames);
   const widened = sites.filter(({ widens }) => widens).map(({ name }) => name);

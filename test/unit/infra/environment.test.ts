@@ -216,6 +216,13 @@ test.each([
   );
 });
 
+test("a template's zeros are no tenant", () => {
+  const zeros = "00000000-0000-0000-0000-000000000000";
+  expect(refusal(environment({ tenantId: zeros }))).toEqual([
+    `stacks/Pulumi.prod.yaml: tenantId must be your tenant's ID (az account show --query tenantId), got "${zeros}"`,
+  ]);
+});
+
 test("all mistakes are told at once", () => {
   const settings = environment({
     tenantId: "contoso",

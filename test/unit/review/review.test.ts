@@ -9,7 +9,7 @@ import { asMarkdown, asText, commentLimit, statementsOf, verdict } from "../../.
 import { environmentMeaning } from "../../../infra/review/environment-meaning.ts";
 import { siteMeaning } from "../../../infra/review/meaning.ts";
 import { changes } from "../../../infra/review/statements.ts";
-import { notForInstance } from "../../../infra/review/review.ts";
+import { notForInstance, reviewStack } from "../../../infra/review/review.ts";
 import { review } from "../../../infra/commands/review.ts";
 import { generatedSettings } from "../generated-settings.ts";
 import { group, host, rendered, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
@@ -318,9 +318,7 @@ test("of a new environment, what is the same for all is shown once, and of furth
   ] as const) {
     const { files } = reviewed(is, was ?? null);
     const of = (title: string) => files.find((it) => it.title === title);
-    expect(of("every host: shared/https.conf")?.patch ?? "").toMatch(
-      was === undefined ? /^\+.*\bssl_protocols /m : /^$/,
-    );
+    expect(of("every host: shared/https.conf")).toBeUndefined();
     expect(of("a: nginx.conf")?.patch).toContain("+    server_name a.example.com;");
     expect(of("a: nginx.conf")).not.toHaveProperty("comparedWith");
     // The backend of its own, and no more.
@@ -330,12 +328,16 @@ test("of a new environment, what is the same for all is shown once, and of furth
       "+    server 127.0.0.1:4001 max_fails=0;",
     ]);
     expect(changedLines(of("c: oauth2-proxy.cfg")?.patch)).toEqual([`+allowed_groups = [ "${group(1)}" ]`]);
-    // The program is this repository's, and reviewed there.
-    expect(of("every host: the push program")?.patch ?? "").toMatch(
-      was === undefined
-        ? /^\+# components\/host\/protected_sites of this commit: \d+ files, \d+ lines$/m
-        : /^$/,
-    );
+    // These are this repository's, and reviewed there.
+    for (const [what, source] of [
+      ["the push program", "components/host/protected_sites"],
+      ["what sites share", "components/render/nginx/shared-files.ts"],
+    ])
+      expect(changedLines(of(`every host: ${what}`)?.patch)).toEqual(
+        was === undefined
+          ? [expect.stringMatching(`^\\+# ${source} of this commit: \\d+ files, \\d+ lines$`)]
+          : [],
+      );
   }
 });
 
@@ -493,21 +495,83 @@ describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
   });
 });
 
-test("what an update would refuse is said before it is merged", () => {
-  const side = (given: object) => ({ name: "a", stacks: { prod: rendered(withWiki(given)) } });
-  const notes = (given: object, more: object = {}) =>
-    review(
-      side({}),
-      { name: "b", stacks: { prod: rendered({ ...withWiki(given), ...more }) } },
+describe("an end date in the past", () => {
+  const side = (name: string, endDate: string) => ({
+    name,
+    stacks: { prod: rendered(withWiki({ clientSecrets: [{ generation: 1, endDate }] })) },
+  });
+  const told = (before: string, after: string, more: object = {}) => {
+    const head = side("b", after);
+    const [stack] = review(
+      side("a", before),
+      { ...head, stacks: { prod: { ...head.stacks.prod, ...more } } },
       new Date("2026-11-29T12:00:00Z"),
-    ).stacks[0]?.notes.join("\n");
-  expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-30" }] })).toBe("");
-  expect(notes({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] })).toMatch(
-    /^An update would fail: site "wiki": client secret 1 expired on 2026-11-28: nobody can sign in; run /,
-  );
-  expect(notes({}, { tenantId: "00000000-0000-0000-0000-000000000000" })).toBe(
-    "The files of 2 sites change because the environment's own settings, or the code that renders them, changed, not the sites'.\nAn update would fail: tenantId 00000000-0000-0000-0000-000000000000 is a placeholder; expected your tenant's ID (az account show --query tenantId).",
-  );
+    ).stacks;
+    if (stack === undefined) throw new Error("no environment");
+    return stack;
+  };
+
+  test("is refused where the change brings it", () => {
+    const text =
+      "config:\n  protected-sites:sites:\n    wiki:\n      clientSecrets:\n        - generation: 1\n          endDate: x\n";
+    const stack = told("2026-11-30", "2026-11-28", { text });
+    expect(verdict(stack)).toBe("prod: INVALID, 1 error; it cannot be deployed");
+    expect(stack.problems).toEqual([
+      {
+        where: 'site "wiki"',
+        what: 'clientSecrets.0.endDate must be in the future, got "2026-11-28": Entra creates no secret that has expired',
+        line: 6,
+      },
+    ]);
+    expect(told("2026-11-28", "2026-11-30").kind).toBe("changed");
+  });
+
+  test("that has come since is said, and the file stays valid, so that the secret can be rotated", () => {
+    const { sites } = withWiki({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] });
+    const rest = rendered(settings({ sites, outboundProxy: "http://proxy.example.com:3128" }));
+    const stack = told("2026-11-28", "2026-11-28", rest);
+    expect(stack.kind).toBe("changed");
+    expect(stack.notes.join("\n")).toMatch(
+      /An update would fail: site "wiki": client secret 1 expired on 2026-11-28: nobody can sign in; run /,
+    );
+  });
+});
+
+describe("what only the engine and the providers read", () => {
+  const side = (text: string) => ({ ...rendered(settings()), text });
+  const words = (before: string, after: string) =>
+    reviewStack("prod", side(before), side(after)).environment.map(
+      ({ effect, text }) => `${effect}: ${text}`,
+    );
+  const environment = 'config:\n  azuread:environment: china\n  protected-sites:adminUser: "1"\n';
+
+  test.each([
+    [
+      "a provider's setting",
+      "",
+      environment,
+      'weakens: azuread:environment, which this review cannot judge, is "china"; was not set',
+    ],
+    [
+      "one that goes",
+      environment,
+      "config: {}\n",
+      'weakens: azuread:environment, which this review cannot judge, is not set; was "china"',
+    ],
+    [
+      "an environment of Pulumi ESC",
+      "config: {}\n",
+      "environment: [shared]\n",
+      'weakens: environment, which this review cannot judge, is ["shared"]; was not set',
+    ],
+  ])("is an alarm: %s", (_, before, after, said) => {
+    expect(words(before, after)).toEqual([said]);
+  });
+
+  test("is none where it stays, nor the salt of encrypted settings, nor our own", () => {
+    const other = environment.replace('"1"', '"2"');
+    expect(words(environment, `encryptionsalt: v1:x\n${other}`)).toEqual([]);
+  });
 });
 
 test("text of the user's cannot become Markdown of ours", () => {
