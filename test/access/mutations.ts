@@ -275,12 +275,13 @@ export async function judgeMutations(count: number, seed: number): Promise<Mutat
   const was = await judge.reached(sites);
   for (let first = 0; first < count;) {
     const taken: { what: string; base: number; site: Base }[] = [];
-    for (; taken.length < batch && first < count; first += 1) {
+    while (taken.length < batch && first < count) {
       const base = first % given.length;
       const rendered = baseOf(given[base] ?? {}, given.length + taken.length);
       const texts = Object.fromEntries(rendered.files.filter(isNginx).map(({ name, text }) => [name, text]));
       const change = mutated(texts, next);
       if (change === undefined) continue;
+      first += 1;
       const site = withTexts(rendered, change.texts);
       if (await judge.takes(site)) taken.push({ what: change.what, base, site });
       else judge.findings.refused += 1;
