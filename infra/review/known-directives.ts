@@ -19,7 +19,6 @@ const onlyAs: Readonly<Record<string, string>> = {
   userid: "off",
   ssi: "off",
   proxy_store: "off",
-  proxy_pass_request_headers: "on",
   proxy_ignore_headers: "X-Accel-Charset",
   grpc_ignore_headers: "X-Accel-Charset",
   sub_filter: "$protected_sites_nothing ",

@@ -50,7 +50,7 @@ test("a setting that the engine has from Pulumi.yaml, where no review looks, is 
     );
     const { all } = await checkout.run("pulumi", "preview", "--non-interactive", "--color=never");
     expect(all).toContain(
-      "stacks/Pulumi.prod.yaml, siteDefaults: must stand in this file, which is all that reviews and commands read",
+      "stacks/Pulumi.prod.yaml, siteDefaults: must be set in this file, which is all that reviews and commands read",
     );
     expect(all).not.toMatch(/^\s+at /m);
   } finally {

@@ -13,6 +13,7 @@ import { type ReadDirective, readNginx } from "../../components/nginx/read.ts";
 import { nginxSite } from "../../components/render/nginx/site.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFrom } from "../../components/site/site.ts";
+import { goldens } from "../golden-sites.ts";
 import { pythonPackage } from "./python-package.ts";
 import { siteArgs } from "../unit/review/environments.ts";
 import { byGroup } from "../unit/review/generated-sites.ts";
@@ -77,7 +78,6 @@ async function expectAlike(texts: readonly string[]): Promise<void> {
 }
 
 test("every golden file is read as crossplane reads it, with the same lines", async () => {
-  const goldens = join(import.meta.dirname, "../golden");
   const files = readdirSync(goldens, { recursive: true, encoding: "utf8" }).filter((it) =>
     it.endsWith(".conf"),
   );

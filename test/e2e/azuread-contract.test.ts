@@ -211,12 +211,12 @@ test("a policy of the tenant on secrets is told with what it allows and what to 
     const tooLong = await stack.upFails(program);
     expect(tooLong).toMatch(/^.*CredentialInvalidLifetimeAsPerAppPolicy: Credential lifetime exceeds/m);
     expect(tooLong).toContain(
-      "site: a policy of the tenant (app management policy) allows client secrets for fewer days only; set a nearer endDate",
+      "site: a policy of the tenant (app management policy) limits the lifetime of client secrets; set an earlier endDate",
     );
     await entra.behave({ secretDays: 0 });
     const none = await stack.upFails(program);
     expect(none).toContain("CredentialTypeNotAllowedAsPerAppPolicy");
-    expect(none).toContain("site: a policy of the tenant (app management policy) allows no client secrets");
+    expect(none).toContain("site: a policy of the tenant (app management policy) forbids client secrets");
   } finally {
     await stack.destroy();
   }

@@ -1,20 +1,17 @@
 /** The golden files before the real programs that will read them, on a host of the lab; nothing on it changes. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { sharedFiles } from "../../components/render/nginx/shared-files.ts";
+import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { http2File, instanceName, paths } from "../../components/site/names.ts";
+import { goldenSites } from "../golden-sites.ts";
 import { HostShell } from "../lab/host-shell.ts";
 import { thisLab } from "../lab/lab.ts";
 
 const lab = await thisLab();
 const first = new HostShell(lab.name, lab.hosts[0]?.name ?? "");
 const folder = "/run/judges";
-const golden = join(import.meta.dirname, "../golden");
-const domains = readdirSync(golden, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map((entry) => entry.name);
+const golden = goldenSites();
 
 /** Ends the test where the script fails, with all that it printed. */
 async function onFirstHost(script: string, input = ""): Promise<string> {
@@ -30,7 +27,7 @@ function asIfLive(domain: string, command: string): string {
   const inside = [
     "mount -t tmpfs none /etc/protected-sites",
     `mkdir -p /etc/protected-sites/sites/${domain} ${at.credentials}/current`,
-    `cp -r ${files} ${at.current}`,
+    `cp -r ${files} ${at.current} && cp -r ${folder}/shared ${at.shared}`,
     // A backend's own CA is a file that its administrator puts there.
     `sed -i s#/etc/ssl/private-ca.pem#${folder}/certificate.pem# ${at.current}/nginx.conf`,
     `echo 'set $protected_sites_generation "1";' > ${at.generation}`,
@@ -49,10 +46,10 @@ function asIfLive(domain: string, command: string): string {
     ]),
     "mount -t tmpfs none /etc/nginx/sites-enabled",
     `ln -s ${at.current}/nginx.conf ${at.nginx}`,
-    `cp ${folder}/protected-sites.conf ${folder}/shared && mount --bind ${folder}/shared /etc/nginx/conf.d/protected-sites.conf`,
+    `mount --bind ${folder}/protected-sites.conf /etc/nginx/conf.d/protected-sites.conf`,
     // What a push writes for each host name.
     "mkdir -p /etc/protected-sites/addresses && mount -t tmpfs none /etc/protected-sites/addresses",
-    `grep -o "/etc/protected-sites/addresses/[^;]*" ${at.current}/nginx.conf ${folder}/shared | cut -d: -f2 |
+    `grep -o "/etc/protected-sites/addresses/[^;]*" ${at.current}/nginx.conf ${folder}/protected-sites.conf | cut -d: -f2 |
       while read -r file; do echo "server 192.0.2.3:443;" > "$file"; done`,
     // The host's own sites are not what is judged.
     "mount -t tmpfs none /etc/systemd/system",
@@ -69,17 +66,15 @@ beforeAll(async () => {
   );
   const put = (file: string, text: string) =>
     onFirstHost(`mkdir -p "$(dirname ${folder}/${file})"; cat > ${folder}/${file}`, text);
-  await put("protected-sites.conf", readFileSync(join(golden, "protected-sites-acme.conf"), "utf8"));
-  for (const domain of domains) {
-    for (const name of readdirSync(join(golden, domain))) {
-      await put(`${domain}/${name}`, readFileSync(join(golden, domain, name), "utf8"));
-    }
-  }
+  await put("protected-sites.conf", sharedNginx([]));
+  for (const { name, text } of sharedFiles) await put(`shared/${name}`, text);
+  for (const { domain, files } of golden)
+    for (const [name, text] of files) await put(`${domain}/${name}`, text);
 });
 
 afterAll(() => onFirstHost(`rm -rf ${folder}`));
 
-describe.each(domains)("%s", (domain) => {
+describe.each(golden)("$domain", ({ domain }) => {
   const { current, oauth2Proxy } = paths(domain);
   const instance = instanceName(domain);
 

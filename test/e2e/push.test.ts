@@ -357,7 +357,7 @@ test("pushes that wait share one reload, and a bad one among them fails alone", 
     site.push("nginx.conf", "client_max_body_size", "client_max_bodi_size"),
     other.pushTimeout(72),
   ]);
-  expect(bad?.text).toContain('unknown directive "server_tokes"');
+  expect(bad?.text).toContain('unknown directive "client_max_bodi_size"');
   expect(fine?.text).toContain("changed: nginx.conf");
 });
 

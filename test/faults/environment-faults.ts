@@ -97,16 +97,16 @@ const freePort = "systemctl stop port-taker.service";
 const nginxRefuses = wrongFiles(6, "nginx -t refuses the files", [
   {
     what: "nginx -t",
-    from: "proxy_read_timeout",
-    to: "proxy_raed_timeout",
+    from: "client_max_body_size",
+    to: "client_max_bodi_size",
     says: /nothing changed.*nginx -t.*\n.*unknown directive/,
   },
 ]);
 const portTaken = wrongFiles(7, "a port is taken, which nginx -t and the reload both accept", [
   {
     what: "Nginx's port",
-    from: "listen 443 ssl",
-    to: "listen 8443; listen 443 ssl",
+    from: "ssl_certificate ",
+    to: "listen 8443; ssl_certificate ",
     says: /rolled back[^]*Address already in use/,
     begin: takePort,
     end: freePort,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { AskedSite } from "./asked-site.ts";
 import { gixyFindings } from "./gixy.ts";
 import { h2specFindings } from "./h2spec.ts";
-import type { JudgedSite } from "./judged-sites.ts";
+import type { RenderedSite } from "../golden-sites.ts";
 import { localAddress, plain, startLocalHost } from "./local-host.ts";
 import type { JudgePrograms } from "./programs.ts";
 import { headerFindings } from "./security-headers.ts";
@@ -35,7 +35,7 @@ const folder = "/mnt/judges";
  */
 export async function localFindings(
   programs: JudgePrograms,
-  sites: readonly JudgedSite[],
+  sites: readonly RenderedSite[],
   whole: boolean,
 ): Promise<Findings> {
   const { configuration, stop } = await startLocalHost(sites);
@@ -67,7 +67,7 @@ export async function localFindings(
 /** Asks sites as they stand on their hosts. gixy-next reads files, and h2spec judges Nginx itself: they are left out. */
 export async function onlineFindings(
   programs: JudgePrograms,
-  sites: readonly JudgedSite[],
+  sites: readonly RenderedSite[],
   addresses: readonly string[],
 ): Promise<Findings> {
   const asked = sites.flatMap(({ domain }) => addresses.map((address): AskedSite => ({ domain, address })));
@@ -91,7 +91,7 @@ async function each(
   return unique(all);
 }
 
-function fileOf(sites: readonly JudgedSite[], { domain }: AskedSite): JudgedSite {
+function fileOf(sites: readonly RenderedSite[], { domain }: AskedSite): RenderedSite {
   return sites.find((it) => it.domain === domain) ?? { domain, files: new Map() };
 }
 

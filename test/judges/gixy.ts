@@ -2,7 +2,7 @@
 import { execa } from "execa";
 
 import { identifier } from "../../components/site/names.ts";
-import type { JudgedSite } from "./judged-sites.ts";
+import type { RenderedSite } from "../golden-sites.ts";
 
 interface Issue {
   readonly plugin: string;
@@ -29,7 +29,7 @@ const subjects: Readonly<Record<string, RegExp>> = {
 export async function gixyFindings(
   packages: string,
   configuration: string,
-  sites: readonly JudgedSite[],
+  sites: readonly RenderedSite[],
 ): Promise<string[]> {
   // It ends with 1 where it has found something.
   const { stdout, stderr } = await execa("python3", ["-m", "gixy", "--format", "json", "-"], {

@@ -11,7 +11,8 @@ import { environmentOf, readStackFile, stacksFolder } from "../../infra/stack-fi
 import { ensureImage } from "../lab/image.ts";
 import { runPhases } from "../lab/phases.ts";
 import { type Findings, judges, localFindings, onlineFindings, reasons } from "./findings.ts";
-import { goldenSites, sitesOf } from "./judged-sites.ts";
+import { goldenSites } from "../golden-sites.ts";
+import { sitesOf } from "./judged-sites.ts";
 import { judgePrograms, judgesPhase } from "./programs.ts";
 
 interface Options {

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 
 import { type Findings, judges, localFindings, reasons } from "./findings.ts";
-import { goldenSites } from "./judged-sites.ts";
+import { goldenSites } from "../golden-sites.ts";
 import { judgePrograms } from "./programs.ts";
 
 let found: Findings;

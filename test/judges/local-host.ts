@@ -9,7 +9,7 @@ import { execa } from "execa";
 import { paths } from "../../components/site/names.ts";
 import { nginxRoot, startNginxIn } from "../access/nginx.ts";
 import { startOauth2Proxy } from "../access/oauth2-proxy.ts";
-import type { JudgedSite } from "./judged-sites.ts";
+import type { RenderedSite } from "../golden-sites.ts";
 
 /** Where it answers. */
 export const localAddress = "127.0.0.1";
@@ -43,7 +43,7 @@ export interface LocalHost {
  * of RSA, the others of ECDSA.
  * @throws Error with what `nginx -t` says
  */
-export async function startLocalHost(sites: readonly JudgedSite[]): Promise<LocalHost> {
+export async function startLocalHost(sites: readonly RenderedSite[]): Promise<LocalHost> {
   const { root, put, close } = await nginxRoot(
     new Map(sites.map(({ domain, files }) => [domain, files.get("nginx.conf") ?? ""])),
   );
@@ -81,7 +81,7 @@ async function startApplication() {
   return server;
 }
 
-function startProxy({ files }: JudgedSite) {
+function startProxy({ files }: RenderedSite) {
   const socket = [...files].find(([name]) => name.endsWith(".socket"))?.[1] ?? "";
   const [port = ""] = /(?<=^ListenStream=.*:)\d+$/m.exec(socket) ?? [];
   return startOauth2Proxy(
@@ -105,7 +105,7 @@ async function configurationFiles(root: string): Promise<string[]> {
 async function putCertificates(
   root: string,
   texts: readonly string[],
-  sites: readonly JudgedSite[],
+  sites: readonly RenderedSite[],
 ): Promise<void> {
   const folder = join(root, certificates);
   await mkdir(folder);

@@ -7,7 +7,7 @@ import { parse } from "smol-toml";
 
 import { cookieOf } from "../access/oauth2-proxy.ts";
 import type { AskedSite } from "./asked-site.ts";
-import type { JudgedSite } from "./judged-sites.ts";
+import type { RenderedSite } from "../golden-sites.ts";
 
 /**
  * Recommended values: https://owasp.org/www-project-secure-headers/ci/headers_add.json, of 2026-07-19 05:44:10 UTC.
@@ -41,7 +41,7 @@ const removed = ["Server", "X-Powered-By", "Via", "X-Varnish-Server"];
  */
 export async function headerFindings(
   site: AskedSite,
-  { files }: JudgedSite,
+  { files }: RenderedSite,
   signedIn: boolean,
 ): Promise<string[]> {
   const strangers = [{ "sec-fetch-mode": "navigate", accept: "text/html" }, { accept: "*/*" }];

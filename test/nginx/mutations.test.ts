@@ -7,6 +7,6 @@ test("whoever reaches a backend by one changed line, the review has said so or n
   const { judged, widened, misses, otherwise } = await judgeMutations(60, 7);
   expect(misses).toEqual([]);
   expect(otherwise).toEqual([]);
-  expect(judged).toBeGreaterThan(30);
+  expect(judged).toBeGreaterThan(20);
   expect(widened).toBeGreaterThan(0);
 }, 300_000);

@@ -1,5 +1,4 @@
 /** Nginx's language as components/nginx/ reads it, before the real Nginx. */
-import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
 import { once } from "node:events";
@@ -11,15 +10,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { included } from "../../components/nginx/included.ts";
 import { type ReadDirective, readNginx } from "../../components/nginx/read.ts";
+import { goldenSites } from "../golden-sites.ts";
 import { certificates, type NginxRoot, nginxRoot, startNginxIn } from "../access/nginx.ts";
 
-const goldens = join(import.meta.dirname, "../golden");
 /** Sites by their domains. */
-const golden = new Map(
-  readdirSync(goldens)
-    .filter((name) => name.includes(".") && !name.endsWith(".conf"))
-    .map((domain) => [domain, readFileSync(join(goldens, domain, "nginx.conf"), "utf8")]),
-);
+const golden = new Map(goldenSites().map(({ domain, files }) => [domain, files.get("nginx.conf") ?? ""]));
 
 let root: NginxRoot;
 beforeAll(async () => {

@@ -14,11 +14,8 @@ export function setHeaders(protocol: Protocol, headers: readonly RequestHeader[]
   return headers.map(([name, value]) => [`${family[protocol]}_set_header`, name, value]);
 }
 
-/**
- * What the next hop learns of the connection, the same on every site. All of it is overwritten, since a client can send
- * any of it.
- */
-export function forwarded(): RequestHeader[] {
+/** What the next hop learns of the connection, the same on every site. */
+export function ofConnection(): RequestHeader[] {
   const connection: Readonly<Record<(typeof connectionHeaders)[number], Arg>> = {
     "X-Real-IP": expr("$remote_addr"),
     "X-Request-Id": expr("$request_id"),
@@ -28,8 +25,10 @@ export function forwarded(): RequestHeader[] {
     "X-Forwarded-Port": 443,
     "X-Forwarded-Uri": expr("$request_uri"),
   };
-  return [
-    ...connectionHeaders.map((name): RequestHeader => [name, connection[name]]),
-    ...blankHeaders.map((name): RequestHeader => [name, ""]),
-  ];
+  return connectionHeaders.map((name) => [name, connection[name]]);
+}
+
+/** The same, and blank whatever else a client could say of it, for a next hop that gets the client's headers. */
+export function forwarded(): RequestHeader[] {
+  return [...ofConnection(), ...blankHeaders.map((name): RequestHeader => [name, ""])];
 }

@@ -24,7 +24,7 @@ const headers: readonly Header[] = [
     name: "Content-Security-Policy",
     backend: "$upstream_http_x_frame_options:$upstream_http_content_security_policy",
     // A policy of the backend's that says nothing of frames stands beside ours: browsers keep both.
-    said: "[^:]|frame-ancestors",
+    said: "[^:]|:.*frame-ancestors",
     constant: "$protected_sites_frame_ancestors",
     value: (sources) => `frame-ancestors ${sources}`,
     of: ({ frameAncestors }) => (frameAncestors.includes("*") ? undefined : sources(frameAncestors)),

@@ -163,6 +163,21 @@ describe("a hole is seen:", () => {
       "auth_request off;\n        return 404;",
       "auth_request off;\n        root /srv;",
     ],
+    [
+      "oauth2-proxy is asked with what else a client says",
+      "proxy_pass_request_headers off;",
+      "proxy_pass_request_headers on;",
+    ],
+    [
+      "oauth2-proxy is asked as whom the client says",
+      "Cookie $http_cookie;",
+      "Cookie $http_cookie; proxy_set_header X-Forwarded-Email $http_from;",
+    ],
+    [
+      "an application gets nothing of the client's",
+      /location \/ {\n(?= +if)/,
+      "$&proxy_pass_request_headers off;\n",
+    ],
     ["HSTS is lost", /add_header Strict.*/, ""],
     ["one part of the session stands for all of it", '$http_cookie";', '$cookie__oauth2_proxy_site";'],
     [
@@ -360,7 +375,7 @@ describe("a hole is seen:", () => {
 
 function everyHeaderCounts(by: "proxy" | "grpc", text: string, holes: (broken: string) => readonly string[]) {
   const lines = text.split("\n");
-  const counts = new RegExp(`${by}_set_header (?!Upgrade|Cookie|X-Request-Id|Content-Length)`);
+  const counts = new RegExp(`${by}_set_header (?!Upgrade|Cookie|User-Agent|X-Request-Id|Content-Length)`);
   const guarded = lines.filter((line) => counts.test(line));
   expect(guarded.length).toBeGreaterThan(by === "proxy" ? 100 : 40);
   for (const index of tried(lines.flatMap((line, index) => (counts.test(line) ? [index] : []))))

@@ -3,6 +3,7 @@
  * inheritance, so that it finds what a change of the renderer forgets.
  */
 import {
+  connectionHeaders,
   namingHeaders,
   otherMethodHeaders,
   overwrittenHeaders,
@@ -24,6 +25,14 @@ import { sharedIncludes } from "../../shared-includes.ts";
  */
 const trusted =
   /^(?:server_name|remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
+
+const ofConnection: readonly string[] = ["Host", ...connectionHeaders, "Connection"];
+
+/** What oauth2-proxy gets as the client has sent it: the session, and for its log. */
+const asOauth2ProxyReads = new Map([
+  ["Cookie", "$http_cookie"],
+  ["User-Agent", "$http_user_agent"],
+]);
 
 const acmeChallenge = "^~ /.well-known/acme-challenge/";
 
@@ -55,7 +64,7 @@ const answers = [
   "stub_status",
 ];
 const neverThere =
-  /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|memcached)_.*|grpc_(?:intercept_errors|pass_header|ignore_headers|hide_header|bind)|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_pass_request_headers|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
+  /^(?:satisfy|proxy_intercept_errors|allow|deny|auth_basic.*|(?:fastcgi|uwsgi|scgi|memcached)_.*|grpc_(?:intercept_errors|pass_header|ignore_headers|hide_header|bind)|rewrite|try_files|underscores_in_headers|ignore_invalid_headers|merge_slashes|proxy_pass_header|proxy_ignore_headers|proxy_store.*|proxy_cache_(?:use_stale|background_update|lock.*|methods|convert_head|revalidate)|autoindex|dav_methods|mirror|sub_filter.*|js_.*|lua_.*|.*_by_lua.*)$/;
 
 const sharedByAll = readNginx(sharedNginx());
 
@@ -237,14 +246,22 @@ export function holesIn(
           name === "Authorization" && (passesOn ? value === "$http_authorization" : value === bearer);
         const looked = looksAt("destination_rule") && hop === `backend_${domain}` ? ["Destination"] : [];
         const methods = kind === "open" && hop === `backend_${domain}` ? otherMethodHeaders : [];
+        // oauth2-proxy gets what the location itself says, and nothing else of the client's.
+        const [[given = "on"] = []] = values(own, "proxy_pass_request_headers");
+        if ((given === "off") !== (hop === `oauth2-proxy_${domain}`))
+          say(
+            given === "off" ? "takes headers from the application" : "gives oauth2-proxy what a client says",
+          );
         for (const header of [...overwrittenHeaders, ...looked, ...methods]) {
           const found = set.filter(([name]) => name?.toLowerCase() === header.toLowerCase());
-          if (found.length !== 1) say(`sets ${header} ${found.length} times`);
+          const isMissing = found.length === 0 && (given === "on" || ofConnection.includes(header));
+          if (found.length > 1 || isMissing) say(`sets ${header} ${found.length} times`);
           const told = found.some(([name, value]) => value !== "" && !itsOwn(name, value));
           if (!named && namingHeaders.includes(header) && told)
             say(`names a user in ${header} where nobody was asked`);
         }
-        for (const [header = "", value = ""] of set.filter(([name, value]) => !itsOwn(name, value))) {
+        const read = (name = "", value = "") => given === "off" && asOauth2ProxyReads.get(name) === value;
+        for (const [header = "", value = ""] of set.filter((it) => !itsOwn(...it) && !read(...it))) {
           for (const [, variable = ""] of value.matchAll(/\$\{?(\w+)/g))
             if (!trusted.test(variable)) say(`lets the client choose ${header} by $${variable}`);
         }
