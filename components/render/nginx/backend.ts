@@ -293,23 +293,31 @@ export function answering(site: Site): Directive[] {
   const headers = Number.parseInt(proxyBufferSize, 10);
   // Nginx takes the first buffer when an answer begins, and one after the other of these as a body needs them.
   const body = Math.max(4, Math.ceil(headers / 4));
-  const both = (by: "proxy" | "grpc"): Directive[] => [
-    [`${by}_connect_timeout`, proxyConnectTimeout],
-    [`${by}_send_timeout`, proxySendTimeout],
-    [`${by}_read_timeout`, proxyReadTimeout],
-    // A connection that cannot be made is tried elsewhere. A slow answer is not: the work may be half done.
-    [`${by}_next_upstream`, "error", "timeout"],
-    [`${by}_next_upstream_timeout`, `${Math.min(seconds(proxyConnectTimeout) + 1, read, send)}s`],
-    [`${by}_buffer_size`, proxyBufferSize],
-  ];
   return [
     // Also for the locations of oauth2-proxy.
-    ...both("proxy"),
+    ...ways(site).flatMap((by): Directive[] => [
+      [`${by}_connect_timeout`, proxyConnectTimeout],
+      // A connection that cannot be made is tried elsewhere. A slow answer is not: the work may be half done.
+      [`${by}_next_upstream`, "error", "timeout"],
+      [`${by}_next_upstream_timeout`, `${Math.min(seconds(proxyConnectTimeout) + 1, read, send)}s`],
+      [`${by}_buffer_size`, proxyBufferSize],
+    ]),
     ["proxy_buffers", 8, `${body}k`],
     ["proxy_busy_buffers_size", `${Math.max(headers, 2 * body)}k`],
-    ...(protocolsOf(site).includes("grpc") ? both("grpc") : []),
     ...bodyBuffering(site.buffering ? "on" : "off"),
   ];
+}
+
+/** How long a backend may take. Each site says it, so that a change of one is a change of one line. */
+export function timeouts(site: Site): Directive[] {
+  return ways(site).flatMap((by): Directive[] => [
+    [`${by}_send_timeout`, site.proxySendTimeout],
+    [`${by}_read_timeout`, site.proxyReadTimeout],
+  ]);
+}
+
+function ways(site: Site) {
+  return ["proxy" as const, ...(protocolsOf(site).includes("grpc") ? ["grpc" as const] : [])];
 }
 
 export function bodyBuffering(state: "on" | "off"): Directive[] {

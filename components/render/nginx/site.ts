@@ -19,7 +19,7 @@ import {
   refuseHtFiles,
   ruleLocations,
 } from "./path-rules.ts";
-import { answering, originMaps, passOn, toBackend, upstreamMaps, upstreams } from "./backend.ts";
+import { answering, originMaps, passOn, timeouts, toBackend, upstreamMaps, upstreams } from "./backend.ts";
 import { destinationMap, destinationWithin } from "./destination.ts";
 import { linkMap, putRightLinks } from "./redirects.ts";
 import { cookieConstants, ownLeftoversMap, renewedCookies } from "./session-cookies.ts";
@@ -101,6 +101,7 @@ function httpsServer(site: Site): Directive {
 
       comment("Headers for the backend, unless a location sets its own."),
       ...toBackend(site, "user"),
+      ...timeouts(site),
       group(answering(site)),
       ...putRightLinks(site),
       ...refusals(site),
