@@ -1,6 +1,7 @@
 /** gixy-next, which looks for what is dangerous in an Nginx configuration: https://gixy.io. */
 import { execa } from "execa";
 
+import { overwrittenHeaders } from "../../components/render/nginx/overwritten-headers.ts";
 import { identifier } from "../../components/site/names.ts";
 import type { RenderedSite } from "../golden-sites.ts";
 
@@ -21,6 +22,9 @@ const subjects: Readonly<Record<string, RegExp>> = {
   return_bypasses_allow_deny: /\b(?:allow|deny) [^;]+/g,
   unanchored_regex: /location ~[^{]+(?= \{)/g,
 };
+
+/** Backends get some seventy of these, all for one reason; the proof of the renderer looks at each. */
+const overwritten = new Set(overwrittenHeaders.map((it) => it.toLowerCase()));
 
 /**
  * @param configuration the whole of it, as `nginx -T` prints it
@@ -51,6 +55,7 @@ export async function gixyFindings(
   return issues.flatMap(({ plugin, reason, config }) => {
     const subject = subjects[plugin];
     if (subject === undefined) return [plugin];
-    return [...`${reason}\n${config}`.matchAll(subject)].map(([it]) => `${plugin}: ${common(it)}`);
+    const named = [...`${reason}\n${config}`.matchAll(subject)].map(([it]) => common(it));
+    return named.map((it) => `${plugin}: ${overwritten.has(it) ? "a header that no client chooses" : it}`);
   });
 }
