@@ -2,14 +2,12 @@
 import { Command } from "commander";
 
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
-import { ConfigError } from "../../components/site/errors.ts";
 import { paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
-import { SiteReading } from "../review/gate.ts";
+import type { SiteReading } from "../review/gate.ts";
 import { type AskedRequest, type Gate, passes, type Place } from "../review/needs.ts";
 import { lineAt } from "../review/problem-lines.ts";
-import { renderedEnvironment } from "../review/rendering.ts";
-import { siteTexts } from "../review/site-texts.ts";
+import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { runCommand } from "./command.ts";
 
@@ -38,33 +36,9 @@ export interface Explanation {
  */
 export function explainer(file: StackFile): (url: string, method?: string, person?: SignedIn) => Explanation {
   const environment = environmentOf(file);
-  const { hostFiles = [], siteFiles = {} } = renderedEnvironment(environment);
-  const readings = new Map<string, SiteReading>();
-  const readingOf = ({ name, domain }: Site) => {
-    const texts = siteTexts(domain, environment.tenantId, siteFiles[name], hostFiles);
-    if (texts === undefined) throw new Error(`${name} has no files`);
-    const reading = readings.get(name) ?? new SiteReading(texts);
-    readings.set(name, reading);
-    return reading;
-  };
-  return (given, method = "GET", person) => {
-    const url = URL.parse(given);
-    if (url === null || !/^https?:$/.test(url.protocol))
-      throw new ConfigError("", [
-        { where: "", what: `${given} is not a URL like "https://wiki.example.com/admin"` },
-      ]);
-    const site = environment.sites.find(({ domain }) => domain === url.hostname);
-    if (site === undefined) {
-      throw new ConfigError(file.source, [
-        { where: "", what: `no site has the domain ${url.hostname}; Nginx does not answer` },
-      ]);
-    }
-    const request: AskedRequest = {
-      scheme: url.protocol === "http:" ? "http" : "https",
-      method,
-      // As written: URL would normalise dots and slashes, which is up to Nginx.
-      target: given.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/s, "") || "/",
-    };
+  const readingOf = siteReadings(environment);
+  return (url, method = "GET", person) => {
+    const { site, request } = requestTo(url, method, environment, file.source);
     return explain({ file, site, reading: readingOf(site), request, person });
   };
 }
