@@ -46,9 +46,7 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     const readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
     const [old, now] = readings;
     const targets = representativeTargets(readings);
-    const asked = readings.some((it) => it?.methodMatters)
-      ? [...new Set([...methods, ...readings.flatMap((it) => it?.methods ?? [])])]
-      : ["any"];
+    const asked = methodsToAsk(readings);
     const opened: Way[] = [];
     const closed: Way[] = [];
     const compared = (request: AskedRequest, way: Pick<Way, "method" | "target">) => {
@@ -67,6 +65,13 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     if (!(error instanceof CannotJudge)) throw error;
     return { opened: [], closed: [], cannotJudge: error.message };
   }
+}
+
+/** Every method that these files may tell from another; `any` alone if none matters. */
+export function methodsToAsk(readings: readonly (SiteReading | undefined)[]): string[] {
+  return readings.some((it) => it?.methodMatters)
+    ? [...new Set([...methods, ...readings.flatMap((it) => it?.methods ?? [])])]
+    : ["any"];
 }
 
 /** Every path with every relevant method, over both schemes: plain HTTP only redirects, but that may change. */
@@ -300,7 +305,7 @@ function choices(lists: readonly (readonly string[])[]): string[][] {
 }
 
 /** For every location and every key of a `map` on either side: the path itself, a sibling and one below it. */
-function representativeTargets(readings: readonly (SiteReading | undefined)[]): string[] {
+export function representativeTargets(readings: readonly (SiteReading | undefined)[]): string[] {
   const targets = new Set(["/", "/anything", "/anything/below.html"]);
   for (const reading of readings) {
     if (reading === undefined) continue;

@@ -228,7 +228,8 @@ function fenced(text: string, language = ""): string {
   return `${fence}${language}\n${text}\n${fence}`;
 }
 
-function escaped(text: string): string {
+/** A text as Markdown shows it, which mentions nobody. */
+export function escaped(text: string): string {
   return text.replace(/([\\`*_<>[\]|#@])/g, (character) =>
     character === "@" ? "@\u200b" : `\\${character}`,
   );

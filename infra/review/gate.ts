@@ -79,8 +79,8 @@ export class SiteReading {
     return this.#oauth2Proxy.proxyPrefix;
   }
 
-  /** Every location of the site: its modifier (`=`, `^~`, `~`, `~*` or none) and what it matches. */
-  locations(): { readonly modifier: string; readonly match: string }[] {
+  /** Every location of the site. */
+  locations(): Location[] {
     return this.#servers.flatMap((server) => this.#locationsOf(server));
   }
 

@@ -6,6 +6,7 @@ import { passing } from "./known-directives.ts";
 /** A location, and what it matches. */
 export interface Location {
   readonly directive: ReadDirective;
+  /** `=`, `^~`, `~`, `~*` or none. */
   readonly modifier: string;
   readonly match: string;
 }

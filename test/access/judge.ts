@@ -1,7 +1,7 @@
 /**
- * The review's "access widens" and `explain` before the real Nginx: `npm run test:access [-- --pairs N --seed N]`.
+ * The review's "access widens", `explain` and the access matrix before the real Nginx: `npm run test:access [-- --pairs N --seed N]`.
  * Generates pairs of a site's settings, lets Nginx serve both sides of each, asks it as everybody for everything, and
- * compares who reached the backend with what the review said of the pair, and `explain` of the request. Prints what it
+ * compares who reached the backend with what the review said of the pair, and `explain` and the matrix of the request. Prints what it
  * found as JSON; exit code 1 where anything differs.
  */
 import { Agent } from "node:https";
@@ -31,6 +31,7 @@ import {
   startBackends,
   upnOf,
 } from "./asking.ts";
+import { JudgedMatrix } from "./matrix.ts";
 import { judgeMutations } from "./mutations.ts";
 import { startOauth2Proxy } from "./oauth2-proxy.ts";
 
@@ -45,7 +46,7 @@ export interface Findings {
   readonly falseAlarms: string[];
   /** Pairs of which the review does not say so where it does. */
   readonly misses: string[];
-  /** Requests with which `explain` and Nginx differ. */
+  /** Requests with which Nginx differs from `explain` or the access matrix. */
   readonly otherwise: string[];
 }
 
@@ -127,7 +128,9 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
   const config = Object.fromEntries(
     Object.entries(side.environment).map(([key, value]) => [`protected-sites:${key}`, value]),
   );
-  const explain = explainer(parseStackFile("judge", stringify({ config })));
+  const file = parseStackFile("judge", stringify({ config }));
+  const explain = explainer(file);
+  const matrix = new JudgedMatrix(file, site);
   const answers = async (all: readonly Asked[]) => {
     const given = new Array<{ status: number; roles: string | undefined }>(all.length);
     const queue = all.entries();
@@ -137,7 +140,7 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
     await Promise.all(Array.from({ length: 8 }, ask));
     return given;
   };
-  const asked = [...everything, ...inOtherWords];
+  const asked = [...everything, ...matrix.questions(), ...inOtherWords];
   const given = await answers(asked);
   for (const [index, { person, method, target }] of asked.entries()) {
     const told = explain(
@@ -152,11 +155,19 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
     const reached = roles !== undefined;
     for (const role of roles?.split(",") ?? []) side.told.add(`${role} of ${JSON.stringify(person)}`);
     const answer = /^Nginx answers (\d+)/.exec(told.verdict)?.[1];
-    if (told.passes !== reached || (answer !== undefined && Number(answer) !== status)) {
-      findings.otherwise.push(
-        `${method} ${target} as ${JSON.stringify(person)}: Nginx ${status}, ${reached ? "backend" : "not the backend"}; explain: ${told.verdict}; ${JSON.stringify(side.given)}`,
-      );
-    }
+    const isPlain = index < asked.length - inOtherWords.length;
+    const differs = [
+      ...(told.passes !== reached || (answer !== undefined && Number(answer) !== status)
+        ? [`explain: ${told.verdict}`]
+        : []),
+      ...matrix.differences({ person, method, target }, status, reached, isPlain),
+    ];
+    findings.otherwise.push(
+      ...differs.map(
+        (it) =>
+          `${method} ${target} as ${JSON.stringify(person)}: Nginx ${status}, ${reached ? "backend" : "not the backend"}; ${it}; ${JSON.stringify(side.given)}`,
+      ),
+    );
   }
   side.reached = given.slice(0, everything.length).map(({ roles }) => roles !== undefined);
   findings.requests += asked.length;
