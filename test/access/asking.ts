@@ -6,7 +6,7 @@ import { type Agent, request as ask } from "node:https";
 
 import { cookieName } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
-import type { GeneratedPerson } from "../unit/review/generated-sites.ts";
+import { type GeneratedPerson, upnAt } from "../unit/review/generated-sites.ts";
 import { cookieOf } from "./oauth2-proxy.ts";
 
 /** A program, which comes with a token in place of a session. */
@@ -26,20 +26,20 @@ const backendPorts = { http: 3000, grpc: 3001 };
 /** The one that Nginx shows in place of an answer whose status counts here. */
 export const page = "bad-request.html";
 
-/** Roles as Entra puts them into a token: those that it gives to one of the person's groups, or to the program. */
+/** Roles as Entra puts them into a token: those that it gives to the person, to one of their groups, or to the program. */
 export function rolesOf({ roles }: Site, person: GeneratedPerson | Program): string[] {
   return roles
-    .filter(({ groups, applications }) =>
+    .filter(({ groups, users, applications }) =>
       "program" in person
         ? applications.includes(person.program)
-        : groups.some((it) => person.groups.includes(it)),
+        : users.includes(upnAt(person.domain)) || groups.some((it) => person.groups.includes(it)),
     )
     .map(({ value }) => value);
 }
 
 /** What stands in place of the UPN in a program's token is its object ID. */
 export const upnOf = (person: GeneratedPerson | Program) =>
-  "program" in person ? person.program : `someone@${person.domain}`;
+  "program" in person ? person.program : upnAt(person.domain);
 export const groupsOf = (person: GeneratedPerson | Program) => ("program" in person ? [] : person.groups);
 
 /** The header with which somebody is known: a cookie, or a program's token. */

@@ -12,6 +12,7 @@ import { renderedEnvironment } from "../../../infra/review/rendering.ts";
 import { siteTexts } from "../../../infra/review/site-texts.ts";
 import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
 import { whoMeets } from "../../../infra/who-meets.ts";
+import { groupsOf, rolesOf, upnOf } from "../../access/asking.ts";
 import { tenantId } from "../../sites.ts";
 import { runs } from "../quick.ts";
 import { group, settings, siteArgs } from "../review/environments.ts";
@@ -166,29 +167,20 @@ test("over generated sites, every cell is what explain says of its requests", ()
         ...targets.flatMap((target) => methods.map((method) => ({ target, method }))),
         ...examples.flatMap(({ targets: some, method }) => some.map((target) => ({ target, method }))),
       ];
-      const roles =
-        (given as { roles?: { value: string; groups: string[]; applications: string[] }[] }).roles ?? [];
+      const [site] = environmentOf(file).sites;
+      if (site === undefined) throw new Error("no site");
       const everybody = [undefined, ...people, ...programs.map((program) => ({ program }))];
       for (const { target, method } of asked) {
         const url = `https://wiki.example.com${target}`;
         const at = forMethod(matrix(url).sites[0]?.rows ?? [], method);
         for (const person of everybody) {
-          const held = roles.filter((it) =>
-            person !== undefined && "program" in person
-              ? it.applications.includes(person.program)
-              : it.groups.some((group) => person?.groups.includes(group)),
-          );
-          const groups = [
-            ...(person !== undefined && "groups" in person ? person.groups : []),
-            ...held.map(({ value }) => `role ${value}`),
-          ];
-          const upn = person && ("program" in person ? person.program : `someone@${person.domain}`);
-          const { passes } = explain(url, method, upn === undefined ? undefined : { upn, groups });
+          const signedIn = person && {
+            upn: upnOf(person),
+            groups: [...groupsOf(person), ...rolesOf(site, person).map((it) => `role ${it}`)],
+          };
+          const { passes } = explain(url, method, signedIn);
           for (const row of [at, rowFor(rows, target, method)])
-            expect(
-              row === undefined || admits(row, person),
-              `${method} ${url} by ${JSON.stringify(person)}`,
-            ).toBe(passes);
+            expect(row && admits(row, person), `${method} ${url} by ${JSON.stringify(person)}`).toBe(passes);
         }
       }
     }),

@@ -27,6 +27,9 @@ export const people: readonly GeneratedPerson[] = [...domains, "elsewhere.test"]
   })),
 );
 
+/** The one person of a domain whom roles may name. */
+export const upnAt = (domain: string) => `someone@${domain}`;
+
 /** Every path that the generated settings name, beside it and below it. */
 export const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
 
@@ -108,11 +111,12 @@ const role = fc
   .record({
     value: fc.constantFrom("reader", "editor"),
     groups: someOf(groups, 0),
+    users: fc.oneof(fc.constant([]), someOf(domains.map(upnAt), 0)),
     applications: fc.oneof(fc.constant([]), someOf(programs, 0)),
   })
-  .filter(({ groups: some, applications }) => some.length + applications.length > 0);
+  .filter(({ groups: some, users, applications }) => some.length + users.length + applications.length > 0);
 
-/** Sites whose people and programs are told apart by roles, which Entra gives to groups and to programs. */
+/** Sites whose people and programs are told apart by roles, which Entra gives to groups, people and programs. */
 const byRole = fc.uniqueArray(role, { selector: (it) => it.value, minLength: 1 }).chain((roles) =>
   withPaths(
     fc.oneof(

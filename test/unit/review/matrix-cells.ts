@@ -1,6 +1,6 @@
 /** Reads an access matrix as docs/access-matrix.md says, without the code that made it. */
 import type { Row } from "../../../infra/access-matrix.ts";
-import type { GeneratedPerson } from "./generated-sites.ts";
+import { type GeneratedPerson, upnAt } from "./generated-sites.ts";
 
 /** Somebody of the tenant, one of its applications, or nobody. */
 export type Somebody = GeneratedPerson | { readonly program: string } | undefined;
@@ -39,9 +39,10 @@ export function admits(row: Row, person: Somebody): boolean {
   if (!("who" in row)) return false;
   return row.who.some((who) => {
     if (who.kind === "anybody") return true;
-    if (person === undefined || who.kind === "user") return false;
+    if (person === undefined) return false;
     if ("program" in person) return who.kind === "application" && who.application === person.program;
     if (who.kind === "application") return false;
+    if (who.kind === "user") return who.user === upnAt(person.domain) && who.and.length === 0;
     const domain = who.emailDomains.some((it) => it === "*" || it === person.domain);
     if (who.kind === "account") return domain;
     const isIn = (group: string) => person.groups.includes(group);
