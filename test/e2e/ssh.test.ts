@@ -91,8 +91,7 @@ async function failedCalls(host: string, since: number): Promise<number> {
 test("an update with a wrong pinned key says so of each push after one call, and with the right key all is well at once", async () => {
   const since = Math.floor(Date.now() / 1000);
   const said = await failingUpdate({ hostKey: first.hostKey });
-  const reason =
-    /edge-2 could not be reached as protected-sites: Host key verification failed\. Its key/g;
+  const reason = /edge-2 could not be reached as protected-sites: Host key verification failed\. Its key/g;
   expect(said.match(reason)?.length, said).toBeGreaterThanOrEqual(pushesToSecond.length);
   // The other one asked what is there (repairDrift).
   expect(await failedCalls(second.name, since)).toBeLessThanOrEqual(2);
