@@ -6,13 +6,13 @@ import * as random from "@pulumi/random";
 import { childOptions } from "./child-options.ts";
 import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostSettings } from "./host/connection.ts";
-import { siteCredentials, sitePush, siteSessions } from "./host/site-push.ts";
+import { siteCredentials, type SiteCredentialsArgs, sitePush, siteSessions } from "./host/site-push.ts";
 import { type CertificateAuthoritySettings, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
 import { activeClientSecret } from "./site/client-secrets.ts";
 import type { SiteSettings } from "./site/settings.ts";
-import { siteFrom } from "./site/site.ts";
+import { type Site, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
 
 /** An ACME server (RFC 8555). */
@@ -70,6 +70,16 @@ export interface ProtectedSiteArgs {
   allowVulnerableNginx?: boolean;
 }
 
+/** Of a site's secrets what is the same for all hosts. */
+type Credentials = Omit<SiteCredentialsArgs, "login" | "repair">;
+
+interface Pushed {
+  readonly site: Site;
+  readonly args: ProtectedSiteArgs;
+  readonly credentials: Credentials;
+  readonly registration: Registration;
+}
+
 /**
  * A web site that only signed-in people of one Entra tenant can open: its app registration, its secrets, and its
  * files on every host.
@@ -93,33 +103,21 @@ export class ProtectedSite extends pulumi.ComponentResource {
       throw new Error(`site "${name}": certificateFrom internalCa needs certificateAuthority, got none`);
 
     const registration = new Registration(name, { site, roleHolders: args.roleHolders }, { parent: this });
+    const credentials = this.#credentials(site, args, registration);
+    this.#push({ site, args, credentials, registration }, (resources) => childOptions(this, opts, resources));
+
+    this.url = pulumi.output(`https://${site.domain}`);
+    this.clientId = registration.clientId;
+    this.registerOutputs({ url: this.url, clientId: this.clientId });
+  }
+
+  /** What each host gets of the site's secrets. */
+  #credentials(site: Site, args: ProtectedSiteArgs, registration: Registration): Credentials {
+    const { name } = site;
     const adopted = site.cookieSecretGeneration === 1 ? args.adoptedCookieSecret : undefined;
     const cookieGeneration = adopted === undefined ? String(site.cookieSecretGeneration) : "1, taken over";
-    // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
-    const cookieSecret = new random.RandomPassword(
-      `${name}-cookie-secret`,
-      {
-        length: 43,
-        special: false,
-        // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview; other words would be a
-        // change, and sign everybody out.
-        keepers: {
-          [`generation (a new one signs everybody of ${site.domain} out, once)`]: cookieGeneration,
-        },
-      },
-      { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
-    );
-    const credentials = {
-      domain: site.domain,
-      tokenEndpoint: tenantEndpoints(args.tenantId).token,
-      clientId: registration.clientId,
-      clientSecret: registration.clientSecret,
-      clientSecretEnds: registration.clientSecretEnds,
-      cookieSecret: pulumi.secret(adopted ?? cookieSecret.result),
-    };
+    const cookieSecret = this.#cookieSecret(site, cookieGeneration);
     const password = site.sessionStore === "redis" ? args.redisPassword : undefined;
-    const environment =
-      password === undefined ? {} : { environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(password) } };
     const which = pulumi
       .all([
         `client secret ${activeClientSecret(site).generation}`,
@@ -129,28 +127,61 @@ export class ProtectedSite extends pulumi.ComponentResource {
           : [pulumi.interpolate`Redis password ${this.#fingerprint(name, password)}`]),
       ])
       .apply((words) => words.join(", "));
-    const certificate =
-      site.certificateFrom === "internalCa" && args.certificateAuthority !== undefined
-        ? siteCertificate(name, site.domain, args.certificateAuthority, new Date(), { parent: this })
-        : {};
+    return {
+      site: name,
+      domain: site.domain,
+      tokenEndpoint: tenantEndpoints(args.tenantId).token,
+      clientId: registration.clientId,
+      clientSecret: registration.clientSecret,
+      clientSecretEnds: registration.clientSecretEnds,
+      cookieSecret: pulumi.secret(adopted ?? cookieSecret.result),
+      ...(password !== undefined && {
+        environment: { OAUTH2_PROXY_REDIS_PASSWORD: pulumi.secret(password) },
+      }),
+      which,
+      ...(site.certificateFrom === "internalCa" &&
+        args.certificateAuthority !== undefined &&
+        siteCertificate(name, site.domain, args.certificateAuthority, new Date(), { parent: this })),
+    };
+  }
+
+  #cookieSecret({ name, domain }: Site, generation: string): random.RandomPassword {
+    return new random.RandomPassword(
+      `${name}-cookie-secret`,
+      {
+        // Alphanumeric, so that its 43 characters are base64url for the 32 bytes that oauth2-proxy wants.
+        length: 43,
+        special: false,
+        // oauth2-proxy knows one key only. The name is what a reviewer reads in the preview; other words would be a
+        // change, and sign everybody out.
+        keepers: { [`generation (a new one signs everybody of ${domain} out, once)`]: generation },
+      },
+      { parent: this, additionalSecretOutputs: ["result", "bcryptHash"] },
+    );
+  }
+
+  /** Pushes the secrets and the files to one host after the other, as far as the first has taken them. */
+  #push(
+    { site, args, credentials, registration }: Pushed,
+    after: (resources: pulumi.Resource[]) => pulumi.CustomResourceOptions,
+  ): void {
+    const { name, redis } = site;
+    const { hosts, redisPassword } = args;
     const files = siteFiles(site, {
       tenantId: args.tenantId,
       allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
       allowVulnerableNginx: args.allowVulnerableNginx ?? false,
       acme: { server: letsEncrypt, ...args.acme },
-      hosts: args.hosts,
+      hosts,
       outboundProxy: args.outboundProxy,
     });
-
     const loginTo = (host: HostSettings) => ({
       host,
       user: deployerUser,
       privateKey: args.deployerPrivateKey,
       jumpPrivateKey: args.jumpPrivateKey,
     });
-    const after = (resources: pulumi.Resource[]) => childOptions(this, opts, resources);
-    const { redis } = site;
-    const [first] = args.hosts;
+    const [first] = hosts;
     // Pushes depend on it, so that it is deleted after them: when no host serves the site, no new session begins.
     const sessions =
       redis === undefined || first === undefined
@@ -158,38 +189,26 @@ export class ProtectedSite extends pulumi.ComponentResource {
         : [
             siteSessions(
               `${name}-sessions`,
-              { login: loginTo(first), site, redis, password: args.redisPassword },
+              { login: loginTo(first), site, redis, password: redisPassword },
               after([]),
             ),
           ];
     let canary: pulumi.Resource[] = [];
-    for (const host of args.hosts) {
+    for (const host of hosts) {
       const login = loginTo(host);
       const secrets = siteCredentials(
         `${name}-${host.name}-credentials`,
-        {
-          login,
-          site: site.name,
-          ...credentials,
-          ...environment,
-          which,
-          ...certificate,
-          repair: args.credentialsRepairs?.[host.name],
-        },
+        { login, ...credentials, repair: args.credentialsRepairs?.[host.name] },
         after(canary),
       );
       const push = sitePush(
         `${name}-${host.name}`,
-        { login, site: site.name, domain: site.domain, files, repair: args.repairs?.[host.name] },
+        { login, site: name, domain: site.domain, files, repair: args.repairs?.[host.name] },
         // A rule is pushed only once everybody has been assigned in Entra what it requires.
         after([...sessions, ...canary, secrets, registration]),
       );
       if (canary.length === 0) canary = [secrets, push];
     }
-
-    this.url = pulumi.output(`https://${site.domain}`);
-    this.clientId = registration.clientId;
-    this.registerOutputs({ url: this.url, clientId: this.clientId });
   }
 
   /**

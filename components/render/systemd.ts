@@ -2,7 +2,7 @@
 import { credentialsRoot, instanceName, paths } from "../site/names.ts";
 import type { Site } from "../site/site.ts";
 import { header } from "./header.ts";
-import { printUnit } from "./unit-file.ts";
+import { printUnit, type Section } from "./unit-file.ts";
 
 /** The text of `oauth2-proxy_<domain>.socket`. */
 export function socketUnit(site: Site): string {
@@ -21,6 +21,40 @@ export function socketUnit(site: Site): string {
     { section: "Install", settings: [["WantedBy", "sockets.target"]] },
   ]);
 }
+
+/** What no instance may do, whoever has taken it over. */
+const sandbox: Section["settings"] = [
+  ["NoNewPrivileges", "yes"],
+  ["CapabilityBoundingSet", ""],
+  ["AmbientCapabilities", ""],
+  ["ProtectSystem", "strict"],
+  ["ProtectHome", "yes"],
+  ["ProtectProc", "invisible"],
+  ["ProcSubset", "pid"],
+  ["PrivateTmp", "yes"],
+  ["PrivateDevices", "yes"],
+  ["PrivateUsers", "yes"],
+  ["PrivateIPC", "yes"],
+  ["DevicePolicy", "closed"],
+  ["ProtectClock", "yes"],
+  ["ProtectControlGroups", "yes"],
+  ["ProtectHostname", "yes"],
+  ["ProtectKernelLogs", "yes"],
+  ["ProtectKernelModules", "yes"],
+  ["ProtectKernelTunables", "yes"],
+  ["LockPersonality", "yes"],
+  ["MemoryDenyWriteExecute", "yes"],
+  ["RemoveIPC", "yes"],
+  ["RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"],
+  ["RestrictNamespaces", "yes"],
+  ["RestrictRealtime", "yes"],
+  ["RestrictSUIDSGID", "yes"],
+  ["KeyringMode", "private"],
+  ["SystemCallArchitectures", "native"],
+  ["SystemCallFilter", "@system-service"],
+  ["SystemCallFilter", "~@privileged @resources"],
+  ["SystemCallErrorNumber", "EPERM"],
+];
 
 /**
  * The text of `oauth2-proxy_<domain>.service`.
@@ -63,36 +97,7 @@ export function serviceUnit(site: Site, outboundProxy?: string): string {
         // Of all sites' credentials an instance sees its own only.
         ["TemporaryFileSystem", `${credentialsRoot}:ro`],
         ["BindReadOnlyPaths", at.credentials],
-        ["NoNewPrivileges", "yes"],
-        ["CapabilityBoundingSet", ""],
-        ["AmbientCapabilities", ""],
-        ["ProtectSystem", "strict"],
-        ["ProtectHome", "yes"],
-        ["ProtectProc", "invisible"],
-        ["ProcSubset", "pid"],
-        ["PrivateTmp", "yes"],
-        ["PrivateDevices", "yes"],
-        ["PrivateUsers", "yes"],
-        ["PrivateIPC", "yes"],
-        ["DevicePolicy", "closed"],
-        ["ProtectClock", "yes"],
-        ["ProtectControlGroups", "yes"],
-        ["ProtectHostname", "yes"],
-        ["ProtectKernelLogs", "yes"],
-        ["ProtectKernelModules", "yes"],
-        ["ProtectKernelTunables", "yes"],
-        ["LockPersonality", "yes"],
-        ["MemoryDenyWriteExecute", "yes"],
-        ["RemoveIPC", "yes"],
-        ["RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"],
-        ["RestrictNamespaces", "yes"],
-        ["RestrictRealtime", "yes"],
-        ["RestrictSUIDSGID", "yes"],
-        ["KeyringMode", "private"],
-        ["SystemCallArchitectures", "native"],
-        ["SystemCallFilter", "@system-service"],
-        ["SystemCallFilter", "~@privileged @resources"],
-        ["SystemCallErrorNumber", "EPERM"],
+        ...sandbox,
       ],
     },
   ]);

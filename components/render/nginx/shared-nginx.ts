@@ -8,7 +8,7 @@ import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
 import { contactVariable } from "../pages.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
-import { block, comment, type Directive, expr, printNginx } from "../../nginx/print.ts";
+import { block, comment, type Directive, expr, type Item, printNginx } from "../../nginx/print.ts";
 import { bearerTokens } from "./oauth2-proxy.ts";
 import { securityHeaderMaps, variablesOfHeaders } from "./security-headers.ts";
 import {
@@ -48,33 +48,13 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ["server_names_hash_bucket_size", 256],
 
     comment("Only WebSockets: with any other protocol, a client could bypass all of these rules."),
-    block(
-      ["map", expr("$http_upgrade"), expr("$protected_sites_upgrade")],
-      [
-        ["default", ""],
-        [expr("~*^websocket$"), "websocket"],
-      ],
-    ),
-    block(
-      ["map", expr("$protected_sites_upgrade"), expr("$protected_sites_connection")],
-      [
-        ["default", ""],
-        ["websocket", "upgrade"],
-      ],
-    ),
+    ...upgradeMaps,
     ...navigationMaps(),
     ...bearerTokens(),
     comment("Which requests count as a sign-in."),
     signInsByAddress(),
     sharedSignInZone(),
-    block(
-      ["geo", expr("$protected_sites_from_host")],
-      [
-        ["default", 0],
-        ["127.0.0.0/8", 1],
-        ["::1", 1],
-      ],
-    ),
+    fromHost,
     ...applicationCookies(),
     ...renewedSessions(),
     ...sharedLeftoversMap(),
@@ -100,39 +80,73 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
         ]),
 
     comment("Unknown host names get neither a certificate nor content."),
-    block(
-      ["server"],
-      [
-        ["listen", 80, "default_server"],
-        ["listen", "[::]:80", "default_server"],
-        ["server_tokens", "off"],
-        ...(acmeHosts.length === 0
-          ? [...requestReading.says, ["return", 444] as const]
-          : [...inherited, block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
-      ],
-    ),
-    block(
-      ["server"],
-      [
-        comment(
-          `Before Nginx 1.25.1, "http2" here applies to all servers. With a newer one, the set-up removes it: each site includes ${http2File}.`,
-        ),
-        ["listen", 443, "ssl", "http2", "default_server"],
-        ["listen", "[::]:443", "ssl", "http2", "default_server"],
-        ["server_tokens", "off"],
-        ["ssl_reject_handshake", "on"],
-        // The default server's protocols are those of every site: the name comes after the version.
-        ...intermediateTls,
-        comment("With OpenSSL 3.5 or newer, the set-up adds X25519MLKEM768 at the beginning."),
-        keyExchangeGroups,
-        ...inheritedTls.says,
-        ...requestReading.says,
-        // What stands above reads them. Not by `set`, after which Nginx would log each request that has none.
-        ...[...variablesOfServers].map((it): Directive => ["auth_request_set", expr(it), ""]),
-        // A client may say one of our names in TLS and another in its request. A browser does where a certificate has
-        // both names, and asks again by a connection of its own.
-        block(["location", "/"], [["return", 421]]),
-      ],
-    ),
+    defaultHttpServer(acmeHosts.length > 0),
+    defaultHttpsServer,
   ]);
 }
+
+/** The protocols to which a request may switch. */
+const upgradeMaps: readonly Item[] = [
+  block(
+    ["map", expr("$http_upgrade"), expr("$protected_sites_upgrade")],
+    [
+      ["default", ""],
+      [expr("~*^websocket$"), "websocket"],
+    ],
+  ),
+  block(
+    ["map", expr("$protected_sites_upgrade"), expr("$protected_sites_connection")],
+    [
+      ["default", ""],
+      ["websocket", "upgrade"],
+    ],
+  ),
+];
+
+/** 1 where the host itself makes the request. */
+const fromHost = block(
+  ["geo", expr("$protected_sites_from_host")],
+  [
+    ["default", 0],
+    ["127.0.0.0/8", 1],
+    ["::1", 1],
+  ],
+);
+
+function defaultHttpServer(withAcme: boolean): Directive {
+  return block(
+    ["server"],
+    [
+      ["listen", 80, "default_server"],
+      ["listen", "[::]:80", "default_server"],
+      ["server_tokens", "off"],
+      ...(!withAcme
+        ? [...requestReading.says, ["return", 444] as const]
+        : [...inherited, block(["location", "/"], [["return", 444]]), ...acmeLocations(sharedUpstream)]),
+    ],
+  );
+}
+
+const defaultHttpsServer = block(
+  ["server"],
+  [
+    comment(
+      `Before Nginx 1.25.1, "http2" here applies to all servers. With a newer one, the set-up removes it: each site includes ${http2File}.`,
+    ),
+    ["listen", 443, "ssl", "http2", "default_server"],
+    ["listen", "[::]:443", "ssl", "http2", "default_server"],
+    ["server_tokens", "off"],
+    ["ssl_reject_handshake", "on"],
+    // The default server's protocols are those of every site: the name comes after the version.
+    ...intermediateTls,
+    comment("With OpenSSL 3.5 or newer, the set-up adds X25519MLKEM768 at the beginning."),
+    keyExchangeGroups,
+    ...inheritedTls.says,
+    ...requestReading.says,
+    // What stands above reads them. Not by `set`, after which Nginx would log each request that has none.
+    ...[...variablesOfServers].map((it): Directive => ["auth_request_set", expr(it), ""]),
+    // A client may say one of our names in TLS and another in its request. A browser does where a certificate has
+    // both names, and asks again by a connection of its own.
+    block(["location", "/"], [["return", 421]]),
+  ],
+);
