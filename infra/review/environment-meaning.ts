@@ -3,7 +3,7 @@ import type { Environment, Host } from "../environment.ts";
 import { type Entries, plain, says, type Statement, without } from "./statements.ts";
 
 /** The settings of an environment. */
-export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
+export const environmentMeaning = {
   tenantId: (before, after) => [
     says("opens", `people of tenant ${after} may sign in`),
     says("closes", `people of tenant ${before} may no longer sign in`),
@@ -102,13 +102,13 @@ export const environmentMeaning: Entries<Omit<Environment, "sites">> = {
       : plain("an Nginx with known vulnerabilities is refused"),
   ],
   hosts: (before, after) => hostStatements(before, after),
-};
+} satisfies Entries<Omit<Environment, "sites">>;
 
 function signing({ generations, signingGeneration }: Environment["internalCa"]): number | undefined {
   return signingGeneration ?? generations[0];
 }
 
-function hostStatements(before: readonly Host[], after: readonly Host[]): Statement[] {
+function hostStatements(before: readonly Host[], after: readonly Host[]): Statement<"weakens" | "plain">[] {
   const named = (list: readonly Host[], name: string) => list.find((it) => it.name === name);
   const canary = (list: readonly Host[]) => list[0]?.name ?? "none";
   return [

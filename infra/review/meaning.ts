@@ -9,7 +9,11 @@ import { signInMeaning } from "./sign-in-meaning.ts";
 import type { Entries } from "./statements.ts";
 
 /** The settings of a site. */
-export const siteMeaning: Entries<Site> = { ...accessMeaning, ...signInMeaning, ...backendMeaning };
+export const siteMeaning = {
+  ...accessMeaning,
+  ...signInMeaning,
+  ...backendMeaning,
+} satisfies Entries<Site>;
 
 /** Who has access to a new site, in words. */
 export function gateInWords(site: Pick<Site, "emailDomains" | "allowedGroups" | "roles">): string {

@@ -6,10 +6,13 @@ import type { Environment } from "../environment.ts";
 /** What a reviewer should look at first. Access itself is judged from the rendered files: see access.ts. */
 export type Effect = "opens" | "closes" | "weakens" | "signs out" | "rotates" | "plain";
 
+/** The effects on which a reviewer has to decide. */
+export type Alarm = Extract<Effect, "opens" | "weakens" | "signs out">;
+
 /** One change in words. */
-export interface Statement {
+export interface Statement<Its extends Effect = Effect> {
   readonly text: string;
-  readonly effect: Effect;
+  readonly effect: Its;
 }
 
 /** Describes the change of a setting; called only if the two differ. */
@@ -20,6 +23,11 @@ type Words<T, Whole> = (
 ) => Statement[];
 
 export type Entries<Whole> = { readonly [Field in keyof Whole]-?: Words<Whole[Field], Whole> };
+
+/** The alarms that entries can raise, each as in `cookieExpire weakens`: test/unit/review/alarms.test.ts has all. */
+export type AlarmsOf<Given extends Readonly<Record<keyof Given, (...args: never[]) => Statement[]>>> = {
+  [Field in keyof Given & string]: `${Field} ${Extract<ReturnType<Given[Field]>[number]["effect"], Alarm>}`;
+}[keyof Given & string];
 
 /**
  * The statements for all fields that differ.
@@ -68,16 +76,16 @@ function shown(value: unknown): string {
   return value === undefined ? "not a setting yet" : JSON.stringify(value);
 }
 
-export function says(effect: Effect, text: string): Statement {
+export function says<Its extends Effect>(effect: Its, text: string): Statement<Its> {
   return { effect, text };
 }
 
-export function plain(text: string): Statement {
+export function plain(text: string): Statement<"plain"> {
   return says("plain", text);
 }
 
 /** A statement that weakens the site if a duration is longer than before. */
-export function longer(before: string, after: string, text: string): Statement {
+export function longer(before: string, after: string, text: string): Statement<"weakens" | "plain"> {
   return says(seconds(after) > seconds(before) ? "weakens" : "plain", text);
 }
 
@@ -85,7 +93,7 @@ export function without<T>(list: readonly T[], taken: readonly T[]): T[] {
   return list.filter((it) => !taken.includes(it));
 }
 
-export function authorization(passed: boolean, where: string): Statement {
+export function authorization(passed: boolean, where: string): Statement<"weakens" | "plain"> {
   return passed
     ? says("weakens", `${where}the backend gets the Authorization header from anybody unchecked`)
     : plain(`${where}the backend gets no Authorization header of clients`);
