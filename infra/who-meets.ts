@@ -39,7 +39,8 @@ export function whoMeets(needs: Needs, roles: readonly Role[]): Who[] {
   const [first, ...others] = withoutImplied(needs.groups);
   const known = (group: string) => roles.find(({ value }) => group === `role ${value}`);
   const unknown = needs.groups.flat().find((it) => it.startsWith("role ") && known(it) === undefined);
-  if (unknown !== undefined) throw new CannotJudge(`${unknown} is required, which is not one of the site's`);
+  if (unknown !== undefined)
+    throw new CannotJudge("unknown-role", `${unknown} is required, which is not one of the site's`);
 
   const rolesOf = (holds: (role: Role) => boolean) => roles.filter(holds).map(({ value }) => `role ${value}`);
   const required = (held: readonly string[]) =>

@@ -1,4 +1,4 @@
-import { CannotJudge, notRead, placeOf } from "./cannot-judge.ts";
+import { notRead } from "./cannot-judge.ts";
 import { type ReadDirective, readNginx } from "./read.ts";
 
 /** More than any host's files have; Nginx itself runs out of open files. */
@@ -21,8 +21,8 @@ export function included(
     if (name !== "include") return [directive];
     const [path = ""] = args;
     const text = textOf(path);
-    if (text === undefined) throw notRead(directive);
-    if (depth === deepest) throw new CannotJudge(`${placeOf(directive)}: include ${path} leads in a circle`);
+    if (text === undefined) throw notRead("unknown-include", directive);
+    if (depth === deepest) throw notRead("include-loop", directive, `include ${path} leads in a circle`);
     return included(readNginx(text, path), textOf, depth + 1);
   });
 }

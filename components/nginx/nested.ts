@@ -1,4 +1,4 @@
-import { CannotJudge, placeOf } from "./cannot-judge.ts";
+import { notRead } from "./cannot-judge.ts";
 import type { ReadDirective } from "./read.ts";
 
 /** What holds in a location and not in those within it. */
@@ -32,8 +32,10 @@ function withInherited(inner: ReadDirective, outer: ReadDirective): ReadDirectiv
     !path.startsWith(around) ||
     own.some(({ name }) => name === "location")
   )
-    throw new CannotJudge(
-      `${placeOf(inner)}: location ${inner.args.join(" ")} within ${around}: expected "=" below it`,
+    throw notRead(
+      "nested-location",
+      inner,
+      `location ${inner.args.join(" ")} within ${around}: expected "=" below it`,
     );
   const said = new Set(own.map(({ name }) => name));
   const inherits = ({ name }: ReadDirective) => !said.has(name) && !notInherited.test(name);

@@ -68,7 +68,10 @@ export function regularExpression(text: string): RegExp {
     compiled.set(text, made);
     return made;
   } catch {
-    throw new CannotJudge(`the regular expression ${text} is not one that this review reads`);
+    throw new CannotJudge(
+      "regular-expression",
+      `the regular expression ${text} is not one that this review reads`,
+    );
   }
 }
 
@@ -78,7 +81,8 @@ export function expand(text: string, value: Variables): string {
   return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced?: string, plain?: string) => {
     const name = braced ?? plain ?? "";
     const found = value(name);
-    if (found === undefined) throw new CannotJudge(`the variable $${name} is not one that this review reads`);
+    if (found === undefined)
+      throw new CannotJudge("unknown-variable", `the variable $${name} is not one that this review reads`);
     return found;
   });
 }

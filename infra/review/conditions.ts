@@ -24,6 +24,6 @@ export function holds(condition: ReadDirective, variables: Variables): boolean {
     case "!~":
       return !regularExpression(other).test(value);
     default:
-      throw notRead(condition);
+      throw notRead("unknown-condition", condition);
   }
 }

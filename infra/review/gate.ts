@@ -2,7 +2,7 @@
  * What is between a request and a site's content, read from the files as hosts get them: not from the model, so that a
  * change of the renderers shows as well as one of the configuration. It refuses to judge what it does not know.
  */
-import { CannotJudge, notRead, placeOf } from "../../components/nginx/cannot-judge.ts";
+import { CannotJudge, notRead } from "../../components/nginx/cannot-judge.ts";
 import { included } from "../../components/nginx/included.ts";
 import { withoutNested } from "../../components/nginx/nested.ts";
 import { type ReadDirective, readNginx } from "../../components/nginx/read.ts";
@@ -175,7 +175,7 @@ export class SiteReading {
     },
   ): Gate {
     const { depth, target } = how;
-    if (depth > 3) throw new CannotJudge(`${placeOf(server)}: error pages form a loop`);
+    if (depth > 3) throw notRead("error-page-loop", server, "error pages form a loop");
     const early = this.#rewrite(server.body ?? [], this.#variables(server.body ?? [], request, path));
     if (early !== undefined) return early;
 
@@ -213,7 +213,8 @@ export class SiteReading {
     if (otherwise?.to.kind === "content")
       return { ...content, places: [...otherwise.places, ...content.places] };
     // Whoever is signed in and lacks a group gets what this leads to.
-    if (this.#errorPage(403, path, body, server, request, how)?.to.kind === "content") throw notRead(auth);
+    if (this.#errorPage(403, path, body, server, request, how)?.to.kind === "content")
+      throw notRead("refusal-leads-to-content", auth);
     return this.#guarded(content, this.#askedFor(auth, server, request, path), auth, otherwise);
   }
 
@@ -241,18 +242,18 @@ export class SiteReading {
         ? location.body?.find(({ name }) => name === "proxy_pass")
         : undefined;
     if (location === undefined || location === "redirect" || pass === undefined) {
-      throw new CannotJudge(`${placeOf(auth)}: ${target} is not a location that passes to oauth2-proxy`);
+      throw notRead("unknown-auth-location", auth, `${target} is not a location that passes to oauth2-proxy`);
     }
     const url = urlOf(expand(pass.args[0] ?? "", variables), pass);
     if (url.hostname !== this.#ownPort || url.pathname !== signInPaths(this).auth) {
-      throw new CannotJudge(`${placeOf(pass)}: ${url.href} is not the site's oauth2-proxy`);
+      throw notRead("other-auth-service", pass, `${url.href} is not the site's oauth2-proxy`);
     }
     this.#refuseOtherAnswers(location, target, server);
     const groups: (readonly string[])[] = [];
     const places: Place[] = [];
     for (const [key, value] of url.searchParams) {
       if (key !== "allowed_groups") {
-        throw new CannotJudge(`${placeOf(pass)}: ${key} is a rule that this review does not know`);
+        throw notRead("unknown-auth-parameter", pass, `${key} is a rule that this review does not know`);
       }
       const any = this.#oauth2Proxy.asGroups(value.split(",").filter((it) => it !== ""));
       // An empty rule is none, https://oauth2-proxy.github.io/oauth2-proxy/features/endpoints
@@ -272,7 +273,7 @@ export class SiteReading {
   #refuseOtherAnswers(location: ReadDirective, target: string, server: ReadDirective): void {
     const body = location.body ?? [];
     const intercept = this.#inForce("proxy_intercept_errors", body, server);
-    if (intercept?.args[0] === "on") throw notRead(intercept);
+    if (intercept?.args[0] === "on") throw notRead("answer-intercepted", intercept);
     const elsewhere = this.#errorPages(body, server).find(
       // To Nginx, oauth2-proxy's own 401 is not an error. The question may be asked again.
       ({ args }) =>
@@ -280,7 +281,7 @@ export class SiteReading {
         args[0] !== "401" &&
         ![target, "$uri"].includes(args.at(-1) ?? ""),
     );
-    if (elsewhere !== undefined) throw notRead(elsewhere);
+    if (elsewhere !== undefined) throw notRead("answer-replaced", elsewhere);
   }
 
   #errorPages(body: readonly ReadDirective[], server: ReadDirective): readonly ReadDirective[] {
@@ -294,11 +295,11 @@ export class SiteReading {
       if (name === "return") return this.#returned(directive, variables);
       if (name === "if" && !isPass(directive) && holds(directive, variables)) {
         const [then, ...others] = directive.body ?? [];
-        if (then?.name !== "return" || others.length > 0) throw notRead(directive);
+        if (then?.name !== "return" || others.length > 0) throw notRead("if-without-return", directive);
         return this.#returned(then, variables);
       }
-      if (name === "rewrite" && !isBelowPath(directive)) throw notRead(directive);
-      if (name === "set" && !isConstant(directive)) throw notRead(directive);
+      if (name === "rewrite" && !isBelowPath(directive)) throw notRead("rewrite", directive);
+      if (name === "set" && !isConstant(directive)) throw notRead("set-from-request", directive);
     }
     return undefined;
   }
@@ -315,7 +316,7 @@ export class SiteReading {
   #limitExcept(body: readonly ReadDirective[], { method }: AskedRequest): Gate | undefined {
     for (const directive of body.filter(({ name }) => name === "limit_except")) {
       if (directive.body?.map((it) => [it.name, ...it.args].join(" ")).join() !== "deny all")
-        throw notRead(directive);
+        throw notRead("limit-except", directive);
       const allowed = directive.args.includes("GET") ? [...directive.args, "HEAD"] : directive.args;
       if (!allowed.includes(method))
         return { to: { kind: "answer", status: 403 }, places: [this.#place(directive)] };
@@ -364,7 +365,8 @@ export class SiteReading {
       .find(({ args }) => args.includes(String(status)))
       ?.args.at(-1);
     if (target === undefined) return undefined;
-    if (target.includes("$")) throw new CannotJudge(`error_page ${target} is not read by this review`);
+    if (target.includes("$"))
+      throw new CannotJudge("error-page-from-request", `error_page ${target} is not read by this review`);
     const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
     // A named location keeps the request's own path.
     const next = target.startsWith("@") ? path : target;

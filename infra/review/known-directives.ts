@@ -76,7 +76,8 @@ export function* everyDirective(directives: readonly ReadDirective[]): Generator
 export function checkTop(directives: readonly ReadDirective[]): void {
   const known = ["upstream", "map", "geo", "server"];
   for (const directive of directives) {
-    if (!known.includes(directive.name) && !neutral.test(directive.name)) throw notRead(directive);
+    if (!known.includes(directive.name) && !neutral.test(directive.name))
+      throw notRead("unknown-directive", directive);
   }
 }
 
@@ -86,13 +87,13 @@ export function checkBody(directive: ReadDirective): void {
     // Our pages may use SSI for the request's ID; others could include anything.
     if (inner.name === "ssi" && isOurPage(directive)) continue;
     const only = onlyAs[inner.name];
-    if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only) throw notRead(inner);
-    if (inner.name === "location" && directive.name === "location") throw notRead(inner);
+    if (only === undefined ? !neutral.test(inner.name) : inner.args.join(" ") !== only)
+      throw notRead("unknown-directive", inner);
     const passes = inner.name === "if" && inner.body?.some(({ name }) => passing.test(name)) === true;
-    if (passes && !isPass(inner)) throw notRead(inner);
+    if (passes && !isPass(inner)) throw notRead("pass-within-if", inner);
     // A response cached for another session, or another request, is a way in.
     if (inner.name === "proxy_cache" && inner.args[0] !== "off" && !keepsBySession(directive))
-      throw notRead(inner);
+      throw notRead("cache-across-sessions", inner);
     if (inner.name === "location" || inner.name === "if") checkBody(inner);
   }
 }
@@ -116,7 +117,7 @@ export function urlOf(text: string, pass: ReadDirective): URL {
   const url = URL.parse(text.replace(/^(https?:\/\/)unix:[^:]*/, "$1unix"));
   // Of a request, only the path may decide which host that is.
   const isChosen = /^\w+:\/\/[^/]*\$(?!\{?protected_sites_)/.test(pass.args[0] ?? "");
-  if (url === null || isChosen) throw notRead(pass);
+  if (url === null || isChosen) throw notRead("backend-from-request", pass);
   return url;
 }
 

@@ -1,7 +1,7 @@
 /** A site's `oauth2-proxy.cfg`: whom it lets in. */
 import { parse } from "smol-toml";
 
-import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
+import { CannotJudge, type Rule } from "../../components/nginx/cannot-judge.ts";
 import { brokenPromises } from "../../components/render/oauth2-proxy-settings.ts";
 import { defaultProxyPrefix } from "../../components/site/names.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
@@ -52,10 +52,10 @@ export class Oauth2ProxyReading {
 
   /** The file must have what the renderer promises, and nothing unknown. */
   #check(tenantId: string): void {
-    const refuse = (key: string, problem: string) => {
-      throw new CannotJudge(`oauth2-proxy.cfg line ${this.#line(key)}: ${key} ${problem}`);
+    const refuse = (rule: Rule, key: string, problem: string) => {
+      throw new CannotJudge(rule, `oauth2-proxy.cfg line ${this.#line(key)}: ${key} ${problem}`);
     };
-    for (const { key, problem } of brokenPromises(this.#cfg)) refuse(key, problem);
+    for (const { key, problem } of brokenPromises(this.#cfg)) refuse("unknown-option", key, problem);
     const { issuer, authorize, token, keys } = tenantEndpoints(tenantId);
     const endpoints = {
       oidc_issuer_url: issuer,
@@ -65,13 +65,13 @@ export class Oauth2ProxyReading {
     };
     for (const [key, expected] of Object.entries(endpoints)) {
       if (this.#cfg[key] !== expected)
-        refuse(key, `must be "${expected}", got ${JSON.stringify(this.#cfg[key])}`);
+        refuse("other-tenant", key, `must be "${expected}", got ${JSON.stringify(this.#cfg[key])}`);
     }
     // Without a required role, every application of the tenant gets a token that passes.
     const tokensNeedARole =
       this.#cfg["oidc_groups_claim"] === "roles" && strings(this.#cfg["allowed_groups"]).length > 0;
     if (this.#cfg["skip_jwt_bearer_tokens"] === true && !tokensNeedARole)
-      refuse("skip_jwt_bearer_tokens", "requires allowed_groups with roles");
+      refuse("token-without-role", "skip_jwt_bearer_tokens", "requires allowed_groups with roles");
   }
 
   #line(key: string): number {

@@ -194,8 +194,7 @@ const all = [
 ];
 
 test.each(all)("$alarm: raised, and not by the closest change", ({ alarm, cases, whole }) => {
-  const told = ([before, after]: Change) =>
-    toldOf(whole(before), whole(after));
+  const told = ([before, after]: Change) => toldOf(whole(before), whole(after));
   expect(told(cases.catches).alarms).toContain(alarm);
   const passes = told(cases.passes);
   expect(passes.said).toBe(true);
