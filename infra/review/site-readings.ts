@@ -38,8 +38,8 @@ export function requestTo(
 ): { readonly site: Site; readonly request: AskedRequest } {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    throw new ConfigError("", [
-      { where: "", what: `${url} is not a URL like "https://wiki.example.com/admin"` },
+    throw new ConfigError("<url>", [
+      { where: "", what: `expected a URL like "https://wiki.example.com/admin", got "${url}"` },
     ]);
   const site = sites.find(({ domain }) => domain === parsed.hostname);
   if (site === undefined) {

@@ -60,3 +60,9 @@ test("the backend is told of the user, and nothing of whoever meets an open path
 test("a host that is no site's is refused by name", () => {
   expect(() => explain("https://other.example.com/")).toThrow("no site has the domain other.example.com");
 });
+
+test("what is not a URL is refused as what it is", () => {
+  expect(() => explain("wiki/admin")).toThrow(
+    '<url>: expected a URL like "https://wiki.example.com/admin", got "wiki/admin"',
+  );
+});
