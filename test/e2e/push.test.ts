@@ -309,7 +309,8 @@ describe("interrupted:", () => {
       cat >/run/bundle
       exec 9>/run/protected-sites.lock && flock 9
       ${program} push </run/bundle 9>&- & caller=$!
-      until systemctl --quiet is-active protected-sites-worker.service; do sleep 0.02; done
+      queued() { ls /var/lib/protected-sites/queue/*.json >/dev/null 2>&1; }
+      until queued && systemctl --quiet is-active protected-sites-worker.service; do sleep 0.02; done
       kill -KILL $caller`;
     await run(["/bin/sh", "-c", script], bundle(files));
   }

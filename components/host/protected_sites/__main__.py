@@ -1,102 +1,139 @@
-"""The command line of the program."""
+"""The command line of the program. Each command imports what it needs and no more: a push starts Python four times."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from .credentials import credentials
 from .deployer import refuse_more
 from .failure import Failure
-from .follow import follow
-from .metrics import metrics
-from .push import push, rollback
-from .rehearsal import rehearse
-from .requests import submit
-from .sessions import forget_sessions
-from .setup import authorize, setup, teardown
-from .sites import Site
-from .status import status
-from .worker import recover, work_and_return
+
+USAGE = """usage, as root: protected-sites COMMAND
+
+  setup [--repair MARK]          sets this machine up as a proxy host (bundle on standard input)
+  teardown                       undoes the setup
+  authorize                      sets the keys that may push (public keys on standard input)
+  push [--repair MARK]           puts a site live (bundle on standard input)
+  rollback DOMAIN [--to NUMBER]  rolls a site back to an earlier generation; default: the one before the live one
+  remove DOMAIN [--of NAME]      removes a site; with a name only if it still has this one in the configuration
+  credentials [--repair MARK]    verifies a site's credentials with Entra, then switches to them (standard input)
+  remove-credentials DOMAIN [--of NAME]
+                                 removes a site's credentials
+  forget-sessions                deletes a removed site's sessions from its Redis (standard input)
+  status [--json]                shows what is on this host
+  metrics [--textfile FILE]      prints this host's metrics for Prometheus, or writes them to a file
+
+MARK is that of the drift which the command repairs. systemd starts `worker`, `recover [--boot]` and `follow-addresses`,
+the worker `rehearse NAMES DOMAIN...`.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    os.umask(0o022)
+    try:
+        refuse_more(arguments)
+    except Failure as failure:
+        print(f"protected-sites: {failure.what}", file=sys.stderr)
+        return 1
+    try:
+        if os.geteuid() != 0:
+            raise Failure("start", "must run as root")
+        return act(arguments)
+    except (Failure, OSError) as error:
+        failure = Failure.of(error)
+        what = "\n  ".join(failure.what.splitlines())
+        print(f"protected-sites {' '.join(arguments[:1])}: failed in step {failure.step!r}\n  {what}", file=sys.stderr)
+    return 1
+
+
+def act(arguments: list[str]) -> int:
+    """Runs what systemd and the worker start, which take what time they need."""
+    match arguments:
+        case ["worker"]:
+            from .worker import work
+
+            return work()
+        case ["recover", *options] if options in ([], ["--boot"]):
+            from .places import JOURNAL, QUEUE
+
+            if not JOURNAL.exists() and not any(QUEUE.glob("*.taken")):
+                return 0  # as after nearly every worker
+            from .worker import recover
+
+            return recover(boot=bool(options))
+        case ["follow-addresses"]:
+            from .follow import follow
+
+            return follow()
+        case ["rehearse", names, *domains]:
+            from .rehearsal import rehearse
+
+            return rehearse(domains, names.split(","))
+        case _:
+            signal.signal(signal.SIGALRM, out_of_time)
+            signal.alarm(900 if arguments[:1] == ["setup"] else 600)
+            return act_for_caller(arguments)
 
 
 def out_of_time(*_: Any) -> None:
     raise Failure("waiting", "timed out waiting for the result; see pushes.jsonl on the host")
 
 
-def remove(site: Site, of: str | None, kind: str) -> int:
-    return submit(kind, site.domain, **({} if of is None else {"of": of}))
+def act_for_caller(arguments: list[str]) -> int:
+    match arguments:
+        case ["setup", *options]:
+            from .setup import setup
+
+            return setup(value_of("--repair", options))
+        case ["teardown"]:
+            from .setup import teardown
+
+            return teardown()
+        case ["authorize"]:
+            from .setup import authorize
+
+            return authorize()
+        case ["push", *options]:
+            from .push import push
+
+            return push(value_of("--repair", options))
+        case ["rollback", domain, *options]:
+            from .push import rollback
+
+            return rollback(domain, value_of("--to", options))
+        case ["remove" | "remove-credentials" as kind, domain, *options]:
+            from .sites import Site
+            from .submission import submit
+
+            of = value_of("--of", options)
+            return submit(kind, Site(domain), **({} if of is None else {"of": of}))
+        case ["credentials", *options]:
+            from .credentials import credentials
+
+            return credentials(value_of("--repair", options))
+        case ["forget-sessions"]:
+            from .sessions import forget_sessions
+
+            return forget_sessions()
+        case ["status", *options] if options in ([], ["--json"]):
+            from .status import status
+
+            return status(as_json=bool(options))
+        case ["metrics", *options]:
+            from .metrics import metrics
+
+            return metrics(value_of("--textfile", options))
+        case _:
+            print(USAGE, end="", file=sys.stderr)
+            return 2
 
 
-def main(arguments: list[str]) -> int:
-    try:
-        refuse_more(arguments)
-    except Failure as failure:
-        print(f"protected-sites: {failure.what}", file=sys.stderr)
-        return 1
-    parser = argparse.ArgumentParser(prog="protected-sites", description="Manages a proxy host of Protected Sites.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    repairs: list[argparse.ArgumentParser] = []
-    repairs.append(commands.add_parser("setup", help="sets this machine up as a proxy host (bundle on standard input)"))
-    commands.add_parser("teardown", help="undoes the setup")
-    commands.add_parser("authorize", help="sets the keys that may push (public keys on standard input)")
-    repairs.append(commands.add_parser("push", help="puts a site live (bundle on standard input)"))
-    removals = [commands.add_parser("remove", help="removes a site")]
-    back = commands.add_parser("rollback", help="rolls a site back to an earlier generation")
-    back.add_argument("domain")
-    back.add_argument("--to", type=int, help="the generation's number; default: the one before the live one")
-    switch = commands.add_parser("credentials", help="verifies a site's credentials with Entra, then switches to them (standard input)")
-    repairs.append(switch)
-    switch.add_argument("--patience", type=float, default=120, help="seconds to wait until Entra accepts them")
-    removals.append(commands.add_parser("remove-credentials", help="removes a site's credentials"))
-    for removal in removals:
-        removal.add_argument("domain")
-        removal.add_argument("--of", metavar="NAME", help="only if the site still has this name in the configuration")
-    commands.add_parser("forget-sessions", help="deletes a removed site's sessions from its Redis (standard input)")
-    commands.add_parser("status", help="shows what is on this host").add_argument("--json", action="store_true")
-    exporter = commands.add_parser("metrics", help="prints this host's metrics for Prometheus")
-    exporter.add_argument("--textfile", type=Path, help="a file for the node exporter, instead of standard output")
-    commands.add_parser("worker", help="started by systemd")
-    commands.add_parser("recover", help="started by systemd").add_argument("--boot", action="store_true")
-    commands.add_parser("follow-addresses", help="started by systemd")
-    rehearsal = commands.add_parser("rehearse", help="started by the worker")
-    rehearsal.add_argument("--names", default="")
-    rehearsal.add_argument("domains", nargs="+")
-    for repairing in repairs:
-        repairing.add_argument("--repair", metavar="MARK", help="the mark of the drift that this repairs")
-    given = parser.parse_args(arguments)
-    actions: dict[str, Callable[[], int]] = {
-        "setup": lambda: setup(given.repair),
-        "teardown": teardown,
-        "authorize": authorize,
-        "push": lambda: push(given.repair),
-        "remove": lambda: remove(Site(given.domain), given.of, "remove"),
-        "rollback": lambda: rollback(given.domain, given.to),
-        "credentials": lambda: credentials(given.patience, given.repair),
-        "remove-credentials": lambda: remove(Site(given.domain), given.of, "remove-credentials"),
-        "forget-sessions": forget_sessions,
-        "status": lambda: status(given.json),
-        "metrics": lambda: metrics(given.textfile),
-        "worker": work_and_return,
-        "recover": lambda: recover(given.boot),
-        "follow-addresses": follow,
-        "rehearse": lambda: rehearse([Site(domain) for domain in given.domains], given.names.split(",")),
-    }
-    os.umask(0o022)
-    if given.command not in {"worker", "recover", "follow-addresses"}:
-        signal.signal(signal.SIGALRM, out_of_time)
-        signal.alarm(900 if given.command == "setup" else 600)
-    try:
-        if os.geteuid() != 0:
-            raise Failure("start", "must run as root")
-        return actions[given.command]()
-    except (Failure, OSError) as error:
-        failure = Failure.of(error)
-        what = "\n  ".join(failure.what.splitlines())
-        print(f"protected-sites {given.command}: failed in step {failure.step!r}\n  {what}", file=sys.stderr)
-    return 1
+def value_of(name: str, options: list[str]) -> str | None:
+    """The value of a command's only option; None if it was not given."""
+    if not options:
+        return None
+    if len(options) != 2 or options[0] != name:
+        raise Failure("input", f"expected {name} with a value, got {' '.join(options)!r:.80}")
+    return options[1]

@@ -9,7 +9,6 @@ A push writes the files that are missing; `follow-addresses` keeps resolving, an
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -23,9 +22,6 @@ FILE = re.compile(r"([a-z0-9.-]+)_(\d+)(_backup)?\.conf")
 
 # Nothing answers there, and Nginx does not try: an upstream must have a server that is not a backup.
 NOBODY = "server 127.0.0.1:1 down;"
-
-# Errors that mean that the name does not exist, rather than that resolving failed.
-NO_SUCH_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
 
 
 class NotResolved(Exception):
@@ -54,10 +50,14 @@ def name_of(path: Path) -> str:
 
 def look_up(name: str) -> list[str]:
     """All addresses of a name, sorted: their order means nothing to Nginx."""
+    import socket  # most pushes look nothing up
+
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except socket.gaierror as error:
-        raise NotResolved(str(error.strerror), gone=error.errno in NO_SUCH_NAME) from None
+        # The name does not exist; any other error means that resolving failed.
+        no_such_name = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
+        raise NotResolved(str(error.strerror), gone=error.errno in no_such_name) from None
     except (OSError, UnicodeError) as error:
         raise NotResolved(str(error), gone=False) from None
     # A link-local address comes with an interface name, which Nginx does not understand.

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .failure import Failure
 
 LARGEST_INPUT = 1 << 20
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     name: str
     text: str
     place: Path | None
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """Several files as one text; see components/host/bundle.ts."""
 
     text: str
@@ -59,15 +56,25 @@ class Bundle:
         end_file()
         return Bundle(text, tuple(files))
 
+    def text_of(self, name: str) -> str:
+        """A file's text; empty if it is not there."""
+        return next((file.text for file in self.files if file.name == name), "")
+
     def facts(self, name: str) -> dict[str, Any]:
-        text = next((file.text for file in self.files if file.name == name), None)
         try:
-            facts = json.loads(text or "")
+            facts = json.loads(self.text_of(name))
         except ValueError:
             facts = None
         if not isinstance(facts, dict):
             raise Failure("input", f"must contain {name}, a JSON object")
         return cast(dict[str, Any], facts)
+
+    def port(self) -> int:
+        """The port of the site's instance."""
+        port = self.facts("site.json").get("port")
+        if not isinstance(port, int):
+            raise Failure("input", f"site.json: port must be a number, got {port!r}")
+        return port
 
 
 def read_input() -> str:

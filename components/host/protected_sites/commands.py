@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shlex
-import socket
 import subprocess
 
 from .failure import Failure
@@ -68,6 +67,8 @@ def still_alive() -> None:
     """Pings systemd's watchdog, which kills a worker that hangs; then `recover` rolls back."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
+        import socket  # most commands get here only as the worker
+
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, contextlib.suppress(OSError):
             notify.sendto(b"WATCHDOG=1", "\0" + address[1:] if address.startswith("@") else address)
 

@@ -31,23 +31,26 @@ from .files import (
     write_new,
 )
 from .host import host_name
-from .instances import port_of, start_instance
+from .https import opener
+from .instances import start_instance
 from .nginx import check_nginx, reload_nginx, served_certificate
-from .outbound import outbound_proxy, proxy_handler
+from .outbound import outbound_proxy
 from .places import CREDENTIALS, SERVICE_USER
 from .probe import first_of
 from .removal import other_owner
-from .requests import Request, submit
+from .requests import Request
 from .sites import Site
-from .trust import trusting
+from .submission import submit
 from .undo import check_undone, end_journal, forget, keep, write_journal
 
 # A site's certificate, if the stack issues it: the file, and its key in the input.
 CERTIFICATE_FILES = {"fullchain.pem": "certificate", "privkey.pem": "certificateKey"}
 REDIS_PASSWORD = "OAUTH2_PROXY_REDIS_PASSWORD"
 
+PATIENCE = 120  # seconds to wait until Entra accepts a client secret
 
-def credentials(patience: float, repair: str | None) -> int:
+
+def credentials(repair: str | None) -> int:
     """Verifies a client secret with Entra, then has the worker switch to it."""
     try:
         given = json.loads(read_input())
@@ -88,7 +91,7 @@ def credentials(patience: float, repair: str | None) -> int:
     if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
         # The one in use works, so there is no hurry; a replica that does not know the new one yet signs people out.
         times = 5 if current.is_symlink() else 1
-        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], patience, times)
+        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], times)
     if not certificate and served_from(site):
         # The live Nginx file uses it until the next push.
         files |= {name: read_text(current / name) or "" for name in CERTIFICATE_FILES}
@@ -104,7 +107,7 @@ def credentials(patience: float, repair: str | None) -> int:
     for flushed in (folder, site.credentials, CREDENTIALS):
         flush_folder(flushed)
     first = not current.is_symlink()
-    failed = submit("credentials", site.domain, number=new)
+    failed = submit("credentials", site, number=new)
     if not failed:
         keep_mark(f"credentials-{site.domain}", repair, first=first)
     return failed
@@ -138,7 +141,7 @@ def take_certificate(site: Site, live: int) -> None:
         raise Failure("certificate", f"Nginx does not serve the new certificate for {site.domain}")
 
 
-def prove(endpoint: str, client_id: str, secret: str, patience: float, times: int) -> None:
+def prove(endpoint: str, client_id: str, secret: str, times: int) -> None:
     """Requests a token with the secret until that has worked `times` times in a row. A new secret takes seconds,
     sometimes minutes, to reach all of Entra; until then only waiting tells it apart from a wrong one."""
     if not endpoint.startswith("https://"):
@@ -154,13 +157,12 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float, times: in
         def redirect_request(self, *_: Any, **__: Any) -> None:
             return None
 
-    https = urllib.request.HTTPSHandler(context=trusting())
-    opener = urllib.request.build_opener(NoRedirect, proxy_handler(outbound_proxy()), https)
-    deadline = time.monotonic() + patience
+    entra = opener(outbound_proxy(), NoRedirect)
+    deadline = time.monotonic() + PATIENCE
     pause, in_a_row = 0.5, 0
     while True:
         try:
-            with opener.open(endpoint, urllib.parse.urlencode(form).encode(), timeout=15) as response:
+            with entra.open(endpoint, urllib.parse.urlencode(form).encode(), timeout=15) as response:
                 response.read(65536)
             in_a_row += 1
             if in_a_row >= times:
@@ -184,7 +186,7 @@ def prove(endpoint: str, client_id: str, secret: str, patience: float, times: in
         if not worth_waiting:
             raise Failure("sign-in to Entra", said)
         if time.monotonic() + pause > deadline:
-            raise Failure("sign-in to Entra", f"{said} (tried for {patience:.0f} s)")
+            raise Failure("sign-in to Entra", f"{said} (tried for {PATIENCE} s)")
         time.sleep(pause)
         pause = min(pause * 1.5, 10)
 
@@ -207,7 +209,7 @@ def switch_credentials(request: Request) -> None:
     try:
         replace_link(current, new)
         if restart and live is not None:
-            start_instance(site, port_of(site.bundle(live)), restart=True)
+            start_instance(site, site.bundle(live).port(), restart=True)
         if renewed and live is not None:
             take_certificate(site, live)
         keep()
@@ -244,7 +246,7 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
         end_journal()
         remove_folder(site.credentials / new)
         if live is not None and not booting:
-            start_instance(site, port_of(site.bundle(live)), restart=True)
+            start_instance(site, site.bundle(live).port(), restart=True)
             if served_from(site):
                 reload_nginx({site: live})
     except (Failure, OSError) as error:  # if the journal is still there, the next worker or the next boot tries again

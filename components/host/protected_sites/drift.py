@@ -12,7 +12,7 @@ from .bundle import Bundle
 from .commands import unit_states
 from .failure import Failure
 from .files import read_text
-from .instances import listeners_of_systemd, port_of
+from .instances import listeners_of_systemd
 from .nginx import answers_as
 from .places import OAUTH2_PROXY, SHARED
 from .probe import prove_closed
@@ -44,7 +44,7 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
         if state["NeedDaemonReload"] == "yes":
             drift.append(f"{unit} has changed on disk since systemd loaded it")
         if unit == site.socket and state["ActiveState"] == "active" and bundle.files:
-            if (port := port_of(bundle)) not in listeners_of_systemd():
+            if (port := bundle.port()) not in listeners_of_systemd():
                 drift.append(f"{unit} is active, but systemd no longer listens on 127.0.0.1:{port}")
     answer = answers_as(site)
     if answer != f"generation {live}":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from .failure import Failure
@@ -60,6 +59,8 @@ def remove_folder(folder: Path) -> None:
     if folder.is_symlink():  # not ours, nor is what it points to
         folder.unlink()
     elif folder.exists():
+        import shutil  # slow to import, and most commands remove nothing
+
         shutil.rmtree(folder)
         flush_folder(folder.parent)
 

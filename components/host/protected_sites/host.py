@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import socket
+import os
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -18,7 +18,7 @@ from .places import HOST, LOCK
 def host_name() -> str:
     with contextlib.suppress(ValueError, TypeError):
         return str(json.loads(read_text(HOST) or "").get("name"))
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def boot_id() -> str:

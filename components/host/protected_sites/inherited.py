@@ -6,8 +6,8 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .files import read_text
 from .places import NGINX_CONF, NGINX_SHARED, ROOT
@@ -24,8 +24,7 @@ NOT_FOR_HTTP = {
 }
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """A directive of `http {}`."""
 
     file: Path

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import re
+import socket
 import time
 from pathlib import Path
 
-from .bundle import Bundle
 from .commands import run, run_quietly, still_alive, unit_log, unit_state
 from .failure import Failure
 from .files import read_text
+from .http_get import get
 from .places import OAUTH2_PROXY, SERVICE_USER
 from .sites import Site
 
@@ -27,13 +27,6 @@ ADVISORIES = {
     "GHSA-63jm-59jj-478j": (7, 15, 5),
     "GHSA-hhqp-vx7f-5c6m": (7, 15, 5),
 }
-
-
-def port_of(bundle: Bundle) -> int:
-    port = bundle.facts("site.json").get("port")
-    if not isinstance(port, int):
-        raise Failure("input", f"site.json: port must be a number, got {port!r}")
-    return port
 
 
 def listeners_of_systemd() -> set[int]:
@@ -52,14 +45,9 @@ def listeners_of_systemd() -> set[int]:
 
 
 def ping(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        return get(connection, f"127.0.0.1:{port}", "/ping", {}).status == 200
+    return False
 
 
 def await_instance(site: Site, port: int, since: float) -> None:

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -IB
+#!/usr/bin/python3 -IBS
 """Protected Sites: starts the program that manages a proxy host.
 
 /usr/local/sbin/protected-sites is a link to this file, so that one rename switches to another version.

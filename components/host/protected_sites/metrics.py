@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import time
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from .bundle import Bundle
 from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
-from .instances import ping, port_of
+from .instances import ping
 from .nginx import nginx_trouble
 from .nginx_limits import connections_held
 from .probe import certificate_served
@@ -32,7 +31,7 @@ HELP = {
 }
 
 
-def metrics(textfile: Path | None) -> int:
+def metrics(textfile: str | None) -> int:
     """Prints the metrics, or writes them to a file atomically."""
     values = {name: dict[str, float]() for name in HELP}
     sites = all_sites()
@@ -62,7 +61,7 @@ def metrics(textfile: Path | None) -> int:
     if textfile is None:
         print(text, end="")
     else:
-        replace_file(textfile, text)
+        replace_file(Path(textfile), text)
     return 0
 
 
@@ -74,7 +73,7 @@ def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, fl
     found: dict[str, float] = {}
     try:
         bundle = site.bundle(live)
-        found["protected_sites_up"] = ping(port_of(bundle))
+        found["protected_sites_up"] = ping(bundle.port())
         found["protected_sites_as_pushed"] = nginx_is_healthy and not drift_of(site, bundle, live, units)
         found["protected_sites_backend_resolved"] = not any(map(trouble_in, addresses_of(site)))
         certificate = certificate_served(site, bundle)
@@ -83,7 +82,7 @@ def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, fl
         found["protected_sites_certificate_is_new"] = certificate.is_new
         if store_of(site, bundle) is not None:
             found["protected_sites_session_store_up"] = has_store(site, bundle)
-    except (Failure, OSError, ValueError, http.client.HTTPException):
+    except (Failure, OSError, ValueError):
         found.setdefault("protected_sites_up", 0)
         found.setdefault("protected_sites_as_pushed", 0)
     ends = read_text(site.credentials / "current" / "client-secret-ends")

@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .candidates import as_if_live
 from .commands import run, run_quietly
 from .files import read_text, write_new
 from .nginx import accepting_workers, reload_nginx
 from .places import NGINX_CONF, NGINX_MAIN, OURS
-from .sites import as_if_live
 
 # Per worker: a WebSocket is two connections, and the kernel may well give 20,000 of them to the same worker, which
 # refuses more than this while the others idle. Each takes 424 bytes from the worker's start.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from .commands import run, run_quietly, succeeds
 from .failure import Failure
 
 
-@dataclass(frozen=True)
-class Advisory:
+class Advisory(NamedTuple):
     """A vulnerability, or several with the same fix, in what sites use."""
 
     name: str
@@ -18,7 +18,7 @@ class Advisory:
     # The first safe release of each supported branch of Nginx.
     fixed: tuple[tuple[int, int, int], ...]
     # Distributions backport fixes to older versions: the first safe revision, by the prefix of a release's versions.
-    backports: dict[str, str] = field(default_factory=dict[str, str])
+    backports: Mapping[str, str]
 
 
 # The newest first: its safe version has the fixes of all.

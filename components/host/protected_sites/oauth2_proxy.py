@@ -9,7 +9,6 @@ import io
 import os
 import re
 import tarfile
-import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from typing import Any
 from .commands import run, unit_state
 from .failure import Failure
 from .files import make_folder, remove_link, replace_file, replace_link
+from .https import opener
 from .instances import check_version, config_test, start_instance
-from .outbound import proxy_handler
 from .places import OAUTH2_PROXY, OAUTH2_PROXY_VERSIONS
 from .sites import Site, all_sites
-from .trust import trusting
 
 
 def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool, proxy: str | None) -> list[str]:
@@ -34,8 +32,7 @@ def install_oauth2_proxy(release: dict[str, Any], allow_vulnerable: bool, proxy:
         if not url.startswith("https://"):
             raise Failure("oauth2-proxy", f"url must be https, got {url[:100]!r}")
         try:
-            https = urllib.request.HTTPSHandler(context=trusting())
-            with urllib.request.build_opener(proxy_handler(proxy), https).open(url, timeout=60) as response:
+            with opener(proxy).open(url, timeout=60) as response:
                 archive = response.read(256 << 20)
         except (OSError, http.client.HTTPException) as error:
             raise Failure("oauth2-proxy", f"{url}: {error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from typing import Any
 
 from .files import read_text
@@ -14,11 +13,6 @@ def outbound_proxy() -> str | None:
     """The proxy that this host was set up with."""
     proxy = json.loads(read_text(HOST) or "{}").get("outboundProxy")
     return proxy if isinstance(proxy, str) else None
-
-
-def proxy_handler(proxy: str | None) -> urllib.request.ProxyHandler:
-    """Ignores the caller's environment: sudo may pass on its proxy variables."""
-    return urllib.request.ProxyHandler({"https": proxy} if proxy else {})
 
 
 def proxy_environment(proxy: Any) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 import tomllib
 import urllib.parse
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .bundle import Bundle
 from .commands import still_alive
 from .failure import Failure
-from .nginx import Answer, answers_as, ask
+from .http_get import Answer
+from .nginx import answers_as, ask
 from .sites import Site
 
 
@@ -29,8 +29,7 @@ def certificate_context(site: Site, bundle: Bundle) -> ssl.SSLContext:
     return context
 
 
-@dataclass(frozen=True)
-class Served:
+class Served(NamedTuple):
     """The certificate that Nginx serves for a site."""
 
     starts: int  # seconds since 1970, as `ends`
@@ -67,7 +66,7 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
         raise Failure("probe", f"{file_of(site, bundle)}: {error}") from None
     try:
         ask(site.domain, str(bundle.facts("site.json").get("probePath", "/")), {}, context)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise Failure("probe", f"the certificate: {error}") from None
     if answers_as(site) != f"generation {number}":
         raise Failure("probe", f"expected generation {number}, got {answers_as(site)}")
@@ -77,7 +76,7 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
 def prove_closed(site: Site, bundle: Bundle) -> None:
     """Checks that nobody gets into a live site without signing in."""
     facts = bundle.facts("site.json")
-    settings = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
+    settings = bundle.text_of("oauth2-proxy.cfg")
     login = urllib.parse.urlsplit(str(tomllib.loads(settings).get("login_url", "")))
     path = facts.get("probePath", "/")
     callback = f"{facts.get('proxyPrefix', '/oauth2')}/callback"
@@ -92,7 +91,7 @@ def prove_closed(site: Site, bundle: Bundle) -> None:
         still_alive()
         try:
             return ask(site.domain, path, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise Failure("probe", f"{what}: {error}") from None
 
     def expect(passed: bool, what: str, answer: Answer, wanted: str) -> None:

@@ -1,285 +1,45 @@
-"""A push: generations are written next to the live ones, checked, and put live as a group."""
+"""Pushing a site, and rolling it back: what happens before the worker puts it live."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-from dataclasses import dataclass
-from typing import Any
+import re
 
-from .addresses import look_up_new, provide
-from .acme import ensure_certificate, facts_of, forget_certificate
+from .acme import ensure_certificate
+from .addresses import look_up_new
 from .announcement import keep_mark
 from .bundle import Bundle, read_input
-from .commands import run
-from .drift import drift_of, units_of
 from .failure import Failure
-from .files import (
-    flush_folder,
-    make_folder,
-    read_text,
-    remove_folder,
-    remove_link,
-    replace_file,
-    replace_link,
-    write_new,
-)
 from .host import host_name
-from .inherited import reaching_in
-from .instances import check_version, config_test, needs_new_socket, port_of, start_instance
-from .nginx import check_nginx, reload_nginx
-from .nginx_version import check_nginx_version
-from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
-from .probe import probe
-from .rehearsal import rehearse_apart
-from .requests import Request, now, settled, submit
-from .sessions import check_store
-from .shared_files import LINK, folder_of
-from .sites import Site, as_if_live
-from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
-
-KEPT_GENERATIONS = 5
-
-
-@dataclass
-class Push:
-    """A push whose generation is written out next to the live one."""
-
-    request: Request
-    site: Site
-    bundle: Bundle
-    old: int | None
-    new: int
-    changed: list[str]
-
-    @property
-    def restart(self) -> bool:
-        return bool(set(self.changed) - NOT_FOR_INSTANCE)
-
-    @property
-    def new_socket(self) -> bool:
-        return self.old is not None and needs_new_socket(self.site, self.old, self.new)
-
-
-def push_group(requests: list[Request]) -> None:
-    """Puts pushes live with one check and one reload; if that fails, one by one, so that only a bad one fails."""
-    staged = [push for request in requests if (push := settled(stage, request))]
-    if not take_live(staged):
-        for push in staged:
-            take_live([push])
-    for push in staged:
-        prune(push.site)
-
-
-def take_live(group: list[Push]) -> bool:
-    """Commits a group and settles its requests. False: a group of several failed, and each should be tried alone."""
-    if not group:
-        return True
-    try:
-        commit(group)
-    except Exception as error:
-        if len(group) > 1:
-            return False
-        discard(group[0].site, group[0].new)
-        group[0].request.fail(Failure.of(error))
-        return True
-    for push in group:
-        before = "first" if push.old is None else f"was {push.old}"
-        changed = ", ".join(push.changed) or "nothing; repaired drift"
-        push.request.settle(
-            True, f"live, generation {push.new} ({before}); changed: {changed}", changed=push.changed, old=push.old
-        )
-    forget()
-    for push in group:
-        with contextlib.suppress(OSError, Failure):
-            remove_link(push.site.previous)
-            if push.old is not None and facts_of(push.site.bundle(push.old)) and not facts_of(push.bundle):
-                forget_certificate(push.site)
-            if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
-                remove_folder(push.site.auth_cache)
-    return True
-
-
-def stage(request: Request) -> Push | None:
-    """Writes out a push's generation and checks it by itself; None if the live one is the same and healthy."""
-    bundle = Bundle.parse(request.content["bundle"])
-    site = request.site
-    site.check_places(bundle)
-    facts = bundle.facts("site.json")
-    check_version(facts.get("allowVulnerableOauth2Proxy") is True)
-    check_nginx_version(facts.get("allowVulnerableNginx") is True)
-    shared = folder_of(facts[LINK]) if LINK in facts else None
-    old = site.live()
-    if old is not None and is_healthy(site, bundle, old):
-        if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
-            # From now on it is what the configuration says, and no longer a rollback.
-            replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
-        request.settle(True, f"unchanged, generation {old}")
-        return None
-    for number in site.numbers():
-        if number > (old or 0):
-            discard(site, number)  # left by a program that died before it went live
-    new = next_number(site)
-    push = Push(request, site, bundle, old, new, site.changed(bundle))
-    aside = site.generations / f".{new}"
-    try:
-        remove_folder(aside)
-        for folder in (site.folder, site.generations, aside):
-            make_folder(folder, 0o755)
-        for file in bundle.files:
-            write_new(aside / file.name, file.text)
-            if old is not None and file.name not in push.changed:
-                # systemd considers a unit with a newer time changed, which would need a daemon-reload.
-                before = (site.current / file.name).stat()
-                os.utime(aside / file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
-        if shared is not None:
-            (aside / LINK).symlink_to(shared)
-        write_new(aside / "bundle", bundle.text)
-        write_new(aside / "origin.json", json.dumps(origin_of(request)))
-        write_new(aside / "generation.conf", f'set $protected_sites_generation "{new}";\n')
-        flush_folder(aside)
-        os.rename(aside, site.generation(new))
-        for folder in (site.generations, site.folder, SITES):
-            flush_folder(folder)
-        check_alone(push)
-    except BaseException:
-        discard(site, new)
-        raise
-    return push
-
-
-def next_number(site: Site) -> int:
-    """Larger than any generation's, including those that failed."""
-    entries = site.generations.iterdir() if site.generations.is_dir() else ()
-    return max((int(entry.name.split(".")[0]) for entry in entries if entry.name[0].isdigit()), default=0) + 1
-
-
-def origin_of(request: Request) -> dict[str, Any]:
-    rollback_to = request.content.get("rollbackTo")
-    origin = {"when": now(), "by": request.by, **request.content.get("operator", {})}
-    return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
-
-
-def is_healthy(site: Site, bundle: Bundle, live: int) -> bool:
-    """Whether a site is live with exactly this bundle, complete, running and closed."""
-    if site.bundle(live).text != bundle.text:
-        return False
-    if drift_of(site, bundle, live, units_of([site])):
-        return False
-    with contextlib.suppress(Failure):
-        probe(site, bundle, live)
-        return True
-    return False
-
-
-def check_alone(push: Push) -> None:
-    """Has oauth2-proxy, its session store and systemd check a site's files."""
-    site = push.site
-    with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
-        config_test(site, OAUTH2_PROXY, *as_candidate)
-        check_store(site, push.bundle)
-        units = [str(UNITS / site.socket), str(UNITS / site.service)]
-        verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
-        said = run("systemd-analyze verify", *as_candidate, *verify)
-        about = [line for line in said.splitlines() if site.domain in line]
-        if about:
-            raise Failure("systemd-analyze verify", "\n".join(line[:300] for line in about[:3]))
-
-
-def commit(group: list[Push]) -> None:
-    """Puts checked generations live, all of them or none."""
-    check_undone()
-    links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
-    generations = {push.site: push.new for push in group}
-    for push in group:
-        provide([nginx_of(push.bundle)], push.request.content.get("addresses", {}))
-    in_nginx = {link: target for link, target in links.items() if link.parent == NGINX_SITES}
-    if reaching := reaching_in():
-        raise Failure("nginx -t", "\n".join(reaching[:3]))
-    nginx = check_nginx(generations, in_nginx)
-    rehearse_apart(generations, links, nginx)
-    requests = [push.request.path.stem for push in group]
-    entries = [{"domain": push.site.domain, "old": push.old, "new": push.new} for push in group]
-    for push in group:
-        # Created now, so that rolling back needs no disk space.
-        if push.old is not None:
-            replace_link(push.site.previous, f"generations/{push.old}")
-    write_journal(requests, sites=entries)
-    try:
-        for push in group:
-            replace_link(push.site.current, f"generations/{push.new}")
-        missing = [link for link in links if not link.is_symlink()]
-        for link in missing:
-            link.parent.mkdir(exist_ok=True)
-            replace_link(link, links[link])
-        if missing or any({push.site.socket, push.site.service} & set(push.changed) for push in group):
-            run("daemon-reload", "systemctl", "daemon-reload")
-        for push in group:
-            start_instance(push.site, port_of(push.bundle), new_socket=push.new_socket, restart=push.restart)
-        reload_nginx(generations)
-        for push in group:
-            probe(push.site, push.bundle, push.new)
-        keep()
-    except Exception as error:
-        failure = Failure.of(error)
-        problems = go_back(entries)
-        what = "\n".join([failure.what, *problems])
-        raise Failure(failure.step, what, switched=True) from error
-
-
-def nginx_of(bundle: Bundle) -> str:
-    return next((file.text for file in bundle.files if file.name == "nginx.conf"), "")
-
-
-def discard(site: Site, number: int) -> None:
-    """Sets a generation that did not go live aside; the last one is kept for inspection."""
-    if site.live() == number:
-        return  # not rolled back yet
-    with contextlib.suppress(OSError):
-        remove_folder(site.generations / f".{number}")
-        if site.live() is None:
-            remove_folder(site.folder)
-            return
-        for earlier in site.generations.glob("*.failed"):
-            remove_folder(earlier)
-        os.rename(site.generation(number), site.generations / f"{number}.failed")
-
-
-def prune(site: Site) -> None:
-    with contextlib.suppress(OSError):
-        for number in site.numbers()[:-KEPT_GENERATIONS]:
-            if number != site.live():
-                # Renamed first: a half-deleted one must not pass for a generation.
-                os.rename(site.generation(number), site.generations / f"{number}.removed")
-        for removed in site.generations.glob("*.removed"):
-            remove_folder(removed)
+from .sites import Site
+from .submission import submit
 
 
 def push(repair: str | None) -> int:
     """Puts the bundle on standard input live. With `repair`, a mark, it repairs drift (announcement.py)."""
     bundle = Bundle.parse(read_input())
     site = Site(str(bundle.facts("site.json").get("domain")))
-    port_of(bundle)
+    bundle.port()
     site.check_places(bundle)
     ensure_certificate(site, bundle)
     first = site.live() is None
     # Only a name that is new to this host may be a typo; one that stops resolving later does not fail a push.
-    addresses = look_up_new(nginx_of(bundle), needed=True)
-    failed = submit("push", site.domain, bundle=bundle.text, addresses=addresses)
+    addresses = look_up_new(bundle.text_of("nginx.conf"), needed=True)
+    failed = submit("push", site, bundle=bundle.text, addresses=addresses)
     if not failed:
         keep_mark(f"site-{site.domain}", repair, first=first)
     return failed
 
 
-def rollback(domain: str, to: int | None) -> int:
+def rollback(domain: str, to: str | None) -> int:
     """Pushes an earlier generation again, by default the one before the live one."""
     site = Site(domain)
     live = site.live() or 0
     earlier = [number for number in site.numbers() if number < live]
     if to is None and not earlier:
         raise Failure("rollback", f"{domain} has no earlier generation on this host")
-    number = earlier[-1] if to is None else to
+    if to is not None and not re.fullmatch(r"[0-9]{1,9}", to):
+        raise Failure("input", f"--to: expected a number, got {to[:80]!r}")
+    number = earlier[-1] if to is None else int(to)
     if number == live:
         print(f"{domain} on {host_name()}: generation {live} is live")
         return 0
@@ -288,5 +48,5 @@ def rollback(domain: str, to: int | None) -> int:
         raise Failure("rollback", f"{domain}: expected an earlier generation ({kept}), got {number}")
     bundle = site.bundle(number)
     ensure_certificate(site, bundle)
-    addresses = look_up_new(nginx_of(bundle), needed=False)
-    return submit("push", domain, bundle=bundle.text, addresses=addresses, rollbackTo=number)
+    addresses = look_up_new(bundle.text_of("nginx.conf"), needed=False)
+    return submit("push", site, bundle=bundle.text, addresses=addresses, rollbackTo=number)

@@ -12,14 +12,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from .candidates import as_if_live
 from .commands import run
 from .failure import Failure
 from .files import read_text
-from .instances import ping, port_of
+from .instances import ping
 from .nginx import answers_as
 from .places import NGINX_SITES, OAUTH2_PROXY, OAUTH2_PROXY_FILES, SERVICE_USER
 from .probe import probe
-from .sites import Site, as_if_live
+from .sites import Site
 
 
 def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], nginx: str) -> None:
@@ -36,9 +37,10 @@ def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], n
         run("rehearsal", *apart, *as_candidate, *rehearsal, timeout=40)
 
 
-def rehearse(sites: list[Site], names: list[str]) -> int:
+def rehearse(domains: list[str], names: list[str]) -> int:
     """The rehearsal itself, which can reach only this Nginx and the sites' instances. `names` are those of Nginx's
     backends: each resolves to this host, where nothing else listens."""
+    sites = [Site(domain) for domain in domains]
     run("rehearsal", "ip", "link", "set", "lo", "up")
     for version in ("ipv4", "ipv6"):  # Nginx may listen on other addresses of this host, which do not exist here
         with contextlib.suppress(OSError):
@@ -50,11 +52,11 @@ def rehearse(sites: list[Site], names: list[str]) -> int:
     run("rehearsal", "mount", "--bind", "/run/hosts", "/etc/hosts")
     try:
         started = [subprocess.Popen(["nginx", "-g", "daemon off;"], stdin=subprocess.DEVNULL)]
-        started += [start_apart(site, port_of(site.bundle(site.live() or 0))) for site in sites]
+        started += [start_apart(site, site.bundle(site.live() or 0).port()) for site in sites]
         for site in sites:
             number = site.live() or 0
             deadline = time.monotonic() + 15
-            while not (answers_as(site) == f"generation {number}" and ping(port_of(site.bundle(number)))):
+            while not (answers_as(site) == f"generation {number}" and ping(site.bundle(number).port())):
                 if any(program.poll() is not None for program in started) or time.monotonic() > deadline:
                     raise Failure("rehearsal", f"{site.domain}: expected generation {number}, got {answers_as(site)}")
                 time.sleep(0.02)

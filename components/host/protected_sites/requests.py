@@ -1,4 +1,4 @@
-"""The queue between the callers, who wait for a result, and the worker."""
+"""The queue of requests, and their results: the worker's side. That of the callers is submission.py."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .announcement import operator
-from .commands import run
 from .failure import Failure
 from .files import replace_file
 from .host import boot_id, host_name
 from .nginx import answers_as
-from .places import LOG, QUEUE, VERDICTS, WORKER
+from .places import LOG, QUEUE, VERDICTS
 from .sites import Site
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     path: Path
     kind: str
     site: Site
@@ -118,7 +114,7 @@ def take_requests() -> list[Request]:
                 os.rename(path, mark)
             except FileNotFoundError:
                 continue  # the caller has given up and withdrawn it
-            taken[request.domain] = replace(request, path=mark)
+            taken[request.domain] = request._replace(path=mark)
     return list(taken.values())
 
 
@@ -129,34 +125,3 @@ def settled(action: Callable[[Request], Any], request: Request) -> Any:
     except Exception as error:
         request.fail(Failure.of(error))
     return None
-
-
-def submit(kind: str, domain: str, **content: Any) -> int:
-    """Has the worker do something, and waits for the result."""
-    if not QUEUE.is_dir():
-        raise Failure("queue", f"{QUEUE} is missing; this host has not been set up")
-    name = f"{time.time_ns()}-{os.getpid()}"
-    path, verdict = QUEUE / f"{name}.json", VERDICTS / f"{name}.json"
-    by = os.environ.get("SUDO_USER", "root")
-    request = {"kind": kind, "domain": domain, "by": by, "operator": operator(), "boot": boot_id(), **content}
-    replace_file(path, json.dumps(request), 0o600)
-    asked = 0.0
-    try:
-        while not verdict.exists():
-            # Repeatedly: a worker that is about to exit may not have seen the request.
-            if time.monotonic() - asked > 0.5:
-                waits = path.exists() or path.with_suffix(".taken").exists()
-                if not waits and not verdict.exists():
-                    raise Failure("worker", "the host could not write the result; see its journal")
-                run("worker", "systemctl", "start", "--no-block", WORKER)
-                asked = time.monotonic()
-            time.sleep(0.01)
-    except Failure as failure:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # still queued: then it will not run any more
-            raise Failure(failure.step, f"{failure.what}\nthe request was withdrawn") from None
-        raise
-    said = json.loads(verdict.read_text())
-    verdict.unlink()
-    print(said["text"], file=sys.stdout if said["ok"] else sys.stderr)
-    return 0 if said["ok"] else 1

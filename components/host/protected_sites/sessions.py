@@ -13,8 +13,7 @@ import time
 import tomllib
 import urllib.parse
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .bundle import Bundle, read_input
 from .failure import Failure
@@ -27,8 +26,7 @@ PATIENCE = 10  # seconds for each reply of the Redis
 TIME = 60  # seconds for all of them
 
 
-@dataclass(frozen=True)
-class Redis:
+class Redis(NamedTuple):
     """A Redis, and how to log in to it."""
 
     host: str
@@ -61,8 +59,7 @@ class Redis:
 
 def store_of(site: Site, bundle: Bundle) -> tuple[Redis, str] | None:
     """A bundle's Redis and the prefix of its keys; None if its sessions are stored elsewhere."""
-    text = next((file.text for file in bundle.files if file.name == "oauth2-proxy.cfg"), "")
-    settings = tomllib.loads(text)
+    settings = tomllib.loads(bundle.text_of("oauth2-proxy.cfg"))
     if settings.get("session_store_type") != "redis":
         return None
     url = urllib.parse.urlsplit(str(settings["redis_connection_url"]))

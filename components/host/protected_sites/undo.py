@@ -11,7 +11,7 @@ from typing import Any
 from .commands import run, run_quietly
 from .failure import Failure
 from .files import flush_folder, read_text, remove_link, replace_file
-from .instances import needs_new_socket, port_of, start_instance
+from .instances import needs_new_socket, start_instance
 from .nginx import nginx_runs, reload_nginx
 from .places import COMMITTED, JOURNAL, LOG, STATE
 from .sites import Site
@@ -111,4 +111,4 @@ def restart_as_before(site: Site, old: int, new: int) -> None:
     bundle = site.bundle(old)
     differing = {file.name for file in set(bundle.files) ^ set(site.bundle(new).files)}
     restart = bool(differing - NOT_FOR_INSTANCE)
-    start_instance(site, port_of(bundle), restart=restart, new_socket=needs_new_socket(site, new, old))
+    start_instance(site, bundle.port(), restart=restart, new_socket=needs_new_socket(site, new, old))

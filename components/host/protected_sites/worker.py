@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from .addresses import forget_unused
-from .credentials import go_back_to_credentials, remove_credentials, switch_credentials
 from .failure import Failure
 from .files import remove_folder
 from .host import lock
 from .places import JOURNAL, QUEUE, VERDICTS
-from .push import push_group
-from .removal import remove
 from .requests import Request, settled, take_requests
+from .transaction import push_group
 from .undo import forget, go_back, kept
 
-ACTIONS: dict[str, Callable[[Request], None]] = {
-    "remove": remove,
-    "credentials": switch_credentials,
-    "remove-credentials": remove_credentials,
-}
 
-
-def work() -> None:
+def work() -> int:
     """Handles everything in the queue."""
     with lock():
         go_back_if_unfinished()
@@ -33,18 +24,33 @@ def work() -> None:
             pushes = [request for request in requests if request.kind == "push"]
             for request in requests:
                 if request.kind != "push":
-                    settled(ACTIONS[request.kind], request)
+                    settled(act, request)
             push_group(pushes)
         if not JOURNAL.exists():
             forget_unused()
         for verdict in VERDICTS.iterdir():
             if not Path("/proc", verdict.stem.split("-")[-1]).exists():
                 verdict.unlink()  # the caller is gone
-
-
-def work_and_return() -> int:
-    work()
     return 0
+
+
+def act(request: Request) -> None:
+    """Handles a request that is not a push."""
+    match request.kind:
+        case "remove":
+            from .removal import remove
+
+            remove(request)
+        case "credentials":
+            from .credentials import switch_credentials
+
+            switch_credentials(request)
+        case "remove-credentials":
+            from .credentials import remove_credentials
+
+            remove_credentials(request)
+        case _:
+            raise Failure("input", f"{request.kind!r} is not a kind of request")
 
 
 def go_back_if_unfinished(*, booting: bool = False) -> None:
@@ -55,6 +61,8 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         journal = json.loads(JOURNAL.read_text())
         requests = journal["requests"]
         if journal["credentials"]:
+            from .credentials import go_back_to_credentials
+
             problems = go_back_to_credentials(**journal["credentials"], booting=booting)
         else:
             problems = go_back(journal["sites"], booting=booting)
@@ -79,8 +87,7 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
 
 
 def recover(boot: bool) -> int:
-    """Cleans up after a worker that has exited; nothing to do if it finished."""
-    if JOURNAL.exists() or any(QUEUE.glob("*.taken")):
-        with lock():
-            go_back_if_unfinished(booting=boot)
+    """Cleans up after a worker that has exited."""
+    with lock():
+        go_back_if_unfinished(booting=boot)
     return 0
