@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import shutil
 import tempfile
 from collections.abc import Generator, Mapping
@@ -36,5 +35,7 @@ def as_if_live(generations: Mapping[Site, int], links: Mapping[Path, str | None]
             (copy / "generations").mkdir(parents=True)
             (copy / "current").symlink_to(f"generations/{number}")
             mounts += [(site.generations, copy / "generations"), (copy, site.folder)]
-        script = "".join(f"mount --rbind {shlex.quote(str(a))} {shlex.quote(str(b))} && " for a, b in mounts)
-        yield ["unshare", "--mount", "--propagation=private", "/bin/sh", "-c", f'{script}exec "$@"', "sh"]
+        table = Path(aside, "fstab")
+        table.write_text("".join(f"{source} {target} none rbind 0 0\n" for source, target in mounts))
+        script = 'mount --all --fstab "$0" && exec "$@"'
+        yield ["unshare", "--mount", "--propagation=private", "/bin/sh", "-c", script, str(table)]

@@ -29,7 +29,21 @@ def units_of(sites: Iterable[Site]) -> Units:
 
 
 def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
-    """What of a site differs from the bundle of its live generation."""
+    """What of a site differs from the bundle of its live generation, and whether it is closed."""
+    drift = differences(site, bundle, live, units)
+    answer = answers_as(site)
+    if answer != f"generation {live}":
+        return [*drift, f"Nginx answers as {answer}"]
+    if not drift:
+        try:
+            prove_closed(site, bundle)
+        except Failure as failure:
+            drift.append(failure.what)
+    return drift
+
+
+def differences(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
+    """What of a site's files and units differs from the bundle of its live generation."""
     drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or truncated"]
     missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
     drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
@@ -46,14 +60,6 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
         if unit == site.socket and state["ActiveState"] == "active" and bundle.files:
             if (port := bundle.port()) not in listeners_of_systemd():
                 drift.append(f"{unit} is active, but systemd no longer listens on 127.0.0.1:{port}")
-    answer = answers_as(site)
-    if answer != f"generation {live}":
-        return [*drift, f"Nginx answers as {answer}"]
-    if not drift:
-        try:
-            prove_closed(site, bundle)
-        except Failure as failure:
-            drift.append(failure.what)
     return drift
 
 

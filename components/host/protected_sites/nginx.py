@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
+import signal
 import socket
 import ssl
 import time
@@ -12,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .candidates import as_if_live
-from .commands import run, still_alive, succeeds, unit_log
+from .commands import run, still_alive, unit_log
 from .failure import Failure
 from .files import read_text
 from .http_get import Answer, get
@@ -51,9 +53,15 @@ def served_certificate(domain: str) -> bytes:
 def answers_as(site: Site) -> str:
     """What Nginx answers for a site: "generation 3", or the error."""
     try:
-        answer = ask(site.domain, "/.well-known/protected-sites/generation", {})
+        return generation_at(site)
     except OSError as error:
         return f"{type(error).__name__}: {error}"
+
+
+def generation_at(site: Site, context: ssl.SSLContext | None = None) -> str:
+    """What Nginx answers for a site: "generation 3", or another status. Raises an OSError if it does not answer, or not
+    with a certificate that the context trusts."""
+    answer = ask(site.domain, "/.well-known/protected-sites/generation", {}, context)
     said = re.fullmatch(rf"{re.escape(site.domain)} (\d+)\s*", answer.body)
     return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
 
@@ -62,16 +70,34 @@ NOT_RUNNING = "nginx.service is not active"
 
 
 def nginx_runs() -> bool:
-    return succeeds("systemctl", "--quiet", "is-active", "nginx.service")
+    return main_process() is not None
 
 
-def main_process() -> str:
-    return run("Nginx reload", "systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
+def main_process() -> str | None:
+    """The process ID of the running Nginx; None if it does not run."""
+    shown = run("Nginx", "systemctl", "show", "--property=ActiveState,MainPID", "nginx.service")
+    process = re.search(r"^MainPID=([1-9]\d*)$", shown, re.MULTILINE)
+    runs = re.search(r"^ActiveState=(?:active|reloading)$", shown, re.MULTILINE)
+    return process[1] if process and runs else None
+
+
+def start_nginx() -> str:
+    """Starts Nginx; returns its process ID."""
+    since = time.time()
+    try:
+        run("Nginx start", "systemctl", "start", "nginx.service")
+    except Failure:
+        raise Failure("Nginx start", unit_log("nginx.service", since)) from None
+    main = main_process()
+    if main is None:
+        raise Failure("Nginx start", NOT_RUNNING)
+    return main
 
 
 def nginx_trouble() -> list[str]:
     """What would keep this Nginx from restarting or reloading; it may well be running all the same."""
-    if not nginx_runs():
+    main = main_process()
+    if main is None:
         return [NOT_RUNNING]
     trouble = reaching_in()
     try:
@@ -79,16 +105,15 @@ def nginx_trouble() -> list[str]:
     except Failure as failure:
         said = re.sub(r"^.*\[emerg\] \S+ ", "", failure.what.splitlines()[0])
         trouble.append(f"nginx -t: {said}")
-    if (noted := read_text(NGINX_PID)) is not None and noted.strip() != main_process():
+    if (noted := read_text(NGINX_PID)) is not None and noted.strip() != main:
         trouble.append(f"{NGINX_PID} must contain the PID of the running Nginx, got {noted.strip()[:20]!r}: reloads do not work")
     return trouble
 
 
-def accepting_workers(main: str | None = None) -> set[str]:
-    """Nginx's worker processes that still accept connections; after a reload the old ones are titled "shutting down"."""
-    main = main or main_process()
+def accepting_workers(main: str | None) -> set[str]:
+    """The worker processes that still accept connections; after a reload the old ones are titled "shutting down"."""
     workers = set[str]()
-    for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split():
+    for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split() if main else ():
         with contextlib.suppress(OSError):
             if "worker process" in (title := Path(f"/proc/{worker}/cmdline").read_text()) and "shutting" not in title:
                 workers.add(worker)
@@ -102,18 +127,18 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
     error log shows that.
     """
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
-    old_workers = accepting_workers(main_process())
-    since = time.time()
-    try:
-        run("Nginx reload", "systemctl", "reload" if nginx_runs() else "start", "nginx.service")
-    except Failure:
-        raise Failure("Nginx reload", unit_log("nginx.service", since)) from None
+    main = main_process()
+    old_workers = accepting_workers(main)
+    if main:
+        # What `nginx -s reload` does after it has read all files, which have just been checked.
+        os.kill(int(main), signal.SIGHUP)
+    else:
+        main = start_nginx()
 
     def is_late(site: Site, number: int | None) -> bool:
         answer = answers_as(site)
         return answer.startswith("generation ") if number is None else answer != f"generation {number}"
 
-    main = main_process()
     deadline = time.monotonic() + 20
     while True:
         still_alive()

@@ -13,7 +13,7 @@ from typing import Any
 from .candidates import as_if_live
 from .commands import run, run_quietly
 from .files import read_text, write_new
-from .nginx import accepting_workers, reload_nginx
+from .nginx import accepting_workers, main_process, reload_nginx
 from .places import NGINX_CONF, NGINX_MAIN, OURS
 
 # Per worker: a WebSocket is two connections, and the kernel may well give 20,000 of them to the same worker, which
@@ -100,8 +100,7 @@ def replace_as_it_was(path: Path, text: str) -> None:
 
 def raise_open_files() -> None:
     """For the running process, without a restart; a drop-in of nginx.service does it for the next."""
-    main = run_quietly("systemctl", "show", "--property=MainPID", "--value", "nginx.service").strip()
-    if main not in {"", "0"}:
+    if main := main_process():
         run_quietly("prlimit", f"--pid={main}", f"--nofile={possible_files()}:")
 
 
@@ -127,7 +126,7 @@ def undo_limits(made: dict[str, Any]) -> None:
 def connections_held() -> tuple[int, int]:
     """The most sockets that one worker has open, to clients and to backends, and how many it can open."""
     most, limit = 0, connections_in(read_text(NGINX_CONF) or "")
-    for worker in accepting_workers():
+    for worker in accepting_workers(main_process()):
         held = 0
         if files := re.search(r"^Max open files +(\d+)", read_text(Path(f"/proc/{worker}/limits")) or "", re.MULTILINE):
             limit = min(limit, int(files[1]))

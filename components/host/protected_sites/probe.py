@@ -13,7 +13,7 @@ from .bundle import Bundle
 from .commands import still_alive
 from .failure import Failure
 from .http_get import Answer
-from .nginx import answers_as, ask
+from .nginx import ask, generation_at
 from .sites import Site
 
 
@@ -65,11 +65,11 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
     except OSError as error:
         raise Failure("probe", f"{file_of(site, bundle)}: {error}") from None
     try:
-        ask(site.domain, str(bundle.facts("site.json").get("probePath", "/")), {}, context)
+        answer = generation_at(site, context)
     except OSError as error:
         raise Failure("probe", f"the certificate: {error}") from None
-    if answers_as(site) != f"generation {number}":
-        raise Failure("probe", f"expected generation {number}, got {answers_as(site)}")
+    if answer != f"generation {number}":
+        raise Failure("probe", f"expected generation {number}, got {answer}")
     prove_closed(site, bundle)
 
 

@@ -27,16 +27,16 @@ def submit(kind: str, site: Site, **content: Any) -> int:
     by = os.environ.get("SUDO_USER", "root")
     request = {"kind": kind, "domain": site.domain, "by": by, "operator": operator(), "boot": boot_id(), **content}
     replace_file(path, json.dumps(request), 0o600)
-    asked = 0.0
+    asked, pause = 0.0, 0.25
     try:
         while not verdict.exists():
-            # Repeatedly: a worker that is about to exit may not have seen the request.
-            if time.monotonic() - asked > 0.5:
+            # Repeatedly: a worker that is about to exit may not have seen the request, one that has taken it may have died.
+            if time.monotonic() - asked > pause:
                 waits = path.exists() or path.with_suffix(".taken").exists()
                 if not waits and not verdict.exists():
                     raise Failure("worker", "the host could not write the result; see its journal")
                 run("worker", "systemctl", "start", "--no-block", WORKER)
-                asked = time.monotonic()
+                asked, pause = time.monotonic(), min(2 * pause, 5)
             time.sleep(0.01)
     except Failure as failure:
         with contextlib.suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from .acme import facts_of, forget_certificate
 from .bundle import Bundle
 from .candidates import as_if_live
 from .commands import run
-from .drift import drift_of, units_of
+from .drift import differences, units_of
 from .failure import Failure
 from .files import (
     flush_folder,
@@ -162,7 +162,7 @@ def is_healthy(site: Site, bundle: Bundle, live: int) -> bool:
     """Whether a site is live with exactly this bundle, complete, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
-    if drift_of(site, bundle, live, units_of([site])):
+    if differences(site, bundle, live, units_of([site])):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)
