@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle, type BundleFile } from "../../components/host/bundle.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { siteFrom } from "../../components/site/site.ts";
+import { TracedWorker } from "../faults/traced-worker.ts";
 import { type Ended, HostShell } from "../lab/host-shell.ts";
 import { navigation, request } from "../lab/http.ts";
 import { thisLab } from "../lab/lab.ts";
@@ -367,6 +368,27 @@ test("pushes that wait share one reload, and a bad one among them fails alone", 
   ]);
   expect(bad?.text).toContain('unknown directive "client_max_bodi_size"');
   expect(fine?.text).toContain("changed: nginx.conf");
+});
+
+test("a push that arrives while another one is written out shares its reload", async () => {
+  const worker = await TracedWorker.on(edge);
+  try {
+    const before = await reloads();
+    await worker.arm();
+    const first = site.pushTimeout(73);
+    const traced = await worker.attach([{ call: "fsync", what: "signal=SIGSTOP:when=1" }]);
+    expect(await traced.stop()).toBe("stopped");
+    const second = other.pushTimeout(73);
+    await shell("until ls /var/lib/protected-sites/queue/*.json 2>/dev/null; do sleep 0.02; done");
+    await traced.goOn();
+
+    expect((await Promise.all([first, second])).map(({ ok }) => ok)).toEqual([true, true]);
+    expect(await reloads()).toBe(before + 1);
+    await traced.ended;
+    await traced.forget();
+  } finally {
+    await worker.remove();
+  }
 });
 
 test("the generation before can be pushed again, and five are kept", async () => {

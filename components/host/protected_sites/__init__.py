@@ -8,9 +8,9 @@ A push works like this:
 
 1. `push` (over SSH) checks its input, queues a request and starts the worker, which runs under systemd: a lost
    connection does not affect it. (push.py, submission.py)
-2. The worker (one at a time, under a lock) takes all queued pushes together: it writes each new generation next to
-   the old one and checks it with the real programs in a mount namespace where the new files replace the old.
-   (worker.py, transaction.py)
+2. The worker (one at a time, under a lock) takes all queued pushes together, and those that arrive meanwhile: it writes
+   each new generation next to the old one and checks all of them with the real programs in a mount namespace where the
+   new files replace the old. (worker.py, transaction.py)
 3. It rehearses: starts Nginx and the instances on the new files where nobody can reach them, and probes that nobody
    gets in without signing in. (rehearsal.py, probe.py)
 4. It writes a journal entry of what it is about to change, switches the links, starts or restarts instances, reloads

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from .commands import run, run_quietly, still_alive, unit_log, unit_state
+from .commands import run, run_quietly, still_alive, unit_log, unit_state, unit_states
 from .failure import Failure
 from .files import read_text
 from .http_get import get
@@ -69,13 +71,17 @@ def needs_new_socket(site: Site, before: int, after: int) -> bool:
     return one != other
 
 
-def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = False) -> None:
-    """Starts a site's socket and service. The socket stays open during a restart, so that no request is lost."""
+def start_instance(
+    site: Site, port: int, *, restart: bool, new_socket: bool = False, units: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Starts a site's socket and service where they do not run. The socket stays open during a restart, so that no
+    request is lost. `units` is their state, if the caller has asked for it."""
     since = time.time()
-    opened = unit_state(site.socket)["ActiveState"] == "active"
+    units = units or unit_states(site.socket, site.service)
+    opened, runs = (units[unit]["ActiveState"] == "active" for unit in (site.socket, site.service))
     if new_socket or (opened and port not in listeners_of_systemd()):
         run("instance", "systemctl", "stop", site.socket, site.service)
-        opened = False
+        opened = runs = False
     if not opened:
         try:
             run("socket", "systemctl", "start", site.socket)
@@ -83,20 +89,29 @@ def start_instance(site: Site, port: int, *, restart: bool, new_socket: bool = F
             holder = "".join(re.findall(r'users:\(\("([^"]+)"', run_quietly("ss", "-Hltnp", f"sport = :{port}")))
             by = f" (port {port} is in use by {holder})" if holder else ""
             raise Failure("socket", unit_log(site.socket, since) + by) from None
-    try:
-        run("instance", "systemctl", "restart" if restart else "start", site.service)
-    except Failure:
-        # systemctl only points to other commands; the reason is in the unit's journal.
-        raise Failure("instance", f"oauth2-proxy did not start: {unit_log(site.service, since)}") from None
+    if restart or not runs:
+        try:
+            run("instance", "systemctl", "restart" if restart else "start", site.service)
+        except Failure:
+            # systemctl only points to other commands; the reason is in the unit's journal.
+            raise Failure("instance", f"oauth2-proxy did not start: {unit_log(site.service, since)}") from None
     await_instance(site, port, since)
 
 
+@functools.cache
+def oauth2_proxy_says() -> str:
+    """The version string of the installed oauth2-proxy, asked once for all sites of a group."""
+    return run("oauth2-proxy version", str(OAUTH2_PROXY), "--version")
+
+
 def check_version(allow_vulnerable: bool) -> None:
-    said = run("oauth2-proxy version", str(OAUTH2_PROXY), "--version")
+    if allow_vulnerable:
+        return
+    said = oauth2_proxy_says()
     number = re.search(r"\bv(\d+)\.(\d+)\.(\d+)", said)
     version = tuple(int(part) for part in number.groups()) if number else (0, 0, 0)
     open_advisories = [name for name, fixed in ADVISORIES.items() if version < fixed]
-    if open_advisories and not allow_vulnerable:
+    if open_advisories:
         found = ".".join(map(str, version)) if number else said.strip()[:80]
         safe = ".".join(map(str, max(ADVISORIES.values())))
         raise Failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -51,14 +52,19 @@ ADVISORIES = (
 
 def check_nginx_version(allow_vulnerable: bool) -> None:
     """Raises a Failure for an Nginx that is known to be vulnerable: by its distribution's revision, if that is known."""
+    if not allow_vulnerable and (known := vulnerability()):
+        raise Failure("nginx version", known)
+
+
+@functools.cache
+def vulnerability() -> str | None:
+    """What is known about the installed Nginx, asked once for all sites of a group."""
     version = run_quietly("dpkg-query", "--showformat=${Version}", "--show", "nginx").strip()
     version = version or run("nginx version", "nginx", "-v").strip().rpartition("/")[2]
     for advisory in ADVISORIES:
-        safe = first_safe(advisory, version)
-        if safe and not allow_vulnerable:
-            raise Failure(
-                "nginx version", f"{version} is known to be vulnerable ({advisory.name}); {safe} or newer is required"
-            )
+        if safe := first_safe(advisory, version):
+            return f"{version} is known to be vulnerable ({advisory.name}); {safe} or newer is required"
+    return None
 
 
 def nginx_says() -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,23 +99,28 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def take_requests() -> list[Request]:
-    """The oldest queued request of each site, marked as taken. Requests from before the last boot are dropped."""
-    taken: dict[str, Request] = {}
+def take_requests(busy: Set[str] = frozenset(), kind: str | None = None) -> list[Request]:
+    """The oldest queued request of each site that is not busy, marked as taken; with a kind, those of that kind. Requests
+    from before the last boot are dropped."""
+    taken: list[Request] = []
+    seen = set(busy)
     for path in sorted(QUEUE.glob("*.json")):
         request = Request.read(path)
         if request is None:
             continue
         if request.content.get("boot") != boot_id():
             path.unlink()
-        elif request.domain not in taken:
+        elif request.domain not in seen:
+            seen.add(request.domain)
+            if kind not in {None, request.kind}:
+                continue
             mark = path.with_suffix(".taken")
             try:
                 os.rename(path, mark)
             except FileNotFoundError:
                 continue  # the caller has given up and withdrawn it
-            taken[request.domain] = request._replace(path=mark)
-    return list(taken.values())
+            taken.append(request._replace(path=mark))
+    return taken
 
 
 def settled(action: Callable[[Request], Any], request: Request) -> Any:

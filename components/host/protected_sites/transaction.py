@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .addresses import provide
@@ -31,13 +33,14 @@ from .nginx_version import check_nginx_version
 from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
-from .requests import Request, now, settled
+from .requests import Request, now, settled, take_requests
 from .sessions import check_store
 from .shared_files import LINK, folder_of
 from .sites import Site
 from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
 
 KEPT_GENERATIONS = 5
+JOINING = 5  # seconds for which other pushes may join a group
 
 
 class Push(NamedTuple):
@@ -60,27 +63,45 @@ class Push(NamedTuple):
 
 
 def push_group(requests: list[Request]) -> None:
-    """Puts pushes live with one check and one reload; if that fails, one by one, so that only a bad one fails."""
-    staged = [push for request in requests if (push := settled(stage, request))]
-    if not take_live(staged):
-        for push in staged:
-            take_live([push])
+    """Puts pushes live with one check and one reload, and with them those that arrive while they are written out."""
+    staged: list[Push] = []
+    deadline = time.monotonic() + JOINING
+    while requests:
+        staged += [push for request in requests if (push := settled(stage, request))]
+        busy = {push.site.domain for push in staged}
+        requests = take_requests(busy, "push") if time.monotonic() < deadline else []
+    put_live(checked(staged))
     for push in staged:
         prune(push.site)
 
 
-def take_live(group: list[Push]) -> bool:
-    """Commits a group and settles its requests. False: a group of several failed, and each should be tried alone."""
+def checked(group: list[Push]) -> list[Push]:
+    """Those pushes of a group whose files pass their checks; the others are settled."""
+    try:
+        check_files(group)
+    except Exception as error:
+        return divided(checked, group, error)
+    return group
+
+
+def divided(action: Callable[[list[Push]], list[Push]], group: list[Push], error: Exception) -> list[Push]:
+    """Tries each half of a group that failed, down to the pushes that fail alone, which are settled with their error."""
+    if len(group) == 1:
+        discard(group[0].site, group[0].new)
+        group[0].request.fail(Failure.of(error))
+        return []
+    half = len(group) // 2
+    return action(group[:half]) + action(group[half:])
+
+
+def put_live(group: list[Push]) -> list[Push]:
+    """Commits a group and settles its requests."""
     if not group:
-        return True
+        return []
     try:
         commit(group)
     except Exception as error:
-        if len(group) > 1:
-            return False
-        discard(group[0].site, group[0].new)
-        group[0].request.fail(Failure.of(error))
-        return True
+        return divided(put_live, group, error)
     for push in group:
         before = "first" if push.old is None else f"was {push.old}"
         changed = ", ".join(push.changed) or "nothing; repaired drift"
@@ -95,11 +116,11 @@ def take_live(group: list[Push]) -> bool:
                 forget_certificate(push.site)
             if str(push.site.auth_cache) not in (read_text(push.site.current / "nginx.conf") or ""):
                 remove_folder(push.site.auth_cache)
-    return True
+    return group
 
 
 def stage(request: Request) -> Push | None:
-    """Writes out a push's generation and checks it by itself; None if the live one is the same and healthy."""
+    """Writes out a push's generation; None if the live one is the same and healthy."""
     bundle = Bundle.parse(request.content["bundle"])
     site = request.site
     site.check_places(bundle)
@@ -139,7 +160,6 @@ def stage(request: Request) -> Push | None:
         os.rename(aside, site.generation(new))
         for folder in (site.generations, site.folder, SITES):
             flush_folder(folder)
-        check_alone(push)
     except BaseException:
         discard(site, new)
         raise
@@ -170,16 +190,22 @@ def is_healthy(site: Site, bundle: Bundle, live: int) -> bool:
     return False
 
 
-def check_alone(push: Push) -> None:
-    """Has oauth2-proxy, its session store and systemd check a site's files."""
-    site = push.site
-    with as_if_live({site: push.new}, site.links(push.bundle)) as as_candidate:
-        config_test(site, OAUTH2_PROXY, *as_candidate)
-        check_store(site, push.bundle)
-        units = [str(UNITS / site.socket), str(UNITS / site.service)]
+def check_files(group: list[Push]) -> None:
+    """Checks session stores, and has oauth2-proxy and systemd check the files of those sites whose instances change."""
+    for push in group:
+        check_store(push.site, push.bundle)
+    changing = [push for push in group if push.restart]
+    if not changing:
+        return
+    links = {link: target for push in changing for link, target in push.site.links(push.bundle).items()}
+    with as_if_live({push.site: push.new for push in changing}, links) as as_candidate:
+        for push in changing:
+            config_test(push.site, OAUTH2_PROXY, *as_candidate)
+        sites = [push.site for push in changing if {push.site.socket, push.site.service} & set(push.changed)]
+        units = [str(UNITS / unit) for site in sites for unit in (site.socket, site.service)]
         verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
-        said = run("systemd-analyze verify", *as_candidate, *verify)
-        about = [line for line in said.splitlines() if site.domain in line]
+        said = run("systemd-analyze verify", *as_candidate, *verify) if units else ""
+        about = [line for line in said.splitlines() if any(site.domain in line for site in sites)]
         if about:
             raise Failure("systemd-analyze verify", "\n".join(line[:300] for line in about[:3]))
 
@@ -189,8 +215,8 @@ def commit(group: list[Push]) -> None:
     check_undone()
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
     generations = {push.site: push.new for push in group}
-    for push in group:
-        provide([push.bundle.text_of("nginx.conf")], push.request.content.get("addresses", {}))
+    addresses = {name: found for push in group for name, found in push.request.content.get("addresses", {}).items()}
+    provide([push.bundle.text_of("nginx.conf") for push in group], addresses)
     in_nginx = {link: target for link, target in links.items() if link.parent == NGINX_SITES}
     if reaching := reaching_in():
         raise Failure("nginx -t", "\n".join(reaching[:3]))
@@ -212,8 +238,11 @@ def commit(group: list[Push]) -> None:
             replace_link(link, links[link])
         if missing or any({push.site.socket, push.site.service} & set(push.changed) for push in group):
             run("daemon-reload", "systemctl", "daemon-reload")
+        units = units_of(push.site for push in group)
         for push in group:
-            start_instance(push.site, push.bundle.port(), new_socket=push.new_socket, restart=push.restart)
+            start_instance(
+                push.site, push.bundle.port(), restart=push.restart, new_socket=push.new_socket, units=units
+            )
         reload_nginx(generations)
         for push in group:
             probe(push.site, push.bundle, push.new)
