@@ -212,7 +212,7 @@ async function refuseOtherTenant(tenantId: string): Promise<void> {
 /** The azuread provider's failure to sign in, without its Go details. */
 function notSignedIn(error: string): string {
   const said = /AADSTS\d+: [^\n\r"]*?(?= Trace ID|[\n\r"]|$)/.exec(error)?.[0] ?? error.split("\n").at(-1);
-  return `not signed in to Entra: ${said?.trim() ?? ""}. Set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET of the deployment's registration (README, 3), or sign in to the Azure CLI. Nothing was changed`;
+  return `not signed in to Entra: ${said?.trim() ?? ""}. Set ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET of the deployer's registration (README, 3), or sign in to the Azure CLI. Nothing was changed`;
 }
 
 /** @throws RunError if a client secret has expired: nobody can sign in with it */

@@ -25,7 +25,7 @@ interface Connection {
 
 const hostKeyPinned: ResourceValidationPolicy = {
   name: "host-key-pinned",
-  description: "Every SSH connection pins the host's key: without one, whoever answers gets the secrets.",
+  description: "Every SSH connection pins the host's key: otherwise, whoever answers gets the secrets.",
   validateResource: [
     validateResourceOfType(command.remote.Command, ({ connection }, _, report) => {
       for (const problem of unpinned(connection)) report(problem);
@@ -43,7 +43,7 @@ function unpinned({ host, hostKey, proxy }: Connection): string[] {
 
 const endDateSet: ResourceValidationPolicy = {
   name: "end-date-set",
-  description: "Every client secret has an end date of its own, so that somebody is warned before it ends.",
+  description: "Every client secret has an explicit end date, so that there is a warning before it expires.",
   validateResource: validateResourceOfType(azuread.ApplicationPassword, ({ endDate }, _, report) => {
     if (!endDate)
       report(
@@ -55,7 +55,7 @@ const endDateSet: ResourceValidationPolicy = {
 const twoOwners: ResourceValidationPolicy = {
   name: "two-owners",
   description:
-    "Every registration has two owners beside the deployment, so that no leaver leaves it without one.",
+    "Every registration has two owners besides the deployer, so that it still has one when somebody leaves.",
   enforcementLevel: "advisory",
   validateResource: validateResourceOfType(azuread.Application, ({ owners = [] }, _, report) => {
     const people = Math.max(owners.length - 1, 0);
@@ -66,13 +66,14 @@ const twoOwners: ResourceValidationPolicy = {
 
 const httpsRedirects: ResourceValidationPolicy = {
   name: "https-redirects",
-  description: "Entra sends people, and the codes they carry, to https addresses without a wildcard only.",
+  description:
+    "Entra redirects people, with their authorization codes, only to https URIs without a wildcard.",
   validateResource: validateResourceOfType(
     azuread.Application,
     ({ web, publicClient, singlePageApplication }, _, report) => {
       for (const uri of [web, publicClient, singlePageApplication].flatMap((it) => it?.redirectUris ?? [])) {
         if (!/^https:\/\/[^*]+$/.test(uri))
-          report(`a redirect URI must be an https address without "*", got "${uri}"`);
+          report(`a redirect URI must be https and contain no "*", got "${uri}"`);
       }
     },
   ),
@@ -80,7 +81,7 @@ const httpsRedirects: ResourceValidationPolicy = {
 
 const oauth2ProxyOptions: ResourceValidationPolicy = {
   name: "no-forbidden-oauth2-proxy-option",
-  description: "No option of oauth2-proxy lets requests pass unasked, or switches a check off.",
+  description: "No option of oauth2-proxy lets requests bypass authentication, or turns a check off.",
   validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
     const config = oauth2ProxyConfig(known(() => push.stdin));
     // Other commands push no such file.
@@ -91,14 +92,13 @@ const oauth2ProxyOptions: ResourceValidationPolicy = {
 
 const noWildcard: ResourceValidationPolicy = {
   name: "no-wildcard-without-gate",
-  description:
-    'email_domains = ["*"] needs a group or role beside it: alone, it lets in every guest of the tenant.',
+  description: 'email_domains = ["*"] requires a group or role: alone, it lets in every guest of the tenant.',
   validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
     const { email_domains: domains = [], allowed_groups: groups = [] } = oauth2ProxyConfig(
       known(() => push.stdin),
     );
     if ((domains as string[]).includes("*") && (groups as string[]).length === 0)
-      report('oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none');
+      report('oauth2-proxy.cfg: email_domains = ["*"] requires allowed_groups, got none');
   }),
 };
 
@@ -123,17 +123,17 @@ function oauth2ProxyConfig(stdin: string | undefined): Record<string, unknown> {
 const noSecretAsId: ResourceValidationPolicy = {
   name: "no-secret-as-id",
   description:
-    "Secrets come from RandomPassword: the other random resources keep theirs in the clear, as their ID.",
+    "Secrets come from RandomPassword: the other random resources store theirs in plain text, as their ID.",
   validateResource: [random.RandomBytes, random.RandomId, random.RandomString].map((type) =>
     validateResourceOfType(type as typeof random.RandomId, (_, { name }, report) => {
-      report(`${name} must be a RandomPassword: its value would be its ID, in the clear`);
+      report(`${name} must be a RandomPassword: its value would be its ID, in plain text`);
     }),
   ),
 };
 
 const noSecretInTheClear: StackValidationPolicy = {
   name: "no-secret-in-the-clear",
-  description: "No command text and no environment of a command holds a secret: errors and logs print them.",
+  description: "No command's text or environment contains a secret: errors and logs print them.",
   validateStack: ({ resources }, report) => {
     const secrets = resources.flatMap((it) => secretsOf(it).map((value) => ({ value, owner: it.name })));
     for (const resource of resources.filter(({ type }) => /^command:(?:remote|local):/.test(type))) {
@@ -145,7 +145,7 @@ const noSecretInTheClear: StackValidationPolicy = {
         const lines = value.split("\n").filter((line) => line.length > 8 && !line.startsWith("-----"));
         if (lines.some((line) => shown.includes(JSON.stringify(line).slice(1, -1))))
           report(
-            `its command must take secrets on stdin only, but its text holds that of ${owner}`,
+            `its command must take secrets on stdin only, but its text contains that of ${owner}`,
             resource.urn,
           );
       }
@@ -168,7 +168,8 @@ function secretsOf({ type, props }: PolicyResource): string[] {
 
 const oneSiteOneRegistration: StackValidationPolicy = {
   name: "one-site-one-registration",
-  description: "No two sites share a registration: a session or a secret of one would be good for the other.",
+  description:
+    "No two sites share a registration: a session or a secret of one would be valid for the other.",
   validateStack: ({ resources }, report) => {
     const users = new Map<string, string>();
     for (const { type, props, name, urn } of resources) {

@@ -22,7 +22,7 @@ const policies: Readonly<Record<string, string>> = {
   CredentialInvalidLifetimeAsPerAppPolicy:
     "a policy of the tenant (app management policy) limits the lifetime of client secrets; set an earlier endDate for this one in clientSecrets of the stack's file, and rotate with fewer days from then on (npm run rotate -- --days 90), or have an administrator exempt this registration",
   CredentialTypeNotAllowedAsPerAppPolicy:
-    "a policy of the tenant (app management policy) forbids client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or the deployment's registrations as a whole",
+    "a policy of the tenant (app management policy) forbids client secrets, without which no host can sign anybody in; have an administrator exempt this registration, or all registrations that the deployer creates",
 };
 
 /** The provider's error when owners of an existing registration change, which needs more permissions than creating it. */

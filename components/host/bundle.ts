@@ -23,9 +23,9 @@ export function bundle(files: readonly BundleFile[]): string {
 
 function section({ name, link, text }: BundleFile): string {
   if (!/^\w[\w.@-]*$/.test(name) || name === "end")
-    throw new Error(`bundle: the file name ${JSON.stringify(name)} is not a plain one`);
+    throw new Error(`bundle: invalid file name ${JSON.stringify(name)}`);
   if (link !== undefined && (!/^(?:\/[\w.@-]+)+$/.test(link) || /\/\.\.?(?:\/|$)/.test(link)))
-    throw new Error(`bundle: the path ${JSON.stringify(link)} of ${name} is not a plain absolute path`);
+    throw new Error(`bundle: the path ${JSON.stringify(link)} of ${name} is not a normalized absolute path`);
   if (/[\0\r]/.test(text)) throw new Error(`bundle: ${name} contains a carriage return or a null character`);
   if (!text.endsWith("\n")) throw new Error(`bundle: ${name} does not end with a line break`);
   if (text.split("\n").some((line) => line.startsWith(mark)))

@@ -45,7 +45,7 @@ export class CannotJudge extends Error {
 /** A directive that is not known where it stands; `why` is in place of its text. */
 export function notRead(rule: Rule, directive: ReadDirective, why?: string): CannotJudge {
   const { name, args } = directive;
-  const what = why ?? `${[name, ...args].join(" ")} is not read by this review`;
+  const what = why ?? `${[name, ...args].join(" ")} is not supported by this review`;
   return new CannotJudge(rule, `${placeOf(directive)}: ${what}`);
 }
 

@@ -22,7 +22,7 @@ export function included(
     const [path = ""] = args;
     const text = textOf(path);
     if (text === undefined) throw notRead("unknown-include", directive);
-    if (depth === deepest) throw notRead("include-loop", directive, `include ${path} leads in a circle`);
+    if (depth === deepest) throw notRead("include-loop", directive, `include ${path} includes itself`);
     return included(readNginx(text, path), textOf, depth + 1);
   });
 }

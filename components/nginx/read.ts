@@ -39,7 +39,7 @@ function bodyOf(
   for (;;) {
     const first = tokens.next();
     if (first.done) {
-      if (nested) throw new Error("a block has no end");
+      if (nested) throw new Error('unexpected end of file, expected "}"');
       return directives;
     }
     const { text: name, line, mark } = first.value;
@@ -53,7 +53,7 @@ function bodyOf(
     const end = next.value?.text;
     if (end === ";") directives.push({ name, args, line, ...place });
     else if (end === "{") directives.push({ name, args, line, ...place, body: bodyOf(tokens, true, place) });
-    else throw new Error(`line ${line}: the directive ${name} has no end`);
+    else throw new Error(`line ${line}: the directive ${name} is not terminated by ";"`);
   }
 }
 
@@ -95,7 +95,7 @@ function endOfWord(text: string, start: number, line: number): number {
       return at + 1;
     }
   }
-  if (quote !== undefined) throw new Error(`line ${line}: a quote has no end`);
+  if (quote !== undefined) throw new Error(`line ${line}: unterminated quote`);
   return text.length;
 }
 

@@ -70,7 +70,7 @@ export function regularExpression(text: string): RegExp {
   } catch {
     throw new CannotJudge(
       "regular-expression",
-      `the regular expression ${text} is not one that this review reads`,
+      `the regular expression ${text} is not supported by this review`,
     );
   }
 }
@@ -82,7 +82,7 @@ export function expand(text: string, value: Variables): string {
     const name = braced ?? plain ?? "";
     const found = value(name);
     if (found === undefined)
-      throw new CannotJudge("unknown-variable", `the variable $${name} is not one that this review reads`);
+      throw new CannotJudge("unknown-variable", `the variable $${name} is not supported by this review`);
     return found;
   });
 }

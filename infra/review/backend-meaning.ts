@@ -99,7 +99,7 @@ export const backendMeaning = {
   cookieName: (before, after) => [
     says(
       "signs out",
-      `everybody has to sign in again: the session cookie is ${after ?? "named after the domain"}; was ${before ?? "named after the domain"}`,
+      `everybody has to sign in again: the session cookie is ${after ?? "the default"}; was ${before ?? "the default"}`,
     ),
   ],
   owners: (before, after) => [

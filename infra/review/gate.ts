@@ -366,7 +366,10 @@ export class SiteReading {
       ?.args.at(-1);
     if (target === undefined) return undefined;
     if (target.includes("$"))
-      throw new CannotJudge("error-page-from-request", `error_page ${target} is not read by this review`);
+      throw new CannotJudge(
+        "error-page-from-request",
+        `error_page ${target} is not supported by this review`,
+      );
     const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
     // A named location keeps the request's own path.
     const next = target.startsWith("@") ? path : target;

@@ -67,11 +67,11 @@ test("stops a program that breaks its rules, and names the resource and what wou
     .catch((it: unknown) => it);
   for (const words of [
     "connection.hostKey must be the public key of 192.0.2.11, got none",
-    'a redirect URI must be an https address without "*", got "http://wiki.lab.test/oauth2/callback"',
+    'a redirect URI must be https and contain no "*", got "http://wiki.lab.test/oauth2/callback"',
     "wiki.lab.test must have one registration, got one and other",
     "endDate must be set",
     'oauth2-proxy.cfg: skip_auth_routes must not be set, got ["/"]',
-    'oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none',
+    'oauth2-proxy.cfg: email_domains = ["*"] requires allowed_groups, got none',
   ])
     expect(String(error)).toContain(words);
 });

@@ -16,13 +16,13 @@ test("words, quotes, escapes, comments and blocks are read with their lines", ()
 });
 
 test.each([
-  ["server { a", "line 1: the directive a has no end"],
-  ["server {\n a;", "a block has no end"],
+  ["server { a", 'line 1: the directive a is not terminated by ";"'],
+  ["server {\n a;", 'unexpected end of file, expected "}"'],
   ["}", 'line 1: unexpected "}"'],
   ["a;\n;", 'line 2: unexpected ";"'],
   ["{ a; }", 'line 1: unexpected "{"'],
-  ["a {\n b }", "line 2: the directive b has no end"],
-  ["a 'b", "line 1: a quote has no end"],
+  ["a {\n b }", 'line 2: the directive b is not terminated by ";"'],
+  ["a 'b", "line 1: unterminated quote"],
   ['a;\nb "c"d;', 'line 2: unexpected "d"'],
 ])("what Nginx would refuse is refused: %j", (text, words) => {
   expect(() => readNginx(text)).toThrow(words);

@@ -100,22 +100,22 @@ const refused: readonly [string, string, ...PolicyResource[]][] = [
     resource(password, "wiki-client-secret-1", {}),
   ],
   [
-    "a registration with one owner beside the deployment, as advice",
+    "a registration with one owner besides the deployer, as a warning",
     "two-owners: owners should name at least two people (owners in the stack's file), got 1",
     resource(application, "wiki", { web: { redirectUris: [callback] }, owners: ["deployment", "ada"] }),
   ],
   [
     "a redirect to plain HTTP",
-    'https-redirects: a redirect URI must be an https address without "*", got "http://wiki.example.com/"',
+    'https-redirects: a redirect URI must be https and contain no "*", got "http://wiki.example.com/"',
     registration("wiki", "http://wiki.example.com/"),
   ],
   [
     "a redirect with a wildcard",
-    'https-redirects: a redirect URI must be an https address without "*", got "https://*.example.com/"',
+    'https-redirects: a redirect URI must be https and contain no "*", got "https://*.example.com/"',
     registration("wiki", "https://*.example.com/"),
   ],
   [
-    "requests that pass unasked",
+    "requests that bypass authentication",
     'no-forbidden-oauth2-proxy-option: oauth2-proxy.cfg: skip_auth_routes must not be set, got ["^/api"]',
     pushOf(`skip_auth_routes = ["^/api"]\n${wiki}`),
   ],
@@ -151,23 +151,23 @@ const refused: readonly [string, string, ...PolicyResource[]][] = [
   ],
   [
     "every account of every domain",
-    'no-wildcard-without-gate: oauth2-proxy.cfg: email_domains = ["*"] must have allowed_groups beside it, got none',
+    'no-wildcard-without-gate: oauth2-proxy.cfg: email_domains = ["*"] requires allowed_groups, got none',
     pushOf(wiki.replace(/^email_domains = .*$/m, 'email_domains = ["*"]')),
   ],
   [
     "a secret that would be an ID",
-    "no-secret-as-id: cookie must be a RandomPassword: its value would be its ID, in the clear",
+    "no-secret-as-id: cookie must be a RandomPassword: its value would be its ID, in plain text",
     resource(random("RandomBytes"), "cookie", {}),
   ],
   [
     "a secret in a command's text",
-    "no-secret-in-the-clear: its command must take secrets on stdin only, but its text holds that of wiki-client-secret-1",
+    "no-secret-in-the-clear: its command must take secrets on stdin only, but its text contains that of wiki-client-secret-1",
     resource(password, "wiki-client-secret-1", { endDate: "2027-11-01T00:00:00Z", value: "client-secret" }),
     pushOf(wiki, { create: "push --secret client-secret" }),
   ],
   [
     "a secret in a command's environment",
-    "no-secret-in-the-clear: its command must take secrets on stdin only, but its text holds that of deployer",
+    "no-secret-in-the-clear: its command must take secrets on stdin only, but its text contains that of deployer",
     resource("tls:index/privateKey:PrivateKey", "deployer", {
       privateKeyOpenssh: "-----BEGIN\nb3BlbnNzaC1rZXkt\n-----END\n",
     }),

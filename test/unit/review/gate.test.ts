@@ -21,7 +21,7 @@ test.each([
   ["a page of Nginx's", "error_page 502 =200 /oauth2/signed-out;"],
   ["a page in place of what oauth2-proxy refuses", "proxy_intercept_errors on;"],
 ])("where %s may answer in place of oauth2-proxy, a review does not judge", (_, answered) => {
-  expect(() => askIf(answered)).toThrow(/is not read by this review/);
+  expect(() => askIf(answered)).toThrow(/is not supported by this review/);
 });
 
 /** Asks a site that says this of an oauth2-proxy which does not answer. */
@@ -104,7 +104,7 @@ test.each([
   const broken = https.replace(from, to);
   expect(broken).not.toBe(https);
   expect(() => ask(nginxSite(site()), undefined, [[path, broken]])).toThrow(
-    /https\.conf line \d+: .* is not read by this review/,
+    /https\.conf line \d+: .* is not supported by this review/,
   );
 });
 
@@ -112,7 +112,7 @@ test.each(["http://$arg_to", "http://$http_x/a", "http://"])("a review does not 
   const nginx = nginxSite(site());
   const broken = nginx.replace(/proxy_pass http:\/\/backend_[^;]*/, `proxy_pass ${to}`);
   expect(broken).not.toBe(nginx);
-  expect(() => ask(broken)).toThrow(/proxy_pass .* is not read by this review|is not known/);
+  expect(() => ask(broken)).toThrow(/proxy_pass .* is not supported by this review|is not known/);
 });
 
 test.each(["return 200 x;", "if ($http_x = 1) { return 200; }"])(
@@ -129,7 +129,7 @@ test("where a refusal leads to an open path, a review does not judge", () => {
   const nginx = nginxSite(site({ open: [{ path: "/health", why: "The monitoring asks." }] }));
   const broken = nginx.replace("location / {", "$&\n        error_page 403 = /health;");
   expect(broken).not.toBe(nginx);
-  expect(() => ask(broken)).toThrow(/auth_request .* is not read by this review|is not known/);
+  expect(() => ask(broken)).toThrow(/auth_request .* is not supported by this review|is not known/);
 });
 
 test("a path that is a location of its own is not redirected to the one below it", () => {
@@ -185,7 +185,7 @@ test.each([
   const nginx = nginxSite(site({ upstreams: [grpc] }));
   const broken = nginx.replace("if ($protected_sites_grpc_wiki_example_com = 1)", condition);
   expect(broken).not.toBe(nginx);
-  expect(() => ask(broken)).toThrow(/line \d+: if .* is not read by this review/);
+  expect(() => ask(broken)).toThrow(/line \d+: if .* is not supported by this review/);
 });
 
 test("a location that asks an application by gRPC and nobody before is told as a way in", () => {
@@ -204,7 +204,7 @@ test("where a site includes a file that the review was not given, it does not ju
   const { shared } = paths(site().domain);
   expect(() =>
     ask(nginxSite(site()).replace(`${shared}/https.conf`, "/etc/nginx/snippets/open.conf")),
-  ).toThrow(/include .* is not read/);
+  ).toThrow(/include .* is not supported/);
 });
 
 function texts(
