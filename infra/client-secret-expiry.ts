@@ -14,10 +14,14 @@ export function daysLeft(site: Pick<Site, "clientSecrets">, now: Date): number |
 }
 
 /** The status of a site's client secret. */
-export type Standing = "expired" | "expires soon" | "valid" | "no end date";
+export type ExpiryStatus = "expired" | "expires soon" | "valid" | "no end date";
 
 /** @param warningDays a secret that expires in fewer days than this expires soon */
-export function standing(site: Pick<Site, "clientSecrets">, now: Date, warningDays: number): Standing {
+export function expiryStatus(
+  site: Pick<Site, "clientSecrets">,
+  now: Date,
+  warningDays: number,
+): ExpiryStatus {
   const days = daysLeft(site, now);
   if (days === undefined) return "no end date";
   if (days < 0) return "expired";
@@ -36,7 +40,7 @@ export function expiryMessage(
   const rotate = `${command} --site ${site.domain}`;
   const orFirst = neverRotated ? `, or, before the site's first update, ${command} --first` : "";
   const where = `site "${site.name}": client secret ${generation}`;
-  switch (standing(site, now, warningDays)) {
+  switch (expiryStatus(site, now, warningDays)) {
     case "valid":
       return undefined;
     case "no end date":

@@ -16,7 +16,7 @@ import { showNewTexts } from "./new-texts.ts";
 import { type Observation, observe } from "./observe.ts";
 import { type Operator, operator } from "./operator.ts";
 import { explainRefusals } from "./refusals.ts";
-import { asInTheState, endIfStopped, type RoleHolders, roleHolders } from "./role-holders.ts";
+import { unchangedInState, endIfStopped, type RoleHolders, roleHolders } from "./role-holders.ts";
 import { readSettings, type Settings, stackSource } from "./settings.ts";
 import type { Asker } from "./ssh.ts";
 
@@ -184,7 +184,7 @@ function declareSite(
     {
       dependsOn: proxyHosts,
       aliases: formerName === undefined ? [] : [{ name: formerName }],
-      transformations: holders.stopped.has(site.name) ? [asInTheState] : [],
+      transformations: holders.stopped.has(site.name) ? [unchangedInState] : [],
       transforms: [onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} })],
     },
   );

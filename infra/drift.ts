@@ -5,7 +5,7 @@ import { program, programVersion } from "../components/host/program.ts";
 import { sharedNginx } from "../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
-import { expiryMessage, standing } from "./client-secret-expiry.ts";
+import { expiryMessage, expiryStatus } from "./client-secret-expiry.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
 import { type Report, rollbackOf, type SiteReport } from "./report.ts";
 
@@ -81,7 +81,7 @@ function siteRow(host: string, { domain, generation, certificateEnds }: SiteRepo
 function siteDrift(environment: Environment, site: Site, found: SiteReport, { now, certificateDays }: Clock) {
   const differing = siteDifferences(environment, site, found);
   const rollback = rollbackOf(found);
-  const secret = ["expired", "expires soon"].includes(standing(site, now, environment.expiryWarningDays))
+  const secret = ["expired", "expires soon"].includes(expiryStatus(site, now, environment.expiryWarningDays))
     ? expiryMessage(site, now, environment.expiryWarningDays)?.text.replace(/^site "[^"]*": /, "")
     : undefined;
   return [

@@ -10,7 +10,7 @@ import { announcement, type Operator } from "./operator.ts";
 import { reasonIn, runOnHost, type Asker } from "./ssh.ts";
 
 /** How hosts can be rolled back: as whom, and to what. */
-export interface WayBack {
+export interface RollbackOptions {
   readonly environment: Environment;
   readonly asker: Asker;
   readonly operator: Operator;
@@ -22,7 +22,7 @@ export interface WayBack {
  * Watches a site's pushes, and reports, if one fails, which hosts have what. With `onHostFailure: rollback` it then rolls
  * back the hosts that have the change, including those whose push is still running.
  */
-export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransform {
+export function onHostFailure(site: Site, back: RollbackOptions): pulumi.ResourceTransform {
   const pushes = new Pushes(site, back);
   // Created here, and not in the transform, which the engine calls outside of the program.
   const inProgram = AsyncLocalStorage.snapshot();
@@ -48,11 +48,11 @@ export function onHostFailure(site: Site, back: WayBack): pulumi.ResourceTransfo
 /** Which hosts have a site's change so far. */
 class Pushes {
   readonly #site: Site;
-  readonly #back: WayBack;
+  readonly #back: RollbackOptions;
   readonly #having: Host[] = [];
   #failed = false;
 
-  constructor(site: Site, back: WayBack) {
+  constructor(site: Site, back: RollbackOptions) {
     this.#site = site;
     this.#back = back;
   }

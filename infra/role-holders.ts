@@ -53,7 +53,7 @@ export async function roleHolders(sites: readonly Site[]): Promise<RoleHolders> 
 }
 
 /** In a preview, keeps a skipped site's resources as they are in the state. */
-export const asInTheState: pulumi.ResourceTransformation = ({
+export const unchangedInState: pulumi.ResourceTransformation = ({
   props,
   opts,
 }: pulumi.ResourceTransformationArgs) => ({

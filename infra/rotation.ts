@@ -3,7 +3,7 @@ import { isMap, isSeq, Scalar } from "yaml";
 
 import { activeClientSecret } from "../components/site/client-secrets.ts";
 import type { Site } from "../components/site/site.ts";
-import { standing } from "./client-secret-expiry.ts";
+import { expiryStatus } from "./client-secret-expiry.ts";
 import { configPath, environmentOf, siteCalled, sitePath, type StackFile } from "./stack-file.ts";
 
 /** What to do with one environment. */
@@ -49,7 +49,7 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
   const retired = site.clientSecrets.filter(
     (it) => it !== active && it.retireAfter !== undefined && it.retireAfter <= today,
   );
-  const due = dueWithin === undefined || standing(site, now, dueWithin) !== "valid";
+  const due = dueWithin === undefined || expiryStatus(site, now, dueWithin) !== "valid";
   if (!due && retired.length === 0) return [];
 
   const path = sitePath(site.name, "clientSecrets");
@@ -104,7 +104,7 @@ export function firstEndDates({ document, ...file }: StackFile, now: Date, days:
   const endDate = day(now, days);
   return environmentOf({ document, ...file })
     .sites.filter((site) => site.clientSecrets.length === 1 && activeClientSecret(site).generation === 1)
-    .filter((site) => ["no end date", "expired"].includes(standing(site, now, 0)))
+    .filter((site) => ["no end date", "expired"].includes(expiryStatus(site, now, 0)))
     .map(({ name }) => {
       const path = sitePath(name, "clientSecrets");
       if (document.hasIn([...path, 0])) document.setIn([...path, 0, "endDate"], quoted(endDate));

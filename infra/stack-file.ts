@@ -7,7 +7,7 @@ import { type Document, isMap, parseDocument } from "yaml";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import type { Site } from "../components/site/site.ts";
 import { yamlMistakes } from "./yaml-mistakes.ts";
-import { doubtfulReadings } from "./yaml-readings.ts";
+import { ambiguousYaml } from "./yaml-readings.ts";
 import { type Environment, environmentFrom, isSecret, settingOf } from "./environment.ts";
 
 /** The prefix of every setting's key in the file. */
@@ -51,7 +51,7 @@ export function readStackFile(stack: string, folder = stacksFolder): StackFile {
 export function parseStackFile(stack: string, text: string): StackFile {
   const source = `stacks/Pulumi.${stack}.yaml`;
   const document = parseDocument(text);
-  const problems = [...yamlMistakes(document, text), ...doubtfulReadings(document, text, settingPrefix)];
+  const problems = [...yamlMistakes(document, text), ...ambiguousYaml(document, text, settingPrefix)];
   if (problems.length > 0) throw new ConfigError(source, problems);
   return { stack, source, text, document };
 }

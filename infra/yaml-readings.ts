@@ -8,7 +8,7 @@ import { type Document, isCollection, isMap, isScalar, visit } from "yaml";
 import type { Problem } from "../components/site/errors.ts";
 
 /** Everything in a file that the two read differently, by its line. */
-export function doubtfulReadings(document: Document, text: string, prefix: string): Problem[] {
+export function ambiguousYaml(document: Document, text: string, prefix: string): Problem[] {
   const problems: Problem[] = [];
   const refuse = (offset: number | undefined, what: string) => {
     problems.push({ where: `line ${text.slice(0, offset ?? 0).split("\n").length}`, what });

@@ -1,9 +1,9 @@
 /** Prints Nginx directives. Knows Nginx's syntax and nothing about sites. */
 
-/** One directive: its name (in a `map`, what to look for), its arguments and, for a block, what it holds. */
+/** One directive: its name (in a `map`, what to look for), its arguments and, for a block, what its body contains. */
 export type Directive =
   | readonly [name: Arg, ...args: Arg[]]
-  | { readonly block: readonly [name: string, ...args: Arg[]]; readonly holds: readonly Item[] };
+  | { readonly block: readonly [name: string, ...args: Arg[]]; readonly body: readonly Item[] };
 /** A directive, a comment that stands on a line of its own, or several of them that may stand in a file of their own. */
 export type Item = Directive | { readonly comment: string } | Group;
 /** Directives that other sites may have alike; made by {@link group}. */
@@ -28,8 +28,8 @@ export function literal(text: string): string {
 }
 
 /** A block such as `server { … }`. */
-export function block(head: readonly [name: string, ...args: Arg[]], holds: readonly Item[]): Directive {
-  return { block: head, holds };
+export function block(head: readonly [name: string, ...args: Arg[]], body: readonly Item[]): Directive {
+  return { block: head, body };
 }
 
 /** `if (variable = value) { … }`, for `return` and what passes on: with most other directives Nginx's `if` is a trap. */
@@ -61,7 +61,7 @@ export function group(items: readonly Item[]): Group {
 export function withGroupsAs(items: readonly Item[], as: (it: Group) => readonly Item[]): Item[] {
   return items.flatMap((item): readonly Item[] => {
     if ("group" in item) return as(item);
-    if ("block" in item) return [block(item.block, withGroupsAs(item.holds, as))];
+    if ("block" in item) return [block(item.block, withGroupsAs(item.body, as))];
     return [item];
   });
 }
@@ -77,7 +77,7 @@ export function printNginx(items: readonly Item[], indent = ""): string {
       if ("comment" in item) return `${space(true)}${indent}# ${oneLine(item.comment)}\n`;
       if (!("block" in item)) return `${indent}${words(item)};\n`;
       const head = `${space(indent === "")}${indent}${words(item.block)}`;
-      return `${head} {\n${printNginx(item.holds, `${indent}    `)}${indent}}\n`;
+      return `${head} {\n${printNginx(item.body, `${indent}    `)}${indent}}\n`;
     })
     .join("");
 }

@@ -9,7 +9,7 @@ import { Command } from "commander";
 import { execa } from "execa";
 
 import { activeClientSecret } from "../../components/site/client-secrets.ts";
-import { daysLeft, standing } from "../client-secret-expiry.ts";
+import { daysLeft, expiryStatus } from "../client-secret-expiry.ts";
 import { EngineFailure, fromEngine } from "../engine-failure.ts";
 import { type Finding, findings, registeredSites, unknownRegistrations } from "../entra-secrets.ts";
 import { GraphFailure, signInToGraph } from "../graph.ts";
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
       generation: activeClientSecret(site).generation,
       endDate: activeClientSecret(site).endDate ?? null,
       days: daysLeft(site, now) ?? null,
-      standing: standing(site, now, Number(options.days)),
+      status: expiryStatus(site, now, Number(options.days)),
     }))
     .sort((one, other) => (one.days ?? Number.MAX_SAFE_INTEGER) - (other.days ?? Number.MAX_SAFE_INTEGER));
   const inEntra: (Finding & { readonly stack: string })[] = [];
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
         row.generation,
         row.endDate ?? "?",
         row.days ?? "?",
-        row.standing,
+        row.status,
       ]);
     }
     console.log(table.toString());
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
       console.log(`${stack}, site "${site}": ${what}\n  ${remedy}`);
   }
   if (inEntra.length > 0) process.exitCode = 1;
-  if (rows.some((row) => row.standing === "expired" || row.standing === "expires soon")) process.exitCode = 1;
+  if (rows.some((row) => row.status === "expired" || row.status === "expires soon")) process.exitCode = 1;
 }
 
 if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure);

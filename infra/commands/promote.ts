@@ -23,7 +23,7 @@ import { runCommand } from "./command.ts";
  * What happens to each setting of a site. `own`: specific to each environment: where a site is, who it is for, its
  * secrets. `promoted`: how it behaves. A new setting has to be added here, or nothing compiles.
  */
-export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = {
+export const promotionOf: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = {
   domain: "own",
   port: "own",
   upstream: "own",
@@ -72,7 +72,7 @@ export const sorted: Readonly<Record<keyof SiteSettings, "own" | "promoted">> = 
   certificates: "own",
 };
 
-const own = Object.keys(sorted).filter((key) => sorted[key as keyof SiteSettings] === "own");
+const own = Object.keys(promotionOf).filter((key) => promotionOf[key as keyof SiteSettings] === "own");
 
 /** The changes of the target environment's document. */
 export interface Promotion {

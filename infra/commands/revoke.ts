@@ -32,8 +32,8 @@ export interface Revocation {
 }
 
 /** Hosts could not be updated with the new secret, and are not in `without`. */
-export class HostsLeftBehind extends Error {
-  override readonly name = "HostsLeftBehind";
+export class HostsNotUpdated extends Error {
+  override readonly name = "HostsNotUpdated";
 }
 
 /**
@@ -63,7 +63,7 @@ export async function revoke(revocation: Revocation): Promise<string[]> {
     }
   }
   const left = interrupted.filter((host) => !without.includes(host));
-  if (left.length > 0) throw new HostsLeftBehind(whatItMeans(left, sites));
+  if (left.length > 0) throw new HostsNotUpdated(whatItMeans(left, sites));
   await takeAway(revocation);
   return interrupted;
 }
@@ -152,4 +152,4 @@ async function main(): Promise<void> {
   console.log(`Commit ${file.source}.`);
 }
 
-if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure, HostsLeftBehind);
+if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure, HostsNotUpdated);

@@ -3,7 +3,7 @@ import type { ReadDirective } from "../../components/nginx/read.ts";
 import { expand, regularExpression, type Variables } from "../../components/nginx/variables.ts";
 
 /** Whether the condition of an `if` is true. */
-export function holds(condition: ReadDirective, variables: Variables): boolean {
+export function isMet(condition: ReadDirective, variables: Variables): boolean {
   const { args } = condition;
   const words = args.map((it) => it);
   const text = words.join(" ").replace(/^\(/, "").replace(/\)$/, "");

@@ -14,7 +14,7 @@ import {
   variablesOf,
 } from "../../components/nginx/variables.ts";
 import { signInPaths } from "../../components/site/names.ts";
-import { holds } from "./conditions.ts";
+import { isMet } from "./conditions.ts";
 import {
   answersItself,
   checkBody,
@@ -293,7 +293,7 @@ export class SiteReading {
     for (const directive of body) {
       const { name } = directive;
       if (name === "return") return this.#returned(directive, variables);
-      if (name === "if" && !isPass(directive) && holds(directive, variables)) {
+      if (name === "if" && !isPass(directive) && isMet(directive, variables)) {
         const [then, ...others] = directive.body ?? [];
         if (then?.name !== "return" || others.length > 0) throw notRead("if-without-return", directive);
         return this.#returned(then, variables);
@@ -366,10 +366,7 @@ export class SiteReading {
       ?.args.at(-1);
     if (target === undefined) return undefined;
     if (target.includes("$"))
-      throw new CannotJudge(
-        "error-page-from-request",
-        `error_page ${target} is not supported by this review`,
-      );
+      throw new CannotJudge("error-page-from-request", `error_page ${target} is not supported`);
     const recursive = this.#inForce("recursive_error_pages", body, server)?.args[0] === "on";
     // A named location keeps the request's own path.
     const next = target.startsWith("@") ? path : target;
@@ -384,10 +381,10 @@ export class SiteReading {
     return this.#locations.get(server) ?? [];
   }
 
-  /** @param holds directives that are in force; each `set` among them is of a constant */
-  #variables(holds: readonly ReadDirective[], request: AskedRequest, path?: string): Variables {
+  /** @param inForce directives that are in force; each `set` among them is of a constant */
+  #variables(inForce: readonly ReadDirective[], request: AskedRequest, path?: string): Variables {
     const constants = new Map(
-      holds.filter(({ name }) => name === "set").map(({ args }) => [args[0]?.slice(1), args[1]]),
+      inForce.filter(({ name }) => name === "set").map(({ args }) => [args[0]?.slice(1), args[1]]),
     );
     return variablesOf(
       this.#definitions,

@@ -3,7 +3,7 @@ import { notRead } from "../../components/nginx/cannot-judge.ts";
 import type { ReadDirective } from "../../components/nginx/read.ts";
 import type { Variables } from "../../components/nginx/variables.ts";
 import { authCacheKey } from "../../components/render/nginx/auth-cache.ts";
-import { holds } from "./conditions.ts";
+import { isMet } from "./conditions.ts";
 
 /** Directives that neither open nor close anything, nor send a request elsewhere. */
 const neutral =
@@ -49,7 +49,7 @@ export function isPass({ name, args, body = [] }: ReadDirective): boolean {
 
 /** What passes a location's request to a backend: the last `if` that is true, or else the location's own directive. */
 export function passOf(body: readonly ReadDirective[], variables: Variables): ReadDirective | undefined {
-  const chosen = body.findLast((it) => isPass(it) && holds(it, variables));
+  const chosen = body.findLast((it) => isPass(it) && isMet(it, variables));
   return chosen?.body?.[0] ?? body.find(({ name }) => passing.test(name));
 }
 

@@ -4,7 +4,7 @@ import { parseDocument } from "yaml";
 import { daysUntil } from "../client-secret-expiry.ts";
 import { siteOf } from "./file-changes.ts";
 import { lineOf } from "./problem-lines.ts";
-import { renamesOf, underNewNames } from "./renames.ts";
+import { renamesOf, withNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
 
 /**
@@ -17,7 +17,7 @@ export function pastEndDates(
   now: Date,
 ): LocatedProblem[] {
   const text = after?.text ?? "";
-  const old = underNewNames(before, renamesOf(before?.environment, after?.environment));
+  const old = withNewNames(before, renamesOf(before?.environment, after?.environment));
   return (after?.environment?.sites ?? []).flatMap(({ name, clientSecrets }) =>
     clientSecrets.flatMap(({ generation, endDate }, index) => {
       const was = siteOf(old, name)?.clientSecrets.find((it) => it.generation === generation);

@@ -28,7 +28,7 @@ export function renamesOf(
 }
 
 /** The side before the change, with the sites' new names. */
-export function underNewNames(
+export function withNewNames(
   stack: RenderedStack | undefined,
   renames: ReadonlyMap<string, Rename>,
 ): RenderedStack | undefined {

@@ -10,7 +10,7 @@ import { environmentMeaning } from "./environment-meaning.ts";
 import { gateInWords, siteMeaning } from "./meaning.ts";
 import { changes, type Statement } from "./statements.ts";
 import { asDiffs, type FileChange, fileChanges, namesOf, type OneFile, siteOf } from "./file-changes.ts";
-import { type Rename, renamesOf, renaming, underNewNames } from "./renames.ts";
+import { type Rename, renamesOf, renaming, withNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
 import { siteTexts } from "./site-texts.ts";
 
@@ -83,7 +83,7 @@ export function reviewStack(
   after: RenderedStack | undefined,
 ): StackReview {
   const renames = renamesOf(base?.environment, after?.environment);
-  const before = underNewNames(base, renames);
+  const before = withNewNames(base, renames);
   const nothing = nothingOf(stack);
   if (after !== undefined && after.problems.length > 0)
     return { ...nothing, kind: "invalid", problems: after.problems };

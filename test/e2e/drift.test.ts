@@ -80,7 +80,7 @@ const timeouts = () =>
     [first, second].map((host) =>
       shellOn(
         host,
-        `cd ${current} && cat nginx.conf $(grep -o 'shared/answering.conf' nginx.conf) |
+        `cd ${current} && cat nginx.conf $(grep -o 'shared/backend-limits.conf' nginx.conf) |
           sed -n 's/^ *proxy_read_timeout \\([69]0s\\);/\\1/p' | sort -u`,
       ),
     ),

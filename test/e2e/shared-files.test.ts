@@ -31,7 +31,7 @@ afterAll(async () => {
 /** Sets the host up with another text of one shared file. @returns the version that it has from then on */
 async function setUpWith(from: string, to: string): Promise<string> {
   const files = unbundle(usual.setup).map((file) =>
-    file.name === "answering.conf" ? { ...file, text: file.text.replace(from, to) } : file,
+    file.name === "backend-limits.conf" ? { ...file, text: file.text.replace(from, to) } : file,
   );
   expect(bundle(files)).not.toBe(usual.setup);
   const { text } = await host.run([program, "setup"], bundle(files));
@@ -96,7 +96,7 @@ test("a push for a version that the host does not have says what to do, and chan
 });
 
 test("a version that somebody has edited takes no push, and the next setup repairs it", async () => {
-  await host.shell(`echo '# edited' >> ${versions}/${sharedVersion}/answering.conf`);
+  await host.shell(`echo '# edited' >> ${versions}/${sharedVersion}/backend-limits.conf`);
   const refused = await host.run(
     [program, "push"],
     usual[code].replace("client_max_body_size 10m", "client_max_body_size 11m"),
@@ -106,5 +106,5 @@ test("a version that somebody has edited takes no push, and the next setup repai
 
   const { text } = await host.run([program, "setup"], usual.setup);
   expect(text).toContain(`shared files ${sharedVersion}`);
-  expect(await host.shell(`tail -n 1 ${versions}/${sharedVersion}/answering.conf`)).not.toBe("# edited");
+  expect(await host.shell(`tail -n 1 ${versions}/${sharedVersion}/backend-limits.conf`)).not.toBe("# edited");
 });

@@ -1,6 +1,6 @@
 /** The sites' access logs. */
 import { type Site } from "../../site/site.ts";
-import { cacheStatus, keptAnswer } from "./auth-cache.ts";
+import { cacheStatus, cachedAuthStatus } from "./auth-cache.ts";
 import { authSeconds, authStatus, identityVariable } from "./identity-headers.ts";
 import { type Directive, expr } from "../../nginx/print.ts";
 
@@ -27,7 +27,7 @@ export const variablesOfLogs: readonly string[] = [
 export function accessLogFormats(): Directive[] {
   return [
     accessLogFormat(plain, { auth: authStatus }),
-    accessLogFormat(withCache, { auth: keptAnswer, auth_cache: cacheStatus }),
+    accessLogFormat(withCache, { auth: cachedAuthStatus, auth_cache: cacheStatus }),
   ];
 }
 

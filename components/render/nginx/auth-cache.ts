@@ -28,7 +28,7 @@ export function authCacheDefinitions(site: Site): Item[] {
 export const cacheStatus = "$oauth2_cache";
 
 /** The status of the answer, also where it was kept; for all sites of a host. */
-export const keptAnswer = "$protected_sites_auth_status";
+export const cachedAuthStatus = "$protected_sites_auth_status";
 
 /** For all sites of a host: which answers are kept. */
 export function authCacheMaps(): Item[] {
@@ -49,7 +49,7 @@ export function authCacheMaps(): Item[] {
       ),
     ),
     block(
-      ["map", expr(cacheStatus), expr(keptAnswer)],
+      ["map", expr(cacheStatus), expr(cachedAuthStatus)],
       [
         ["default", expr(authStatus)],
         ["HIT", 202],

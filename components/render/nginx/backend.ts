@@ -27,7 +27,7 @@ import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
 import { otherMethodHeaders } from "./overwritten-headers.ts";
 import { looksAtDestination, originOf } from "./destination.ts";
-import { putRight } from "./redirects.ts";
+import { rewrites } from "./redirects.ts";
 
 /** What the site's applications speak, HTTP first. */
 function protocolsOf(site: Site): Protocol[] {
@@ -137,7 +137,7 @@ function backend(site: Site, number = 0): string {
 export function passOn(site: Site): Directive[] {
   const protocols = protocolsOf(site);
   return [
-    ...putRight(site),
+    ...rewrites(site),
     ...streams(site),
     ...(protocols.length > 1 ? [ifEquals(grpcVariable(site), 1, passTo(site, "grpc"))] : []),
     passTo(site, protocols.includes("http") ? "http" : "grpc"),

@@ -24,18 +24,18 @@ export function authPathOf(rule: number): string {
 type Match = readonly Arg[];
 
 /** A location that only signed-in people reach: it keeps the server's `auth_request`. */
-export function protectedLocation(match: Match, holds: readonly Item[]): Directive {
-  return block(["location", ...match], holds);
+export function protectedLocation(match: Match, body: readonly Item[]): Directive {
+  return block(["location", ...match], body);
 }
 
 /** A location that anybody may reach. */
-export function openLocation(match: Match, holds: readonly Item[]): Directive {
-  return block(["location", ...match], [["auth_request", "off"], ...holds]);
+export function openLocation(match: Match, body: readonly Item[]): Directive {
+  return block(["location", ...match], [["auth_request", "off"], ...body]);
 }
 
 /** A location within an open one, and open as that is. */
-export function withinOpenLocation(match: Match, holds: readonly Item[]): Directive {
-  return block(["location", ...match], holds);
+export function withinOpenLocation(match: Match, body: readonly Item[]): Directive {
+  return block(["location", ...match], body);
 }
 
 /** What a location begins with that no client can ask for; Nginx itself goes there. */

@@ -70,15 +70,15 @@ export function misreadPaths(site: Site): Directive[] {
 
 /** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
-  const holds: Directive[] = [
+  const body: Directive[] = [
     ["auth_request", authPathOf(number)],
     ...destinationWithin(site, number),
     ...passOn(site),
   ];
   return [
     comment(`${path}${match === "prefix" ? " and everything below it" : ""} has an additional rule.`),
-    protectedLocation(["=", path], holds),
-    protectedLocation(match === "prefix" ? [`${path}/`] : ["=", `${path}/`], holds),
+    protectedLocation(["=", path], body),
+    protectedLocation(match === "prefix" ? [`${path}/`] : ["=", `${path}/`], body),
   ];
 }
 

@@ -16,7 +16,7 @@ function hasOwnAddress({ upstream, hostHeader }: Pick<Site, "upstream" | "hostHe
 }
 
 /** What stands beside `proxy_pass`: redirects (`Location`, `Refresh`) and cookies; links stand with the server's headers. */
-export function putRight(site: Site): Directive[] {
+export function rewrites(site: Site): Directive[] {
   if (!hasOwnAddress(site)) return [];
   const path = upstreamPath(site.upstream).slice(0, -1);
   const domains = foreignCookieDomains(site);
@@ -86,7 +86,7 @@ export function linkMap(site: Site): Item[] {
 }
 
 /** What stands in the server beside the other headers of every answer. */
-export function putRightLinks(site: Site): Directive[] {
+export function rewrittenLinks(site: Site): Directive[] {
   return hasOwnAddress(site) ? [["add_header", "Link", expr(linkVariable(site)), "always"]] : [];
 }
 

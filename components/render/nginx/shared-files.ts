@@ -47,9 +47,9 @@ const texts: readonly (readonly [name: string, why: string, items: readonly Item
   ["backend-grpc", "The same for gRPC backends.", connectionHeaders("grpc")],
   ["user", "The default identity headers.", userHeaders("http", "user", usualSite)],
   ["user-grpc", "The same for gRPC backends.", userHeaders("grpc", "user", usualSite)],
-  ["nobody", "On open paths, the backend gets no identity.", userHeaders("http", "nobody", usualSite)],
-  ["nobody-grpc", "The same for gRPC backends.", userHeaders("grpc", "nobody", usualSite)],
-  ["answering", "The default timeouts and buffers for backends.", answering(usualSite)],
+  ["anonymous", "On open paths, the backend gets no identity.", userHeaders("http", "nobody", usualSite)],
+  ["anonymous-grpc", "The same for gRPC backends.", userHeaders("grpc", "nobody", usualSite)],
+  ["backend-limits", "The default connect timeout, retries and buffers for backends.", answering(usualSite)],
   ["ht-files", "Apache's hidden files.", [refuseHtFiles]],
   ["page", "A page of the site.", page],
   ["internal-page", "A page that only Nginx itself can request.", [...internal, ...page]],
@@ -60,13 +60,13 @@ const texts: readonly (readonly [name: string, why: string, items: readonly Item
     "A response with a new session deletes what is left of an older one.",
     leftoverCookies(usualSite),
   ],
-  ["ask", "The subrequest of auth_request.", asking({ programs: false })],
+  ["auth-request", "The subrequest of auth_request.", asking({ programs: false })],
   [
-    "ask-with-tokens",
+    "auth-request-with-tokens",
     "The same on sites that accept bearer tokens of applications.",
     asking({ programs: true }),
   ],
-  ["ask-for-store", "Asks oauth2-proxy whether its session store is reachable.", askingForStore()],
+  ["store-check", "Asks oauth2-proxy whether its session store is reachable.", askingForStore()],
   ...(["cookie", "minimal", "redis"] as const).flatMap((sessionStore) => {
     const site = { ...usualSite, sessionStore };
     return [

@@ -21,7 +21,7 @@ import {
 } from "./path-rules.ts";
 import { answering, originMaps, passOn, timeouts, toBackend, upstreamMaps, upstreams } from "./backend.ts";
 import { destinationMap, destinationWithin } from "./destination.ts";
-import { linkMap, putRightLinks } from "./redirects.ts";
+import { linkMap, rewrittenLinks } from "./redirects.ts";
 import { cookieConstants, ownLeftoversMap, renewedCookies } from "./session-cookies.ts";
 import {
   beginLocation,
@@ -103,7 +103,7 @@ function httpsServer(site: Site): Directive {
       ...toBackend(site, "user"),
       ...timeouts(site),
       group(answering(site)),
-      ...putRightLinks(site),
+      ...rewrittenLinks(site),
       ...refusals(site),
       protectedLocation(["/"], [...destinationWithin(site, 0), ...passOn(site)]),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { stringify } from "yaml";
 
 import { siteSchema } from "../../../components/site/site.ts";
-import { promote, sorted } from "../../../infra/commands/promote.ts";
+import { promote, promotionOf } from "../../../infra/commands/promote.ts";
 import { changedText } from "../../../infra/stack-file-change.ts";
 import { parseStackFile } from "../../../infra/stack-file.ts";
 import { group, settings, siteArgs } from "../review/environments.ts";
@@ -94,8 +94,8 @@ test("a site that the other environment does not have is told, and one that nobo
   );
 });
 
-test("every setting of a site is sorted into what is promoted and what is each environment's own", () => {
-  expect(Object.keys(sorted).sort()).toEqual(Object.keys(siteSchema.shape).sort());
+test("every setting of a site is either promoted or specific to an environment", () => {
+  expect(Object.keys(promotionOf).sort()).toEqual(Object.keys(siteSchema.shape).sort());
 });
 
 test.each<[string, object]>([

@@ -23,8 +23,8 @@ const own = "https://code.refol.us";
 
 function entriesFor(more: Partial<SiteSettings>): Directive[] {
   const [, map] = destinationMap(siteFrom("code", { ...codeRefolUsSettings, ...more }));
-  const { holds } = map as { holds: readonly Directive[] };
-  return holds.slice(1);
+  const { body } = map as { body: readonly Directive[] };
+  return body.slice(1);
 }
 
 const entries = entriesFor({ paths: [...rules], open });
@@ -51,7 +51,7 @@ const isHolder = (path: string) =>
   holders.some((it) => lenient(`${path}/`).replace(/\/{2,}$/, "/") === `${it}/`.replace("//", "/"));
 
 describe("no server reads", () => {
-  test("a destination that passes as a path of another rule, or as one that holds a path with a rule", () => {
+  test("a destination that passes as a path of another rule, or as one that contains a path with a rule", () => {
     fc.assert(
       fc.property(anyPath, fc.constantFrom("", own, `${own}:443`), (path, origin) => {
         const found = destined(`${origin}${path}`);
@@ -67,7 +67,7 @@ describe("no server reads", () => {
     );
   });
 
-  test("a path that may be moved as one that holds a path with a rule", () => {
+  test("a path that may be moved as one that contains a path with a rule", () => {
     fc.assert(
       fc.property(anyPath, (target) => {
         if (nginxReading(target) === undefined || destined("/files/b", target) === "refused") return;

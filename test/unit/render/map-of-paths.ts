@@ -13,9 +13,9 @@ export function mapped(entries: readonly Directive[], text: string): string | nu
   return undefined;
 }
 
-const [, spellings] = spellingMap() as unknown as [unknown, { holds: readonly Directive[] }];
+const [, spellings] = spellingMap() as unknown as [unknown, { body: readonly Directive[] }];
 
 /** How a path is written, by the map of all sites. */
 export function spellingOf(target: string): string {
-  return String(mapped(spellings.holds.slice(1), target) ?? "plain");
+  return String(mapped(spellings.body.slice(1), target) ?? "plain");
 }

@@ -57,7 +57,7 @@ test.each([
     "user.conf",
     "proxy_set_header X-Auth-Request-Groups $oauth2_groups;",
   ],
-  [{ proxyReadTimeout: "5m" }, "answering.conf", "proxy_read_timeout 5m;"],
+  [{ proxyBufferSize: "64k" }, "backend-limits.conf", "proxy_buffer_size 64k;"],
   [{ signInRate: "1r/s" }, "sign-in-limit.conf", "rate=1r/s"],
   [{ cookieName: "_oauth2_proxy_own" }, "session-cookie.conf", "$upstream_cookie__oauth2_proxy_own_9;"],
 ])("what is not as usual stands in the site's own file: %j", (settings, file, line) => {

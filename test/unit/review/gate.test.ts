@@ -26,7 +26,7 @@ test.each([
 
 /** Asks a site that says this of an oauth2-proxy which does not answer. */
 function askIf(answered: string) {
-  const path = `${paths(site().domain).shared}/ask.conf`;
+  const path = `${paths(site().domain).shared}/auth-request.conf`;
   const text = sharedIncludes(site().domain)
     .get(path)
     ?.replace("error_page 502 = $uri;", () => answered);

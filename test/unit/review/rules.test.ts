@@ -69,8 +69,8 @@ const cases: Readonly<Record<Rule, Cases>> = {
     passes: inRoot("if ($request_method = GET) { return 403; }"),
   },
   "include-loop": {
-    catches: answered(`include ${shared}/ask.conf;`),
-    passes: answered(`include ${shared}/nobody.conf;`),
+    catches: answered(`include ${shared}/auth-request.conf;`),
+    passes: answered(`include ${shared}/anonymous.conf;`),
   },
   "limit-except": {
     catches: inRoot("limit_except GET { deny 10.0.0.7; }"),
@@ -126,7 +126,7 @@ const cases: Readonly<Record<Rule, Cases>> = {
   "unknown-directive": { catches: inRoot("satisfy any;"), passes: inRoot("satisfy all;") },
   "unknown-include": {
     catches: inRoot("include /etc/nginx/snippets/open.conf;"),
-    passes: inRoot(`include ${shared}/nobody.conf;`),
+    passes: inRoot(`include ${shared}/anonymous.conf;`),
   },
   "unknown-option": { catches: option("a_new_way_in = true"), passes: longer },
   "unknown-role": {
