@@ -14,13 +14,13 @@ import { openStack } from "../lab/stack.ts";
 const lab = await thisLab();
 const fromArchive = ["usr/sbin/nginx", "usr/bin/python3"];
 
-test("the set-up has brought what they lacked", async () => {
+test("the set-up has installed what they lacked", async () => {
   const { directory } = await ensureBareImage();
   for (const file of fromArchive) expect(existsSync(join(directory, file)), file).toBe(false);
   await everywhere(fromArchive.map((file) => `test -x /${file}`).join("\n"));
 });
 
-test("sites are live on every one, and closed", async () => {
+test("sites are live on every host, and closed", async () => {
   for (const { address } of lab.hosts)
     for (const domain of ["code.lab.test", "wiki.lab.test"])
       expect((await request({ url: `https://${domain}/`, address })).status).toBe(401);
@@ -34,7 +34,7 @@ test("a second update, and a second set-up, do nothing", async () => {
   );
 });
 
-test("after a destroy the packages stay, and Nginx answers as its package does", async () => {
+test("after a destroy the packages stay, and Nginx serves its package's default page", async () => {
   await (await openStack(lab.name)).destroy();
   const answers = await everywhere(
     "curl -s http://127.0.0.1/ | grep -o '<h1>.*</h1>'; test -x /usr/bin/python3",

@@ -111,7 +111,7 @@ test("it signs in before anything else", () => {
   expect(taken()).toEqual(["POST https://login.microsoftonline.com/tenant/oauth2/v2.0/token"]);
 });
 
-test("an application is created, read, changed, and waited for when it is deleted", async () => {
+test("an application is created, read and changed, and its deletion is awaited", async () => {
   taken();
   const made = await application.create({ displayName: "code" }, call, "code");
   const app = String(made.outputs["objectId"]);
@@ -138,7 +138,7 @@ test("an application is created, read, changed, and waited for when it is delete
   ]);
 });
 
-test("a caller who is among the owners stays one", async () => {
+test("a caller who is one of the owners stays one", async () => {
   taken();
   const made = await application.create(
     { displayName: "code", owners: [caller.toUpperCase()] },
@@ -151,7 +151,7 @@ test("a caller who is among the owners stays one", async () => {
   ]);
 });
 
-test("a client secret is made, seen five times before it counts, and gone five times before it is gone", async () => {
+test("a client secret is created once it was read five times, and deleted once it was missing five times", async () => {
   const { id: applicationId, outputs } = await application.create({ displayName: "code" }, call, "code");
   const app = String(outputs["objectId"]);
   taken();
@@ -187,7 +187,7 @@ test("a service principal is looked for, created and patched", async () => {
   ]);
 });
 
-test("throttling, outages, and a new object that is not known yet are repeated; a refusal is told as Graph told it", async () => {
+test("throttling, outages and new objects that are not found yet are retried; a refusal is reported in Graph's words", async () => {
   taken();
   disturbances.push(
     { when: /^POST .*applications$/, status: 429 },
@@ -205,7 +205,7 @@ test("throttling, outages, and a new object that is not known yet are repeated; 
   );
 });
 
-test("an application whose creation breaks off is not forgotten", async () => {
+test("an application whose creation is interrupted is not forgotten", async () => {
   disturbances.push({ when: /^DELETE/, status: 403 });
   const error: unknown = await application
     .create({ displayName: "code" }, call, "code")

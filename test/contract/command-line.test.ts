@@ -39,7 +39,7 @@ async function pulumi(...args: string[]): Promise<string> {
   return all;
 }
 
-test("a setting that the engine has from Pulumi.yaml, where no review looks, is refused", async () => {
+test("a setting that the engine has from Pulumi.yaml, which reviews do not read, is refused", async () => {
   const file = join(checkout.directory, "Pulumi.yaml");
   const text = await readFile(file, "utf8");
   const defaults = { type: "object", default: { guests: true } };
@@ -134,7 +134,7 @@ test("what `pulumi config set` writes is read by the operator's commands", async
   expect(all).toContain("wiki.example.com");
 });
 
-test("the program reads it as well; a mistake is told in its own words, without a stack trace", async () => {
+test("the program accepts it as well; an error is reported in its own words, without a stack trace", async () => {
   await pulumi("config", "set", "--path", "sites.wiki.port", "80");
   const { exitCode, all } = await checkout.run("pulumi", "preview", "--non-interactive", "--color=never");
   expect(exitCode).not.toBe(0);
@@ -163,7 +163,7 @@ test("a number that the engine reads in another way than the review is refused b
   }
 });
 
-test("a Node that cannot read TypeScript is told of, and what will do", async () => {
+test("a Node that cannot run TypeScript is reported, with the version that can", async () => {
   const options = { cwd: checkout.directory, reject: false };
   const old = await execa(process.execPath, ["--no-experimental-strip-types", "infra/main.js"], options);
   expect(old.stderr).toContain(
@@ -171,7 +171,7 @@ test("a Node that cannot read TypeScript is told of, and what will do", async ()
   );
 });
 
-test("what the engine refuses a command is told in one line", async () => {
+test("a command reports the engine's refusal in one line", async () => {
   const args = ["--silent", "expiry", "--", "--stack", "not-deployed", "--entra"];
   expect(await checkout.run("npm", "run", ...args)).toEqual({
     exitCode: 2,

@@ -49,7 +49,7 @@ test.for<[how: string, program: () => Promise<void>]>([
 });
 
 // The reason why the transform in infra/fleet.ts must not throw.
-test("an error in a transform is no error of an inline program: its resource counts as removed", async (context) => {
+test("an error in a transform does not fail an inline program: its resource counts as removed", async (context) => {
   const program = () => {
     resource("one", { transforms: [fail] });
     resource("other");

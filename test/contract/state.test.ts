@@ -36,7 +36,7 @@ async function lockIn(directory: string): Promise<{ pid: number }> {
   }
 }
 
-test("a killed update leaves its lock, which says whose it is, and pulumi cancel removes it", async ({
+test("a killed update leaves its lock, which names its owner, and pulumi cancel removes it", async ({
   onTestFinished,
 }) => {
   const stack = await openStack(onTestFinished);
@@ -65,7 +65,9 @@ test("a preview needs no lock", async ({ onTestFinished }) => {
   await killed;
 });
 
-test("an exported state comes back with the same secrets and nothing to do", async ({ onTestFinished }) => {
+test("an exported state can be restored, with the same secrets and nothing to change", async ({
+  onTestFinished,
+}) => {
   const stack = await openStack(onTestFinished);
   const secret = (await stack.up(program)).outputs["result"]?.value;
   const backup = await stack.exported();
@@ -77,7 +79,7 @@ test("an exported state comes back with the same secrets and nothing to do", asy
   expect(outputs["result"]?.value).toBe(secret);
 });
 
-test("a state file that is broken is refused, and a copy of it in its place is all it takes", async ({
+test("a corrupt state file is refused, and replacing it by a copy is all it takes", async ({
   onTestFinished,
 }) => {
   const stack = await openStack(onTestFinished);

@@ -58,11 +58,11 @@ async function run(file: string, name: string, env: Readonly<Record<string, stri
   return runner.run(step.run, { ...own, ...env }, cwd);
 }
 
-test("actionlint has nothing to say of them", async () => {
+test("actionlint reports nothing", async () => {
   expect(await actionlint(root)).toBe("");
 }, 300_000);
 
-test("actions of others are pinned to full commit IDs, Pulumi's own to a version", async () => {
+test("third-party actions are pinned to full commit IDs, Pulumi's to a version", async () => {
   const workflows = (await readdir(join(root, ".github/workflows"))).map((it) => `workflows/${it}`);
   const files = [...workflows, "actions/engine/action.yml"];
   const used = (await Promise.all(files.map(stepsOf))).flat().flatMap(({ uses }) => uses ?? []);
@@ -70,7 +70,7 @@ test("actions of others are pinned to full commit IDs, Pulumi's own to a version
   expect(loose).toEqual(["pulumi/actions@v6"]);
 });
 
-test("the engine is of the version of its library", async () => {
+test("the engine has its library's version", async () => {
   const steps = await stepsOf("actions/engine/action.yml");
   const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
@@ -107,7 +107,7 @@ describe("the engine's action", () => {
     );
   });
 
-  test("fails where it gets none", async () => {
+  test("fails if it gets none", async () => {
     await standIn("curl", "exit 22");
     await standIn("jq", "cat");
     expect((await run("actions/engine/action.yml", "Sign in", job)).exitCode).not.toBe(0);
@@ -150,7 +150,7 @@ describe("of the engine's commands", () => {
   });
 });
 
-test("a preview stands in the run's summary", async () => {
+test("a preview is in the run's summary", async () => {
   await writeFile(join(work, "preview.txt"), "~ command:remote:Command: (update)\n");
   await run("workflows/preview.yml", "Summary");
   expect(await readFile(join(work, "summary"), "utf8")).toBe(
@@ -158,7 +158,7 @@ test("a preview stands in the run's summary", async () => {
   );
 });
 
-test("the hosts are asked with a key that nobody else can read, and that goes afterwards", async () => {
+test("the hosts are queried with a key that nobody else can read, and that is removed afterwards", async () => {
   await standIn("pulumi", "echo the-key");
   await standIn("npm", "exit 1");
   const { exitCode, calls } = await run("workflows/drift.yml", "Hosts");
@@ -207,7 +207,7 @@ describe("a rotation on a schedule", () => {
     return repository;
   }
 
-  test("takes what ends within 30 days", async () => {
+  test("selects what expires within 30 days", async () => {
     await standIn("npm", "echo the diff");
     const { exitCode, calls } = await run("workflows/rotate.yml", "Rotate");
     expect(exitCode).toBe(0);
@@ -215,7 +215,7 @@ describe("a rotation on a schedule", () => {
     expect(await readFile(join(work, "rotation.txt"), "utf8")).toBe("the diff\n");
   });
 
-  test("opens one pull request, and brings an open one up to date", async () => {
+  test("opens one pull request, and updates an open one", async () => {
     const repository = await changed();
     await standIn("gh", '[ "$2" != view ] || exit 1');
     const first = await run("workflows/rotate.yml", "Pull request", {}, repository);

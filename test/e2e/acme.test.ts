@@ -117,7 +117,7 @@ test("every host has a certificate of its own from the ACME server, which client
   expect(new Set(certificates.map(({ serialNumber }) => serialNumber)).size).toBe(lab.hosts.length);
 });
 
-test("a host answers for a challenge that another host has, for a name that it does not serve yet too", async () => {
+test("a host answers for a challenge of another host, even for a name that it does not serve yet", async () => {
   const [first, second] = lab.hosts;
   const file = "/var/www/certbot/.well-known/acme-challenge/of-the-second";
   await shellOn(second?.name ?? "", `mkdir -p $(dirname ${file}); echo proof > ${file}`);
@@ -130,7 +130,7 @@ test("a host answers for a challenge that another host has, for a name that it d
   await shellOn(second?.name ?? "", `rm ${file}`);
 });
 
-test("a renewed certificate that Nginx was not told of is named", async () => {
+test("a renewed certificate that Nginx has not loaded is reported", async () => {
   const [{ name } = { name: "" }] = lab.hosts;
   // As where Nginx's configuration is broken by somebody else: the deploy hook fails, and certbot says nothing.
   const noReload = "/run/systemd/system/nginx.service.d/no-reload.conf";

@@ -95,7 +95,7 @@ async function setUpByHand(clientId: string, clientSecret: string, cookieSecret:
   );
 }
 
-test("a registration and a host that were set up by hand are taken over, and a session of before still opens the site", async () => {
+test("a registration and a host that were set up by hand are adopted, and an earlier session still opens the site", async () => {
   await everywhere(
     `mkdir -p ${certificates} && cd ${certificates} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
       -days 2 -subj /CN=${domain} -addext subjectAltName=DNS:${domain} -keyout privkey.pem -out fullchain.pem 2>/dev/null`,

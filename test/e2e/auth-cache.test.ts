@@ -81,7 +81,7 @@ async function logged(domain: string): Promise<Map<string, Logged>> {
 const ask = (cookie: string, path = "/", headers: Record<string, string> = {}) =>
   request({ url: `${code}${path}`, address, headers: { ...api, ...headers, cookie } });
 
-test("the application learns from a kept answer what it learns from a new one, and so does the log", async () => {
+test("a cached answer gives the backend and the log the same as a new one", async () => {
   const echoes = [];
   for (let count = 0; count < 10; count++)
     echoes.push(await echo({ url: `${code}/`, address, headers: { cookie: ada } }));
@@ -98,7 +98,7 @@ test("the application learns from a kept answer what it learns from a new one, a
     });
 });
 
-test("600 requests of two people at once: each is seen as who they are", async () => {
+test("600 concurrent requests of two people: each has the right identity", async () => {
   const seen: string[][] = [];
   const walk = async (cookie: string, name: string) => {
     for (let count = 0; count < 100; count++) {
@@ -113,7 +113,7 @@ test("600 requests of two people at once: each is seen as who they are", async (
   expect(new Set(hits.map(({ user }) => user))).toEqual(new Set(["ada@lab.test", "bob@lab.test"]));
 });
 
-test("no kept answer serves who has no session, or says in another way who they are", async () => {
+test("no cached answer is used for a request without a session, or with other credentials", async () => {
   await ask(ada);
   expect((await ask("")).status).toBe(401);
   expect((await ask("a=b")).status).toBe(401);
@@ -143,7 +143,7 @@ test.each([
     expect((await ask(cookie)).status).toBe(401);
 });
 
-test("an answer about the site is none about a part of it that needs more", async () => {
+test("a cached answer for the site does not apply to a part that requires more", async () => {
   for (let count = 0; count < 2; count++) {
     expect((await ask(ada, "/admin")).status).toBe(200);
     expect((await ask(bob)).status).toBe(200);
@@ -166,7 +166,7 @@ test("a renewed session still reaches the browser", async () => {
   expect(log.some((it) => it.auth_cache === "HIT")).toBe(true);
 });
 
-test("a session that has ended stays ended, also where it was just kept", async () => {
+test("a session that has ended stays ended, even if it was just cached", async () => {
   const reader = (await openAs(browser, people.ada, `${wiki}/`)).context();
   const cookie = await cookieHeader(reader, wiki);
   const at = () => request({ url: `${wiki}/`, address, headers: { ...api, cookie } });
@@ -181,14 +181,14 @@ test("a session that has ended stays ended, also where it was just kept", async 
   expect((await at()).status).toBe(401);
 });
 
-test("who signs out is out at once in the own browser", async () => {
+test("signing out takes effect at once in one's own browser", async () => {
   const page = await openAs(browser, people.bob, `${code}/`);
   await page.goto(`${code}/oauth2/sign_out?rd=%2Foauth2%2Fsigned-out`);
   const answer = await page.context().request.get(`${code}/`, { headers: api, maxRedirects: 0 });
   expect(answer.status()).toBe(401);
 });
 
-test("kept answers lie in memory, where only Nginx reads them", async () => {
+test("cached answers are in memory, readable only by Nginx", async () => {
   await ask(ada);
   const said = await shell(
     `stat -c '%a %U' ${folder}; findmnt -no FSTYPE -T ${folder}; ls ${folder} | wc -l`,
@@ -198,7 +198,7 @@ test("kept answers lie in memory, where only Nginx reads them", async () => {
   expect(Number(files)).toBeGreaterThan(0);
 });
 
-test("no log of a host holds a session, a sign-in's code or what a query says", async () => {
+test("no log of a host contains a session, an authorization code or a query", async () => {
   await ask(ada, `/x?secret=${secrets[0] ?? ""}`, { referer: `${code}/y?secret=${secrets[0] ?? ""}` });
   const values = ada.split("; ").map((cookie) => cookie.slice(cookie.indexOf("=") + 1));
   const searched = [...secrets, ...values].filter((it) => it.length > 8);
@@ -210,7 +210,7 @@ test("no log of a host holds a session, a sign-in's code or what a query says", 
   expect(logs).not.toMatch(/eyJ[\w-]{20,}\.eyJ/);
 });
 
-test("the attempts to get past the sign-in, while ada and bob work: none passes", async () => {
+test("no attempt to bypass the sign-in succeeds, while ada and bob work", async () => {
   const done = new AbortController();
   const work = (async () => {
     while (!done.signal.aborted) await Promise.all([ask(ada), ask(bob)]);

@@ -92,7 +92,7 @@ const registration =
     });
   };
 
-test("a registration is created, known from then on, changed in place, and its secret replaced", async ({
+test("a registration is created, found again, changed in place, and its secret replaced", async ({
   onTestFinished,
 }) => {
   const stack = await openStack(onTestFinished, environment);
@@ -136,7 +136,7 @@ test("a registration is created, known from then on, changed in place, and its s
   }
 });
 
-test("what others made can be looked up, and what nobody made is told of by its name", async ({
+test("existing objects can be looked up, and a missing one is reported by name", async ({
   onTestFinished,
 }) => {
   onTestFinished(() => entra.reset());
@@ -172,7 +172,7 @@ test("what others made can be looked up, and what nobody made is told of by its 
   ).toContain("No group found matching specified filter (displayName eq 'gone' and securityEnabled eq true)");
 });
 
-test("a refusal is told with Graph's own code and message", async ({ onTestFinished }) => {
+test("a refusal is reported with Graph's own code and message", async ({ onTestFinished }) => {
   const stack = await openStack(onTestFinished, environment);
   const error = await stack.upFails(() => {
     new azuread.ApplicationPassword("lost", {
@@ -196,7 +196,7 @@ test("a refusal is told with Graph's own code and message", async ({ onTestFinis
   expect(await closed.upFails(registration("never"))).toContain("invalid_client");
 });
 
-test("a policy of the tenant on secrets is told with what it allows and what to do", async ({
+test("a tenant's policy on secrets is reported, with what it allows and what to do", async ({
   onTestFinished,
 }) => {
   onTestFinished(() => entra.reset());

@@ -96,7 +96,7 @@ test(
   },
 );
 
-test("while the name server is away, the last addresses serve, and Nginx starts with them", async () => {
+test("while the name server is down, the last addresses are used, and Nginx starts with them", async () => {
   await names.set({ app: [addresses.applications], backup: [addresses.bridge] });
   const pushed = await push("code", `http://app.${domain}:${port}`, [`http://backup.${domain}:${port}`]);
   expect(pushed).toMatchObject({ ok: true });
@@ -107,7 +107,7 @@ test("while the name server is away, the last addresses serve, and Nginx starts 
   await shell(`printf 'search ${domain}\\nnameserver ${names.address}\\n' >/etc/resolv.conf`);
 });
 
-test("a name that is gone takes down its own site only", { timeout: 120_000 }, async () => {
+test("a name that no longer exists takes down only its own site", { timeout: 120_000 }, async () => {
   await names.set({ app: [addresses.applications] });
   expect(await push("code", `http://app:${port}`)).toMatchObject({ ok: true });
   await names.set({});
@@ -137,7 +137,7 @@ test("a name that is gone takes down its own site only", { timeout: 120_000 }, a
   await until("first");
 });
 
-test("whose file of addresses somebody has taken away gets it back, and nobody keeps those of others", async () => {
+test("a deleted file of addresses is restored, and files of other names are removed", async () => {
   await names.set({ app: [addresses.applications], other: [addresses.bridge] });
   expect(await push("code", `http://app:${port}`)).toMatchObject({ ok: true });
   await shell("rm /etc/protected-sites/addresses/*");

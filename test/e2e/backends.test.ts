@@ -44,7 +44,7 @@ const shell = (script: string) => shellOn(host.name, script);
 const ask = (path = "/", more: { method?: string; body?: Buffer } = {}) =>
   request({ url: `${code}${path}`, address: host.address, headers: { cookie, accept: "*/*" }, ...more });
 
-test("an https backend is asked only where its certificate is of the given authority and for the given name", async () => {
+test("an https backend is used only if its certificate is from the given CA and for the given name", async () => {
   const authority = await makeAuthority("backends");
   const { certificate, key } = await certify(authority, ["backend.internal.test"]);
   const asked: string[] = [];
@@ -76,7 +76,7 @@ test("an https backend is asked only where its certificate is of the given autho
   expect(asked).toHaveLength(2);
 });
 
-test("a backup answers where a connection fails; nothing is done twice, and a slow page moves nobody", async () => {
+test("a backup answers if a connection fails; no request is repeated, and a slow page causes no failover", async () => {
   const got: string[] = [];
   let dies = true;
   const first = await backend(({ method, url, socket }, response) => {
@@ -110,7 +110,7 @@ test("a backup answers where a connection fails; nothing is done twice, and a sl
   }
 });
 
-test("Nginx, not the application, ends a connection that has nothing to do", async () => {
+test("Nginx, not the backend, closes idle connections", async () => {
   let socket: Socket | undefined;
   const upstream = await backend((incoming, response) => {
     ({ socket } = incoming);
@@ -127,7 +127,7 @@ test("Nginx, not the application, ends a connection that has nothing to do", asy
   ).resolves.toBe("Nginx");
 });
 
-test("a backend that lives below a path of its own", async () => {
+test("a backend with a path in its URL", async () => {
   const upstream = await backend((incoming, response) => {
     const { pathname, searchParams } = new URL(incoming.url ?? "", "http://backend");
     const to = searchParams.get("to");
@@ -230,12 +230,12 @@ async function dialogue(buffering: boolean): Promise<{ readonly there: string; r
   return between;
 }
 
-test("with buffering: false, bodies go on as they come, in both directions; otherwise whole", async () => {
+test("with buffering: false, bodies are streamed in both directions; otherwise they are buffered", async () => {
   expect(await dialogue(false)).toEqual({ there: "first", back: "data: 1\n\n" });
   expect(await dialogue(true)).toEqual({ there: "", back: "" });
 });
 
-test("without buffering, 256 MB go up and down whole, and Nginx puts none of it aside", async () => {
+test("without buffering, 256 MB are uploaded and downloaded, and Nginx buffers nothing on disk", async () => {
   const size = 256 << 20;
   const chunk = Buffer.alloc(1 << 20, "x");
   const upstream = await backend((incoming, response) => {
@@ -288,7 +288,7 @@ const spooled = () =>
     done
     echo $bytes`);
 
-test("every answer asks browsers for care, where the backend says nothing of the same itself", async () => {
+test("every response has security headers, unless the backend sends its own", async () => {
   const own: Record<string, string> = {};
   const upstream = `http://${await backend((_, response) => {
     response.writeHead(200, own).end("page");

@@ -43,7 +43,7 @@ test(`${attempts.length} attempts with bob's session: the application never sees
   expect(seen).toBeGreaterThan(attempts.length / 4);
 });
 
-test("on port 80 the application never sees anybody, with a session or without", async () => {
+test("on port 80 no request reaches the backend, with or without a session", async () => {
   const plain = attempts
     .filter(({ protocol = "http1" }) => protocol === "http1")
     .map((it) => ({ ...it, protocol: "plain" as const }));
@@ -54,7 +54,7 @@ test("on port 80 the application never sees anybody, with a session or without",
   }
 });
 
-test("sessions that are none: none reaches the application", async () => {
+test("no invalid session reaches the backend", async () => {
   const parts = ada.split("; ").filter((it) => it.startsWith(session));
   const value = (cookie: string) => cookie.slice(cookie.indexOf("=") + 1);
   const first = parts[0] ?? "";

@@ -63,7 +63,7 @@ describe.each(hosts)("$name", ({ address }) => {
   const ask = (path: string, headers: Record<string, string | string[]> = {}, more = {}) =>
     request({ url: `${code}${path}`, address, headers, ...more });
 
-  test("serves a session that was opened by way of any host", async () => {
+  test("accepts a session that was started through any host", async () => {
     const { site, headers } = await echo({ url: `${code}/`, address, headers: { cookie } });
     expect(site).toBe("code");
     expect(headers["x-auth-request-user"]).toEqual(["ada@lab.test"]);
@@ -123,7 +123,7 @@ describe.each(hosts)("$name", ({ address }) => {
     expect(body).not.toContain('"site"');
   });
 
-  test("refuses who only says who he is", async () => {
+  test("refuses a user who only claims an identity", async () => {
     expect((await ask("/", { ...api, ...spoofed })).status).toBe(401);
     expect((await ask("/oauth2/auth", { ...api, ...spoofed })).status).toBe(404);
     expect((await ask("/.well-known/protected-sites/auth", { ...api, ...spoofed })).status).toBe(404);
@@ -132,7 +132,7 @@ describe.each(hosts)("$name", ({ address }) => {
     );
   });
 
-  test("tells the application who is there, whatever the client says of itself", async () => {
+  test("passes the user's identity to the backend, whatever the client claims", async () => {
     const honest = echoOf(await ask("/", { ...api, cookie }));
     const lying = echoOf(await ask("/", { ...api, cookie, ...spoofed }));
 
@@ -149,7 +149,7 @@ describe.each(hosts)("$name", ({ address }) => {
     });
   });
 
-  test("keeps the session from the application, and only that", async () => {
+  test("removes the session cookies, and no others, from what the backend gets", async () => {
     const { headers } = echoOf(await ask("/", { ...api, cookie: `first=1; ${cookie}; last=2` }));
     expect(headers["cookie"]).toEqual(["first=1; last=2"]);
     expect(echoOf(await ask("/", { ...api, cookie })).headers["cookie"]).toBeUndefined();
@@ -171,7 +171,7 @@ describe.each(hosts)("$name", ({ address }) => {
     expect((await ask("/", { ...api, cookie: broken })).status).toBe(401);
   });
 
-  test("opens a WebSocket for who is signed in, and for nobody else", async () => {
+  test("opens a WebSocket only for signed-in users", async () => {
     const socket = (headers: Record<string, string>) =>
       echoOverWebSocket({ url: "wss://code.lab.test/ws", address, headers }, "hello");
 
@@ -180,7 +180,7 @@ describe.each(hosts)("$name", ({ address }) => {
     expect(await socket(navigation)).not.toBe("hello");
   });
 
-  test("takes a body of 10 MB and refuses one of 11", async () => {
+  test("accepts a body of 10 MB and refuses one of 11", async () => {
     const send = (megabytes: number, headers: Record<string, string>) =>
       ask("/", { ...api, ...headers }, { method: "POST", body: Buffer.alloc(megabytes << 20) });
 
@@ -197,7 +197,7 @@ describe.each(hosts)("$name", ({ address }) => {
     },
   );
 
-  test("sends plain HTTP to HTTPS, with the path and the query as they were", async () => {
+  test("redirects HTTP to HTTPS, with path and query unchanged", async () => {
     const { status, headers } = await request({ url: "http://code.lab.test/p/q?x=1&y=%2F", address });
     expect([status, headers["location"]]).toEqual([301, ["https://code.lab.test/p/q?x=1&y=%2F"]]);
   });
@@ -207,14 +207,14 @@ describe.each(hosts)("$name", ({ address }) => {
     expect(challenge.status).toBe(404);
   });
 
-  test("asks browsers to come by HTTPS only, also when it refuses", async () => {
+  test("enforces HTTPS by HSTS, also in refusals", async () => {
     const always = ["max-age=63072000"];
     expect((await ask("/", { ...api, cookie })).headers["strict-transport-security"]).toEqual(always);
     expect((await ask("/", api)).headers["strict-transport-security"]).toEqual(always);
     expect((await ask("/", navigation)).headers["strict-transport-security"]).toEqual(always);
   });
 
-  test("says nothing under a name that is none of its sites", async () => {
+  test("does not answer to unknown host names", async () => {
     const other = (url: string) => request({ url, address });
     await expect(other("https://other.test/")).rejects.toThrow(/unrecognized name/);
     await expect(other(`https://${address}/`)).rejects.toThrow(/unrecognized name/);
@@ -225,7 +225,7 @@ describe.each(hosts)("$name", ({ address }) => {
     expect([status, headers["server"]]).toEqual([421, ["nginx"]]);
   });
 
-  test("tells nobody else which generation of a site it runs", async () => {
+  test("does not reveal to others which generation of a site it runs", async () => {
     expect((await ask("/.well-known/protected-sites/generation", api)).status).toBe(404);
   });
 

@@ -63,7 +63,7 @@ test("both keys of the deployer may push while its key is rotated, also where th
   await stack.preview({ expectNoChanges: true });
 });
 
-test("the administrator's key is rotated with both keys on the hosts, and the old one is needed no more", async () => {
+test("the administrator's key is rotated with both keys on the hosts, and the old one is no longer needed", async () => {
   const { privateKey, publicKey } = await generateSshKey();
   for (const { name } of lab.hosts)
     await shellOn(name, `cp -p ${adminKeys} ${adminKeys}.old; echo '${publicKey}' >> ${adminKeys}`);

@@ -31,7 +31,7 @@ async function changedSince(image: string, host: string, folders: readonly strin
   return stdout.split("\n").filter(Boolean);
 }
 
-test("after a destroy hosts have nothing of ours but logs, and everything of theirs", async () => {
+test("after a destroy, hosts have none of our files except logs, and all of their own", async () => {
   stack = await openStack(lab.name);
   await stack.destroy();
 

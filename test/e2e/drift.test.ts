@@ -88,12 +88,12 @@ const timeouts = () =>
 
 const sum = (host: string) => shellOn(host, `sha256sum <${current}/bundle`);
 
-test("where nothing has drifted, a preview says nothing and changes nothing", async () => {
+test("without drift, a preview reports nothing and changes nothing", async () => {
   const { changes, warnings } = await run("preview");
   expect({ changes: Object.keys(changes), warnings }).toEqual({ changes: ["same"], warnings: [] });
 });
 
-test("drift is told by the preview, put right by the update, and then there is nothing more to tell; a site that is gone comes back whole", async () => {
+test("a preview reports drift, the update repairs it, and then nothing is left to report; a missing site is fully restored", async () => {
   const before = await sum(first);
   await shellOn(first, `sed -i s/10m/11m/ ${current}/nginx.conf`);
   await shellOn(
@@ -123,7 +123,7 @@ test("drift is told by the preview, put right by the update, and then there is n
   });
 });
 
-test("a certificate from elsewhere that ends soon is told by the preview", async () => {
+test("a preview warns about an external certificate that expires soon", async () => {
   const files = "/data/certs/code.lab.test";
   const day = 86_400_000;
   const valid = { notBefore: new Date(Date.now() - 85 * day), notAfter: new Date(Date.now() + 5 * day) };
@@ -141,7 +141,7 @@ test("a certificate from elsewhere that ends soon is told by the preview", async
   }
 });
 
-test("a host that cannot be asked is told, and its resources have not changed", async () => {
+test("a host that cannot be reached is reported, and its resources have not changed", async () => {
   await shellOn(second, "systemctl stop ssh");
   try {
     const { changes, warnings } = await run("preview");
@@ -154,7 +154,7 @@ test("a host that cannot be asked is told, and its resources have not changed", 
   }
 });
 
-test("where a later host fails, the others keep the change; the error says which host, which step, why, what is live and what to do", async () => {
+test("if a later host fails, the others keep the change; the error says which host, which step, why, what is live and what to do", async () => {
   await shellOn(second, `echo "'obstacle' on;" >${obstacle}`);
   await set({ "sites.code.proxyReadTimeout": "90s" });
   const told = await failing();
@@ -170,7 +170,7 @@ test("where a later host fails, the others keep the change; the error says which
   );
 });
 
-test("a rollback takes earlier files live, and the next preview says that they will be overwritten", async () => {
+test("a rollback puts earlier files live, and the next preview says that they will be overwritten", async () => {
   const said = await rollback("--site", "code", "--host", first);
   expect(said).toContain(`code.lab.test on ${first}: live, generation`);
   expect(said).toContain("The next `pulumi up` deploys stacks/Pulumi.local.yaml again");
@@ -187,7 +187,7 @@ test("a rollback takes earlier files live, and the next preview says that they w
   );
 });
 
-test("with onHostFailure: rollback, those that have a change go back where a later host fails", async () => {
+test("with onHostFailure: rollback, hosts that have a change are rolled back if a later host fails", async () => {
   await set({ onHostFailure: "rollback" });
   const told = await failing();
 
@@ -217,7 +217,7 @@ test("the log on the host says who pushed, from which commit, what changed and h
   ]);
 });
 
-test("what a rollback cannot do, it says before it changes anything", async () => {
+test("an impossible rollback is refused before anything changes", async () => {
   expect(await rollback("--site", "code", "--to", "99")).toMatch(
     new RegExp(`^${first}: no earlier generation 99 \\(kept: [\\d, ]+\\)$`),
   );

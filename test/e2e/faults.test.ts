@@ -34,7 +34,7 @@ test.each(faults.filter(({ slow }) => slow !== true).map((fault) => [fault.title
   300_000,
 );
 
-test("a push program that does not flush what it writes is found out", async () => {
+test("a push program that does not flush its writes is detected", async () => {
   const push = async () => bench.push(await bench.changed("all"));
   const { tried, problems } = await cutPower(bench, push, {
     every: 40,

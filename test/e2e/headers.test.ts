@@ -79,7 +79,7 @@ const cookies = fc.array(
   { maxLength: 90, size: "max" },
 );
 
-test("of all cookies that a request may carry, the application gets all but those of its site's sign-in", async () => {
+test("the backend gets all cookies of a request except its site's session cookies", async () => {
   const upstream = await backend(({ headers }, response) => response.end(JSON.stringify(headers.cookie)));
   await serve({ upstream: `http://${upstream}`, open: [{ path: "/open", why: "A test." }] });
   const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
@@ -111,7 +111,7 @@ test("of all cookies that a request may carry, the application gets all but thos
   agent.destroy();
 });
 
-test("who is signed in keeps the application's cookies, whatever another sign-in has left in the browser", async () => {
+test("signed-in users keep the backend's cookies, whatever another sign-in has left in the browser", async () => {
   const upstream = await backend(({ headers }, response) => response.end(headers.cookie));
   await serve({ upstream: `http://${upstream}` });
   const others = ["a=1", "_oauth2_proxy=x", ...Array.from({ length: 30 }, (_, n) => `_oauth2_proxy_${n}=x`)];
@@ -121,7 +121,7 @@ test("who is signed in keeps the application's cookies, whatever another sign-in
   }
 });
 
-test("an application's headers of 32 kB reach the browser, and what a site says is enough", async () => {
+test("a backend's headers of 32 kB reach the browser, or as much as the site allows", async () => {
   const upstream = await backend((incoming, response) => {
     const kilobytes = Number(incoming.headers["x-kilobytes"]);
     for (let number = 0; number < kilobytes; number++) response.setHeader(`x-${number}`, "v".repeat(1000));
@@ -150,7 +150,7 @@ const credentials = [
   'Digest username="ada"',
 ];
 
-test("a client's Authorization reaches the application where the site says so, and opens nothing", async () => {
+test("with passAuthorization, a client's Authorization reaches the backend, and opens nothing", async () => {
   const upstream = await backend(({ headers }, response) => {
     const own = { "www-authenticate": 'Basic realm="the application"' };
     if (headers["x-refuse"] === undefined) response.end(JSON.stringify(headers.authorization ?? ""));

@@ -37,7 +37,7 @@ afterAll(async () => {
   await run(installProgram, text);
 });
 
-test("the host says of its disk which version it has", async () => {
+test("the host reports the version on its disk", async () => {
   const said = async () =>
     (JSON.parse((await run(`${program} status --json`)).text) as { program: string }).program;
   expect(await said()).toBe(versionOf(text));
@@ -45,7 +45,7 @@ test("the host says of its disk which version it has", async () => {
   expect(await said()).not.toBe(versionOf(text));
 });
 
-test("an installation puts changed files right, and a second one changes nothing", async () => {
+test("an installation repairs changed files, and a second one changes nothing", async () => {
   expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
   expect((await run(`${program} status --json`)).text).toContain(versionOf(text));
   const before = await everything();
@@ -53,7 +53,7 @@ test("an installation puts changed files right, and a second one changes nothing
   expect(await everything()).toBe(before);
 });
 
-test("another version takes the old one's place, and the old one's folder goes", async () => {
+test("another version replaces the old one, and the old one's folder is removed", async () => {
   expect(await run(installProgram, another)).toEqual({ ok: true, text: "" });
   expect((await run(`${program} status --json`)).text).toContain(versionOf(another));
   expect((await run(`ls ${programVersions}`)).text).toBe(versionOf(another));
@@ -83,7 +83,7 @@ test.each([
   expect(await everything()).toBe(before);
 });
 
-test("a module that this Python cannot read is refused, and nothing changes", async () => {
+test("a module that this version of Python cannot read is refused, and nothing changes", async () => {
   const before = await everything();
   const broken = await run(installProgram, another.replace("# another version", "def ("));
   expect(broken.ok).toBe(false);
@@ -91,7 +91,7 @@ test("a module that this Python cannot read is refused, and nothing changes", as
   expect(await everything()).toBe(before);
 });
 
-test("a program of the same name that is not ours stays, and is named", async () => {
+test("an existing program of the same name is kept, and reported", async () => {
   await run(`mv ${program} /run/ours && echo '#!/bin/sh' >${program}`);
   expect(await run(installProgram, another)).toEqual({
     ok: false,

@@ -62,7 +62,7 @@ async function whileAsking(ca: string, work: () => Promise<unknown>) {
 
 const shell = (host: string, script: string) => new HostShell(lab.name, host).shell(script);
 
-test("who trusts the stack's CA trusts the site, and nobody else does", async () => {
+test("only clients that trust the stack's CA trust the site", async () => {
   expect(count(bundle)).toBe(1);
   for (const { address } of lab.hosts) {
     const certificate = await certificateServed(address, domain, bundle);
@@ -72,7 +72,7 @@ test("who trusts the stack's CA trusts the site, and nobody else does", async ()
   }
 });
 
-test("the private key is root's alone on a host, and in no file that a reviewer reads", async () => {
+test("the private key is readable only by root on a host, and in no file that a reviewer sees", async () => {
   const key = `/etc/protected-sites/credentials/${domain}/current/privkey.pem`;
   for (const { name } of lab.hosts) {
     expect(await shell(name, `stat -Lc '%a %U:%G' ${key}`)).toBe("600 root:root");
@@ -81,7 +81,7 @@ test("the private key is root's alone on a host, and in no file that a reviewer 
   }
 });
 
-test("a preview says when a CA ends", async () => {
+test("a preview says when a CA expires", async () => {
   expect((await stack.preview()).stdout).not.toContain("CA 1 ends");
   await set("internalCa.expiryWarningDays", "3650");
   expect((await stack.preview()).stdout).toMatch(
@@ -111,7 +111,7 @@ test("an update renews the certificate, and prepares the next CA, without a fail
   bundle = both;
 });
 
-test("another CA takes over for who trusts both, without a failed request", async () => {
+test("a switch to another CA causes no failed request for clients that trust both", async () => {
   const old = bundle.slice(0, bundle.indexOf("-----BEGIN", 10));
   await set("internalCa.signingGeneration", "2");
   const { asked, failures } = await whileAsking(bundle, () => stack.up());
@@ -124,7 +124,7 @@ test("another CA takes over for who trusts both, without a failed request", asyn
   }
 });
 
-test("a host refuses a certificate that is of another name or of another key, and keeps what it has", async () => {
+test("a host refuses a certificate with another name or another key, and keeps the current one", async () => {
   const [{ name, address } = { name: "", address: "" }] = lab.hosts;
   const before = await certificateServed(address, domain, bundle);
   const current = `/etc/protected-sites/credentials/${domain}/current`;

@@ -100,7 +100,7 @@ describe.each(golden)("$domain", ({ domain }) => {
     expect(await onFirstHost(asIfLive(domain, check))).toContain("cookie_http_only");
   });
 
-  test("systemd-analyze verify has nothing to say about its units", async () => {
+  test("systemd-analyze verify reports nothing about its units", async () => {
     const verify = `systemd-analyze verify --man=no ${current}/${instance}.socket ${current}/${instance}.service 2>&1`;
     expect(await onFirstHost(asIfLive(domain, verify))).toBe("");
   });

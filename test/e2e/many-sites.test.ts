@@ -70,7 +70,7 @@ test("a browser keeps the sessions of 40 sites with the defaults, and a cookie o
   expect(kept).toEqual(Array.from({ length: 40 }, () => parts));
 });
 
-test("of 26 sites with seven parts each, which the review warns of, it loses the first ones", async () => {
+test("of 26 sites with seven parts each, about which the review warns, it loses the first ones", async () => {
   const kept = await keptOf(await newPage(browser), 26, 7);
   expect(kept[0]).toBe(0);
   expect(kept.at(-1)).toBe(7);

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(lab.hosts.map(({ name }) => shellOn(name, `rm -rf ${textfiles}`))));
 
 describe.each(lab.hosts)("$name", ({ name, address }) => {
-  test("names each site's own metrics for Prometheus, and they are there", async () => {
+  test("lists each site's metrics for Prometheus, and they can be scraped", async () => {
     const targets = new Map<string, string>();
     for (const domain of domains) {
       const file = await shellOn(name, `cat /etc/protected-sites/prometheus/${domain}.json`);
@@ -36,7 +36,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     }
   });
 
-  test("tells of each site whether it is up, as it was pushed, and when what it needs ends", async () => {
+  test("reports for each site whether it is up and as pushed, and when its certificate and secrets expire", async () => {
     const told = await shellOn(name, "protected-sites metrics");
     await execa(promtool, ["check", "metrics"], { input: `${told}\n` });
     const value = (metric: string, domain: string) =>
@@ -55,7 +55,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     }
   });
 
-  test("says so where an instance is down, and where somebody changed a file", async () => {
+  test("reports an instance that is down, and a changed file", async () => {
     const units = "oauth2-proxy_code.lab.test.socket oauth2-proxy_code.lab.test.service";
     await shellOn(name, `systemctl stop ${units}`);
     const down = await shellOn(name, "protected-sites metrics");
@@ -75,7 +75,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     expect(metrics).toMatch(/^oauth2_proxy_requests_total\{code="500"\} [1-9]/m);
   });
 
-  test("writes it for the node exporter, where there is one", async () => {
+  test("writes it for the node exporter, if there is one", async () => {
     expect(await shellOn(name, "systemctl is-active protected-sites-metrics.timer")).toBe("active");
     const start = "systemctl start protected-sites-metrics.service";
     await shellOn(name, `${start} && ! ls ${textfiles} 2>/dev/null`);

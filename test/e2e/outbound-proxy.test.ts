@@ -62,7 +62,7 @@ async function goesThroughTo(name: string): Promise<void> {
   said = "";
 }
 
-test("the set-up gets oauth2-proxy by the proxy", async () => {
+test("the set-up downloads oauth2-proxy through the proxy", async () => {
   const facts = setUp.replace('"name": "', `"outboundProxy": "${outboundProxy}",\n  "name": "`);
   await shell("rm /opt/oauth2-proxy/*/oauth2-proxy");
   const done = await edge.run([program, "setup"], `${facts}\n`);
@@ -70,7 +70,7 @@ test("the set-up gets oauth2-proxy by the proxy", async () => {
   await goesThroughTo(downloadsName);
 });
 
-test("the push proves a client secret at Entra by the proxy, and not without", async () => {
+test("the push verifies a client secret at Entra through the proxy, and not without it", async () => {
   const read = (file: string) => shell(`cat ${credentials}/${file}`);
   const given = JSON.stringify({
     domain: "code.lab.test",
@@ -86,7 +86,7 @@ test("the push proves a client secret at Entra by the proxy, and not without", a
   await goesThroughTo("login.microsoftonline.com");
 });
 
-test("an instance asks Entra by the proxy, and nothing has drifted", async () => {
+test("an instance reaches Entra through the proxy, and nothing has drifted", async () => {
   const site = siteFrom("code", {
     domain: "code.lab.test",
     port: 4180,

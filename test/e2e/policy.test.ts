@@ -48,7 +48,7 @@ test("has nothing to say of the lab's sites, nor of a new one with the secret of
   }
 });
 
-test("stops a program that breaks its rules, and names the resource and what would be right", async () => {
+test("stops a program that violates its rules, and names the resource and what is expected", async () => {
   const program = () => {
     const web = { redirectUris: ["http://wiki.lab.test/oauth2/callback"] };
     const application = new azuread.Application("one", { displayName: "one", web });

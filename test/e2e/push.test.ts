@@ -117,7 +117,7 @@ afterAll(async () => {
   }
 });
 
-test("a site goes live with its first push: closed, and every file at its place", async () => {
+test("a site goes live with its first push: closed, and every file in its place", async () => {
   expect(await site.push()).toMatchObject({
     ok: true,
     text: expect.stringContaining("live, generation 1") as string,
@@ -145,7 +145,7 @@ test("the same push again changes nothing", async () => {
   expect(await site.generation()).toBe(generation);
 });
 
-test("what was put out of order is put right by the same push", async () => {
+test("pushing the same again repairs what was broken", async () => {
   await shell("systemctl stop oauth2-proxy_push.lab.test.socket oauth2-proxy_push.lab.test.service");
   expect((await run([program, "status"])).ok).toBe(false);
 
@@ -208,7 +208,7 @@ describe("refused before anything changes:", () => {
     expect(await site.generation()).toBe(before);
   });
 
-  test("a site that is open, which nobody ever gets to see", async () => {
+  test("a site that would be open, which never goes live", async () => {
     const before = await site.generation();
     await shell(
       `rm -f /run/asked; systemd-run --quiet --unit=asker sh -c 'while :; do curl -sk -o /dev/null -w "%{http_code}\\n" ` +
@@ -228,7 +228,7 @@ describe("refused before anything changes:", () => {
     expect(await shell("sort -u /run/asked; rm /run/asked")).toBe("401");
   });
 
-  test("a place that somebody else has taken", async () => {
+  test("a path that already exists and is not managed", async () => {
     await shell("echo mine > /etc/nginx/sites-enabled/push-other.lab.test.conf");
     const refused = await other.push();
 
@@ -240,7 +240,7 @@ describe("refused before anything changes:", () => {
     await shell("rm /etc/nginx/sites-enabled/push-other.lab.test.conf");
   });
 
-  test("a link where the site's folder would be, which stays as it is", async () => {
+  test("a symlink in place of the site's folder, which is kept", async () => {
     const folder = "/etc/protected-sites/sites/push-other.lab.test";
     await shell(`mkdir /run/elsewhere; ln -s /run/elsewhere ${folder}`);
     const refused = await other.push();
@@ -295,7 +295,7 @@ describe("rolled back:", () => {
 });
 
 describe("interrupted:", () => {
-  test("a push whose worker dies after the switch goes back by itself, and says so", async () => {
+  test("a push whose worker dies after the switch is rolled back automatically, and says so", async () => {
     const before = await site.generation();
     const pushed = site.push(...slowly);
     while ((await site.generation()) === before) await sleep(20);
@@ -320,7 +320,7 @@ describe("interrupted:", () => {
     await run(["/bin/sh", "-c", script], bundle(files));
   }
 
-  test("the host goes back by itself also where nobody waits any more", async () => {
+  test("the host rolls back even if nobody is waiting any more", async () => {
     const before = await site.generation();
     await abandoned(site.changed(...slowly));
     while ((await site.generation()) === before) await sleep(20);
@@ -330,7 +330,7 @@ describe("interrupted:", () => {
     while (!(await run([program, "status"])).ok) await sleep(50);
   });
 
-  test("a push whose caller is gone is finished", async () => {
+  test("a push whose client has disconnected is finished", async () => {
     const before = await site.generation();
     await abandoned(site.changed("nginx.conf", "proxy_read_timeout 59s;", "proxy_read_timeout 66s;"));
 
@@ -344,7 +344,7 @@ describe("interrupted:", () => {
 const reloads = async () =>
   Number(await shell("grep -c 'SIGHUP.*reconfiguring' /var/log/nginx/error.log || true"));
 
-test("pushes that wait share one reload, and a bad one among them fails alone", async () => {
+test("queued pushes share one reload, and a bad one among them fails alone", async () => {
   await other.push();
   /** Holds the host until both pushes wait, so that the worker finds them together. */
   const together = async (pushes: () => Promise<Ended>[]) => {
@@ -391,7 +391,7 @@ test("a push that arrives while another one is written out shares its reload", a
   }
 });
 
-test("the generation before can be pushed again, and five are kept", async () => {
+test("the previous generation can be pushed again, and five are kept", async () => {
   const folder = `/etc/protected-sites/sites/${site.domain}`;
   const before = await shell(`cat ${folder}/current/nginx.conf`);
   expect(await site.pushTimeout(80)).toMatchObject({ ok: true });
@@ -407,7 +407,7 @@ test("the generation before can be pushed again, and five are kept", async () =>
   expect(await rollbacks()).toBe("0");
 });
 
-test("removal leaves nothing of a site but its logs, and everything of the others", async () => {
+test("a removal leaves only a site's logs, and everything of the others", async () => {
   const notOurs = "-type f -not -name '*push.lab.test*' | sort | xargs sha256sum";
   const others = () => shell(`find -L /etc/nginx/sites-enabled /etc/oauth2-proxy ${notOurs}`);
   const before = await others();

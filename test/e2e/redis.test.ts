@@ -69,7 +69,7 @@ async function push(): Promise<string> {
     protected-sites push </run/bundle 2>&1 || true; rm /run/bundle`);
 }
 
-test("with the rights that are written down, people sign in, and their sessions are renewed", async () => {
+test("with the documented permissions, people can sign in, and their sessions are renewed", async () => {
   const page = await openAs(browser, people.ada, `${code}/`);
   const keys = await redis.ask("KEYS", `${cookie}-*`);
   expect(keys).toHaveLength(1);
@@ -88,7 +88,7 @@ test("with the rights that are written down, people sign in, and their sessions 
   expect(journal).not.toMatch(/NOPERM|Unable to refresh/);
 });
 
-test("while the Redis is away people are told so and stay signed in, and nobody is sent to a sign-in that must fail", async () => {
+test("while the Redis is down, people get an error page and stay signed in, and nobody is sent to a sign-in that would fail", async () => {
   const page = await openAs(browser, people.ada, `${code}/`);
   const session = await cookieHeader(page.context(), code);
   expect(session).toContain(cookie);
@@ -123,7 +123,7 @@ test("a session that has ended in the Redis leads to the sign-in", async () => {
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
 });
 
-test("a user with too few rights is found by the push, with the command that puts it right", async () => {
+test("a push detects a user with too few permissions, and names the command that fixes it", async () => {
   await allow(rights.replace(" +evalsha +msetnx", ""));
   expect(await push()).toMatch(
     /session store.*\n.*user sites lacks permission for EVALSHA, MSETNX on .*run `ACL SETUSER sites \+evalsha \+msetnx`/,
@@ -131,7 +131,7 @@ test("a user with too few rights is found by the push, with the command that put
   await allow(rights);
 });
 
-test("a Redis that is full is told to Prometheus, and found by the push", async () => {
+test("a full Redis is reported to Prometheus, and detected by the push", async () => {
   await redis.ask("CONFIG", "SET", "maxmemory", "1");
   try {
     expect(await shell("protected-sites metrics")).toContain(

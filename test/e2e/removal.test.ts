@@ -109,7 +109,7 @@ test("a new site goes live on every host", async () => {
   expect(await sessionsOf(domains[0])).toHaveLength(1);
 });
 
-test("a host that still serves a site keeps its sessions, whoever asks", async () => {
+test("a host that still serves a site keeps its sessions, whoever runs the removal", async () => {
   const cookieName = "__Host-_oauth2_proxy_docs_lab_test";
   expect(await forgetting({ domain: domains[0], cookieName })).toContain(
     "sessions kept, the site is live here",
@@ -118,7 +118,7 @@ test("a host that still serves a site keeps its sessions, whoever asks", async (
   expect(await sessionsOf(domains[0])).toHaveLength(1);
 });
 
-test("a Redis that does not let sessions go is named, and is in nobody's way", async () => {
+test("a Redis that does not delete sessions is reported, and does not block a removal", async () => {
   // As a set-up that was taken over may call it.
   const gone = { domain: "gone.lab.test", cookieName: "_oauth2_proxy" };
   expect(await forgetting({ ...gone, port: 1 })).toMatch(
@@ -136,7 +136,7 @@ test("under another domain it is another site, and nothing of the old one stays"
   expect(await sessionsOf(domains[0])).toEqual([]);
 });
 
-test("with a host less, sessions stay for the others", async () => {
+test("with one host less, sessions stay for the others", async () => {
   await signIn(domains[1]);
   const file = join(lab.state, "stack/Pulumi.local.yaml");
   const text = await readFile(file, "utf8");
@@ -149,7 +149,7 @@ test("with a host less, sessions stay for the others", async () => {
   expect(stdout).toMatch(/docs-sessions +update/);
 });
 
-test("removed from the file, it is gone from every host, from Entra and from the Redis, and the others are as they were", async () => {
+test("removed from the file, it is removed from every host, from Entra and from the Redis, and the others are unchanged", async () => {
   const before = await Promise.all(["code.lab.test", "wiki.lab.test"].map(answering));
   await stack.removeConfig("protected-sites:sites.docs", true);
   await stack.up();
@@ -159,7 +159,7 @@ test("removed from the file, it is gone from every host, from Entra and from the
   expect((await redis.ask("KEYS", "*")).sort()).toEqual(othersKeys);
 });
 
-test("a site that is given another name stays up all the time, with its registration and its secrets", async () => {
+test("a renamed site stays up all the time, with its registration and its secrets", async () => {
   const rename = async (from: string, to: string, settings: Readonly<Record<string, string>>) => {
     const file = join(lab.state, "stack/Pulumi.local.yaml");
     const text = await readFile(file, "utf8");
@@ -192,7 +192,7 @@ test("a site that is given another name stays up all the time, with its registra
   expect(await answers()).toEqual(lab.hosts.map(() => ["401"]));
 }, 240_000);
 
-test("a host that no longer exists is forgotten without a visit, and the others are as they were", async () => {
+test("a host that no longer exists is forgotten without connecting to it, and the others are unchanged", async () => {
   const second = lab.hosts[1];
   await shellOn(second?.name ?? "", "systemctl stop ssh");
   try {

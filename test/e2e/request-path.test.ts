@@ -55,7 +55,7 @@ afterAll(async () => {
 
 const shell = (script: string) => shellOn(first?.name ?? "", script);
 
-test("a backend that is down gets a page that says whom to tell, with the ID that is in the log", async () => {
+test("if a backend is down, the error page shows a contact and the request ID that is in the log", async () => {
   expect(shown.status).toBe(502);
   expect(shown.heading).toBe("code.lab.test is currently unavailable");
   expect(shown.text).toContain("tell the code team <code@lab.test> and quote the number below");
@@ -115,7 +115,7 @@ for try in 1 2 3 4 5 6 7 8 9 10; do ss -Hltn sport = :4180 | grep -q . && break;
   },
 );
 
-test("who begins too many sign-ins waits; who is signed in or asks as a program is never counted", async () => {
+test("too many sign-ins from an address are limited; requests with a session and of API clients never count", async () => {
   const begin = () => request({ url: `${code}/`, address, headers: navigation });
   const answers = [];
   for (let count = 0; count < 8; count++) answers.push(await begin());
@@ -163,7 +163,7 @@ test.each(lab.hosts)(
   },
 );
 
-test("after its maintenance the site is as it was, and who was signed in still is", async () => {
+test("after maintenance the site is as before, and people are still signed in", async () => {
   await stack.removeConfig("protected-sites:sites.wiki.maintenance", true);
   await stack.up();
   const ask = (cookie: string) => request({ url: `${wiki}/`, address, headers: { ...api, cookie } });

@@ -65,7 +65,7 @@ function browse(): { stop: () => Promise<{ requests: number; failures: string[] 
   };
 }
 
-test("who is asked for more at a renewal (interaction_required) goes on while the access token lasts, and then signs in", async () => {
+test("after interaction_required at a renewal, a session lasts as long as its access token", async () => {
   await entra.behave({ tokenLifetimeSeconds: 6 });
   const page = await openAs(browser, people.ada, "https://wiki.lab.test/page");
   await entra.behave({ tokenLifetimeSeconds: null, interactionRequired: ["ada"] });
@@ -96,7 +96,7 @@ test("who is asked for more at a renewal (interaction_required) goes on while th
   await entra.behave({ interactionRequired: [] });
 });
 
-test("a new client secret takes over on every host, though Entra takes seconds to know it, and nobody notices", async () => {
+test("every host switches to a new client secret although Entra accepts it only after seconds, and nobody notices", async () => {
   const before = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });
   await setGenerations(stack, 1, 2);
@@ -117,7 +117,7 @@ test("a new client secret takes over on every host, though Entra takes seconds t
   expect(after[0]).not.toBe(before[0]);
 });
 
-test("a rotation that a host could not follow leaves each host a secret that works, and the next update finishes it", async () => {
+test("after a rotation that failed on a host, each host has a working secret, and the next update finishes it", async () => {
   const [first, second = ""] = lab.hosts.map(({ name }) => name);
   const [before] = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 0, meanwhile: "refuse" } });
@@ -140,7 +140,7 @@ test("a rotation that a host could not follow leaves each host a secret that wor
   expect(await secretsInEntra()).toEqual(["protected-sites 2", "protected-sites 3"]);
 });
 
-test("an old client secret leaves Entra when it leaves the list, and nobody notices", async () => {
+test("an old client secret is removed from Entra when it is removed from the list, and nobody notices", async () => {
   const before = await secretsOnHosts();
   await setGenerations(stack, 3);
   const browsing = browse();
@@ -150,7 +150,7 @@ test("an old client secret leaves Entra when it leaves the list, and nobody noti
   expect(await secretsOnHosts()).toEqual(before);
 });
 
-test("an engine that is killed between two hosts leaves each of them a secret that works, and the next update finishes", async () => {
+test("after the engine is killed between two hosts, each has a working secret, and the next update finishes", async () => {
   await setGenerations(stack, 4);
   const browsing = browse();
   // The first host has changed.
@@ -163,7 +163,7 @@ test("an engine that is killed between two hosts leaves each of them a secret th
   expect(await secretsInEntra()).toEqual(["protected-sites 4"]);
 });
 
-test("a secret whose making Entra did not answer is named by `npm run expiry`, and taken away by `npm run revoke`", async ({
+test("a secret whose creation Entra did not confirm is reported by `npm run expiry`, and removed by `npm run revoke`", async ({
   onTestFinished,
 }) => {
   await entra.behave({ lostAnswers: 1 });
@@ -204,7 +204,7 @@ test("a secret whose making Entra did not answer is named by `npm run expiry`, a
   expect(after.exitCode, after.all).toBe(0);
 }, 600_000);
 
-test("a preview of a new cookie secret says in words whom it signs out, and the update does just that", async () => {
+test("a preview of a new cookie secret says who has to sign in again, and the update does just that", async () => {
   await context.close();
   context = (await openAs(browser, people.ada, "https://wiki.lab.test/")).context();
   const path = "protected-sites:sites.wiki.cookieSecretGeneration";

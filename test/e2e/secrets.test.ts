@@ -118,14 +118,14 @@ test("none is in what the engine prints, before and after", () => {
   expect(found(output)).toEqual([]);
 });
 
-test("none is in a command line of a host while it takes them", () => {
+test("none is in a command line of a host during a push", () => {
   for (const lines of commandLines) {
     expect(lines).toContain("credentials");
     expect(found(lines)).toEqual([]);
   }
 });
 
-test("none is in the clear in the state, its history or the lab's logs", async () => {
+test("none is in plain text in the state, its history or the lab's logs", async () => {
   const folders = [join(lab.state, "stack", "backend"), join(lab.state, "logs")];
   const { stdout } = await execa("grep", ["-rlF", "-f", "-", ...folders], {
     input: patterns(),
@@ -134,7 +134,7 @@ test("none is in the clear in the state, its history or the lab's logs", async (
   expect(stdout).toBe("");
 });
 
-test("on a host each is in its one file, and in no log, journal, temporary file or core dump", async () => {
+test("on a host each is in exactly one file, and in no log, journal, temporary file or core dump", async () => {
   for (const { name } of lab.hosts) {
     const files = await shellOn(
       name,
@@ -154,7 +154,7 @@ test("on a host each is in its one file, and in no log, journal, temporary file 
   }
 });
 
-test("no instance may leave a core dump", async () => {
+test("no instance may write a core dump", async () => {
   for (const { name } of lab.hosts) {
     const limits = await shellOn(
       name,

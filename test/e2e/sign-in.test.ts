@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => browser.close());
 
-test("ada signs in at Entra, and the application learns who she is", async () => {
+test("ada signs in at Entra, and the backend gets her identity", async () => {
   const page = await newPage(browser);
   await page.goto("https://code.lab.test/");
   const atEntra = new URL(page.url());
@@ -59,7 +59,7 @@ test("a sign-in that begins on one host can end on any other", async () => {
   }
 });
 
-test("what was asked for comes back whole after the sign-in", async () => {
+test("after the sign-in, the requested URL is restored completely", async () => {
   const deep = "https://code.lab.test/p/q?x=1&y=2&next=https://a.test//b";
   const page = await openAs(browser, people.ada, deep);
 
@@ -74,7 +74,7 @@ test("a WebSocket works behind the sign-in", async () => {
   expect(await state.textContent()).toBe("works");
 });
 
-test("somebody of another e-mail domain is refused, and told who may enter and how to use another account", async () => {
+test("a user of another e-mail domain is refused, and told who has access and how to use another account", async () => {
   const page = await openAs(browser, people.eve, "https://code.lab.test/");
 
   expect(await page.getByRole("heading").textContent()).toBe(
@@ -89,7 +89,7 @@ test("somebody of another e-mail domain is refused, and told who may enter and h
   expect(await page.title()).not.toBe("code");
 });
 
-test("the one who was refused can sign out and enter with another account", async () => {
+test("a user who was refused can sign out and use another account", async () => {
   const page = await openAs(browser, people.eve, "https://code.lab.test/");
   await page.getByRole("link", { name: "sign out" }).click();
   await page.waitForURL("https://code.lab.test/oauth2/signed-out");
@@ -100,7 +100,7 @@ test("the one who was refused can sign out and enter with another account", asyn
   expect(await page.title()).toBe("code");
 });
 
-test("somebody without the group opens code but not wiki, and is told why", async () => {
+test("a user without the group can open code but not wiki, and is told why", async () => {
   const page = await openAs(browser, people.bob, "https://code.lab.test/");
   expect(await page.locator("#user").textContent()).toBe("bob@lab.test");
 
@@ -110,7 +110,7 @@ test("somebody without the group opens code but not wiki, and is told why", asyn
   expect(await page.locator("body").innerText()).toMatch(/AADSTS50105.*not assigned/s);
 });
 
-test("somebody with the group opens wiki, and wiki learns of that group only", async () => {
+test("a member of the group can open wiki, and wiki gets only that group", async () => {
   const page = await openAs(browser, people.ada, "https://wiki.lab.test/");
   expect(await page.title()).toBe("wiki");
   expect(await page.locator("[data-header=x-auth-request-groups]").textContent()).toBe(
@@ -128,7 +128,7 @@ async function endAtEntra(page: Page, url: string, error: string): Promise<void>
   );
 }
 
-test("a sign-in page that stayed open for too long leads to what was asked for, through a new sign-in", async () => {
+test("a sign-in page that stayed open for too long leads through a new sign-in to the requested page", async () => {
   const page = await newPage(browser);
   const deep = "https://code.lab.test/late?x=1&next=https://a.test//b";
   await page.goto(deep);
@@ -140,7 +140,7 @@ test("a sign-in page that stayed open for too long leads to what was asked for, 
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
 });
 
-test("the seventh tab of a browser that opens its tabs again leads to its page, too", async () => {
+test("if a browser restores seven tabs, the seventh gets to its page, too", async () => {
   const context = await browser.newContext();
   const tabs = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
   for (const [index, tab] of tabs.entries()) await tab.goto(`https://code.lab.test/tab/${index}`);
@@ -151,7 +151,7 @@ test("the seventh tab of a browser that opens its tabs again leads to its page, 
   expect(await tabs[0]?.title()).toBe("code");
 });
 
-test("a browser that keeps no cookies does not go round for ever: the second time it is told so", async () => {
+test("a browser without cookies does not loop: the second time it gets an explanation", async () => {
   const page = await newPage(browser);
   const query = new URLSearchParams({ code: "x", state: "not-begun-here:https://code.lab.test/deep?x=1" });
   const callback = `https://code.lab.test/oauth2/callback?${query.toString()}`;
@@ -186,7 +186,7 @@ test.each([
 /** Signs somebody out of the site alone, as when the session has ended. */
 const endSession = (page: Page) => page.context().clearCookies({ domain: "code.lab.test" });
 
-test("what stands behind the # of a link comes back after the sign-in, and no server has seen it", async () => {
+test("a link's fragment is restored after the sign-in, and no server has seen it", async () => {
   const page = await newPage(browser);
   const asked: string[] = [];
   page.on("request", (request) => asked.push(decodeURIComponent(request.url().replace(/#.*/, ""))));
@@ -206,7 +206,7 @@ test("what stands behind the # of a link comes back after the sign-in, and no se
   expect(ours).toEqual(["https://code.lab.test/oauth2/signed-out", deep]);
 });
 
-test("a browser that runs no scripts is led through the sign-in, too", async () => {
+test("a browser without scripts gets through the sign-in, too", async () => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   const deep = "https://code.lab.test/app?x=1&y=2";
@@ -228,7 +228,7 @@ describe.each([true, false])("a form that is sent after the session has ended, s
     await page.getByRole("button", { name: "Save" }).click();
   };
 
-  test("is not saved, says so, and arrives when its tab is loaded anew after a sign-in in another", async () => {
+  test("is not saved, says so, and is submitted when its tab is reloaded after a sign-in in another", async () => {
     const context = await browser.newContext({ javaScriptEnabled: scripts });
     const page = await context.newPage();
     await page.goto("https://code.lab.test/edit?x=1");
@@ -255,7 +255,7 @@ describe.each([true, false])("a form that is sent after the session has ended, s
   });
 });
 
-test("a form of another site's, with which no session comes, leads through the sign-in to its address", async () => {
+test("a form from another site, which carries no session, leads through the sign-in to its URL", async () => {
   const page = await openAs(browser, people.ada, "https://code.lab.test/");
   await page.goto("https://login.microsoftonline.com/elsewhere");
   await page.setContent(
@@ -275,7 +275,7 @@ test("a frame whose session has ended offers the sign-in, which opens in the who
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
 });
 
-test("an application that lives in a service worker signs in by /oauth2/start, and comes back", async () => {
+test("an application with a service worker signs in at /oauth2/start, and returns", async () => {
   const page = await openAs(browser, people.ada, "https://code.lab.test/");
   await page.evaluate(
     `navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready)`,
@@ -292,7 +292,7 @@ test("an application that lives in a service worker signs in by /oauth2/start, a
   await page.getByText("ada@lab.test").waitFor();
 });
 
-test("the page that leads back leads to no other site", async () => {
+test("the page that returns from a sign-in leads to no other site", async () => {
   const page = await openAs(browser, people.ada, "https://code.lab.test/");
   for (const to of ["//elsewhere.test/", "/\\elsewhere.test/", "javascript:document.title=1"]) {
     await page.evaluate((address) => {
@@ -315,7 +315,7 @@ test("nobody chooses what the page of a failed sign-in says or where it leads", 
   expect(await page.getByRole("link").first().getAttribute("href")).toBe("https://code.lab.test/");
 });
 
-test("the session is kept from scripts, from plain HTTP, from other sites' requests and from other hosts", async () => {
+test("the session is protected from scripts, plain HTTP, other sites' requests and other hosts", async () => {
   const page = await openAs(browser, people.ada, "https://code.lab.test/");
   const cookies = await page.context().cookies("https://code.lab.test/");
   const session = cookies.filter(({ name }) => name.startsWith("_oauth2_proxy_site"));

@@ -35,7 +35,7 @@ test.each([
   await expect(runOnHost(host, asker, "true")).rejects.toThrow("Host key verification failed.");
 });
 
-test("an update goes by way of the jump host, too, with each host's own user", async () => {
+test("an update uses the jump host, too, with each host's own user", async () => {
   const stack = await openStack(lab.name);
   const file = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
   const usual = await readFile(file, "utf8");
@@ -88,7 +88,7 @@ async function failedCalls(host: string, since: number): Promise<number> {
   return Number(await shellOn(host, log));
 }
 
-test("an update with a wrong pinned key says so of each push after one call, and with the right key all is well at once", async () => {
+test("an update with a wrong pinned key reports it for each push after one connection, and works at once with the right key", async () => {
   const since = Math.floor(Date.now() / 1000);
   const said = await failingUpdate({ hostKey: first.hostKey });
   const reason = /edge-2 could not be reached as protected-sites: Host key verification failed\. Its key/g;
@@ -98,7 +98,7 @@ test("an update with a wrong pinned key says so of each push after one call, and
   await (await openStack(lab.name)).up({ target: pushesToSecond });
 });
 
-test("an update whose key a host refuses says so of each push after one call, and with the right key all is well at once", async () => {
+test("an update whose key a host rejects reports it for each push after one connection, and works at once with the right key", async () => {
   const keys = "/var/lib/protected-sites/deployer/.ssh/authorized_keys";
   await shellOn(second.name, `mv ${keys} ${keys}.aside`);
   let said: string;
@@ -112,7 +112,7 @@ test("an update whose key a host refuses says so of each push after one call, an
   await (await openStack(lab.name)).up({ target: pushesToSecond });
 });
 
-test("of 128 commands, 64 at once with 100 ms to the host and back, none fails", async ({
+test("of 128 commands, 64 in parallel with a round trip of 100 ms, none fails", async ({
   onTestFinished,
 }) => {
   const way = await slowWay(first, 50);
@@ -130,7 +130,7 @@ test("of 128 commands, 64 at once with 100 ms to the host and back, none fails",
   expect(changes).toEqual({ create: 128 });
 });
 
-test("npm run host-key shows a host's key as the environment's file takes it, with its fingerprint", async () => {
+test("npm run host-key shows a host's key in the format of the environment's file, with its fingerprint", async () => {
   const command = join(import.meta.dirname, "../../infra/commands/host-key.ts");
   const { stdout } = await execa(process.execPath, [command, first.address]);
   const key = first.hostKey.split(" ").slice(0, 2).join(" ");

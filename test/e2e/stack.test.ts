@@ -22,7 +22,7 @@ test("a second up changes nothing", async () => {
   expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
 });
 
-test("a preview of a changed time-out shows that one line for each host, and nothing else", async () => {
+test("a preview of a changed timeout shows one line for each host, and nothing else", async () => {
   const { text, changes } = await previewWith({ "code.proxyReadTimeout": "90s" });
 
   expect(changes).toEqual({ same: changes["same"], update: lab.hosts.length });
@@ -35,7 +35,7 @@ test("a preview of a changed time-out shows that one line for each host, and not
   for (const { name } of lab.hosts) expect(text).toContain(`::code-${name}]`);
 });
 
-test("a preview of a site that is not there yet shows all of its files as lines, once for all hosts", async () => {
+test("a preview of a new site shows all of its files as lines, once for all hosts", async () => {
   const docs = {
     "docs.domain": "docs.lab.test",
     "docs.port": "4182",
@@ -55,7 +55,7 @@ test("a preview of a site that is not there yet shows all of its files as lines,
     expect(shown.filter((it) => it === line)).toEqual([line]);
 });
 
-test("a stack of another tenant than the credentials is refused, and nothing is touched", async () => {
+test("a stack with another tenant than the credentials is refused, and nothing is changed", async () => {
   const resources = async () => (await stack.exportStack()).deployment as { resources: Resource[] };
   const before = (await resources()).resources;
   const tenantId = "00000000-0000-4000-8000-000000000009";
@@ -72,7 +72,7 @@ test("a stack of another tenant than the credentials is refused, and nothing is 
   expect((await resources()).resources).toEqual(before);
 });
 
-test("a role's group that is gone stops its own site alone, and a user who is gone stops nobody", async () => {
+test("a role's missing group blocks only its own site, and a missing user blocks none", async () => {
   const generation = (domain: string) => everywhere(`readlink /etc/protected-sites/sites/${domain}/current`);
   const group = `site "code": roles, "reader" names the group "gone", which does not exist in the tenant`;
   const user = `site "code": roles, "reader" names the user "gone@lab.test", which does not exist in the tenant`;
@@ -116,7 +116,7 @@ test("a role's group that is gone stops its own site alone, and a user who is go
   }
 }, 400_000);
 
-test("credentials that Entra refuses, and a look-up that it does not allow, are told in a sentence", async () => {
+test("rejected credentials and a forbidden lookup are reported in a sentence", async () => {
   const { envVars } = stack.workspace;
   const secret = envVars["ARM_CLIENT_SECRET"] ?? "";
   const told = async (run: Promise<unknown>) => {
@@ -143,7 +143,7 @@ test("credentials that Entra refuses, and a look-up that it does not allow, are 
   }
 });
 
-test("no secret is in the clear: not in the state, in no preview and in no command", async () => {
+test("no secret is in plain text in the state, a preview or a command", async () => {
   const { workspace } = stack;
   const { stdout: state } = await execa(
     workspace.pulumiCommand.command,

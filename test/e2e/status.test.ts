@@ -53,7 +53,7 @@ async function changed(from: string | RegExp, to: string): Promise<string> {
   return folder;
 }
 
-test("after an update all is as configured, on every host and for every site", async () => {
+test("after an update everything is as configured, on every host and for every site", async () => {
   const { exitCode, all } = await status();
 
   expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
@@ -123,7 +123,7 @@ const inHttp = (directive: string) =>
 const eachSite = (what: string) => ["code", "wiki"].map((site) => `${host} ${site}.lab.test ${what}`);
 const push = `protected-sites push < ${folder}/bundle`;
 
-test("while nginx -t fails, no site is called well, though each still answers", async () => {
+test("while nginx -t fails, no site is reported as healthy, although each still answers", async () => {
   await inHttp("no_such_directive on;");
 
   expect(await found()).toEqual({
@@ -136,7 +136,7 @@ test("while nginx -t fails, no site is called well, though each still answers", 
   expect(await shellOn(host, "protected-sites status || true")).not.toContain("as pushed");
 });
 
-test("a site that has been opened on the host is told, whatever its files say", async () => {
+test("a site that was opened on the host is reported, whatever its files say", async () => {
   // The file on the disk is put back: only who asks the site finds it.
   await until(
     `sed -i.kept 's/auth_request [^o][^;]*;/auth_request off;/' ${folder}/nginx.conf && nginx -s reload && sleep 1 &&
@@ -154,7 +154,7 @@ test("a site that has been opened on the host is told, whatever its files say", 
   });
 });
 
-test("what a site cannot keep out of http {} is refused with its line, and told", async () => {
+test("directives in http {} that a site cannot override are refused with their line, and reported", async () => {
   await inHttp("proxy_set_body nothing;");
 
   expect(
@@ -172,7 +172,7 @@ test("what a site cannot keep out of http {} is refused with its line, and told"
   expect(await found()).toEqual({ exitCode: 0, drift: [] });
 });
 
-test("a host that says the sizes of Nginx's tables itself is set up all the same", async () => {
+test("a host whose own configuration sets the sizes of Nginx's tables can be set up", async () => {
   const setUp = "protected-sites setup < /var/lib/protected-sites/setup";
   await inHttp("server_names_hash_bucket_size 128; variables_hash_max_size 2048;");
   expect((await found()).drift).toContainEqual(
@@ -184,7 +184,7 @@ test("a host that says the sizes of Nginx's tables itself is set up all the same
   expect(await found()).toEqual({ exitCode: 0, drift: [] });
 });
 
-test("a socket that systemd has lost is told, and a push opens it again", async () => {
+test("a socket that systemd has lost is reported, and a push reopens it", async () => {
   const unit = `/etc/systemd/system/oauth2-proxy_code.lab.test.socket`;
   await shellOn(
     host,
@@ -213,7 +213,7 @@ test("a PID file of Nginx's that is wrong is told, and a push reloads Nginx all 
   );
 });
 
-test("what the file says and no host has is told for each host", async () => {
+test("what the file has and a host lacks is reported for each host", async () => {
   const each = (what: string) => lab.hosts.map(({ name }) => `${name} ${what}`);
   expect(
     await found(await changed("domain: code.lab.test", "domain: code.lab.test\n      proxyReadTimeout: 90s")),
@@ -229,13 +229,13 @@ test("what the file says and no host has is told for each host", async () => {
   );
 });
 
-test("a certificate that ends soon is told, with its day", async () => {
+test("a certificate that expires soon is reported, with its date", async () => {
   const { exitCode, stdout } = await status(undefined, "--days", "100000");
   expect(exitCode).toBe(1);
   expect(stdout).toMatch(/code\.lab\.test .*the certificate expires on \d{4}-\d\d-\d\d/);
 });
 
-test("hosts that do not answer, or with another key, are rows, and the others are told", async () => {
+test("hosts that do not answer, or have another key, get a row, and the others are reported", async () => {
   const [first, second] = lab.hosts;
   const unreachable = await found(await changed(first?.address ?? "", "192.0.2.99"));
   expect(unreachable.exitCode).toBe(2);
@@ -247,7 +247,7 @@ test("hosts that do not answer, or with another key, are rows, and the others ar
   expect(other).toEqual({ exitCode: 2, drift: [expect.stringMatching(reason)] });
 });
 
-test("a file that is wrong is told before any host is asked", async () => {
+test("an invalid file is reported before any host is contacted", async () => {
   expect(await status(await changed("domain: code.lab.test", "domain: code"))).toMatchObject({
     exitCode: 2,
     all: expect.stringContaining('site "code"') as string,

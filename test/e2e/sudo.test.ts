@@ -33,7 +33,7 @@ describe.each(sudos)("by %s", (sudo) => {
     expect((await deployer(...args)).text).toContain(said);
   });
 
-  test("the deployer may ask for nothing else, whoever it says it is", async () => {
+  test("the deployer may run no other command, whoever it claims to be", async () => {
     const more: readonly (readonly string[])[] = [
       ["setup"],
       ["teardown"],
@@ -79,7 +79,7 @@ describe.each(sudos)("by %s", (sudo) => {
     expect(refused.text).not.toContain("as pushed");
   });
 
-  test("a set-up replaces the rule of before, whose regular expression said the arguments", async () => {
+  test("a set-up replaces the earlier sudo rule, whose regular expression matched the arguments", async () => {
     const rule = "/etc/sudoers.d/protected-sites";
     // As it was written until November 2026. sudo-rs cannot read it, as after an upgrade to Ubuntu 26.04.
     const before = `# Written by Protected Sites (components/host/protected_sites); edits here are lost.
@@ -112,7 +112,7 @@ protected-sites ALL=(root) NOPASSWD: ${program} ^((push|credentials)( --repair [
     });
   });
 
-  test("a user whom it would ask for a password is told so, in words that the program passes on", async () => {
+  test("if sudo needs a password, its message is passed on", async () => {
     await edge.shell("echo 'nobody ALL=(ALL) ALL' >/etc/sudoers.d/nobody");
     try {
       const { ok, text } = await as("nobody", [sudo, "-n", program, "status"]);

@@ -28,7 +28,7 @@ const only = (version: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3", ciphers?: st
 });
 
 describe.each(lab.hosts)("$name", ({ name, address }) => {
-  test("Nginx, whatever its version, takes all files without a warning", async () => {
+  test("every version of Nginx accepts all files without a warning", async () => {
     expect(await shellOn(name, "nginx -t -q 2>&1")).toBe("");
   });
 
@@ -57,7 +57,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     expect(await shakeHands(address, { ALPNProtocols: ["http/1.1"] })).toMatch(/ http\/1.1$/);
   });
 
-  test("exchanges keys by few groups, none of which costs it more than a client, and by X25519MLKEM768 where OpenSSL can", async () => {
+  test("uses few key exchange groups, none of which costs it more than a client, and X25519MLKEM768 if OpenSSL supports it", async () => {
     const said = await shellOn(name, "nginx -V 2>&1");
     const [major = 0, minor = 0] = (/.*with OpenSSL ([\d.]+)/.exec(said)?.[1] ?? "").split(".").map(Number);
     const postQuantum = major > 3 || (major === 3 && minor >= 5) ? ["X25519MLKEM768"] : [];

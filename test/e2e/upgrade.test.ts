@@ -61,7 +61,7 @@ test("an upgrade restarts the instances one after the other, and no request fail
   expect(answers).toEqual(["401"]);
 });
 
-test("a host whose account of a site is not whole is upgraded all the same", async () => {
+test("a host with an incomplete record of a site can be upgraded", async () => {
   const bundle = "/etc/protected-sites/sites/code.lab.test/current/bundle";
   await run(`mv ${bundle} /run/bundle`);
   try {
@@ -99,7 +99,7 @@ case "$*" in *--version*) echo oauth2-proxy v7.15.7;; *) echo "unknown option co
   );
 });
 
-test("a mirror is believed whose CA says nothing of its key's usage, as oauth2-proxy would", async () => {
+test("a mirror whose CA has no key usage extension is trusted, as by oauth2-proxy", async () => {
   // As `openssl req -x509` makes it, which is how many a company's was made.
   const [mirror] = await lines(`mkdir /run/mirror && cd /run/mirror
     key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
@@ -133,7 +133,7 @@ test("a set-up names the line that nginx.org's nginx.conf lacks", async () => {
   });
 });
 
-test("a set-up says where the kernel has no IPv6, without which Nginx would not start", async () => {
+test("a set-up refuses a kernel without IPv6, on which Nginx would not start", async () => {
   const families = "--property='RestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK'";
   const refused = await run(`systemd-run --quiet --pipe --wait ${families} ${program} setup </run/set-up`);
   expect(refused.ok).toBe(false);
@@ -149,7 +149,7 @@ test("one with known vulnerabilities is refused by the advisory's name", async (
   else expect(refused.ok).toBe(true);
 });
 
-test("after an upgrade of Nginx, status tells which files say HTTP/2 in the way of the one before", async () => {
+test("after an upgrade of Nginx, status reports which files configure HTTP/2 for the earlier version", async () => {
   const other = "/usr/local/sbin/nginx";
   const version = (await run("nginx -v")).text.includes("nginx/1.22.") ? "1.26.3" : "1.22.1";
   await run(`printf '#!/bin/sh\\n[ "$*" = -v ] || exec /usr/sbin/nginx "$@"\\necho nginx version: nginx/${version} >&2\\n' >${other}
@@ -164,7 +164,7 @@ test("after an upgrade of Nginx, status tells which files say HTTP/2 in the way 
   expect((await run(`${program} status`)).text).not.toContain("differs");
 });
 
-test("status asks Nginx once what it is called", async () => {
+test("status queries Nginx's version once", async () => {
   const other = "/usr/local/sbin/nginx";
   await run(`printf '#!/bin/sh\\necho "$*" >>/run/nginx-asked\\nexec /usr/sbin/nginx "$@"\\n' >${other}
     chmod 755 ${other}`);
@@ -177,7 +177,7 @@ test("status asks Nginx once what it is called", async () => {
   }
 });
 
-test("which Nginx is known to be vulnerable is decided by the distribution's revision, where it is known", async () => {
+test("the distribution's revision, if it is known, decides whether an Nginx is vulnerable", async () => {
   const asked = {
     "1.22.1-9": "1.22.1-9+deb12u11",
     "1.22.1-9+deb12u9": "1.22.1-9+deb12u11",
@@ -207,7 +207,7 @@ print(json.dumps({version: safe(version) for version in sys.argv[1:]}))`;
   expect(JSON.parse(text)).toEqual(asked);
 });
 
-test("a push to a host with an Nginx of before a fix is refused, and with the fix it goes on", async () => {
+test("a push to a host with an unfixed Nginx is refused, and works with the fixed one", async () => {
   const query = "/usr/local/sbin/dpkg-query";
   const pushWith = (version: string) =>
     run(`printf '#!/bin/sh\necho ${version}\n' >${query} && chmod 755 ${query}

@@ -113,7 +113,7 @@ async function until(path: string, wanted: string): Promise<void> {
   while ((await ask(path)) !== wanted) await sleep(200);
 }
 
-test("each https application is asked by its own name, and one whose certificate is another's takes down its own path only", async () => {
+test("each https backend is verified by its own name, and one with a wrong certificate takes down only its own path", async () => {
   await names.set({ api: [addresses.applications], other: [addresses.applications] });
   const upstreams = [
     { path: "/api", upstream: `https://api.internal.test:${port}` },
@@ -159,7 +159,7 @@ test(
   },
 );
 
-test("a WebSocket reaches the application of its path, for who is signed in", async () => {
+test("a signed-in user's WebSocket reaches the backend of its path", async () => {
   const application = await startApplication({ listen: `${here}:0`, name: "sockets" });
   try {
     const upstream = `http://${await backend((_, response) => response.end("main"))}`;
@@ -174,7 +174,7 @@ test("a WebSocket reaches the application of its path, for who is signed in", as
   }
 });
 
-test("rules and open paths count below another application's path as they do elsewhere", async () => {
+test("rules and open paths apply below another backend's path as they do elsewhere", async () => {
   const says =
     (name: string): RequestListener =>
     ({ headers }, response) => {

@@ -67,7 +67,7 @@ async function closed(socket: WebSocket): Promise<void> {
 const oldWorkers = async () =>
   Number(await shell("pgrep -cf '[n]ginx: worker process is shutting down' || true"));
 
-test("a push ends WebSockets of before it, and the workers that held them, within workerShutdownTimeout", async () => {
+test("a push closes older WebSockets, and ends the old workers, within workerShutdownTimeout", async () => {
   await push();
   const sockets: WebSocket[] = [];
   for (let pushes = 0; pushes < 3; pushes += 1) {
@@ -82,7 +82,7 @@ test("a push ends WebSockets of before it, and the workers that held them, withi
   await closed(last);
 });
 
-test("a host has room for 20,000 WebSockets, and tells how much of it is in use", async () => {
+test("a host has capacity for 20,000 WebSockets, and reports how much is in use", async () => {
   await push();
   // A machine that forbids more to root's processes has what it allows.
   const most = Math.min(65_536, Number(await shell("ulimit -Hn")));
@@ -106,7 +106,7 @@ test("a host has room for 20,000 WebSockets, and tells how much of it is in use"
   for (const socket of sockets) socket.close();
 });
 
-test("somebody's own limits of Nginx stay, and drift from ours is told and put right", async () => {
+test("an administrator's own limits of Nginx are kept, and drift from ours is reported and repaired", async () => {
   const own = "/etc/nginx/modules-enabled/own.conf";
   const count = (number: number) =>
     shell(`sed -Ei 's/(worker_connections) [0-9]+/\\1 ${number}/' /etc/nginx/nginx.conf`);

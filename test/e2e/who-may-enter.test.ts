@@ -131,7 +131,7 @@ async function ownApi(): Promise<string> {
   return appId;
 }
 
-test("a deployer with too few permissions is told, before and while something is made, which one is missing", async () => {
+test("a deployer that lacks a permission is told which one, before and while something is created", async () => {
   const messageOf = (run: Promise<unknown>) =>
     run.then(
       () => "it went well",
@@ -275,7 +275,7 @@ test.each([
   }
 });
 
-test("with a proxyPrefix, the sign-in is there, and what is below /oauth2/ is the application's", async () => {
+test("with a proxyPrefix, the sign-in is there, and paths below /oauth2/ belong to the backend", async () => {
   const page = await newPage(browser);
   const callbacks: string[] = [];
   page.on("request", (it) => {
@@ -296,7 +296,7 @@ test("with a proxyPrefix, the sign-in is there, and what is below /oauth2/ is th
   expect((await ask({})).status).toBe(401);
 });
 
-test("with a Redis, whoever signs out is out with every copy of the cookie, at Entra too, on a page that says so", async () => {
+test("with a Redis, signing out invalidates every copy of the cookie, also at Entra, and a page says so", async () => {
   const page = await openAs(browser, people.ada, "https://news.company.lab.test/");
   expect(await page.locator("#user").textContent()).toBe("ada@lab.test");
   const cookie = await cookieHeader(page.context(), "https://news.company.lab.test/");
@@ -317,7 +317,7 @@ test("with a Redis, whoever signs out is out with every copy of the cookie, at E
   expect(await page.locator("input[name=loginfmt]").isVisible()).toBe(true);
 });
 
-test("with high security, a second factor is asked for and no consent, and the application learns the UPN alone", async () => {
+test("with high security, a second factor but no consent is requested, and the application gets only the UPN", async () => {
   const page = await newPage(browser);
   await page.goto("https://vault.secure.lab.test/");
   await signIn(page, people.ada);
@@ -327,7 +327,7 @@ test("with high security, a second factor is asked for and no consent, and the a
   expect(await shownIdentity(page)).toEqual({ "x-auth-request-user": "ada@lab.test" });
 });
 
-test("a policy that only reports lets people sign in without a second factor, and stands in Entra's log", async () => {
+test("a report-only policy lets people sign in without a second factor, and is in Entra's log", async () => {
   await entra.clearRequests();
   const page = await enter(
     visitorOf(lab, () => first),
@@ -341,7 +341,7 @@ test("a policy that only reports lets people sign in without a second factor, an
   ]);
 });
 
-test("whoever signed in longer ago than the policy allows is asked for the password when the session is renewed", async () => {
+test("users whose sign-in is older than the policy allows have to enter the password when the session is renewed", async () => {
   const site = "build.company.lab.test";
   const visitor = visitorOf(lab, () => first);
   const status = async () => (await visitor.fetch(`https://${site}/`, { headers: api })).status;
@@ -411,7 +411,7 @@ test("a person's own ID token is that person, where programs are let in, and nob
     expect((await calls(site)).status).toBe(401);
 });
 
-test("an API path and a WebSocket get 401, a build server its open path, and an application the answer to its own sign-in", async () => {
+test("an API path and a WebSocket get 401, a build server its open path, and a backend the response to its own sign-in", async () => {
   const at = { address: first };
   const site = "https://build.company.lab.test";
   expect((await request({ ...at, url: `${site}/api/builds`, headers: api })).status).toBe(401);
@@ -455,7 +455,7 @@ describe("a program with a role", () => {
     token = await tokenOf("build-company");
   });
 
-  test("enters with a token of its own, and the application learns who it is and not the token", async () => {
+  test("enters with its own token, and the backend gets its identity but not the token", async () => {
     const { headers } = echoOf(await call(`Bearer ${token}`));
     expect(headers).toMatchObject({
       "x-auth-request-email": [robot.objectId],
@@ -495,7 +495,7 @@ describe("a program with a role", () => {
     expect((await call(`Bearer ${await made()}`)).status).toBe(401);
   });
 
-  test("another program's token gets nowhere, whatever role it names", async () => {
+  test("another application's token is refused, whatever role it contains", async () => {
     const others = {
       sub: "7e57ab1e-0000-4000-8000-0000000000fe",
       oid: "7e57ab1e-0000-4000-8000-0000000000fe",
@@ -505,7 +505,7 @@ describe("a program with a role", () => {
     expect((await call(`Bearer ${await forged({ roles: [] })}`)).status).toBe(401);
   });
 
-  test("the scheme has no case, as everywhere in HTTP", async () => {
+  test("the scheme is case-insensitive, as everywhere in HTTP", async () => {
     expect(echoOf(await call(`bearer ${token}`)).headers["x-auth-request-roles"]).toEqual(["developer"]);
     expect((await call(`BEARER ${token}`)).status).toBe(200);
   });

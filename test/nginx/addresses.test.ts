@@ -64,14 +64,14 @@ describe("a redirect of an application below a path of its own", () => {
     );
   });
 
-  test("is put right in Refresh too", async () => {
+  test("is rewritten in Refresh too", async () => {
     expect(await said(below, "Refresh", "5; url=/app/next")).toBe("5; url=https://below.example.com/next");
     expect(await said(below, "Refresh", "5; url=https://elsewhere.test/app/")).toBe(
       "5; url=https://elsewhere.test/app/",
     );
   });
 
-  test("is put right in Link, which may name several", async () => {
+  test("is rewritten in Link, which may contain several", async () => {
     const own = "https://below.example.com";
     expect(
       await said(
@@ -87,7 +87,7 @@ describe("a redirect of an application below a path of its own", () => {
   });
 });
 
-test("an application that gets its own name as Host has its redirects and cookies made the site's", async () => {
+test("with hostHeader: upstream, redirects and cookies are rewritten to the site's", async () => {
   for (const host of [`127.0.0.1:${port}`, "127.0.0.1", "127.0.0.1:80", "127.0.0.1:443"])
     expect(await said(named, "Location", `http://${host}/x`), host).toBe("https://named.example.com/x");
   expect(await said(named, "Location", "http://127.0.0.1:9/x")).toBe("http://127.0.0.1:9/x");
@@ -136,7 +136,7 @@ describe("an application that compares Origin or Referer with its name", () => {
   });
 });
 
-test("a WebDAV application is told the Destination of a COPY or MOVE by its own name and path", async () => {
+test("a WebDAV backend gets the Destination of a COPY or MOVE with its own host and path", async () => {
   const told = async (site: typeof below, destination: string) => {
     const { body } = await served.ask(site, "/a", { method: "MOVE", headers: { destination } });
     return (JSON.parse(body) as Record<string, string>)["destination"];

@@ -99,7 +99,7 @@ describe.each(Object.entries(sites))("where gRPC is %s,", (_, site) => {
     echo.close();
   });
 
-  test("an application is told who calls, by nobody but the site, and its trailers arrive", async () => {
+  test("a backend gets the caller's identity from the site only, and its trailers arrive", async () => {
     const { body, initial, trailers } = await echo.unary("Tell", signedIn(site, [admins]));
     expect(JSON.parse(body)).toMatchObject({
       ...{ "x-auth-request-groups": admins, cookie: "own=1", "x-own": "1", host: site.domain },
@@ -111,20 +111,20 @@ describe.each(Object.entries(sites))("where gRPC is %s,", (_, site) => {
     expect(trailers.get("x-trailer")).toEqual(["the end"]);
   });
 
-  test("an application's own refusal comes with its code and its words", async () => {
+  test("a backend's own refusal keeps its status and its body", async () => {
     await expect(echo.unary("Refuse", signedIn(site, [admins]))).rejects.toMatchObject({
       ...{ code: status.FAILED_PRECONDITION, details: "not on a Sunday" },
     });
   });
 
-  test("streams go in both directions, word by word", async () => {
+  test("streams work in both directions, message by message", async () => {
     const own = signedIn(site);
     expect(await echo.talk(own, ["a", "b", "c"])).toEqual(["a!", "b!", "c!"]);
     expect(await echo.join(own, ["a", "b".repeat(200_000)])).toBe(`a${"b".repeat(200_000)}`);
     expect((await echo.count(own)).slice(0, 2)).toEqual(["1", "2"]);
   });
 
-  test("who is not signed in is UNAUTHENTICATED, whichever kind of call it is", async () => {
+  test("every kind of call without a session is UNAUTHENTICATED", async () => {
     const stranger = metadata({ "x-auth-request-user": "eve", authorization: "Bearer eve" });
     expect(await failure(echo.unary("Tell", stranger))).toBe(status.UNAUTHENTICATED);
     expect(await failure(echo.join(stranger, ["a", "b"]))).toBe(status.UNAUTHENTICATED);
@@ -135,7 +135,7 @@ describe.each(Object.entries(sites))("where gRPC is %s,", (_, site) => {
     expect(await failure(echo.unary("Refuse", signedIn(site)))).toBe(status.PERMISSION_DENIED);
   });
 
-  test("an open method answers everybody, and is told of nobody", async () => {
+  test("an open method is available to everybody, without an identity", async () => {
     const [, , told = ""] = await echo.count(signedIn(site, [admins]));
     expect(JSON.parse(told)).toMatchObject({ host: site.domain, "x-own": "1" });
     expect(told).not.toMatch(/eve|x-auth-request|authorization/);
@@ -143,7 +143,7 @@ describe.each(Object.entries(sites))("where gRPC is %s,", (_, site) => {
   });
 });
 
-test("beside gRPC, other paths of a site are asked by HTTP, and none by both", async () => {
+test("with gRPC on some paths, all others use HTTP, and none uses both", async () => {
   const { "a part of a site": part, "a site with a part that is not": beside } = sites;
   for (const path of ["/", "/test.Echox/Tell", "/test.Ech"])
     expect(await served.ask(part, path)).toMatchObject({ status: 200, body: path });
@@ -160,13 +160,13 @@ test.each([
   echo.close();
 });
 
-test("a backup answers where no connection is made", async () => {
+test("a backup answers if no connection can be made", async () => {
   const echo = new Echo(others.backup);
   expect((await echo.unary("Tell", signedIn(others.backup))).trailers.get("x-trailer")).toEqual(["the end"]);
   echo.close();
 });
 
-test("a program's token lets it call, and reaches nobody behind the site", async () => {
+test("an application's token gives it access, and does not reach the backend", async () => {
   const echo = new Echo(others.programs);
   const bearer = (groups: readonly string[]) =>
     metadata({ authorization: `Bearer a.${cookieOf({ upn: "robot@example.com", groups })}.c` });
@@ -178,7 +178,7 @@ test("a program's token lets it call, and reaches nobody behind the site", async
   echo.close();
 });
 
-test("an application gets its own name and the client's own Authorization where the site says so", async () => {
+test("a backend gets its own host name and the client's Authorization if the site is configured so", async () => {
   const echo = new Echo(others.authority);
   const { body } = await echo.unary("Tell", signedIn(others.authority));
   expect(JSON.parse(body)).toMatchObject({ host: new URL(upstream).host, authorization: "Basic eve" });

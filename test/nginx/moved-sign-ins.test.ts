@@ -21,7 +21,7 @@ const callback = (state: string) => `/oauth2/callback?code=x&state=${state}&sess
 const ask = (target: string, site = moved, headers: Record<string, string> = navigation) =>
   served.ask(site, target, { groups: null, headers });
 
-test("a browser is led to the sign-in once more, and from there to where the first one was to lead", async () => {
+test("a browser is redirected to the sign-in again, and then to the page that it wanted at first", async () => {
   for (const mode of [{}, { "sec-fetch-dest": "document" }]) {
     const { status, headers } = await ask(callback(`n-1_A%3a${wanted}`), moved, { ...navigation, ...mode });
     expect([status, headers.location]).toEqual([
@@ -35,7 +35,7 @@ test("a browser is led to the sign-in once more, and from there to where the fir
   );
 });
 
-test("to no other site, from no other path, and nobody but a browser that has no session", async () => {
+test("to no other site, from no other path, and only browsers without a session", async () => {
   const elsewhere = [
     "https%3a%2f%2felsewhere.test%2f",
     "https%3a%2f%2fmoved.example.com.elsewhere.test%2f",

@@ -103,7 +103,7 @@ test("also where the method of an open path is not the one that is open", async 
   expect((await served.ask(below, target, { groups: null })).body).toBe(`/app${target}`);
 });
 
-test("whoever is not signed in names no other method to an application than the one that is open", async () => {
+test("without a session, no method other than the open one reaches a backend", async () => {
   const names = ["x-http-method-override", "x-http-method", "x-method-override"];
   const headers = Object.fromEntries(names.map((name) => [name, "DELETE"]));
   expect((await served.ask(hook, "/hook", { method: "POST", headers, groups: null })).body).toBe("[]");
@@ -111,7 +111,7 @@ test("whoever is not signed in names no other method to an application than the 
   expect(JSON.parse(signedIn.body)).toEqual(names);
 });
 
-test("nothing above the part of an application that a site shows can be reached", async () => {
+test("nothing above the part of a backend that a site exposes can be reached", async () => {
   for (const target of [
     "/..;/x",
     "/%252e%252e/x",
@@ -124,7 +124,7 @@ test("nothing above the part of an application that a site shows can be reached"
     expect((await served.ask(below, target)).status, target).toBe(400);
 });
 
-test("an open path refuses nothing to who is signed in", async () => {
+test("on an open path, signed-in users are never refused", async () => {
   for (const target of targets) {
     const { status, body } = await served.ask(onlyOpen, target);
     expect([status, body], target).toEqual([200, target]);
@@ -172,7 +172,7 @@ describe("beside a rule for another part", () => {
     expect((await served.ask(rules, "/Admin", { groups: [group] })).status).toBe(404);
   });
 
-  test("who the rule lets in may use every spelling of what is below it", async () => {
+  test("users who satisfy the rule may use every spelling below it", async () => {
     for (const target of ["/admin/a%2Fb", "/admin/x;v=1", "/admin//x", "/%61dmin"]) {
       expect((await served.ask(rules, target, { groups: [group] })).body, target).toBe(target);
       expect((await served.ask(rules, target)).status, target).toBe(403);
@@ -181,7 +181,7 @@ describe("beside a rule for another part", () => {
 });
 
 describe("with applications by path", () => {
-  test("each gets what is below its path, with the bytes that were sent, and the site's own the rest", async () => {
+  test("each backend gets the requests below its path byte for byte, and the site's own the rest", async () => {
     for (const target of [
       "/api",
       "/api/",
@@ -226,7 +226,7 @@ describe("with applications by path", () => {
     expect((await served.ask(parts, "/api/health", post)).body).toBe("other /api/health");
   });
 
-  test("none is asked for what may be read as a path above its own, or as one with a rule", async () => {
+  test("no backend gets a path that may be read as one above its own, or as one with a rule", async () => {
     for (const target of [
       "/api/..%2fadmin",
       "/api/..;/x",
@@ -243,7 +243,7 @@ describe("a COPY or MOVE", () => {
   const move = (target: string, destination: string, groups: readonly string[] | null, site = dav) =>
     served.ask(site, target, { method: "MOVE", headers: { destination }, groups });
 
-  test("leads where the rule of its own path counts, or none", async () => {
+  test("leads to paths of the same rule, or of none", async () => {
     for (const [target, destination] of [
       ["/a", `${own}/b%20c`],
       ["/team/a", "/b"],
@@ -255,7 +255,7 @@ describe("a COPY or MOVE", () => {
     expect((await move("/admin/a", `${own}/admin/b`, [])).status).toBe(403);
   });
 
-  test("leads to no path of another rule, also for who would pass it", async () => {
+  test("leads to no path of another rule, even for users who satisfy that rule", async () => {
     for (const [target, destination] of [
       ["/a", `${own}/admin/b`],
       ["/a", "/team/secret/b"],
@@ -270,7 +270,7 @@ describe("a COPY or MOVE", () => {
     }
   });
 
-  test("takes no part with a rule of its own along, and replaces none", async () => {
+  test("neither moves nor replaces a part with a rule of its own", async () => {
     for (const [target, destination] of [
       ["/team", "/b"],
       ["/team/", "/b"],
@@ -297,7 +297,7 @@ describe("a COPY or MOVE", () => {
   });
 });
 
-test("an application that has Nginx go on to another path (X-Accel-Redirect) gets no further than who asked", async () => {
+test("X-Accel-Redirect reaches no path that the client could not reach itself", async () => {
   const on = (to: string, groups: readonly string[] | null) =>
     served.ask(onwards, `/public/on?${to}`, { groups });
   expect((await on("/api/x", [])).body).toBe("other");
@@ -307,7 +307,7 @@ test("an application that has Nginx go on to another path (X-Accel-Redirect) get
   expect((await on("/admin", [group])).body).toBe("own");
 });
 
-test("a site may leave names that begin with .ht to its application, for who is signed in", async () => {
+test("with refuseHtFiles: false, signed-in users reach paths that begin with .ht", async () => {
   for (const target of ["/.htaccess", "/tree/main/.htpasswd"]) {
     expect((await served.ask(onlyOpen, target)).status).toBe(404);
     expect((await served.ask(htFiles, target)).body).toBe(target);

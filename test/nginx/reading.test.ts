@@ -71,7 +71,7 @@ const soup = (most: number) =>
     maxLength: most,
   });
 
-test("what Nginx refuses as no text of its language is refused, and nothing else", async () => {
+test("whatever Nginx's parser refuses is refused, and nothing else", async () => {
   const count = { accepted: 0, refused: 0 };
   for (const words of fc.sample(soup(14), { numRuns: 250, seed: 19 })) {
     const text = `events {}\nhttp { types { ${words}; } }`;
@@ -95,7 +95,7 @@ function isAccepted(text: string): boolean {
   }
 }
 
-test("a word means to Nginx what it means here", async () => {
+test("Nginx reads a word as it is read here", async () => {
   const written = fc.sample(soup(10), { numRuns: 2500, seed: 19 }).filter((it) => wordOf(it) !== undefined);
   expect(written.length).toBeGreaterThan(300);
   // Nginx gives the values of `geo` back as they are.

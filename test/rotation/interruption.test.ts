@@ -116,14 +116,14 @@ test("with --target on the old secret alone, it is not taken away from hosts tha
   expect(await nextUpdateFinishes(before)).toBe(0);
 });
 
-test("Entra throttles every call for a while, and the rotation ends well", async () => {
+test("a rotation succeeds although Entra throttles every call for a while", async () => {
   const before = await secretsOnHosts();
   await setGenerations(stack, ++generation);
   await entra.behave({ throttle: { calls: 12, retryAfterSeconds: 1 } });
   expect(await nextUpdateFinishes(before)).toBe(0);
 });
 
-test("the answer that holds the new secret gets lost: the next update makes another, and the lost one is named", async () => {
+test("if the response with the new secret is lost, the next update creates another, and the lost one is reported", async () => {
   const before = await secretsOnHosts();
   await setGenerations(stack, ++generation);
   await entra.behave({ lostAnswers: 1 });
@@ -132,7 +132,7 @@ test("the answer that holds the new secret gets lost: the next update makes anot
   expect(await nextUpdateFinishes(before)).toBe(1);
 });
 
-test("a rotation on top of one that a host could not follow leaves each host a secret that works", async () => {
+test("after a rotation that follows a failed one, each host has a working secret", async () => {
   const before = await secretsOnHosts();
   await setGenerations(stack, generation, generation + 1);
   await upWithout(second);
@@ -145,7 +145,7 @@ test("a rotation on top of one that a host could not follow leaves each host a s
   expect(await nextUpdateFinishes(before)).toBe(0);
 });
 
-test("Entra knows the new secret only after the host has lost patience: no host uses it, and the next update finishes", async () => {
+test("if Entra accepts the new secret only after the host has timed out, no host uses it, and the next update finishes", async () => {
   const before = await secretsOnHosts();
   await setGenerations(stack, ++generation);
   await entra.behave({ newSecrets: { delaySeconds: 150, meanwhile: "refuse" } });

@@ -31,7 +31,7 @@ afterAll(async () => {
   await stack.up();
 });
 
-test("100 sessions, renewed every 10 s, live through 10 rotations: no sign-out and no failed request", async () => {
+test("100 sessions, renewed every 10 s, survive 10 rotations without a sign-out or a failed request", async () => {
   // A new secret takes Entra two seconds to know, and then half of its replicas know it.
   await entra.behave({ newSecrets: { delaySeconds: 2, meanwhile: "alternate" } });
   await entra.clearRequests();

@@ -33,7 +33,7 @@ test("runs at the same time make it once", async () => {
   expect(await there()).toEqual(["thing"]);
 });
 
-test("what fails leaves nothing, and can be tried again", async () => {
+test("a failure leaves nothing behind, and can be retried", async () => {
   const thing = join(parent, "thing");
   await expect(madeOnce(thing, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await there()).toEqual([]);
@@ -41,7 +41,7 @@ test("what fails leaves nothing, and can be tried again", async () => {
   expect(existsSync(thing)).toBe(true);
 });
 
-test("what a killed run left half made is cleared away by the next", async () => {
+test("the next run cleans up what a killed run left half created", async () => {
   const thing = join(parent, "thing");
   const source = new URL("../lab/made-once.ts", import.meta.url).href;
   const program = `

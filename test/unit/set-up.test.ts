@@ -48,7 +48,7 @@ function setUp(command: string, environment: Record<string, string> = {}) {
 }
 
 describe.skipIf(process.platform !== "linux")("a machine that lacks something", () => {
-  test("is told of all of it at once, and left as it was", async () => {
+  test("gets a list of everything that is missing, and is unchanged", async () => {
     const { exitCode, stderr, stdout } = await setUp("local");
     expect(exitCode).toBe(1);
     expect(stdout).toBe("");

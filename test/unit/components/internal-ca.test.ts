@@ -35,7 +35,7 @@ test("every CA is part of what clients trust, and one signs", async () => {
   expect(await signed).toBe("certificate of ca-2\n");
 });
 
-test("a host gets the certificate and its key among the secrets, and nowhere else", async () => {
+test("a host gets the certificate and its key with the secrets, and nowhere else", async () => {
   const asked = await deployed(() => {
     const { caCertPem, caPrivateKeyPem } = new InternalCa("ca", { generations: [1] });
     new ProtectedSite("wiki", { ...common, certificateAuthority: { caCertPem, caPrivateKeyPem } });
@@ -78,7 +78,7 @@ test("a site of the stack's CA without one, and a CA that does not exist, are re
   );
 });
 
-test("a certificate is renewed once in a period, and always before its end", () => {
+test("a certificate is renewed once per period, and always before it expires", () => {
   const day = (iso: string) => new Date(`${iso}T12:00:00Z`);
   const periods = Array.from({ length: 365 }, (_, index) =>
     renewalPeriod(60, new Date(day("2026-01-01").getTime() + index * 86_400_000)),

@@ -39,7 +39,7 @@ describe.each([
     asked = await deployed(() => new ProtectedSite("wiki", args), { preview });
   });
 
-  test("each host gets the site's files, and, apart from them, its secrets", () => {
+  test("each host gets the site's files and, separately, its secrets", () => {
     for (const host of ["edge-1", "edge-2"]) {
       expect(one(`wiki-${host}`)["stdin"]).toMatch(/^protected-sites bundle 1\n==> site.json\n/);
       expect(one(`wiki-${host}-credentials`)["create"]).toBe(
@@ -63,13 +63,13 @@ describe.each([
     }
   });
 
-  test("what the engine stores in the clear holds no secret", () => {
+  test("what the engine stores in plain text contains no secret", () => {
     const texts = asked.flatMap(({ inputs }) => clearTexts(inputs)).join("\n");
     expect(texts).toContain("server_name wiki.example.com;");
     expect(texts).not.toContain("SECRET");
   });
 
-  test("what a reviewer reads holds nothing that Entra generates", () => {
+  test("what a reviewer sees contains nothing that Entra generates", () => {
     for (const host of ["edge-1", "edge-2"]) {
       expect(one(`wiki-${host}`)["stdin"]).not.toContain("client-id-from-entra");
     }
@@ -87,7 +87,7 @@ test("every secret is marked as one before it leaves the program", async () => {
   }
 });
 
-test("the state keeps secret what a secret is made of, and what a host says of it", async () => {
+test("the state encrypts what a secret is derived from, and a host's output about it", async () => {
   const { site } = args;
   const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
   const asked = await deployed(
@@ -108,7 +108,7 @@ test("the state keeps secret what a secret is made of, and what a host says of i
   ]);
 });
 
-test("the client secret is secret to whatever is made of it", async () => {
+test("everything derived from the client secret is secret", async () => {
   let made: Registration | undefined;
   await deployed(() => {
     made = new Registration("wiki", { site: siteFrom("wiki", args.site) });
@@ -118,7 +118,7 @@ test("the client secret is secret to whatever is made of it", async () => {
   expect(await pulumi.isSecret(made.clientId)).toBe(false);
 });
 
-test("of several client secrets hosts get the newest, by a user who may push and nothing else", async () => {
+test("hosts get the newest of several client secrets, through a user that may only push", async () => {
   const site = { ...args.site, clientSecrets: [{ generation: 1 }, { generation: 2 }] };
   const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
   for (const { name, inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
@@ -129,7 +129,7 @@ test("of several client secrets hosts get the newest, by a user who may push and
   }
 });
 
-test("the first host has a site's files and its secrets before any other gets either", async () => {
+test("the first host has a site's files and secrets before any other host gets either", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const after = (name: string) =>
     asked.find((it) => it.name === name && it.type === "command:remote:Command")?.after ?? [];
@@ -139,7 +139,7 @@ test("the first host has a site's files and its secrets before any other gets ei
   for (const name of first) expect(after(name).join()).not.toContain("edge-2");
 });
 
-test("no host gets a rule before Entra has given everybody what it asks for, nor files before their secrets", async () => {
+test("no host gets a rule before its assignments exist in Entra, nor files before their secrets", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   for (const host of ["edge-1", "edge-2"]) {
     const push = asked.find((it) => it.name === `wiki-${host}` && it.type === "command:remote:Command");
@@ -147,7 +147,7 @@ test("no host gets a rule before Entra has given everybody what it asks for, nor
   }
 });
 
-test("people are sent back to the site's callback only, and groups are assigned to the registration", async () => {
+test("the site's callback is the only redirect URI, and groups are assigned to the registration", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const inputs = (type: string) => asked.find((it) => it.type.endsWith(type))?.inputs;
   expect(inputs(":Application")).toMatchObject({
@@ -167,7 +167,7 @@ test("people are sent back to the site's callback only, and groups are assigned 
   });
 });
 
-test("the password of a Redis goes with a site's secrets, where the site's sessions are there", async () => {
+test("the password of a Redis is pushed with a site's secrets if its sessions are stored there", async () => {
   const { site } = args;
   const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
   const sent = async (site: ProtectedSiteArgs["site"]) => {
@@ -181,7 +181,7 @@ test("the password of a Redis goes with a site's secrets, where the site's sessi
   expect(await sent(site)).not.toContain("REDIS");
 });
 
-test("one host takes the sessions out of a Redis, and only when the site goes", async () => {
+test("one host deletes the sessions from a Redis, and only when the site is removed", async () => {
   const { site } = args;
   const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com", database: 2 } };
   const asked = await deployed(
@@ -204,7 +204,7 @@ test("one host takes the sessions out of a Redis, and only when the site goes", 
   });
 });
 
-test("which secrets a host gets is told in words that change with them, and hold none", async () => {
+test("a host's secrets are described by text that changes with them, and contains none", async () => {
   const toldOf = async (given: object, redisPassword = "SECRET-redis") => {
     const site = { ...args.site, sessionStore: "redis", redis: { host: "redis.example.com" }, ...given };
     const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site, redisPassword }));
@@ -222,7 +222,7 @@ test("which secrets a host gets is told in words that change with them, and hold
   expect(other).not.toBe(before);
 });
 
-test("what tells two passwords of a Redis apart is made with a key that nobody knows: they cannot be searched for", async () => {
+test("the fingerprint of a Redis password is made with a secret key: it cannot be brute-forced", async () => {
   const { site } = args;
   const withRedis = { ...site, sessionStore: "redis", redis: { host: "redis.example.com" } };
   const told = async (name: string) => {
@@ -253,7 +253,7 @@ test("only a role that a program has can be given to programs, and tokens are of
   });
 });
 
-test("the stack consents for everybody, to the sign-in and to the API that the site speaks to", async () => {
+test("the stack consents for everybody, to the sign-in and to the site's API", async () => {
   const site = {
     ...args.site,
     identityHeaders: ["user", "accessToken"],
@@ -266,7 +266,7 @@ test("the stack consents for everybody, to the sign-in and to the API that the s
   expect(new Set(grants)).toEqual(new Set([["openid", "profile", "email", "offline_access"], ["read"]]));
 });
 
-test("owners are named beside the deployment from the first on, by ID or as looked up; who is not found is passed over", async () => {
+test("owners are set from the start, besides the deployer, by ID or as looked up; unknown ones are skipped", async () => {
   const grace = "7e57ab1e-0000-4000-8000-000000000002";
   const site = {
     ...args.site,
@@ -285,7 +285,7 @@ test("owners are named beside the deployment from the first on, by ID or as look
   }
 });
 
-test("what Entra refuses of owners is told with what the deployer lacks for it, and for the rest with the rest", () => {
+test("an error about owners names the permission that the deployer lacks, and any other error its own", () => {
   const type = "azuread:index/application:Application";
   const denied = "unexpected status 403 (403 Forbidden) with error: Authorization_RequestDenied";
   expect(remedy(type, `Could not add owners to application with object ID: "1": ${denied}`)).toContain(
@@ -295,7 +295,7 @@ test("what Entra refuses of owners is told with what the deployer lacks for it, 
   expect(remedy(type, "Could not add owners to application: 503")).toBeUndefined();
 });
 
-test("a conditional access policy is for the site alone, and only reports unless it says otherwise", async () => {
+test("a conditional access policy applies only to the site, and is report-only by default", async () => {
   const policyOf = async (conditionalAccess: NonNullable<ProtectedSiteArgs["site"]["conditionalAccess"]>) => {
     const site = { ...args.site, conditionalAccess };
     const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
@@ -317,7 +317,7 @@ test("a conditional access policy is for the site alone, and only reports unless
   expect(frequent).not.toHaveProperty("grantControls");
 });
 
-test("roles are part of the registration, and given to groups and users by object ID or by name", async () => {
+test("roles are part of the registration, and assigned to groups and users by object ID or by name", async () => {
   const roles = [
     { value: "reader", groups: ["Wiki readers", "7e57ab1e-0000-4000-8000-000000000001"] },
     { value: "editor", users: ["ada@example.com"] },
@@ -343,7 +343,7 @@ test("roles are part of the registration, and given to groups and users by objec
   );
 });
 
-test("a group that only a path asks for is named in tokens, and does not keep the others out", async () => {
+test("a group that only a path requires is in the tokens, and does not lock others out", async () => {
   const { allowedGroups: [group = ""] = [], ...site } = args.site;
   const paths = [{ path: "/admin", allowedGroups: [group] }];
   const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site: { ...site, paths } }));
@@ -353,7 +353,7 @@ test("a group that only a path asks for is named in tokens, and does not keep th
   expect(inputs(":ServicePrincipal")).toMatchObject({ appRoleAssignmentRequired: false });
 });
 
-test("a wrong site is refused before anything is asked of the engine", async () => {
+test("an invalid site is refused before the engine is called", async () => {
   let thrown: unknown;
   const asked = await deployed(() => {
     try {
@@ -368,7 +368,7 @@ test("a wrong site is refused before anything is asked of the engine", async () 
   expect(asked.filter((it) => it.type !== "pulumi:pulumi:Stack")).toEqual([]);
 });
 
-test("a cookie secret that is given is used until there is a new generation, and its end is a change that is told", async () => {
+test("an adopted cookie secret is used until there is a new generation, which is a reported change", async () => {
   const sent = async (generation: number, adoptedCookieSecret?: string) => {
     const site = { ...args.site, cookieSecretGeneration: generation };
     const given = adoptedCookieSecret === undefined ? {} : { adoptedCookieSecret };
@@ -388,7 +388,7 @@ test("a cookie secret that is given is used until there is a new generation, and
   expect(new Set([takenOver.keepers, next.keepers, own.keepers]).size).toBe(3);
 });
 
-test("the words that hold a cookie secret are those of every version: others would sign everybody out", async () => {
+test("a cookie secret's keepers never change: a change would sign everybody out", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const { type, name, inputs } = asked.find((it) => it.type.endsWith(":RandomPassword")) ?? {};
   expect({ type, name, inputs }).toEqual({

@@ -20,7 +20,7 @@ test.each(applications)("$title has a section with the site that is tried", ({ n
   expect(sitesOf(title)).toEqual({ [name]: Object.keys(site).length === 0 ? null : site });
 });
 
-test("npm test tries applications that there are", () => {
+test("npm test tests only existing applications", () => {
   const names = applications.map(({ name }) => name);
   expect(telling.filter((name) => !names.includes(name))).toEqual([]);
 });

@@ -10,7 +10,7 @@ const read = (document: string) => readFileSync(join(root, document), "utf8");
 describe.each(documents)("%s", (document) => {
   const text = read(document);
 
-  test("leads to files that are there", () => {
+  test("links to existing files", () => {
     const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = ""]) => target);
     expect(targets.filter((target) => !existsSync(join(root, dirname(document), target)))).toEqual([]);
   });

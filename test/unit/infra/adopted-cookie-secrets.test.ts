@@ -5,12 +5,12 @@ import { cookieSecretProblems } from "../../../infra/adopted-cookie-secrets.ts";
 const whole = "A".repeat(43);
 const problems = (given: unknown) => cookieSecretProblems(given, ["wiki", "code"]).map(({ what }) => what);
 
-test("cookie secrets as oauth2-proxy takes them are taken over", () => {
+test("cookie secrets in every format that oauth2-proxy accepts are adopted", () => {
   for (const secret of ["0123456789abcdef", whole, `${whole}=`, "0123456789abcdef+/23456789abcdef"])
     expect(problems({ wiki: secret }), secret).toEqual([]);
 });
 
-test("the same secret for two sites is refused in every form of it, and not told", () => {
+test("the same secret for two sites is refused in every encoding, and not printed", () => {
   for (const other of [whole, `${whole}=`]) {
     const found = problems({ wiki: whole, code: other });
     expect(found).toEqual([
@@ -20,7 +20,7 @@ test("the same secret for two sites is refused in every form of it, and not told
   }
 });
 
-test("a secret of another length, and one of a site that is not there, are refused", () => {
+test("a secret of an invalid length, and one of an unknown site, are refused", () => {
   const wrong = [
     'the secret of site "wiki" must be 16, 24 or 32 bytes, raw or in base64url, as for oauth2-proxy',
   ];

@@ -23,11 +23,11 @@ test.each([
   expect(said(valid, late)).toEqual([expect.stringMatching(/^the certificate expires on 2028-03-/)]);
 });
 
-test("one that has ended is told of", () => {
+test("an expired one is reported", () => {
   expect(said(90, -1)).toEqual(["the certificate expired on 2028-02-29"]);
 });
 
-test("of a host whose program does not say from when it is valid, the days decide", () => {
+test("if a host's program does not report the start of validity, the number of days decides", () => {
   const certificateEnds = now.getTime() / 1000 + 13 * 86_400;
   expect(certificateEnd({ certificateStarts: null, certificateEnds }, { now })).toHaveLength(1);
 });

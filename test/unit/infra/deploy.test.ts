@@ -4,7 +4,7 @@ import { tenantId } from "../../sites.ts";
 import { host, settings } from "../review/environments.ts";
 import { update } from "../settings/declared.ts";
 
-test("with credentials of another tenant nothing is declared: the registrations would be made there", async () => {
+test("with credentials of another tenant nothing is declared: the registrations would be created there", async () => {
   const other = "00000000-0000-4000-8000-000000000009";
   let refusal: unknown;
   const asked = await update(settings(), other, (error) => {

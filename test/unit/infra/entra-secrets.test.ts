@@ -49,7 +49,7 @@ function entra(...keyIds: readonly string[]) {
   return { graph, asked, kept };
 }
 
-test("a secret in Entra that the state does not know is named, with what removes it", async () => {
+test("a secret in Entra that is not in the state is reported, with the command that removes it", async () => {
   const { graph } = entra("key-1", "stray");
   expect(findings(await registeredSites(state(1), graph))).toEqual([
     {
@@ -60,7 +60,7 @@ test("a secret in Entra that the state does not know is named, with what removes
   ]);
 });
 
-test("a secret of the state that somebody has taken out of Entra is named", async () => {
+test("a secret of the state that is missing in Entra is reported", async () => {
   const { graph } = entra("key-1");
   const found = findings(await registeredSites(state(1, 2), graph));
   expect(found.map(({ what }) => what)).toEqual([
@@ -68,7 +68,7 @@ test("a secret of the state that somebody has taken out of Entra is named", asyn
   ]);
 });
 
-test("a second registration under a site's name is named", async () => {
+test("a second registration with a site's name is reported", async () => {
   const { graph } = entra("key-1");
   const registered = await registeredSites(state(1), graph);
   const sites = [{ name: "wiki", domain: "wiki.example.com" }];
@@ -124,7 +124,7 @@ function revoked(cannot: "reach edge-1" | "make secrets", without: readonly stri
   return { interrupted, said, targets, ...inEntra };
 }
 
-test("a revocation reaches the other hosts where one cannot be reached, says which, and leaves the new secret alone in Entra", async () => {
+test("if a host cannot be reached, a revocation updates the others, names that host, and leaves only the new secret in Entra", async () => {
   const { interrupted, said, targets, kept } = revoked("reach edge-1", ["edge-1"]);
   expect(await interrupted).toEqual(["edge-1"]);
   expect(said).toContain("host edge-1: could not be updated: no route");
@@ -138,14 +138,14 @@ test("a revocation reaches the other hosts where one cannot be reached, says whi
   ]);
 });
 
-test("a revocation takes nothing away while a host would go on serving with what it takes away, and says what that would do", async () => {
+test("a revocation removes no secret that a host still uses, and says what removing it would do", async () => {
   const { interrupted, asked, said } = revoked("reach edge-1");
   await expect(interrupted).rejects.toThrow(/^Nothing has been removed .* edge-1 .*--without edge-1\.$/s);
   expect(said).toContain("host edge-2: uses them");
   expect(asked).toEqual([]);
 });
 
-test("a revocation takes nothing away where no new secret can be made", async () => {
+test("a revocation removes nothing if no new secret can be created", async () => {
   const { interrupted, asked } = revoked("make secrets");
   await expect(interrupted).rejects.toThrow("no route");
   expect(asked).toEqual([]);

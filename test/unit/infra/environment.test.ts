@@ -33,7 +33,7 @@ const withWiki = (given: Record<string, unknown>) =>
   environment({ sites: { code, wiki: { ...wiki, ...given } } });
 const withHost = (given: Record<string, unknown>) => environment({ hosts: [{ ...edge1, ...given }] });
 
-test("a right environment is accepted, and its defaults are filled in", () => {
+test("a valid environment is accepted, and its defaults are filled in", () => {
   const checked = environmentFrom(environment(), "stacks/Pulumi.prod.yaml");
   expect(checked.hosts[0]).toMatchObject({ name: "edge-1", port: 22 });
   expect(checked.sites.map((site) => site.name)).toEqual(["code", "wiki"]);
@@ -193,7 +193,7 @@ describe("one mistake, one sentence", () => {
   });
 });
 
-test("unless an environment says otherwise, programs with known vulnerabilities are refused, and drift is put right", () => {
+test("by default, programs with known vulnerabilities are refused, and drift is repaired", () => {
   expect(environmentFrom(environment(), "stacks/Pulumi.prod.yaml")).toMatchObject({
     allowVulnerableOauth2Proxy: false,
     allowVulnerableNginx: false,
@@ -223,7 +223,7 @@ test("a template's zeros are no tenant", () => {
   ]);
 });
 
-test("all mistakes are told at once", () => {
+test("all errors are reported at once", () => {
   const settings = environment({
     tenantId: "contoso",
     hosts: [{ ...edge1, hostKey: "?" }],
@@ -243,7 +243,7 @@ test.each(Object.keys(siteShape).filter((key) => !["sessionStore", "redis"].incl
   },
 );
 
-test("what a contradiction is about is told first where it is wrong by itself", () => {
+test("a setting that is invalid by itself is reported before a contradiction that involves it", () => {
   expect(refusal(withWiki({ redis: { host: "redis.example.com" }, sessionStore: "file" }))).toEqual([
     'stacks/Pulumi.prod.yaml, site "wiki": sessionStore must be one of cookie, minimal, redis, got "file"',
   ]);
@@ -256,7 +256,7 @@ test("what a contradiction is about is told first where it is wrong by itself", 
   ]);
 });
 
-test("sites and hosts are held against each other although something else of them is wrong", () => {
+test("sites and hosts are compared with each other even if something else is invalid", () => {
   const told = refusal({
     tenantId,
     hosts: [edge1, { ...edge1, hostKey: 1 }],
@@ -321,7 +321,7 @@ describe("what sites share", () => {
     expect(refusal(shared(siteDefaults))).toEqual([`stacks/Pulumi.prod.yaml, ${sentence}`]);
   });
 
-  test("that contradicts a site is told for that site", () => {
+  test("that contradicts a site is reported for that site", () => {
     expect(refusal(shared({ sessionStore: "minimal" }, { cookieRefresh: "30m" }))).toEqual([
       expect.stringMatching(/^stacks\/Pulumi.prod.yaml, site "wiki": cookieRefresh/),
     ]);

@@ -54,7 +54,7 @@ test("a host's own resources, every site's on it, and sessions that it may have 
   expect(JSON.stringify(resources)).not.toMatch(/edge-2|sessions/);
 });
 
-test("a host that the state does not know is refused", () => {
+test("a host that is not in the state is refused", () => {
   expect(() => withoutHost(state, "edge-9")).toThrow(
     'the state has no host "edge-9"; expected one of edge-1, edge-2',
   );

@@ -46,7 +46,7 @@ function change(from: object, to: object, more: object = {}) {
   };
 }
 
-test("how a site behaves is promoted, as one line for each setting; what is each environment's own stays", () => {
+test("a site's behaviour is promoted, one line per setting; what is specific to an environment stays", () => {
   const own = { allowedGroups: [group(1)], cookieSecretGeneration: 3 };
   expect(change({ ...own, proxyReadTimeout: "90s" }, { proxyReadTimeout: "60s" })).toEqual({
     changed: ['site "wiki": proxyReadTimeout as in staging'],
@@ -56,7 +56,7 @@ test("how a site behaves is promoted, as one line for each setting; what is each
   });
 });
 
-test("a setting that is gone there goes here, too", () => {
+test("a setting that was removed there is removed here, too", () => {
   const open = [{ path: "/health", why: "the monitoring asks here" }];
   expect(change({}, { open })).toMatchObject({
     changed: ['site "wiki": open is unset, as in staging'],
@@ -71,7 +71,7 @@ test("a setting that all sites of the first environment share becomes the site's
   expect(prod.document.getIn(["config", "protected-sites:sites", "wiki", "cookieExpire"])).toBe("24h");
 });
 
-test("rules that name groups are left to a person, and so is what all sites of the other environment share", () => {
+test("rules with groups are not promoted, nor are settings that all sites of the other environment share", () => {
   const paths = [{ path: "/admin", allowedGroups: [group(2)] }];
   const { changed, left } = change({ paths }, {}, { siteDefaults: { cookieExpire: "24h" } });
   expect({ changed, left }).toEqual({
@@ -83,7 +83,7 @@ test("rules that name groups are left to a person, and so is what all sites of t
   });
 });
 
-test("a site that the other environment does not have is told, and one that nobody has is a mistake", () => {
+test("a site that the other environment lacks is reported, and one that neither has is an error", () => {
   const both = fileOf("staging", {});
   const { left } = promote(both, wiki("prod", {}), ["code"]);
   expect(left).toEqual([
@@ -119,7 +119,7 @@ test.each<[string, object]>([
   expect(change(given, to)).toMatchObject({ changed: [], left: [], gone: [], new: [] });
 });
 
-test("where sessions live, who is told to be asked and whose the certificate is stay with the environment", () => {
+test("session store, contact and certificate are specific to the environment", () => {
   const prod = {
     sessionStore: "redis",
     redis: { host: "redis.example.com" },

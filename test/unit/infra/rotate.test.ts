@@ -38,7 +38,7 @@ function rotated(given: Partial<Rotation>, before = text()) {
 describe("a client secret", () => {
   const first = text(secrets("- generation: 1 # the first", '  endDate: "2026-12-24"'));
 
-  test("is added, and the one before stays for the overlap; comments and order stay", () => {
+  test("is added, and the previous one stays for the overlap; comments and order stay", () => {
     const { after, told } = rotated({ sites: ["wiki"] }, first);
     expect(after).toBe(
       text(
@@ -54,12 +54,12 @@ describe("a client secret", () => {
     expect(told).toEqual(['site "wiki": client secret 2, valid until 2027-05-23']);
   });
 
-  test("goes at once without an overlap", () => {
+  test("is removed at once without an overlap", () => {
     const { after } = rotated({ sites: ["wiki.example.com"], overlapDays: 0 }, first);
     expect(after).toBe(text(secrets("- generation: 2", '  endDate: "2027-05-23"')));
   });
 
-  test("goes when its overlap is over, and not a day before", () => {
+  test("is removed when its overlap is over, and not a day before", () => {
     const two = text(
       secrets("- generation: 1", '  retireAfter: "2026-11-25"', "- generation: 2", '  endDate: "2027-05-23"'),
     );
@@ -69,19 +69,19 @@ describe("a client secret", () => {
     expect(tomorrow.after).toBe(text(secrets("- generation: 2", '  endDate: "2027-05-23"')));
   });
 
-  test("is left alone where it is not due", () => {
+  test("is unchanged if it is not due", () => {
     const { told } = rotated({ dueWithin: 30 }, text(secrets("- generation: 1", '  endDate: "2027-12-24"')));
     expect(told).toEqual(['site "code": client secret 2, valid until 2027-05-23']);
   });
 });
 
-test("a cookie secret's rotation says who is signed out", () => {
+test("the rotation of a cookie secret says who has to sign in again", () => {
   const { after, told } = rotated({ sites: ["wiki"], cookie: true });
   expect(after).toContain("cookieSecretGeneration: 2");
   expect(told.join()).toContain("everybody on wiki.example.com has to sign in again");
 });
 
-test("a site that is not there is refused, with those that are", () => {
+test("an unknown site is refused, with the known ones", () => {
   expect(() => rotated({ sites: ["wikki"] })).toThrow(
     'stacks/Pulumi.prod.yaml, site "wikki": no such site; expected one of wiki (wiki.example.com), code (code.example.com)',
   );
@@ -99,16 +99,16 @@ test("every rotation leaves a file that the program accepts", () => {
 describe("a preview", () => {
   const ending = (endDate: string) =>
     expiryMessage(site({ clientSecrets: [{ generation: 3, endDate }] }), now, 30);
-  test("says nothing of a secret that is good for longer", () => {
+  test("does not report a secret that is valid for longer", () => {
     expect(ending("2026-12-25")).toBeUndefined();
   });
-  test("warns in time, with the command that helps", () => {
+  test("warns in time, with the command that fixes it", () => {
     expect(ending("2026-12-24")).toEqual({
       error: false,
       text: 'site "wiki": client secret 3 expires on 2026-12-24, in 29 days; run npm run rotate -- --stack <name> --site wiki.example.com',
     });
   });
-  test("says of a secret without an end date what writes one, before the site's first update and after", () => {
+  test("names the command that sets a missing end date, before the site's first update and after", () => {
     expect(expiryMessage(site({ clientSecrets: [{ generation: 1 }] }), now, 30)).toEqual({
       error: false,
       text: 'site "wiki": client secret 1 has no endDate, so there is no warning before it expires, and a tenant with a secret policy rejects it; run npm run rotate -- --stack <name> --site wiki.example.com, or, before the site\'s first update, npm run rotate -- --stack <name> --first',
@@ -119,7 +119,7 @@ describe("a preview", () => {
   });
 });
 
-test("a new key of the deployer comes beside the old one; the second time, the old one goes", () => {
+test("a new deployer key is added to the old one; the second run removes the old one", () => {
   const file = parseStackFile("prod", text());
   expect(rotateDeployerKey(file)).toEqual([
     "deployer key 2, in addition to 1; once every host has it, run this again to remove 1",
@@ -131,12 +131,12 @@ test("a new key of the deployer comes beside the old one; the second time, the o
   expect(changedText(second)).toContain("deployerKeyGenerations: [2]");
 });
 
-test("an overlap of 0 days leaves the new client secret alone", () => {
+test("an overlap of 0 days keeps only the new client secret", () => {
   const before = text(secrets("- generation: 1", '  retireAfter: "2027-01-01"', "- generation: 2"));
   expect(rotated({ sites: ["wiki"], overlapDays: 0 }, before).after).not.toMatch(/generation: [12]\b/);
 });
 
-test("before the first update, a secret without an end date to come gets one where it stands; one that has been rotated does not", () => {
+test("before the first update, a secret without a future end date gets one in place; one that has been rotated does not", () => {
   const first = (wiki: string) => {
     const file = parseStackFile("prod", text(secrets(wiki)));
     return { told: firstEndDates(file, now, 180), after: changedText(file) };
@@ -150,7 +150,7 @@ test("before the first update, a secret without an end date to come gets one whe
   expect(first("- { generation: 2 }").told).not.toContain(wiki);
 });
 
-test("every example's sites have an end date, and the documented first set-up gives one that is to come", () => {
+test("every example's sites have an end date, and the documented first set-up sets a future one", () => {
   const examples = stacks().filter((name) => name !== "local");
   expect(examples).toContain("example");
   for (const name of examples) {

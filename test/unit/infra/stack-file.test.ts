@@ -85,7 +85,7 @@ test.each([
   );
 });
 
-test("settings of the engine's and of its providers stand beside ours", () => {
+test("settings of the engine and of its providers are accepted as well", () => {
   const text = `secretsprovider: passphrase\nencryptionsalt: v1:x\n${fileOf({})}  azuread:environment: public\n  pulumi:tags: {}\n`;
   expect(() => parseStackFile("prod", text)).not.toThrow();
   expect(() => parseStackFile("prod", text.replace("config:", "confg:"))).toThrow(

@@ -28,7 +28,7 @@ test("stacks/schema.json is what the program accepts, in the words of its types"
 });
 
 describe.each(stacks)("%s", (file) => {
-  test("tells editors its schema", () => {
+  test("names its schema for editors", () => {
     expect(read(file)).toMatch(/^# yaml-language-server: \$schema=schema\.json\n/);
   });
 
@@ -41,7 +41,7 @@ describe.each(stacks)("%s", (file) => {
   });
 });
 
-test("the examples show what they say", () => {
+test("the examples do what they claim", () => {
   const sitesOf = (name: string) => environmentFrom(settingsOf(`stacks/Pulumi.${name}.yaml`), name).sites;
   expect(sitesOf("small-office")).toHaveLength(2);
   const company = sitesOf("company");

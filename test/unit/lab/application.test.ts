@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => application.close());
 
-test("an API client is told what reached the application, also headers that came twice", async () => {
+test("an API client sees what reached the backend, including duplicate headers", async () => {
   const { status, body } = await request({
     url: `${application.url}/a//b?x=1&y=../2`,
     method: "POST",
@@ -30,7 +30,7 @@ test("a path below /api/ answers with JSON, whatever the client accepts", async 
   expect(headers["content-type"]).toEqual(["application/json; charset=utf-8"]);
 });
 
-test("a browser is shown who is there, as text and not as HTML", async () => {
+test("a browser is shown the signed-in user as text, not as HTML", async () => {
   const { headers, body } = await request({
     url: `${application.url}/`,
     headers: { ...navigation, "x-auth-request-user": "<b>ada" },
@@ -39,12 +39,12 @@ test("a browser is shown who is there, as text and not as HTML", async () => {
   expect(body).toContain('Signed in as <strong id="user">&lt;b&gt;ada</strong>');
 });
 
-test("a WebSocket at /ws says what it hears; there is none elsewhere", async () => {
+test("a WebSocket at /ws echoes; there is none elsewhere", async () => {
   expect(await echoOverWebSocket({ url: `${application.url}/ws` }, "hello")).toBe("hello");
   expect(await echoOverWebSocket({ url: `${application.url}/other` }, "hello")).toBe(404);
 });
 
-test("a stream of events starts at once", async () => {
+test("an event stream starts immediately", async () => {
   const { body } = await fetch(`${application.url}/events`);
   const first = await body?.pipeThrough(new TextDecoderStream()).getReader().read();
   expect(first?.value).toBe("id: 1\ndata: code 1\n\n");

@@ -20,7 +20,7 @@ beforeEach(() => entra.control.reset());
 const proved = async ({ clientId, secret }: TrialApplication) => (await entra.prove(clientId, secret)).status;
 
 describe("a new secret", () => {
-  test("is unknown for as long as was said, and an older one goes on to work", async () => {
+  test("is rejected for the configured time, and an older one keeps working", async () => {
     await entra.control.behave({ newSecrets: { delaySeconds: 3600, meanwhile: "refuse" } });
     const fresh = await entra.register();
     const answer = await entra.prove(fresh.clientId, fresh.secret);
@@ -34,7 +34,7 @@ describe("a new secret", () => {
     await expect.poll(() => proved(fresh), { timeout: 10_000 }).toBe(200);
   });
 
-  test("works every second time where replicas differ", async () => {
+  test("works every second time if replicas differ", async () => {
     await entra.control.behave({ newSecrets: { delaySeconds: 3600, meanwhile: "alternate" } });
     const fresh = await entra.register();
     const seen = [];
@@ -43,7 +43,7 @@ describe("a new secret", () => {
   });
 });
 
-test("Graph throttles as many calls as was said", async () => {
+test("Graph throttles as many calls as configured", async () => {
   await entra.control.behave({ throttle: { calls: 2, retryAfterSeconds: 7 } });
   const first = await entra.graph("GET", `/v1.0/groups/${wikiReaders}`);
   expect([first.status, first.headers["retry-after"]]).toEqual([429, "7"]);
@@ -51,7 +51,7 @@ test("Graph throttles as many calls as was said", async () => {
   expect((await entra.graph("GET", `/v1.0/groups/${wikiReaders}`)).status).toBe(200);
 });
 
-test("a change of secrets can meet another one", async () => {
+test("two changes of secrets can run at the same time", async () => {
   await entra.control.behave({ concurrencyViolations: 1 });
   const path = `/v1.0/applications/${site.objectId}/addPassword`;
   const answer = await entra.graph("POST", path, {});
@@ -86,7 +86,7 @@ describe("an outage", () => {
   });
 });
 
-test("issued tokens can be of another time, and short", async () => {
+test("issued tokens can have another time and a short lifetime", async () => {
   await entra.control.behave({ clockSkewSeconds: -600, tokenLifetimeSeconds: 30 });
   const before = Math.floor(Date.now() / 1000);
   const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
@@ -96,7 +96,7 @@ test("issued tokens can be of another time, and short", async () => {
   expect(body["expires_in"]).toBe(30);
 });
 
-test("memberships change, and the next token tells", async () => {
+test("the next token reflects changed memberships", async () => {
   const all = await entra.register({ application: { groupMembershipClaims: "SecurityGroup" } });
   const groups = async () => {
     const { body } = await entra.redeem(all, (await entra.signIn(all, "bob")).get("code"));
@@ -108,7 +108,7 @@ test("memberships change, and the next token tells", async () => {
   expect(await groups()).toBeUndefined();
 });
 
-test("a reset puts people and permissions back, and leaves registrations", async () => {
+test("a reset restores users and permissions, and keeps registrations", async () => {
   await entra.control.setGroups("ada", []);
   await entra.control.setEnabled("ada", false);
   await entra.control.setPermissions([]);
@@ -118,7 +118,7 @@ test("a reset puts people and permissions back, and leaves registrations", async
   expect((await entra.signIn(site, "ada")).get("code")).not.toBeNull();
 });
 
-test("after a roll of keys the new one signs, and the old one is still published", async () => {
+test("after a key rollover the new key signs, and the old one is still published", async () => {
   const kid = async () => {
     const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
     return (
@@ -136,7 +136,7 @@ test("after a roll of keys the new one signs, and the old one is still published
   expect(published).toEqual(expect.arrayContaining([fresh, old]));
 });
 
-test("requests are told of without what they carried", async () => {
+test("requests are logged without their content", async () => {
   await proved(site);
   const requests = await entra.control.requests();
   await entra.graph("GET", `/v1.0/groups/${wikiReaders}`);
@@ -158,19 +158,19 @@ test("requests are told of without what they carried", async () => {
   expect(JSON.stringify(requests)).not.toContain(site.secret);
 });
 
-test("what is left of applications can be seen", async () => {
+test("remaining applications can be listed", async () => {
   const gone = await entra.register();
   await entra.graph("DELETE", `/v1.0/applications/${gone.objectId}`);
   const found = (await entra.control.applications()).find(({ clientId }) => clientId === gone.clientId);
   expect(found).toMatchObject({ deleted: true, servicePrincipalId: null, secrets: [{ keyId: gone.keyId }] });
 });
 
-test("an unknown command or behaviour is refused with what is known", async () => {
+test("an unknown command or behaviour is refused, with the known ones", async () => {
   await expect(entra.control.behave({ newSecret: 1 } as object)).rejects.toThrow(/newSecret/);
   await expect(entra.control.setEnabled("nobody", true)).rejects.toThrow(/ada, bob/);
 });
 
-test("a restart forgets nothing, and no secret lies in the tenant's file", async () => {
+test("a restart loses nothing, and the tenant's file contains no secret", async () => {
   const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
   await entra.restart();
   expect(await proved(site)).toBe(200);
@@ -195,7 +195,7 @@ test("of many refreshes the newest tokens stay", async () => {
   expect((await entra.refresh(site, first)).status).toBe(400);
 });
 
-test("a file of another version makes way for a new tenant", async () => {
+test("a file of another version is replaced by a new tenant", async () => {
   const other = await Trial.start();
   try {
     const { clientId, clientSecret } = other.deployer;

@@ -24,7 +24,7 @@ test("the deployer's token is a JWT with its object ID and its permissions", asy
   expect(new Set(roles as string[])).toEqual(new Set(leastPermissions));
 });
 
-test("an application lives as the azuread provider leads it", async () => {
+test("an application goes through the azuread provider's life cycle", async () => {
   const { objectId: caller } = entra.deployer;
   const owner = `https://graph.microsoft.com/v1.0/directoryObjects/${caller}`;
   const made = await entra.graph("POST", "/v1.0/applications", {
@@ -79,7 +79,7 @@ test("an application lives as the azuread provider leads it", async () => {
   expect([gone.status, code(gone)]).toEqual([404, "Request_ResourceNotFound"]);
 });
 
-test("a deleted application takes its service principal along, and can be restored without it", async () => {
+test("deleting an application deletes its service principal, and it can be restored without it", async () => {
   const site = await entra.register();
   await entra.graph("DELETE", `/v1.0/applications/${site.objectId}`);
   expect((await entra.graph("GET", `/v1.0/servicePrincipals/${site.servicePrincipalId}`)).status).toBe(404);
@@ -94,7 +94,7 @@ test("a deleted application takes its service principal along, and can be restor
   expect((await entra.graph("GET", path)).status).toBe(404);
 });
 
-test("two secrets of an application are valid at once, and a removed one no more", async () => {
+test("two secrets of an application are valid at once, and a removed one no longer", async () => {
   const site = await entra.register();
   const path = `/v1.0/applications/${site.objectId}`;
   const { body: second } = await entra.graph("POST", `${path}/addPassword`, { passwordCredential: {} });
@@ -106,7 +106,7 @@ test("two secrets of an application are valid at once, and a removed one no more
   expect(await status(String(second["secretText"]))).toBe(200);
 });
 
-test("a policy of the tenant refuses secrets that are good for too long, or all", async () => {
+test("a tenant's policy refuses secrets that are valid for too long, or all", async () => {
   const site = await entra.register();
   const add = async (secretDays: number, days: number) => {
     await entra.control.behave({ secretDays });
@@ -168,7 +168,7 @@ test("assignments take roles that exist, and each once", async () => {
   expect((await entra.graph("GET", one)).status).toBe(404);
 });
 
-test("a role goes only once it is disabled", async () => {
+test("a role can be removed only once it is disabled", async () => {
   const role = {
     id: missing,
     value: "reader",
@@ -184,13 +184,13 @@ test("a role goes only once it is disabled", async () => {
   expect((await entra.graph("PATCH", path, { appRoles: [] })).status).toBe(204);
 });
 
-test("a user who has no manager is asked for one in vain", async () => {
+test("a user without a manager has none to return", async () => {
   await entra.control.setPermissions([...leastPermissions, "User.Read.All"]);
   const none = await entra.graph("GET", "/v1.0/users/0fee1000-0000-4000-8000-000000000001/manager");
   expect([none.status, code(none)]).toEqual([404, "Request_ResourceNotFound"]);
 });
 
-test("groups are found by name, also two of one name", async () => {
+test("groups are found by name, even two with the same name", async () => {
   const named = async (name: string) => {
     const filter = new URLSearchParams({ $filter: `displayName eq '${name}'` }).toString();
     return (await entra.graph("GET", `/beta/groups?${filter}`)).body["value"];
@@ -250,7 +250,7 @@ describe("who may do what", () => {
     return names;
   };
 
-  test("the least permissions are enough for everything but people", async () => {
+  test("the least permissions suffice for everything except users", async () => {
     await entra.control.setPermissions(leastPermissions);
     expect(await refused()).toEqual(["read users"]);
   });
@@ -267,7 +267,7 @@ describe("who may do what", () => {
     expect(await refused()).toEqual(names);
   });
 
-  test("a refusal names nothing that is missing", async () => {
+  test("an error about owners names no missing user", async () => {
     await entra.control.setPermissions([]);
     const answer = await entra.graph("POST", "/v1.0/applications", {});
     expect(answer.body).toEqual({
@@ -284,7 +284,7 @@ describe("who may do what", () => {
     expect(code(await entra.graph("POST", policies, {}))).toBe("AccessDenied");
   });
 
-  test("an owner that took itself out may change nothing any more", async () => {
+  test("an owner that removed itself can no longer change anything", async () => {
     await entra.control.setPermissions(leastPermissions);
     const path = `/v1.0/applications/${site.objectId}`;
     await entra.graph("DELETE", `${path}/owners/${entra.deployer.objectId}/$ref`);
@@ -300,7 +300,7 @@ describe("who may do what", () => {
   });
 });
 
-test("what Graph does not have it says so", async () => {
+test("Graph says so if it does not have something", async () => {
   expect((await entra.graph("GET", "/v1.0/nothing")).status).toBe(400);
   expect((await entra.graph("GET", `/v1.0/applications/${missing}`)).status).toBe(404);
   expect((await entra.graph("PATCH", `/v1.0/groups/${wikiReaders}`, {})).status).toBe(405);

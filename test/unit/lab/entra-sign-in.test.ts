@@ -99,7 +99,7 @@ describe("a request that Entra does not take", () => {
 });
 
 describe("with a session", () => {
-  test("nobody is asked again, also by another application", async () => {
+  test("nobody has to sign in again, not even for another application", async () => {
     const visitor = entra.visitor();
     const other = await entra.register();
     await entra.signIn(site, "ada", {}, visitor);
@@ -107,7 +107,7 @@ describe("with a session", () => {
     expect(parametersOf(page).get("code")).not.toBeNull();
   });
 
-  test("prompt=login asks again, and another person may come", async () => {
+  test("prompt=login asks again, and another user may sign in", async () => {
     const visitor = entra.visitor();
     await entra.signIn(site, "ada", {}, visitor);
     const answer = await entra.signIn(site, "bob", { prompt: "login" }, visitor);
@@ -117,7 +117,7 @@ describe("with a session", () => {
     expect(silent.get("code")).not.toBeNull();
   });
 
-  test("prompt=select_account shows who is there, and lets another one come", async () => {
+  test("prompt=select_account shows the signed-in user, and allows another one", async () => {
     const visitor = entra.visitor();
     await entra.signIn(site, "ada", {}, visitor);
     const pick = await visitor.open(entra.authorizeUrl(site.clientId, { prompt: "select_account" }));
@@ -131,7 +131,7 @@ describe("with a session", () => {
     expect(parametersOf(taken).get("code")).not.toBeNull();
   });
 
-  test("a login_hint skips the question for the name, and asks for whoever else is meant", async () => {
+  test("a login_hint skips the question for the user name, and another one asks for that user", async () => {
     const visitor = entra.visitor();
     const hinted = await visitor.open(entra.authorizeUrl(site.clientId, { login_hint: "ada@lab.test" }));
     expect(hinted.body).toContain('name="passwd"');
@@ -151,7 +151,7 @@ describe("with a session", () => {
     expect(page.body).toContain('name="loginfmt"');
   });
 
-  test("a sign-out ends it and goes on to a registered address", async () => {
+  test("a sign-out ends it and redirects to a registered URI", async () => {
     const visitor = entra.visitor();
     await entra.signIn(site, "ada", {}, visitor);
     const target = "https://app.lab.test/signed-out";
@@ -163,7 +163,7 @@ describe("with a session", () => {
     expect(parametersOf(silent).get("error")).toBe("login_required");
   });
 
-  test("a sign-out goes nowhere else", async () => {
+  test("a sign-out redirects nowhere else", async () => {
     const page = await entra
       .visitor()
       .open(
@@ -175,7 +175,7 @@ describe("with a session", () => {
 });
 
 describe("other ways to answer", () => {
-  test("a code and an ID token that knows the code come in the fragment", async () => {
+  test("the fragment contains a code and an ID token with the code's hash", async () => {
     const implicit = await entra.register({
       application: {
         web: { redirectUris: [callback], implicitGrantSettings: { enableIdTokenIssuance: true } },
@@ -215,7 +215,7 @@ describe("other ways to answer", () => {
 });
 
 describe("an application that requires assignment", () => {
-  test("tells who is not assigned on Entra's page, and prompt=none tells the application", async () => {
+  test("Entra's page tells users that they are not assigned, and prompt=none tells the application", async () => {
     const wiki = await entra.register({ principal: { appRoleAssignmentRequired: true } });
     await entra.graph("POST", `/v1.0/servicePrincipals/${wiki.servicePrincipalId}/appRoleAssignedTo`, {
       appRoleId: "00000000-0000-0000-0000-000000000000",
@@ -267,7 +267,7 @@ describe("without an administrator's consent", () => {
     expect(declined.get("error_description")).toMatch(/^AADSTS65004: /);
   });
 
-  test("what only an administrator may grant is not for a person to accept", async () => {
+  test("a user cannot accept what only an administrator may grant", async () => {
     const visitor = entra.visitor();
     const url = entra.authorizeUrl(site.clientId, { scope: `${usualScope} GroupMember.Read.All` });
     const page = await visitor.signIn(await visitor.open(url), entra.users.ada);
@@ -298,7 +298,7 @@ describe("conditional access", () => {
     }
   };
 
-  test("asks for a second factor once in a session, and leaves out who is excluded", async () => {
+  test("requires a second factor once per session, except from excluded users", async () => {
     await withPolicy(policy("enabled", "mfa"), async () => {
       const visitor = entra.visitor();
       const page = await visitor.signIn(
@@ -344,7 +344,7 @@ describe("conditional access", () => {
   });
 });
 
-test("conditional access can ask chosen people for more at a renewal, and lets others renew", async () => {
+test("conditional access can require more of some people at a renewal, and lets others renew", async () => {
   const renewed = async (user: "ada" | "bob") => {
     const { body } = await entra.redeem(site, (await entra.signIn(site, user)).get("code"));
     await entra.control.behave({ interactionRequired: ["ada"] });
@@ -357,7 +357,7 @@ test("conditional access can ask chosen people for more at a renewal, and lets o
   await entra.control.reset();
 });
 
-test("a sign-in that was begun goes on after a restart, and so does the session", async () => {
+test("a sign-in in progress survives a restart, and so does the session", async () => {
   const visitor = entra.visitor();
   const page = await visitor.open(entra.authorizeUrl(site.clientId));
   await entra.restart();

@@ -31,7 +31,7 @@ const idToken = async (application: TrialApplication, user: "ada" | "bob" | "eve
 };
 
 describe("documents", () => {
-  test("discovery names Entra's own endpoints and keeps silent about PKCE", async () => {
+  test("discovery lists Entra's own endpoints and does not mention PKCE", async () => {
     const { body } = await entra.document(`/${tenantId}/v2.0/.well-known/openid-configuration`);
     expect(body).toMatchObject({ issuer, token_endpoint: `${loginUrl}/oauth2/v2.0/token` });
     expect(body).not.toHaveProperty("code_challenge_methods_supported");
@@ -52,7 +52,7 @@ describe("documents", () => {
     expect(key?.["x5t"]).toBe(key?.["kid"]);
   });
 
-  test("a provider that is given a metadataHost learns where Graph is", async () => {
+  test("a provider with a metadataHost learns where Graph is", async () => {
     const { body } = await entra.document("/metadata/endpoints?api-version=2022-09-01");
     expect(body["microsoftGraphResourceId"]).toBe("https://graph.microsoft.com/");
   });
@@ -93,7 +93,7 @@ test("the code flow with PKCE gives an ID token that the published keys prove", 
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3900);
 });
 
-test("Graph's access tokens are opaque to clients: no published key proves them", async () => {
+test("Graph's access tokens are opaque to clients: no published key verifies them", async () => {
   const { body } = await entra.redeem(site, (await entra.signIn(site, "ada")).get("code"));
   const { body: keys } = await entra.document(`/${tenantId}/discovery/v2.0/keys`);
   const set = createLocalJWKSet(keys as unknown as JSONWebKeySet);
@@ -101,7 +101,7 @@ test("Graph's access tokens are opaque to clients: no published key proves them"
 });
 
 describe("claims", () => {
-  test("a subject is another at each application", async () => {
+  test("a subject differs between applications", async () => {
     const other = await entra.register();
     const [one, two] = [await idToken(site, "ada"), await idToken(other, "ada")];
     expect(one["sub"]).not.toBe(two["sub"]);
@@ -109,14 +109,14 @@ describe("claims", () => {
     expect((await idToken(site, "ada"))["sub"]).toBe(one["sub"]);
   });
 
-  test("a member without a mail address has no email, a guest comes with the name at home", async () => {
+  test("a member without a mail address has no email claim, a guest has the address of the home tenant", async () => {
     expect(await idToken(site, "bob")).not.toHaveProperty("email");
     const guest = await idToken(site, "eve");
     expect(guest).toMatchObject({ preferred_username: "eve@elsewhere.test", email: "eve@elsewhere.test" });
     expect(guest["idp"]).toMatch(/^https:\/\/sts\.windows\.net\//);
   });
 
-  test("groups come as the registration asks, above 200 only the place where to ask", async () => {
+  test("groups are included as the registration configures; above 200, only a link to them", async () => {
     expect(await idToken(site, "ada")).not.toHaveProperty("groups");
     const all = await entra.register({ application: { groupMembershipClaims: "SecurityGroup" } });
     expect((await idToken(all, "ada"))["groups"]).toEqual([wikiReaders]);
@@ -129,7 +129,7 @@ describe("claims", () => {
     expect(overage["_claim_sources"]).toHaveProperty("src1.endpoint");
   });
 
-  test("ApplicationGroup tells of assigned groups only, and roles of what they are assigned to", async () => {
+  test("ApplicationGroup includes only assigned groups, and a token only assigned roles", async () => {
     const role = {
       id: "11111111-2222-4333-8444-555555555555",
       value: "reader",
@@ -156,7 +156,7 @@ describe("claims", () => {
     expect(nested).not.toHaveProperty("roles");
   });
 
-  test("optional claims come where they are asked for", async () => {
+  test("optional claims are included where requested", async () => {
     const idTokenClaims = ["acct", "upn", "login_hint", "given_name"].map((name) => ({ name }));
     const application = await entra.register({ application: { optionalClaims: { idToken: idTokenClaims } } });
     expect(await idToken(application, "ada")).toMatchObject({
@@ -185,7 +185,7 @@ describe("a refresh", () => {
     expect((await entra.refresh(site, second.body["refresh_token"])).status).toBe(200);
   });
 
-  test("is possible only where offline_access was asked for, and after a sign-out still", async () => {
+  test("is possible only if offline_access was requested, and even after a sign-out", async () => {
     const visitor = entra.visitor();
     const without = await entra.signIn(site, "ada", { scope: "openid profile" }, visitor);
     const answer = await entra.redeem(site, without.get("code"));
@@ -195,7 +195,7 @@ describe("a refresh", () => {
     expect((await entra.refresh(site, body["refresh_token"])).status).toBe(200);
   });
 
-  test("sees at once who is disabled, revoked or out of the group", async () => {
+  test("notices at once if a user is disabled, revoked or removed from the group", async () => {
     const { body } = await entra.redeem(site, (await entra.signIn(site, "bob")).get("code"));
     const codes = async () => (await entra.refresh(site, body["refresh_token"])).body["error_codes"];
     expect(await codes()).toBeUndefined();
@@ -318,7 +318,7 @@ describe("errors of the token endpoint", () => {
     ]);
   });
 
-  test("a code that comes twice is refused, and revokes nothing", async () => {
+  test("a code that is used twice is refused, and revokes nothing", async () => {
     const once = await code();
     const { body } = await entra.redeem(site, once);
     expect((await entra.redeem(site, once)).body["error_codes"]).toEqual([54005]);
@@ -326,7 +326,7 @@ describe("errors of the token endpoint", () => {
   });
 });
 
-test("client authentication by HTTP Basic works, too", async () => {
+test("client authentication with HTTP Basic works, too", async () => {
   const code = (await entra.signIn(site, "ada")).get("code") ?? "";
   const basic = Buffer.from(`${site.clientId}:${encodeURIComponent(site.secret)}`).toString("base64");
   const { status } = await entra.token(

@@ -9,7 +9,7 @@ import { lock } from "../../lab/lock.ts";
 const name = `unit-${process.pid}`;
 
 describe.skipIf(process.platform !== "linux")("the lock of an instance", () => {
-  test("is one run's at a time; the next gets it when it is released, and is told whose it was", async () => {
+  test("belongs to one run at a time; the next gets it when it is released, and learns whose it was", async () => {
     const first = await lock(name);
     const holders: string[] = [];
     let got = false;
@@ -29,7 +29,7 @@ describe.skipIf(process.platform !== "linux")("the lock of an instance", () => {
     expect(holders).toHaveLength(1);
   });
 
-  test("goes with a run that is killed", async () => {
+  test("is released when a run is killed", async () => {
     const module = join(import.meta.dirname, "..", "..", "lab", "lock.ts");
     const script = `const { lock } = await import(${JSON.stringify(module)}); await lock(${JSON.stringify(name)}); console.log("held"); setInterval(() => {}, 1000);`;
     const run = spawn(process.execPath, ["--input-type=module", "--eval", script], {

@@ -12,7 +12,7 @@ const outer = `location /sign-in/ {
   location = /sign-in/page { proxy_set_header A c; alias /page.html; }
 }`;
 
-test("a location within another stands beside it, with what it inherits and does not say itself", () => {
+test("a nested location becomes a sibling, with what it inherits and does not set itself", () => {
   const [around, callback, page] = withoutNested(readNginx(outer)).map(({ args, body = [] }) => [
     args.join(" "),
     ...body.map((it) => [it.name, ...it.args].join(" ")),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { block, comment, expr, printNginx } from "../../../components/nginx/print.ts";
 
-test("directives, blocks and comments print as a person writes them", () => {
+test("directives, blocks and comments are printed as a person would write them", () => {
   const text = printNginx([
     comment("one"),
     ["listen", 80],
@@ -11,7 +11,7 @@ test("directives, blocks and comments print as a person writes them", () => {
   expect(text).toBe("# one\nlisten 80;\n\nserver {\n    return 301 https://a.test$request_uri;\n}\n");
 });
 
-test("an argument that Nginx would split or end is quoted", () => {
+test("an argument that Nginx would split is quoted", () => {
   expect(printNginx([["a", "b c", 'd"e', "f;g", "", "h\\i", `j"k'l`]])).toBe(
     `a "b c" 'd"e' "f;g" "" "h\\\\i" "j\\"k'l";\n`,
   );

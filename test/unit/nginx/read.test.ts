@@ -28,7 +28,7 @@ test.each([
   expect(() => readNginx(text)).toThrow(words);
 });
 
-test("what is printed reads back as it was meant", () => {
+test("printed text is parsed back to the original", () => {
   const word = fc.string({ unit: fc.constantFrom(..."ab{};#\"'\\$ ()~^|".split("")), minLength: 1 });
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), (words) => {
@@ -44,7 +44,7 @@ const files: Readonly<Record<string, string>> = {
   "/shared/circle.conf": "include /shared/circle.conf;",
 };
 
-test("an included file's directives stand in place of the include, with their file and line", () => {
+test("an included file's directives replace the include, with their file and line", () => {
   const read = readNginx("server {\n location / {\n  include /shared/location.conf;\n  root /;\n }\n}");
   const [server] = included(read, (path) => files[path]);
   expect(server?.body?.[0]?.body).toEqual([

@@ -61,7 +61,7 @@ const registration = (name: string, ...redirectUris: string[]) =>
   resource(application, name, { web: { redirectUris }, owners: ["deployment", "ada", "grace"] });
 const callback = "https://wiki.example.com/oauth2/callback";
 
-test("a site as the component declares it breaks no rule", async () => {
+test("a site as the component declares it violates no policy", async () => {
   expect(
     await said(
       registration("wiki", callback, "https://wiki.example.com/oauth2/signed-out"),

@@ -11,7 +11,7 @@ const serversOf = (text: string, start: string) =>
     ?.body?.filter(({ name }) => !name.startsWith("keepalive"))
     .map(({ name, args }) => [name, ...args].join(" "));
 
-test("Nginx is given no name to look up: each is a file of addresses that the host follows", () => {
+test("Nginx resolves no backend name: each is a file of addresses that the host updates", () => {
   const text = nginxSite(
     site({
       upstream: "https://app",

@@ -175,7 +175,7 @@ test("no server reads a path that passes as one above the part of a backend that
   );
 });
 
-test("a pattern fits into what Nginx takes for a word, also for the longest path", () => {
+test("even for the longest path, a pattern fits into Nginx's limit for a word", () => {
   const path = `/${"abcdefghi/".repeat(19)}abcdefgh`;
   for (const [pattern] of misreadAsRules([{ path, match: "exact" }]) as unknown as [
     string | { expression: string },

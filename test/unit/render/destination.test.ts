@@ -51,7 +51,7 @@ const isHolder = (path: string) =>
   holders.some((it) => lenient(`${path}/`).replace(/\/{2,}$/, "/") === `${it}/`.replace("//", "/"));
 
 describe("no server reads", () => {
-  test("a destination that passes as a path of another rule, or as one that contains a path with a rule", () => {
+  test("a destination that can be read as a path of another rule, or as one that contains a path with a rule", () => {
     fc.assert(
       fc.property(anyPath, fc.constantFrom("", own, `${own}:443`), (path, origin) => {
         const found = destined(`${origin}${path}`);
@@ -131,7 +131,7 @@ test.each([
   expect(destined("/files/b", target)).toBe(rule);
 });
 
-test("a site without rules that shows a part of an application lets nothing lead out of it", () => {
+test("on a site without rules that exposes a part of a backend, nothing leads out of that part", () => {
   const parts = entriesFor({ upstream: "http://10.0.0.5/app/" });
   const leads = (destination: string) => destined(destination, "/a", parts);
   for (const destination of ["/b", `${own}/b`, "/"]) expect(leads(destination), destination).toBe("site");
@@ -146,7 +146,7 @@ test("a site without rules that shows a part of an application lets nothing lead
     expect(leads(destination), destination).toBe("refused");
 });
 
-test("a pattern fits into what Nginx takes for a word, also for the longest path", () => {
+test("even for the longest path, a pattern fits into Nginx's limit for a word", () => {
   const path = `/${"abcdefghi/".repeat(19)}abcdefgh`;
   for (const entry of entriesFor({ paths: [{ path, allowedGroups }] }))
     expect(JSON.stringify(entry).length).toBeLessThan(4000);

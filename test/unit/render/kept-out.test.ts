@@ -42,7 +42,7 @@ function mapOf(
   return (map?.body ?? []).map(({ name, args }) => [name, args[0]]);
 }
 
-test("nobody speaks less than TLS 1.2 to a host, and no ticket outlives its key", () => {
+test("hosts require TLS 1.2, and no ticket outlives its key", () => {
   for (const holds of [https(), servers(shared, "443")[0]?.body ?? []]) {
     expect(values(holds, "ssl_protocols")).toEqual([["TLSv1.2", "TLSv1.3"]]);
     expect(values(holds, "ssl_session_tickets")).toEqual([["off"]]);
@@ -56,7 +56,7 @@ test("no key exchange costs a host more than a client, which OpenSSL's own list 
   expect(values(server?.body ?? [], "ssl_ecdh_curve")).toEqual([["X25519:prime256v1:secp384r1"]]);
 });
 
-test("a name that is no site's gets neither a certificate nor content, and no answer tells Nginx's version", () => {
+test("an unknown host name gets neither a certificate nor content, and no response reveals Nginx's version", () => {
   const [https] = servers(shared, "443");
   expect(values(https?.body ?? [], "ssl_reject_handshake")).toEqual([["on"]]);
   expect(https?.body?.filter(({ name }) => name === "location")).toMatchObject([
@@ -67,7 +67,7 @@ test("a name that is no site's gets neither a certificate nor content, and no an
     expect(values(servers(shared, port)[0]?.body ?? [], "server_tokens")).toEqual([["off"]]);
 });
 
-test("which generation answers, only the host itself learns", () => {
+test("only the host itself can see which generation is live", () => {
   const generation = https().find(
     ({ name, args }) => name === "location" && args.at(-1) === "/.well-known/protected-sites/generation",
   );
@@ -86,14 +86,14 @@ test("which generation answers, only the host itself learns", () => {
   ]);
 });
 
-test("a connection is handed over to the application for WebSockets only", () => {
+test("connections are upgraded only for WebSockets", () => {
   expect(mapOf(shared, "$protected_sites_upgrade")).toEqual([
     ["default", ""],
     ["~*^websocket$", "websocket"],
   ]);
 });
 
-test("oauth2-proxy sees no Authorization header but one that holds a token", () => {
+test("oauth2-proxy gets only Authorization headers that contain a token", () => {
   const [[key, otherwise] = [], [token, value] = [], ...more] = mapOf(shared, "$protected_sites_bearer");
   expect([key, otherwise, value, more]).toEqual(["default", "", "Bearer $protected_sites_token", []]);
   const takes = new RegExp((token ?? "").slice(1));
@@ -108,12 +108,12 @@ test("oauth2-proxy sees no Authorization header but one that holds a token", () 
     expect(takes.test(other), other).toBe(false);
 });
 
-test("an application gets cookies that the map has gone through, or none", () => {
+test("a backend gets only cookies that the map has filtered, or none", () => {
   expect(mapOf(shared, "$protected_sites_cookie")[0]).toEqual(["default", ""]);
   expect(values(https(), "proxy_set_header")).toContainEqual(["Cookie", "$protected_sites_cookie"]);
 });
 
-test("an application that is reached over TLS has to prove its name", () => {
+test("a TLS backend has to prove its name", () => {
   expect(
     https({ upstream: "https://wiki.internal.example.com" }).filter(({ name }) =>
       /^proxy_ssl_(?!protocols|ciphers|conf_|session_)/.test(name),
@@ -129,7 +129,7 @@ test("an application that is reached over TLS has to prove its name", () => {
   );
 });
 
-test("what no client may choose, an application gets from Nginx, and nothing else is taken from a client", () => {
+test("a backend gets identity headers from Nginx, never from a client, and all other headers unchanged", () => {
   const set = values(https(), "proxy_set_header").map(([name]) => name);
   // Of a WebSocket, and of cookies what is the application's.
   const also = ["Upgrade", "Cookie", "Origin", "Referer"];
@@ -153,7 +153,7 @@ test.each([
   }
 });
 
-test("who somebody is, an application learns from oauth2-proxy's answer, and as their UPN", () => {
+test("a backend gets the identity from oauth2-proxy's answer, as the UPN", () => {
   const answers = Object.fromEntries(
     values(https(), "auth_request_set").map(([name = "", from]) => [name, from]),
   );
@@ -168,7 +168,7 @@ test("who somebody is, an application learns from oauth2-proxy's answer, and as 
   });
 });
 
-test("cookies of a session are Secure, HttpOnly and of the site alone, also where Nginx writes them", () => {
+test("session cookies are Secure, HttpOnly and host-only, also if Nginx writes them", () => {
   const attributes = /; Path=\/; HttpOnly; Secure; SameSite=Lax$/;
   const written = [
     ...shared.filter(({ name, args }) => name === "map" && /set_cookie/.test(args[1] ?? "")),
@@ -183,7 +183,7 @@ test("cookies of a session are Secure, HttpOnly and of the site alone, also wher
   for (const text of [...written, ...voided.map((it) => `; ${it}`)]) expect(text).toMatch(attributes);
 });
 
-test("browsers come by https for two years after each answer", () => {
+test("HSTS lasts for two years after each response", () => {
   expect(values(https(), "add_header")).toContainEqual([
     "Strict-Transport-Security",
     "max-age=63072000",
@@ -191,7 +191,7 @@ test("browsers come by https for two years after each answer", () => {
   ]);
 });
 
-test("a log holds no query, cookie, token or referrer", () => {
+test("a log contains no query, cookie, token or referrer", () => {
   const formats = values(shared, "log_format");
   for (const given of [{}, { authCache: "5s" } as const]) {
     const named = values(https(given), "access_log").map(([, name]) => name);
@@ -204,7 +204,7 @@ test("a log holds no query, cookie, token or referrer", () => {
   }
 });
 
-test("a push asks for a path that only who is signed in may open", () => {
+test("a push probes a path that requires a session", () => {
   const probed = (given: Parameters<typeof site>[0]) => {
     const files = siteFiles(site(given), { tenantId, allowVulnerableOauth2Proxy: false });
     return (JSON.parse(files[0]?.text ?? "") as { probePath: string }).probePath;

@@ -70,7 +70,7 @@ describe.each(Object.entries(sites))("a site %s", (_, given) => {
     expect(settings["whitelist_domains"]).toEqual(["wiki.example.com", "login.microsoftonline.com"]);
   });
 
-  test("it is told where its secrets are, its own ones, and holds none", () => {
+  test("it names the files of the site's secrets, and contains none", () => {
     expect(settings).not.toHaveProperty("client_secret");
     expect(settings).not.toHaveProperty("cookie_secret");
     const folder = "/etc/protected-sites/credentials/wiki.example.com/current";
@@ -80,17 +80,17 @@ describe.each(Object.entries(sites))("a site %s", (_, given) => {
     });
   });
 
-  test("its metrics are for the host itself", () => {
+  test("its metrics are available only on the host", () => {
     expect(settings["metrics_address"]).toBe("127.0.0.1:14181");
   });
 
-  test("every account of every domain passes only where a role or group is needed as well", () => {
+  test("accounts of every domain are accepted only if a role or group is required as well", () => {
     const { email_domains: domains, allowed_groups: groups = [] } = settings;
     expect(domains).toEqual(given.guests === true ? ["*"] : ["example.com"]);
     if (given.guests === true) expect(groups).not.toEqual([]);
   });
 
-  test("tokens pass as sessions only where programs are named, by those and with a role", () => {
+  test("tokens are accepted as sessions only on sites that name applications, from those and with a role", () => {
     const named = given.roles?.some(({ applications = [] }) => applications.length > 0) === true;
     expect("skip_jwt_bearer_tokens" in settings).toBe(named);
     expect("authenticated_emails_file" in settings).toBe(named);
@@ -108,7 +108,7 @@ test("all groups and roles of a site are asked for", () => {
   expect(config({})).not.toHaveProperty("allowed_groups");
 });
 
-test("tokens stay with the instance unless the application is to have them", () => {
+test("tokens stay in the instance unless the backend needs them", () => {
   expect(config()).toMatchObject({ set_authorization_header: false, pass_access_token: false });
   expect(config({ identityHeaders: ["idToken"] })).toMatchObject({
     set_authorization_header: true,
@@ -120,14 +120,14 @@ test("tokens stay with the instance unless the application is to have them", () 
   });
 });
 
-test("sessions go to a Redis over TLS unless a site says otherwise, and its password is not in the file", () => {
+test("by default sessions are sent to a Redis over TLS, and its password is not in the file", () => {
   const url = (redis: object) =>
     config({ sessionStore: "redis", redis: { host: "redis.example.com", ...redis } })["redis_connection_url"];
   expect(url({})).toBe("rediss://redis.example.com:6379/0");
   expect(url({ tls: false, database: 2 })).toBe("redis://redis.example.com:6379/2");
 });
 
-test("who is blocked in Entra is out after 50 minutes, or, where a session cannot be renewed, after 8 hours", () => {
+test("a user who is blocked in Entra is out after 50 minutes, or, if sessions are not renewed, after 8 hours", () => {
   expect(config()).toMatchObject({ cookie_refresh: "50m", cookie_expire: "168h" });
   expect(config({ sessionStore: "minimal" })).toMatchObject({ cookie_refresh: "0s", cookie_expire: "8h" });
 });

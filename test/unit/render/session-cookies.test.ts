@@ -13,7 +13,7 @@ const shared = sharedNginx();
 const parts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`)];
 const attributes = "; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
 
-test("an answer that brings a session takes back every part that it does not have", () => {
+test("a response with a session deletes every cookie part that it does not have", () => {
   for (const part of parts) {
     expect(shared, part).toContain(`1: "\${protected_sites_session_cookie}${part}=${attributes}";`);
     const leftover = `\${protected_sites_session_cookie}${part}=${attributes},`;
@@ -30,13 +30,13 @@ test.each([
     expect(text).toContain(`${indent}add_header Set-Cookie ${variable} always;`);
 });
 
-test("a session cookie with a name of its own is handed on and taken back by that name", () => {
+test("a session cookie with a custom name is set and deleted by that name", () => {
   expect(named).toContain("auth_request_set $oauth2_cookie_3 $upstream_cookie__oauth2_proxy_own_3;");
   expect(named).toContain("add_header Set-Cookie $protected_sites_leftovers_wiki_example_com always;");
 });
 
 // A parameter of more than 4096 bytes is none to Nginx.
-test("the longest domain that a host's files can be named after is none too long for Nginx", () => {
+test("the longest domain that file names allow is not too long for Nginx", () => {
   const domain = [63, 63, 50]
     .map((length) => "a".repeat(length))
     .join(".")

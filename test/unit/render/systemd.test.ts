@@ -13,7 +13,7 @@ function settingsOf(unit: string): Record<string, string[]> {
 
 const service = settingsOf(serviceUnit(site()));
 
-test("of all sites' credentials an instance sees those of its own site", () => {
+test("an instance sees only its own site's credentials", () => {
   expect(service["TemporaryFileSystem"]).toEqual(["/etc/protected-sites/credentials:ro"]);
   expect(service["BindReadOnlyPaths"]).toEqual(["/etc/protected-sites/credentials/wiki.example.com"]);
   expect(service["BindPaths"]).toBeUndefined();
@@ -22,7 +22,7 @@ test("of all sites' credentials an instance sees those of its own site", () => {
   ]);
 });
 
-test("a unit, which everybody on the host may read, holds no secret", () => {
+test("a unit, which everybody on the host can read, contains no secret", () => {
   const variables = settingsOf(serviceUnit(site(), "http://proxy.example.com:3128"))["Environment"];
   expect(variables).toEqual(["GOGC=400", "HTTPS_PROXY=http://proxy.example.com:3128"]);
 });
@@ -31,7 +31,7 @@ test("only the host itself reaches an instance", () => {
   expect(settingsOf(socketUnit(site()))["ListenStream"]).toEqual(["127.0.0.1:4181"]);
 });
 
-test("an instance is nobody on its host, and can become nobody else", () => {
+test("an instance has no privileges on its host, and cannot gain any", () => {
   expect(service).toMatchObject({
     User: ["oauth2-proxy"],
     Group: ["oauth2-proxy"],
@@ -44,7 +44,7 @@ test("an instance is nobody on its host, and can become nobody else", () => {
   });
 });
 
-test("an instance writes nothing, and leaves nothing of its memory on the disk", () => {
+test("an instance writes nothing, and none of its memory is written to disk", () => {
   expect(service).toMatchObject({
     ProtectSystem: ["strict"],
     ProtectHome: ["yes"],
@@ -56,7 +56,7 @@ test("an instance writes nothing, and leaves nothing of its memory on the disk",
     expect(service[key], key).toBeUndefined();
 });
 
-test("an instance sees no other's processes, devices and messages, and changes nothing of the kernel", () => {
+test("an instance sees no other processes, devices and IPC, and cannot change the kernel", () => {
   expect(service).toMatchObject({
     ProtectProc: ["invisible"],
     ProcSubset: ["pid"],
@@ -74,7 +74,7 @@ test("an instance sees no other's processes, devices and messages, and changes n
   });
 });
 
-test("an instance calls what a network service needs of the system, and runs no code that it has written", () => {
+test("an instance can make only a network service's system calls, and executes no memory that it has written", () => {
   expect(service).toMatchObject({
     MemoryDenyWriteExecute: ["yes"],
     LockPersonality: ["yes"],
@@ -86,7 +86,7 @@ test("an instance calls what a network service needs of the system, and runs no 
   });
 });
 
-test("an instance that ends comes back, however often, and its socket stays", () => {
+test("an instance that stops is restarted, however often, and its socket stays open", () => {
   expect(service).toMatchObject({ Restart: ["always"], StartLimitIntervalSec: ["0"] });
   expect(settingsOf(socketUnit(site()))["TriggerLimitIntervalSec"]).toEqual(["0"]);
 });

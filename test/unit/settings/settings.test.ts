@@ -90,7 +90,7 @@ describe.each(kinds)("$folder", ({ folder, schema, settings, without }) => {
     expect([...names, ...Object.keys(without)].sort()).toEqual(Object.keys(schema.shape).sort());
   });
 
-  test("every member of a setting stands in a file", () => {
+  test("every member of a setting is in a file", () => {
     const all = new Set([...inputs.values()].flatMap(({ written }) => keysIn(written)));
     expect(membersOf(schema).filter((it) => !all.has(it))).toEqual([]);
   });

@@ -121,7 +121,7 @@ test.each([
   expect(site(given).upstream).toBe(given.upstream);
 });
 
-test("a site with every default can be written down and read again", () => {
+test("a site with every default can be serialised and parsed", () => {
   const { name, ...args } = site({ upstream: "unix:/run/app.sock" });
   expect(site(args as unknown as Parameters<typeof site>[0], name)).toEqual({ ...args, name });
 });

@@ -20,11 +20,11 @@ test("a session has as many parts as its tokens need", () => {
   expect(sessionParts(site({ allowedGroups: groups(200), ...redis }))).toBe(1);
 });
 
-test("forty sites of one domain with the defaults are kept by a browser", () => {
+test("a browser keeps the sessions of forty sites of one domain with the defaults", () => {
   expect(cookieProblems(many(40, "example.com"))).toEqual([]);
 });
 
-test("more than a browser keeps of a domain is told, with the store to take", () => {
+test("too many cookies for a domain are reported, with the store to use", () => {
   const [problem, ...others] = cookieProblems(many(26, "example.com", { allowedGroups: groups(200) }));
   expect(problem).toContain("180 cookies of example.com with all hosts below it");
   expect(problem).toContain("with sessionStore redis, a site needs one");
@@ -32,7 +32,7 @@ test("more than a browser keeps of a domain is told, with the store to take", ()
   expect(cookieProblems(many(26, "example.com", { allowedGroups: groups(200), ...redis }))).toEqual([]);
 });
 
-test("domains count as browsers count them", () => {
+test("domains are grouped as browsers group them", () => {
   const both = [...many(50, "intranet.example.co.uk"), ...many(50, "apps.example.org")];
   expect(cookieProblems(both)).toEqual([]);
   const one = [...many(50, "intranet.example.co.uk"), ...many(50, "apps.example.co.uk")];

@@ -41,7 +41,7 @@ test("a site whose sign-in moves is known to Entra under both prefixes, so that 
   expect(registered("/oauth2", ["/a"])).toEqual([...at("/oauth2"), ...at("/a")]);
 });
 
-test("a domain that systemd could not name a private folder after is refused, with the limit", () => {
+test("a domain that is too long for systemd's private folder is refused, with the limit", () => {
   const long = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(51)}.test`;
   expect(siteDomain.safeParse(long).success).toBe(true);
   expect(siteDomain.safeParse(`a${long}`).error?.issues[0]?.message).toMatch(

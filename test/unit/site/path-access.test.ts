@@ -18,7 +18,7 @@ test("a rule's path means the same with and without a / at its end", () => {
   expect(site({ paths: [rule("/admin/")] }).paths).toEqual(site({ paths: [rule("/admin")] }).paths);
 });
 
-test("an open path is open for reading only, and alone, unless it says more", () => {
+test("by default an open path is open for reading only, and without what is below it", () => {
   expect(site({ open: [open("/health")] }).open).toEqual([
     {
       path: "/health",
@@ -30,7 +30,7 @@ test("an open path is open for reading only, and alone, unless it says more", ()
   ]);
 });
 
-test("what the sign-in leaves to the application may have rules", () => {
+test("paths that the sign-in leaves to the backend may have rules", () => {
   const moved = site({ proxyPrefix: "/_sign-in", paths: [rule("/oauth2/admin")], open: [open("/oauth2")] });
   expect(moved.paths[0]?.path).toBe("/oauth2/admin");
 });
@@ -56,7 +56,7 @@ describe("refused", () => {
     expect(() => site({ open: [open(path)] })).toThrow("open.0.path must be a path");
   });
 
-  test("a rule that nobody is named in, since it would let everybody in", () => {
+  test("a rule that names nobody, since it would let everybody in", () => {
     expect(() => site({ paths: [{ path: "/admin", allowedGroups: [] }] })).toThrow(
       "paths.0 names nobody, so it would let in everybody on the site; set allowedGroups",
     );

@@ -11,12 +11,12 @@ const withoutDomains = {
   upstream: "http://127.0.0.1:3001",
 };
 
-test("on a site with roles, backends are told the roles in place of groups", () => {
+test("on a site with roles, backends get the roles instead of groups", () => {
   expect(site({ roles: [reader] }).identityHeaders).toEqual(["user", "email", "preferredUsername", "roles"]);
   expect(site().identityHeaders).toEqual(["user", "email", "preferredUsername", "groups"]);
 });
 
-test("guests may enter by a role where the site says so, and then no e-mail domain is needed", () => {
+test("with guests: true, guests enter with a role, and no e-mail domain is required", () => {
   expect(siteFrom("wiki", { ...withoutDomains, guests: true, roles: [reader] })).toMatchObject({
     emailDomains: [],
     guests: true,

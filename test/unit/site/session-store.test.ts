@@ -6,13 +6,13 @@ import { site, tenantId } from "../../sites.ts";
 
 const redis = { host: "redis.example.com" };
 
-test("a minimal session is never renewed, and ends after a working day unless the site says otherwise", () => {
+test("a minimal session is never renewed, and by default ends after a working day", () => {
   const minimal = site({ sessionStore: "minimal" });
   expect(minimal).toMatchObject({ cookieExpire: "8h", cookieRefresh: undefined });
   expect(oauth2ProxyConfig(minimal, tenantId)).toContain('cookie_refresh = "0s"\nc');
 });
 
-test("cookies that travel whole are bound to their host", () => {
+test("unsplit cookies have the prefix __Host-", () => {
   expect(cookieName(site({ sessionStore: "redis", redis }))).toBe("__Host-_oauth2_proxy_wiki_example_com");
   expect(cookieName(site({ sessionStore: "minimal" }))).toMatch(/^__Host-/);
   expect(cookieName(site())).toBe("_oauth2_proxy_site");
