@@ -10,5 +10,5 @@ if (!process.features.typescript)
 
 const { deploy } = await import("./deploy.ts");
 
-// A default export and no named ones: those that have no value would be told of at every run.
+// A default export and no named ones: those without a value would be reported in every run.
 export default await deploy();

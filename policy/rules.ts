@@ -103,8 +103,8 @@ const noWildcard: ResourceValidationPolicy = {
 };
 
 /**
- * What a preview may not know yet, such as a secret that is still to be made: reading it throws. Such a rule judges
- * when the update gives it the value, which is before anything is done with it.
+ * What may be unknown in a preview, such as a secret that has not been created: reading it throws. Such a rule is
+ * evaluated in the update, once the value is known and before it is used.
  */
 function known<T>(read: () => T): T | undefined {
   try {
@@ -153,7 +153,7 @@ const noSecretInTheClear: StackValidationPolicy = {
   },
 };
 
-/** Properties that hold a secret, by the type of the resource. */
+/** Properties that contain a secret, by the type of the resource. */
 const secretProperties: Readonly<Record<string, readonly string[]>> = {
   "azuread:index/applicationPassword:ApplicationPassword": ["value"],
   "random:index/randomPassword:RandomPassword": ["result"],

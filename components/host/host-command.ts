@@ -8,7 +8,7 @@ import { connectionTo, type Login } from "./connection.ts";
 export interface HostCommandArgs {
   readonly login: Login;
   /**
-   * Runs when the resource is created, and whenever it or `stdin` changes. Errors print it, so it holds no secret. Left
+   * Runs when the resource is created, and whenever it or `stdin` changes. Errors print it, so it contains no secret. Left
    * out: the host hears of the resource only when it goes.
    */
   readonly create?: pulumi.Input<string>;
@@ -25,7 +25,7 @@ export interface HostCommandArgs {
 
 /**
  * A command on a host, always an update in place: a trigger's change would be a replacement, which runs the old
- * `delete` after the new `create`. Its name must hold the host's, since a changed connection runs `create` on the new
+ * `delete` after the new `create`. Its name must contain the host's, since a changed connection runs `create` on the new
  * host and leaves the old one as it is.
  */
 export function hostCommand(

@@ -71,7 +71,7 @@ export function hostSetup(
   const facts = {
     name: login.host.name,
     deployer: deployerUser,
-    // A new program sets the host up anew: it brings its own units and rules.
+    // A new program sets the host up again: it has its own units and rules.
     program: programVersion(),
     oauth2Proxy: {
       version,

@@ -24,7 +24,7 @@ export function programText(): string {
   return bundle(programFiles());
 }
 
-/** Its version, the text's SHA-256: a host says the same of what lies on its disk. */
+/** Its version, the text's SHA-256: a host reports the same for the text on its disk. */
 export function programVersion(): string {
   return createHash("sha256").update(programText()).digest("hex");
 }

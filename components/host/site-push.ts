@@ -50,7 +50,7 @@ export interface SiteCredentialsArgs {
   /** Name of the site. */
   readonly site: string;
   readonly domain: string;
-  /** Which secrets these are, in words that hold none: a diff hides the secrets, and shows these. */
+  /** Describes the secrets without containing any: a diff hides the secrets, and shows this. */
   readonly which: pulumi.Input<string>;
   /** Where the host proves that the client secret works before it uses it. */
   readonly tokenEndpoint: string;

@@ -8,7 +8,7 @@ const deepest = 10;
  * The directives with those of the included files in place of each `include`, at any depth. Each of them says in which
  * file it stands, and its line there.
  * @param textOf the text of a file by its path as `include` says it
- * @throws CannotJudge where there is none, or where files include each other
+ * @throws CannotJudge if there is none, or if files include each other
  */
 export function included(
   directives: readonly ReadDirective[],

@@ -1,7 +1,7 @@
 import { notRead } from "./cannot-judge.ts";
 import type { ReadDirective } from "./read.ts";
 
-/** What holds in a location and not in those within it. */
+/** Directives of a location that nested ones do not inherit. */
 const notInherited = /^(?:location|if|return|set|rewrite|break|internal|try_files|limit_except|\w+_pass)$/;
 
 /**

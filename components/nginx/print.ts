@@ -4,7 +4,7 @@
 export type Directive =
   | readonly [name: Arg, ...args: Arg[]]
   | { readonly block: readonly [name: string, ...args: Arg[]]; readonly body: readonly Item[] };
-/** A directive, a comment that stands on a line of its own, or several of them that may stand in a file of their own. */
+/** A directive, a comment on a line of its own, or a group of them that may be moved to a file of its own. */
 export type Item = Directive | { readonly comment: string } | Group;
 /** Directives that other sites may have alike; made by {@link group}. */
 export interface Group {

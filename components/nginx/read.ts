@@ -11,7 +11,7 @@ export interface ReadDirective {
   /** The line on which it starts, 1 and up. */
   readonly line: number;
   readonly body?: readonly ReadDirective[];
-  /** The file that it stands in, as `include` names it; nothing in the text that was read first. */
+  /** The file that contains it, as `include` names it; undefined in the text that was read first. */
   readonly file?: string;
 }
 
@@ -101,7 +101,7 @@ function endOfWord(text: string, start: number, line: number): number {
 
 const escapes: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
 
-/** What a word says; a backslash before any other character stands for itself. */
+/** The value of a word; a backslash before any other character is literal. */
 function wordOf(written: string): string {
   const bare = /^["']/.test(written) ? written.slice(1, -1) : written;
   return bare.replaceAll(/\\(["'\\trn])/g, (_, char: string) => escapes[char] ?? char);

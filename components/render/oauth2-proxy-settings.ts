@@ -1,9 +1,9 @@
 /**
- * Which settings a site's `oauth2-proxy.cfg` may hold. The renderer writes no others; review and policies accept no
+ * Which settings a site's `oauth2-proxy.cfg` may contain. The renderer writes no others; review and policies accept no
  * others, so that an option that nobody here knows is never passed over in silence.
  */
 
-/** Settings without which somebody could get past the sign-in, or be told who they are by the client: never otherwise. */
+/** Required settings, with their values: otherwise somebody could bypass the sign-in, or choose an identity. */
 export const promised = {
   http_address: "fd:3",
   reverse_proxy: true,
@@ -31,7 +31,7 @@ export const promised = {
 const host = "[\\w.-]+";
 const duration = "(?:\\d+(?:ms|s|m|h))+";
 
-/** Settings that a file may hold beside those, and what each value, or each of a list's, may be: all of it matches. */
+/** Other settings that a file may contain, and a pattern for each value, or each entry of a list: all of it matches. */
 const others: Readonly<Record<string, string>> = {
   metrics_address: "127\\.0\\.0\\.1:\\d+",
   request_id_header: "X-Request-Id",

@@ -9,7 +9,7 @@ import { header } from "./header.ts";
 import { promised } from "./oauth2-proxy-settings.ts";
 
 /**
- * The text of `/etc/oauth2-proxy/oauth2-proxy_<domain>.cfg`. It names the files of the secrets and holds none; the
+ * The text of `/etc/oauth2-proxy/oauth2-proxy_<domain>.cfg`. It names the files of the secrets and contains none; the
  * client ID comes by the unit's environment, so that all of this is known before the registration exists.
  */
 export function oauth2ProxyConfig(site: Site, tenantId: string): string {

@@ -31,7 +31,7 @@ export interface SiteContext {
   readonly acme?: { readonly server: string; readonly email?: string | undefined } | undefined;
 }
 
-/** The files of one site; they are the same on every host, and hold no secret and nothing that Entra generates. */
+/** The files of one site; they are the same on every host, and contain no secret and nothing that Entra generates. */
 export function siteFiles(
   site: Site,
   {

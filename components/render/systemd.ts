@@ -14,7 +14,7 @@ export function socketUnit(site: Site): string {
         ["ListenStream", `127.0.0.1:${site.port}`],
         ["NoDelay", "yes"],
         ["Backlog", 4096],
-        // A burst of connections must never leave the socket in the failed state, which nothing would lift.
+        // A burst of connections must never leave the socket in the failed state, from which nothing would recover it.
         ["TriggerLimitIntervalSec", 0],
       ],
     },
@@ -87,7 +87,7 @@ export function serviceUnit(site: Site, outboundProxy?: string): string {
         ...(outboundProxy === undefined ? [] : [["Environment", `HTTPS_PROXY=${outboundProxy}`] as const]),
         ["Restart", "always"],
         ["RestartSec", 2],
-        // oauth2-proxy waits without end for open connections.
+        // oauth2-proxy waits indefinitely for open connections.
         ["TimeoutStopSec", 10],
         ["User", "oauth2-proxy"],
         ["Group", "oauth2-proxy"],

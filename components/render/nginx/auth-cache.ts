@@ -86,8 +86,8 @@ export function authCache(site: Site, constraint: string): Directive[] {
     ["proxy_cache", zone(site)],
     ["proxy_cache_key", expr(authCacheKey(constraint))],
     ["proxy_cache_valid", 202, site.authCache],
-    // A file is read at each request, and says itself how long it is valid; only opening it is spared. Nginx opens anew
-    // what has been replaced, and does not look for what is no longer kept.
+    // Nginx still reads the cached file at each request, with its time of expiry, but keeps it open. It reopens a file that
+    // was replaced, and does not look for one that is no longer cached.
     ["open_file_cache", "max=100", `inactive=${site.authCache}`],
     ["proxy_cache_bypass", expr(uncached(site))],
     ["proxy_no_cache", expr(uncached(site))],

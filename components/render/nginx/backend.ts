@@ -208,7 +208,7 @@ function originVariable({ domain }: Site, name: string): string {
   return `$protected_sites_${name.toLowerCase()}_${identifier(domain)}`;
 }
 
-/** Whether a backend is told of the user. */
+/** Whether a backend gets the identity of the user. */
 type Whom = "user" | "nobody";
 
 /**

@@ -1,9 +1,9 @@
-/** What backends are told of the user. */
+/** The identity headers that backends get. */
 import type { Identity } from "../../site/shape.ts";
 import { type Directive, expr } from "../../nginx/print.ts";
 
 /**
- * What backends are told of the user: the header, and the part of oauth2-proxy's answer that it carries.
+ * The identity that backends get: the header, and the part of oauth2-proxy's answer that it contains.
  * `user` is the UPN, which oauth2-proxy calls the preferred user name; its own "user" is an opaque ID.
  */
 export const identityHeaders: readonly (readonly [Identity, header: string, answer: string])[] = [

@@ -31,7 +31,7 @@ export function asking({ programs }: { readonly programs: boolean }): Item[] {
     ["error_page", 502, "=", expr("$uri")],
     ...toOauth2Proxy({ authorization: programs ? expr(bearerVariable) : "" }),
     ...withoutBody,
-    // oauth2-proxy's own requests to Entra have no time-out. It waits 5 s for another request's renewal, whose lock
+    // oauth2-proxy's own requests to Entra have no timeout. It waits 5 s for another request's renewal, whose lock
     // ends after 2 s: with an Entra that takes 8 s, the last of several answers comes after 12 s.
     ["proxy_connect_timeout", "5s"],
     ["proxy_read_timeout", "20s"],

@@ -58,7 +58,7 @@ export function browserMap(): Directive {
   );
 }
 
-/** Has such a browser go to the sign-in by way of a page of ours, which keeps what stands behind the "#". */
+/** Sends such a browser to the sign-in through a page of ours, which stores the fragment of the URL. */
 const beginInBrowser: readonly Directive[] = [
   ["error_page", 418, "=401", `${internalPaths.begin}begin.html`],
   ifEquals(browserVariable, 1, ["return", 418]),
@@ -181,7 +181,7 @@ export function movedSignIns(site: Site): Item[] {
   ];
 }
 
-/** Begins such a sign-in anew, which Entra answers at once. */
+/** Starts such a sign-in again, which Entra answers immediately. */
 function goOnWithMoved(site: Site): Directive[] {
   if (formerOf(site).length === 0) return [];
   const start = `https://${site.domain}${signInPaths(site).start}`;
