@@ -13,7 +13,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { telling } from "./applications/all.ts";
+import { sample } from "./applications/all.ts";
 import { installPhase } from "./applications/install.ts";
 import { judgesPhase } from "./judges/programs.ts";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
@@ -128,9 +128,9 @@ async function endToEndJobs(update: readonly string[], wanted: readonly string[]
   }));
 }
 
-/** The most telling applications. It comes last, since its sites stay in the lab's stack. */
+/** A sample of the applications. It comes last, since its sites stay in the lab's stack. */
 async function applicationsJob(): Promise<Job> {
-  process.env["APPLICATIONS"] ??= telling.join(",");
+  process.env["APPLICATIONS"] ??= sample.join(",");
   await bringUp("applications", [installPhase()]);
   return {
     title: "applications",

@@ -33,7 +33,7 @@ export const applications: readonly Application[] = [
 ];
 
 /** Those of `npm test`: quick to install, and different in kind. */
-export const telling = ["node-red", "docker-registry", "git"];
+export const sample = ["node-red", "docker-registry", "git"];
 
 /** An application with its number, which its ports are made of. */
 export interface Numbered {

@@ -12,7 +12,7 @@ type Settings = Record<string, unknown>;
 const examples = { "small-office": 1000, company: 2000, "high-security": 3000 } as const;
 
 /** Of these, company has many alike; one of them is enough to see that they work. */
-const telling = ["wiki", "build", "partners", "news"];
+const sample = ["wiki", "build", "partners", "news"];
 
 /** Where the sessions of those live as well, in sites of their own, where all are wanted: all rules in every store. */
 export const otherStores = ["cookie", "minimal"] as const;
@@ -40,11 +40,11 @@ export async function exampleSites(
     const { config } = parse(text) as { config: Settings };
     const shared = (config["protected-sites:siteDefaults"] ?? {}) as Settings;
     for (const [name, own] of Object.entries(config["protected-sites:sites"] as Record<string, Settings>)) {
-      if (example === "company" && !all && !telling.includes(name)) continue;
+      if (example === "company" && !all && !sample.includes(name)) continue;
       const site: Settings = { ...shared, ...own };
       const secure = site["redis"] === undefined ? {} : { redis: { host: redis.host, port: redis.port } };
       add(`${name}-${example}`, ports, { ...site, ...secure });
-      if (example !== "company" || !all || !telling.includes(name)) continue;
+      if (example !== "company" || !all || !sample.includes(name)) continue;
       for (const [index, sessionStore] of otherStores.entries()) {
         const copy: Settings = { ...site, sessionStore, domain: `${name}.${sessionStore}.lab.test` };
         delete copy["redis"];

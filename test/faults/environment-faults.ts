@@ -175,9 +175,9 @@ const certificate: Fault = {
           end: () => bench.shell.shell(`rm -rf ${certificates}; mv ${certificates}.away ${certificates}`),
         },
       );
-    if (which === "telling") return;
+    if (which === "critical") return;
     const steps = await bench.record();
-    const switched = chosen(steps, "telling").find(({ title }) => title.endsWith("/current"));
+    const switched = chosen(steps, "critical").find(({ title }) => title.endsWith("/current"));
     if (switched === undefined) throw new Error("a push must switch");
     const outcome = await heldAt(bench, switched, async () => {
       await bench.shell.shell(
@@ -193,7 +193,9 @@ const entraDown: Fault = {
   kind: 11,
   title: "Entra is down",
   async *tries(bench, which) {
-    for (const outage of which === "telling" ? (["refuse"] as const) : (["refuse", "error", "hang"] as const))
+    for (const outage of which === "critical"
+      ? (["refuse"] as const)
+      : (["refuse", "error", "hang"] as const))
       yield await during(
         bench,
         `it does: ${outage}`,
@@ -495,7 +497,7 @@ const full: Fault = {
   async *tries(bench, which) {
     const disk = await Disk.under(bench.lab, bench.shell, { format: ["-N", "512"] });
     try {
-      const sizes = which === "telling" ? [0] : [0, 4096, 16_384, 32_768, 65_536, 98_304, 131_072, 262_144];
+      const sizes = which === "critical" ? [0] : [0, 4096, 16_384, 32_768, 65_536, 98_304, 131_072, 262_144];
       for (const left of sizes)
         yield await during(
           bench,
@@ -503,7 +505,7 @@ const full: Fault = {
           { succeeds: left > 200_000 },
           { begin: () => disk.fill(left), end: () => disk.empty() },
         );
-      for (const left of which === "telling" ? [0] : [0, 1, 2, 5, 10, 14, 16, 18])
+      for (const left of which === "critical" ? [0] : [0, 1, 2, 5, 10, 14, 16, 18])
         yield await during(
           bench,
           `${left} inodes are left`,

@@ -1,8 +1,8 @@
 /** A kind of fault, and how it is tried. */
 import type { Bench, Outcome } from "./bench.ts";
 
-/** At which steps: all, every so manieth of them, or only where it hurts most. */
-export type Which = "telling" | number;
+/** At which steps: all, every n-th of them, or only the most critical. */
+export type Which = "critical" | number;
 
 export interface Fault {
   /** Which kind of docs/faults.md it belongs to. */

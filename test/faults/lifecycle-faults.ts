@@ -15,7 +15,7 @@ interface Change {
   /** Brings the site to where the change begins, and returns what makes it. */
   readonly begin: (bench: Bench) => Promise<() => Promise<Ended>>;
   /** The step at which it is hurt most: the last of this title. */
-  readonly telling: RegExp;
+  readonly critical: RegExp;
   /** Whether it may stop half-way, as long as it says so and then goes on where it was. */
   readonly inPart: boolean;
 }
@@ -47,14 +47,14 @@ let switches = Date.now() % 1_000_000;
 const removal: Change = {
   kind: 22,
   title: "removal",
-  telling: /^unlinkat sites\/[^/]*\/generations\/N\//,
+  critical: /^unlinkat sites\/[^/]*\/generations\/N\//,
   inPart: true,
   begin: (bench) => Promise.resolve(() => bench.shell.run([program, "remove", bench.domain])),
 };
 const firstPush: Change = {
   kind: 28,
   title: "first push",
-  telling: /^write socket$/,
+  critical: /^write socket$/,
   inPart: false,
   begin: async (bench) => {
     const files = await bench.live();
@@ -65,7 +65,7 @@ const firstPush: Change = {
 const switching: Change = {
   kind: 29,
   title: "switch of credentials",
-  telling: /^rename credentials\/[^/]*\/current$/,
+  critical: /^rename credentials\/[^/]*\/current$/,
   inPart: false,
   begin: async (bench) => {
     const given = await bench.credentials(`variable-${++switches}`);
@@ -154,8 +154,8 @@ function hurt(change: Change, what: string, injection: string, slow = false): Fa
         }
         const make = await change.begin(bench);
         const steps = await bench.record(make);
-        const telling = steps.filter(({ title }) => change.telling.test(title)).slice(-1);
-        const wanted = which === "telling" ? telling : chosen(steps, which);
+        const critical = steps.filter(({ title }) => change.critical.test(title)).slice(-1);
+        const wanted = which === "critical" ? critical : chosen(steps, which);
         for (const step of wanted) {
           if (change.kind === removal.kind) await before.restore();
           yield await attempt(bench, change, at(step, injection));
@@ -177,7 +177,7 @@ function cut(change: Change): Fault {
       const old = await whereabouts(bench);
       try {
         const make = await change.begin(bench);
-        const every = which === "telling" ? 10 : which;
+        const every = which === "critical" ? 10 : which;
         let ended: Ended = { ok: false, text: "" };
         const cuts = await cutPower(bench, async () => (ended = await make()), {
           every,

@@ -1,6 +1,6 @@
 /**
- * Tries every fault on the lab that this process runs in, tells what happens, and ends with a table. `--telling` tries
- * each only where it hurts most, `--every <n>` at every n-th step. `--random <n>` pushes as often, each time with another
+ * Tries every fault on the lab that this process runs in, tells what happens, and ends with a table. `--critical` tries
+ * each only the most critical, `--every <n>` at every n-th step. `--random <n>` pushes as often, each time with another
  * fault, which `--seed <n>` chooses; `--load` counts what people notice of pushes, restarts and upgrades on a host with
  * `--sites <n>` sites.
  */
@@ -16,7 +16,7 @@ import { randomRun } from "./random.ts";
 
 const { values, positionals } = parseArgs({
   options: {
-    telling: { type: "boolean" },
+    critical: { type: "boolean" },
     every: { type: "string", default: "1" },
     random: { type: "string" },
     load: { type: "boolean" },
@@ -50,7 +50,7 @@ const wanted = faults.filter(
   ({ title, kind }) =>
     positionals.length === 0 || positionals.some((word) => title.includes(word) || String(kind) === word),
 );
-const which = values.telling === true ? "telling" : Number(values.every);
+const which = values.critical === true ? "critical" : Number(values.every);
 const table = new Table({
   style: { head: [], border: [] },
   head: [

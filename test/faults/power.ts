@@ -88,7 +88,7 @@ async function film(
   }
 }
 
-/** Every so manieth step, and each once the change has said that it is done. */
+/** Every n-th step, and each once the change has said that it is done. */
 function everySo(many: number): Parameters<typeof film>[3] {
   return ({ told }, nth) => told || nth % many === 0;
 }
@@ -104,7 +104,7 @@ async function snapshots({ lab }: Bench): Promise<string> {
 /**
  * Cuts the power at each step of one change of the host.
  * @param change - Makes it, and must succeed.
- * @param every - Judges only every so manieth cut.
+ * @param every - Judges only every n-th cut.
  * @param broken - What keeps the push program from doing right, to see that this is found.
  * @param inPart - It may be left half-way, as long as Nginx starts with what is left and a removal then ends it.
  */
@@ -157,7 +157,7 @@ export const power: Fault = {
       new: fresh,
       problems,
     } = await cutPower(bench, async () => bench.push(await bench.changed("all")), {
-      every: which === "telling" ? 20 : which,
+      every: which === "critical" ? 20 : which,
     });
     const outcome: Outcome = await bench.attempt(await bench.changed("all"), async (text) => ({
       step: `${tried} cuts: ${old} old, ${fresh} new, ${problems.length} neither`,
@@ -168,7 +168,7 @@ export const power: Fault = {
 };
 
 /** After the switch, what is live and the journal do not agree: there is most to put right. */
-const telling = /^rename sites\/[^/]*\/current$/;
+const critical = /^rename sites\/[^/]*\/current$/;
 
 export const powerAndBoot: Fault = {
   kind: 3,
@@ -181,7 +181,7 @@ export const powerAndBoot: Fault = {
     const folder = await snapshots(bench);
     try {
       const keeps =
-        which === "telling" ? ({ title }: { title: string }) => telling.test(title) : everySo(8 * which);
+        which === "critical" ? ({ title }: { title: string }) => critical.test(title) : everySo(8 * which);
       const { cuts } = await film(bench, () => bench.push(text), folder, keeps);
       for (const { title, snapshot, told } of cuts) {
         await bench.push(old);

@@ -8,7 +8,7 @@ import type { Ended } from "../lab/host-shell.ts";
 import { at, from, type Injection, roomTaking, type Step } from "./traced-worker.ts";
 
 /** At which steps a push is hurt most: between the switch and the verdict, where it is decided, and around that. */
-const telling = [
+const critical = [
   /^write socket$/,
   /^rename committed\.json$/,
   /^rename sites\/[^/]*\/current$/,
@@ -25,8 +25,8 @@ const turns = [/^rename journal\.json$/, /^rename sites\/[^/]*\/current$/, /^ren
  * before the verdict, and after it; of the probe's and of the starts of other programs the 1st, 2nd, 4th, 8th, ….
  */
 export function chosen(steps: readonly Step[], which: Which): Step[] {
-  if (which === "telling")
-    return telling.flatMap((title) => steps.filter((step) => title.test(step.title)).slice(-1));
+  if (which === "critical")
+    return critical.flatMap((title) => steps.filter((step) => title.test(step.title)).slice(-1));
   const times = new Map<string, number>();
   let turn = 0;
   const different = steps.filter(({ title }) => {
@@ -109,15 +109,15 @@ function held(
     bench: Bench,
     held: { readonly client: ReturnType<Bench["client"]>; readonly pid: number },
   ) => Promise<unknown>,
-  options: { readonly mayFail?: boolean; readonly onlyTelling?: RegExp; readonly slow?: boolean } = {},
+  options: { readonly mayFail?: boolean; readonly onlyCritical?: RegExp; readonly slow?: boolean } = {},
 ): Fault {
   return {
     kind,
     title,
     slow: options.slow ?? false,
     async *tries(bench, which) {
-      const steps = chosen(await bench.record(), options.onlyTelling === undefined ? which : "telling");
-      for (const step of steps.filter((it) => options.onlyTelling?.test(it.title) ?? true))
+      const steps = chosen(await bench.record(), options.onlyCritical === undefined ? which : "critical");
+      for (const step of steps.filter((it) => options.onlyCritical?.test(it.title) ?? true))
         yield await heldAt(bench, step, (it) => happens(bench, it), options);
     },
   };
@@ -151,7 +151,7 @@ const hangs = held(
   async (bench) => {
     for (let second = 0; second < 75 && (await bench.worker.runs()); second++) await sleep(1000);
   },
-  { slow: true, onlyTelling: /^write socket$/ },
+  { slow: true, onlyCritical: /^write socket$/ },
 );
 
 const frozen = held(
@@ -163,7 +163,7 @@ const frozen = held(
     await sleep(30_000);
     await freeze(cgroup, false);
   },
-  { slow: true, onlyTelling: /^write socket$/ },
+  { slow: true, onlyCritical: /^write socket$/ },
 );
 
 export const stepFaults = [killClient, killSession, killProgram, diskFull, readOnly, ioError, hangs, frozen];

@@ -40,7 +40,7 @@ function onTheWay({ begin, end }: typeof sshdDown | typeof packetsLost): Wrong["
   };
 }
 
-/** Each happens to the first host, which takes every change first; the last is the most telling. */
+/** Each happens to the first host, which takes every change first; the last is the most critical one. */
 const wrongs: readonly Wrong[] = [
   {
     step: "the first host refuses the connection",
@@ -56,7 +56,7 @@ const wrongs: readonly Wrong[] = [
     step: "the push program is killed on the first host, after the switch",
     says: /code\.lab\.test on edge-1: rolled back: failed in step 'worker'/,
     hurt: async (bench, update, steps) => {
-      const step = chosen(steps, "telling").find(({ title }) => title.endsWith("/current"));
+      const step = chosen(steps, "critical").find(({ title }) => title.endsWith("/current"));
       if (step === undefined) throw new Error("a push must switch");
       await bench.worker.arm();
       const updating = update();
@@ -111,7 +111,7 @@ export const updateFault: Fault = {
       // Whatever earlier tries pushed past it is drift, which it puts right.
       const { ok, text } = await up(stack);
       if (!ok) throw new Error(`an update that nothing is done to must succeed, got: ${text}`);
-      for (const wrong of which === "telling" ? wrongs.slice(-1) : wrongs)
+      for (const wrong of which === "critical" ? wrongs.slice(-1) : wrongs)
         yield await attempt(bench, stack, wrong, steps);
     } finally {
       await up(await openStack(bench.lab.name));

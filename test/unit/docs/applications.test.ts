@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 
-import { applications, telling } from "../../applications/all.ts";
+import { applications, sample } from "../../applications/all.ts";
 
 const page = await readFile(join(import.meta.dirname, "../../../docs/applications.md"), "utf8");
 
@@ -22,5 +22,5 @@ test.each(applications)("$title has a section with the site that is tried", ({ n
 
 test("npm test tests only existing applications", () => {
   const names = applications.map(({ name }) => name);
-  expect(telling.filter((name) => !names.includes(name))).toEqual([]);
+  expect(sample.filter((name) => !names.includes(name))).toEqual([]);
 });
