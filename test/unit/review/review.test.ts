@@ -12,6 +12,7 @@ import { changes } from "../../../infra/review/statements.ts";
 import { notForInstance, reviewStack } from "../../../infra/review/review.ts";
 import { review } from "../../../infra/commands/review.ts";
 import { generatedSettings } from "../generated-settings.ts";
+import { isQuick } from "../quick.ts";
 import { group, host, rendered, reviewed, settings, siteArgs, withWiki } from "./environments.ts";
 
 const { sites: usual } = settings() as { sites: Record<"code" | "wiki", object> };
@@ -441,7 +442,7 @@ test("the comment of a change with everything in it", async () => {
   await expect(asMarkdown(review, "the artifact")).toMatchFileSnapshot("golden/comment.md");
 });
 
-describe("a comment fits, however big the change", { timeout: 120_000 }, () => {
+describe.skipIf(isQuick)("a comment fits, however big the change", { timeout: 120_000 }, () => {
   const many = (count: number, given: (index: number) => object) =>
     settings({
       sites: Object.fromEntries(
