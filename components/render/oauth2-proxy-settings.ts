@@ -73,7 +73,7 @@ const others: Readonly<Record<string, string>> = {
 /** Both or none: tokens of the tenant pass as sessions only where a file names whose. */
 const programs = ["skip_jwt_bearer_tokens", "authenticated_emails_file"];
 
-/** A setting that is not as this module says, in words: where it stands is for the caller to say. */
+/** Describes a setting that differs from what this module allows; the caller adds the file and line. */
 export interface BrokenPromise {
   readonly key: string;
   /** As in `must be true, got false`. */

@@ -83,7 +83,7 @@ function prometheusTargets({ domain, metricsPort }: Site): string {
   return `${JSON.stringify(targets, null, 2)}\n`;
 }
 
-/** A path that nobody may open without signing in; the push asks for it before it calls the site closed. */
+/** A path that nobody may open without signing in; the push requests it to verify that the site is closed. */
 function probePath({ open }: Site): string {
   const isOpen = (path: string) =>
     open.some(({ path: at, match }) => (match === "exact" ? path === at : path.startsWith(at)));

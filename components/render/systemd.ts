@@ -22,7 +22,7 @@ export function socketUnit(site: Site): string {
   ]);
 }
 
-/** What no instance may do, whoever has taken it over. */
+/** The sandbox of every instance. */
 const sandbox: Section["settings"] = [
   ["NoNewPrivileges", "yes"],
   ["CapabilityBoundingSet", ""],

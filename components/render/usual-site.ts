@@ -1,6 +1,6 @@
 import { siteFrom } from "../site/site.ts";
 
-/** A site that asks for nothing of its own: what it says, other sites may say alike. */
+/** A site with default settings only: the text that sites can share is rendered from it. */
 export const usualSite = siteFrom("usual", {
   domain: "usual.example.com",
   port: 4180,

@@ -4,7 +4,7 @@ import { type Directive, expr } from "../../nginx/print.ts";
 
 /**
  * Nginx itself looks a name up when it reads its configuration and never again, and does not start where one name of
- * all its sites cannot be resolved. So no name stands in its files; see docs/decisions/resolving-backend-names.md.
+ * all its sites cannot be resolved. So its files contain no names; see docs/decisions/resolving-backend-names.md.
  * @param host a host name, an IPv4 address or an IPv6 address in brackets
  */
 export function server(host: string, port: number, role: "backup" | "first" = "first"): Directive {

@@ -151,7 +151,7 @@ export function leadsAbove(): Directive[] {
   ];
 }
 
-/** An entry of the same `map`, to stand before the others: below this path nothing reaches a backend. */
+/** An entry of the same `map`, to be placed before the others: below this path no request reaches a backend. */
 export function readByNginx(path: string): Directive {
   return [expr(`~^\\w+ ${uri}${literal(path)}`), ""];
 }

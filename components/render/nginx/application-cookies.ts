@@ -65,7 +65,7 @@ function withoutFew(named: string): Directive {
 }
 
 /**
- * @param site what stands before the "|", as group 1
+ * @param site the pattern of the part before the "|", as group 1
  * @param named what the names of the sign-in's cookies are
  */
 function without(site: string, named: string): Directive {

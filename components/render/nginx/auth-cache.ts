@@ -8,7 +8,7 @@ import { sessionCookieVariable } from "./application-cookies.ts";
 import { authStatus } from "./identity-headers.ts";
 import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 
-/** What stands before the site's servers. */
+/** Directives at the top of the site's file. */
 export function authCacheDefinitions(site: Site): Item[] {
   if (site.authCache === undefined) return [];
   return [
@@ -58,7 +58,7 @@ export function authCacheMaps(): Item[] {
   ];
 }
 
-/** What stands beside `auth_request`. */
+/** Directives next to `auth_request`. */
 export function authCacheAnswer(site: Site): Directive[] {
   return site.authCache === undefined
     ? []
@@ -69,14 +69,14 @@ export function authCacheAnswer(site: Site): Directive[] {
  * Under which key an answer is kept. It has the whole Cookie header: `$cookie_…` reads names without regard to case and
  * takes the first of several, oauth2-proxy does neither, so that somebody who can plant a cookie in another's browser
  * would choose the key under which that one's answer lies. The generation is in it so that no answer outlives a push.
- * @param constraint what the location asks for beyond the site's own rules, as a query
+ * @param constraint what the location requires beyond the site's own rules, as a query string
  */
 export function authCacheKey(constraint: string): string {
   return `$protected_sites_generation ${constraint} $http_cookie`;
 }
 
 /**
- * What stands in a location that asks oauth2-proxy. An answer that renews a session (Set-Cookie) is one that Nginx
+ * Directives of a location that sends a subrequest to oauth2-proxy. An answer that renews a session (Set-Cookie) is one that Nginx
  * itself never keeps.
  * @param constraint as for {@link authCacheKey}
  */

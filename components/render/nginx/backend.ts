@@ -67,8 +67,8 @@ function application(
 }
 
 /**
- * What stands before the site's servers: which application a path belongs to. It decides where a request goes and
- * nothing else, since every location passes on to it: locations and their rules are those of a site without.
+ * At the top of the site's file: the backend of each path. It only decides where requests go: locations and rules are
+ * the same as on a site without `upstreams`.
  */
 export function upstreamMaps(site: Site): Item[] {
   if (site.upstreams.length === 0) return [];
@@ -158,9 +158,9 @@ function streams(site: Site): Directive[] {
 }
 
 /**
- * Headers in which a browser says on which site a request was made, and the one in which WebDAV says where something
- * is to be; an application may compare them with its name. Each with what of it is about the site, and stands for the
- * application's address.
+ * Headers in which a browser names the site that a request came from, and WebDAV's header for the target of a COPY or
+ * MOVE; a backend may compare them with its own name. Each with the pattern of the part that names the site, which is
+ * replaced by the backend's address.
  */
 function namesOfOrigin({ domain }: Site) {
   const site = originOf(domain);
@@ -173,14 +173,14 @@ function namesOfOrigin({ domain }: Site) {
   ] as const;
 }
 
-/** Those of {@link namesOfOrigin} that an application gets as though the browser had asked itself. */
+/** Those of {@link namesOfOrigin} that the backend gets as if the browser had sent the request to it. */
 function putRightFor(site: Site) {
   const all = namesOfOrigin(site);
   if (site.hostHeader === "upstream") return all;
   return all.filter(([name]) => name === "Destination" && upstreamPath(site.upstream) !== "/");
 }
 
-/** What stands before the site's servers: {@link namesOfOrigin} as though the browser had asked the backend itself. */
+/** At the top of the site's file: {@link namesOfOrigin} as if the browser had sent the request to the backend itself. */
 export function originMaps(site: Site): Item[] {
   const path = upstreamPath(site.upstream).slice(0, -1);
   return putRightFor(site).map(([name, header, ours]) =>
@@ -245,7 +245,7 @@ export function connectionHeaders(protocol: Protocol): Directive[] {
   ];
 }
 
-/** What a backend of this protocol learns of the user; what it does not, no client may tell it. */
+/** The headers about the user for a backend of this protocol; those that it does not get are blank, whatever a client sends. */
 export function userHeaders(
   protocol: Protocol,
   whom: Whom,

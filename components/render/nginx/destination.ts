@@ -34,7 +34,7 @@ const withoutRule = "site";
 const ofRule = (number: number) => `rule_${number}`;
 const ofOpen = (number: number) => `open_${number}`;
 
-/** What stands before the site's servers: by which rule a request's `Destination` goes; nothing where it has none. */
+/** At the top of the site's file: the rule that applies to a request's `Destination`; empty if it has none. */
 export function destinationMap(site: Site): Item[] {
   if (!looksAtDestination(site)) return [];
   const plain = `/(?!${separator})`;
@@ -87,8 +87,8 @@ function holdersOf(rules: readonly PathRule[]) {
 }
 
 /**
- * In a location that asks about the rule of this number, 0 for the site's own: refuses what leads elsewhere. Who passes
- * a rule also passes the site's.
+ * In a location with the rule of this number, 0 for the site's own: refuses a `Destination` under another rule. Whoever
+ * meets a rule also meets the site's own.
  */
 export function destinationWithin(site: Site, rule: number): Directive[] {
   if (!canMisread(site)) return [];

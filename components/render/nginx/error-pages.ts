@@ -36,7 +36,7 @@ export const pagesLocation: Directive = block(
   [...internal, ...page, ["alias", expr(`${sharedOfServer}/`)]],
 );
 
-/** A page of ours that anybody may ask for, within an open location. */
+/** A page of ours that anybody may request, within an open location. */
 export function openPage({ domain }: Site, path: string, file: string): Directive {
   return withinOpenLocation(["=", path], [group(page), ["alias", `${paths(domain).shared}/${file}`]]);
 }
@@ -49,7 +49,7 @@ export function ownPage({ domain }: Site, path: string, file: string): Directive
   );
 }
 
-/** Everybody gets the page, whoever they are; nothing is asked and nothing is reached. */
+/** Everybody gets the page: no subrequest is sent, and no backend is reached. */
 export function maintenance(site: Site): Item[] {
   if (site.maintenance === undefined) return [];
   return [

@@ -6,7 +6,7 @@ import { blankHeaders, connectionHeaders } from "./overwritten-headers.ts";
 /** A header of a request: its name, and what it says; blank, it is not sent. */
 export type RequestHeader = readonly [name: string, value: Arg];
 
-/** How the names of the directives begin by which Nginx asks; most are there for both. */
+/** The prefix of the directives for each protocol; most directives exist for both. */
 export const family: Readonly<Record<Protocol, "proxy" | "grpc">> = { http: "proxy", grpc: "grpc" };
 
 /** Has a next hop that speaks this get these headers. */

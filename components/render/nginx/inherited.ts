@@ -1,9 +1,9 @@
 /**
- * What Nginx would inherit from `http {}` of the host's own nginx.conf, said by the site itself: a directive there could
- * open a site, change what its application answers, or keep everybody out.
+ * Directives that a site would inherit from `http {}` of the host's own nginx.conf, set by the site itself: there they
+ * could open a site, change its backend's responses, or lock everybody out.
  *
- * `test/e2e/inherited.test.ts` puts every directive that the real Nginx inherits into `http {}` and asks a site. Said is
- * only what Nginx 1.22 to 1.30 knows; what none of them can be told stands in {@link notForHttp}.
+ * `test/e2e/inherited.test.ts` puts every directive that the real Nginx inherits into `http {}` and sends requests to a
+ * site. Only directives that Nginx 1.22 to 1.30 know are set; those that cannot be are in {@link notForHttp}.
  */
 import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
 

@@ -6,9 +6,9 @@ import { type Arg, block, type Directive, expr, type Item } from "../../nginx/pr
 export const internalPaths = {
   auth: `${internalPath}auth`,
   signIn: `${internalPath}sign-in`,
-  /** Where Nginx asks whether the store of sessions is there. */
+  /** Checks whether the session store is reachable. */
   store: `${internalPath}store`,
-  /** Pages for whoever has no session. */
+  /** Pages for requests without a session. */
   begin: `${internalPath}begin/`,
   /** Pages that anybody may meet. */
   pages: `${internalPath}pages/`,
@@ -16,7 +16,7 @@ export const internalPaths = {
   maintenance: `${internalPath}maintenance`,
 } as const;
 
-/** Where Nginx asks about the rule of this number, 1 for the first. */
+/** The subrequest for the rule with this number, 1 for the first. */
 export function authPathOf(rule: number): string {
   return `${internalPaths.auth}/${rule}`;
 }
@@ -38,7 +38,7 @@ export function withinOpenLocation(match: Match, body: readonly Item[]): Directi
   return block(["location", ...match], body);
 }
 
-/** What a location begins with that no client can ask for; Nginx itself goes there. */
+/** The first directives of a location that clients cannot request; Nginx redirects to it internally. */
 export const internal: readonly Directive[] = [["internal"], ["auth_request", "off"]];
 
 /** The same for one to which Nginx goes only while the site's store of sessions answers; else its error page is what comes. */

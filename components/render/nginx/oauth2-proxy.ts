@@ -1,4 +1,4 @@
-/** What Nginx asks the site's oauth2-proxy. */
+/** The subrequests and requests that Nginx sends to the site's oauth2-proxy. */
 import { instanceName, signInPaths } from "../../site/names.ts";
 import { machineClients } from "../../site/roles.ts";
 import { type Site } from "../../site/site.ts";
@@ -23,7 +23,7 @@ export function askOauth2Proxy(site: Site, location: string, constraint = ""): D
   );
 }
 
-/** How oauth2-proxy is asked about a request. @param programs whether it gets to see their tokens */
+/** Directives of the `auth_request` location. @param programs whether oauth2-proxy gets their bearer tokens */
 export function asking({ programs }: { readonly programs: boolean }): Item[] {
   return [
     ...internal,
@@ -52,7 +52,7 @@ export function askForStore(site: Site): Directive[] {
   ];
 }
 
-/** How oauth2-proxy is asked whether its store of sessions answers. */
+/** Directives of the location that checks whether the session store is reachable. */
 export function askingForStore(): Item[] {
   return [
     ...internal,
@@ -91,8 +91,8 @@ export function bearerTokens(): Item[] {
  * The same on every site. Of a request's headers oauth2-proxy reads few
  * (https://github.com/oauth2-proxy/oauth2-proxy/tree/v7.15.3), and a browser sends fifteen: it gets the few, and none
  * that a client has made up. A list of headers also costs Nginx memory in each location that has one.
- * @param ask.returnTo where the browser goes after the sign-in; oauth2-proxy takes it from this header
- * @param ask.authorization what oauth2-proxy gets to see of the client's header of that name
+ * @param ask.returnTo where the browser goes after the sign-in, in `X-Auth-Request-Redirect`
+ * @param ask.authorization the `Authorization` header that oauth2-proxy gets, `""` for none
  */
 export function toOauth2Proxy({
   returnTo = "",

@@ -68,7 +68,7 @@ export function misreadPaths(site: Site): Directive[] {
   ];
 }
 
-/** A rule without the `/` at its end stands for the path with and without it, which many backends take for one. */
+/** A rule without a trailing `/` covers the path with and without it: many backends treat both as one. */
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
   const body: Directive[] = [
     ["auth_request", authPathOf(number)],

@@ -10,12 +10,12 @@ import { block, comment, type Directive, expr, type Item, literal } from "../../
 /** Links that one header may hold; those after them stay as they are. */
 const links = 4;
 
-/** Whether an application's address is another than the site's. One that speaks gRPC never tells it. */
+/** Whether a backend's address differs from the site's. A gRPC backend never reveals its own. */
 function hasOwnAddress({ upstream, hostHeader }: Pick<Site, "upstream" | "hostHeader">): boolean {
   return protocolOf(upstream) === "http" && (upstreamPath(upstream) !== "/" || hostHeader === "upstream");
 }
 
-/** What stands beside `proxy_pass`: redirects (`Location`, `Refresh`) and cookies; links stand with the server's headers. */
+/** Directives next to `proxy_pass`, for redirects (`Location`, `Refresh`) and cookies; links are among the server's headers. */
 export function rewrites(site: Site): Directive[] {
   if (!hasOwnAddress(site)) return [];
   const path = upstreamPath(site.upstream).slice(0, -1);
@@ -59,7 +59,7 @@ function foreignCookieDomains({ upstream, domain, hostHeader }: Site): string[] 
     .filter((name) => domain !== name && !domain.endsWith(`.${name}`));
 }
 
-/** What stands before the site's servers: `Link`, which Nginx has no directive for. */
+/** At the top of the site's file, for `Link`, for which Nginx has no directive. */
 export function linkMap(site: Site): Item[] {
   if (!hasOwnAddress(site)) return [];
   const address = ownAddress(site).replace("(?=[?#]|$)", "(?=[?#>])");
@@ -85,7 +85,7 @@ export function linkMap(site: Site): Item[] {
   ];
 }
 
-/** What stands in the server beside the other headers of every answer. */
+/** In the server, next to the other headers of every response. */
 export function rewrittenLinks(site: Site): Directive[] {
   return hasOwnAddress(site) ? [["add_header", "Link", expr(linkVariable(site)), "always"]] : [];
 }

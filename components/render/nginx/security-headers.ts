@@ -1,4 +1,4 @@
-/** The headers that ask browsers for more care, on every answer of a site. */
+/** Security headers, on every response of a site. */
 import { type SecurityHeaders, securityHeadersSchema } from "../../site/security-headers.ts";
 import type { Site } from "../../site/site.ts";
 import { block, comment, type Directive, expr, type Item } from "../../nginx/print.ts";
@@ -11,7 +11,7 @@ interface Header {
   /** What the backend may have said of the same, as a pattern; by default anything. */
   readonly said?: string;
   readonly constant: string;
-  /** What the constant stands for. */
+  /** The header's value for a constant. */
   readonly value: (constant: string) => string;
   readonly of: (site: SecurityHeaders) => string | undefined;
 }
@@ -23,7 +23,7 @@ const headers: readonly Header[] = [
   {
     name: "Content-Security-Policy",
     backend: "$upstream_http_x_frame_options:$upstream_http_content_security_policy",
-    // A policy of the backend's that says nothing of frames stands beside ours: browsers keep both.
+    // A policy of the backend's without frame-ancestors is sent next to ours: browsers enforce both.
     said: "[^:]|:.*frame-ancestors",
     constant: "$protected_sites_frame_ancestors",
     value: (sources) => `frame-ancestors ${sources}`,
@@ -52,7 +52,7 @@ const headers: readonly Header[] = [
   },
 ];
 
-/** What a site says that asks for nothing else. */
+/** The default settings. */
 const usual = securityHeadersSchema.parse({});
 
 /** Constants of a site's server: what it says otherwise than usual. */

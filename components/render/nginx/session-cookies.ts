@@ -104,7 +104,7 @@ export function renewedSessions(): Item[] {
         ["default", ""],
         // Nothing is renewed: what Nginx finds literally costs no expression.
         [`${letIn}:`, ""],
-        // Where Nginx has asked twice, the statuses of both answers, as in "502 : 202".
+        // After a retry, the statuses of both responses, as in "502 : 202".
         [expr(`~${letIn}:.`), 1],
       ],
     ),
@@ -136,11 +136,12 @@ function cookie(part: string): string {
 }
 
 /**
- * oauth2-proxy never takes back the parts of an older session: a whole cookie wins over newer parts, and a part too
- * many spoils what is joined from them. So every answer that brings a session names all parts, those that it does
- * not have as expired; also those that the request did not carry, since a parallel one may just have brought them.
+ * oauth2-proxy never deletes the cookie parts of an older session: a whole cookie takes precedence over newer parts, and
+ * one part too many corrupts the session that they are joined to. So every response with a new session sets all parts,
+ * those that it does not have as expired; also those that the request did not send, since the response to a parallel
+ * request may just have set them.
  *
- * Here for the answer to a sign-in, whose cookies reach the browser by themselves.
+ * This is for the response to a sign-in, whose own cookies reach the browser without our help.
  */
 export function leftoverCookies(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Directive[] {
   if (site.sessionStore !== "cookie") return [];
@@ -156,7 +157,7 @@ function leftoversOf(site: Pick<Site, "domain" | "sessionStore" | "cookieName">)
   return cookieName(site) === sharedCookieName ? usual : `${usual}_${identifier(site.domain)}`;
 }
 
-/** What stands before the servers of a site whose session cookie has a name of its own. */
+/** At the top of the file of a site whose session cookie has its own name. */
 export function ownLeftoversMap(site: Site): Item[] {
   const hasOwn = site.sessionStore === "cookie" && cookieName(site) !== sharedCookieName;
   return hasOwn ? leftoversMap(site) : [];
@@ -168,8 +169,8 @@ export function sharedLeftoversMap(): Item[] {
 }
 
 /**
- * One map for all parts, since each costs Nginx a table: its source holds, for each part, what the answer brings and the
- * header that takes it back, and the expression captures the header where nothing comes before it.
+ * One map for all parts, since each map costs Nginx a table: its source contains, for each part, the response's cookie
+ * and the header that deletes it, and the expression captures the header where there is no cookie before it.
  */
 function leftoversMap(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Item[] {
   const source = cookieParts

@@ -1,7 +1,7 @@
 /**
- * What sites say alike, in files that stand once on a host, in a folder for each version of them. A site's generation
- * names its version (docs/decisions/what-sites-share.md) and includes what it says; what it says otherwise stands in its
- * own file. Whatever opens a way to an application or to oauth2-proxy is in the site's own file in any case.
+ * What sites have in common, in files that exist once per host, in a folder for each version of them. A site's generation
+ * names its version (docs/decisions/what-sites-share.md), and its file includes them; other values are in the site's own
+ * file. Whatever opens access to a backend or to oauth2-proxy is always in the site's own file.
  */
 import { createHash } from "node:crypto";
 

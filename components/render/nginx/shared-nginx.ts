@@ -143,7 +143,7 @@ const defaultHttpsServer = block(
     keyExchangeGroups,
     ...inheritedTls.says,
     ...requestReading.says,
-    // What stands above reads them. Not by `set`, after which Nginx would log each request that has none.
+    // The maps above read them. Not by `set`, after which Nginx would log each request that has none.
     ...[...variablesOfServers].map((it): Directive => ["auth_request_set", expr(it), ""]),
     // A client may say one of our names in TLS and another in its request. A browser does where a certificate has
     // both names, and asks again by a connection of its own.

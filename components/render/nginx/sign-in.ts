@@ -90,8 +90,8 @@ const keepForm: readonly Directive[] = [
 const navigation = "$protected_sites_navigation";
 
 /**
- * For all sites of a host: who is sent to the sign-in, and what the others are told with their 401. Names no scheme for
- * which browsers ask for a password.
+ * For all sites of a host: who is redirected to the sign-in, and the challenge of the 401 that the others get. It names
+ * no scheme for which browsers prompt for a password.
  */
 export function navigationMaps(): Item[] {
   return [
@@ -222,8 +222,8 @@ export const signInAnswers: readonly Directive[] = [
 ];
 
 /**
- * Where whoever has no session goes: a browser that opens a page to the sign-in; a script, an API client or a WebSocket
- * gets the 401.
+ * Where requests without a session go: a browser that opens a page, to the sign-in; a script, an API client or a
+ * WebSocket gets the 401.
  */
 export function beginLocation(site: Site): Directive {
   return block(
@@ -237,7 +237,7 @@ export function beginLocation(site: Site): Directive {
 }
 
 /**
- * What {@link beginLocation} holds on every site with this store of sessions.
+ * Directives of {@link beginLocation} on every site with this session store.
  * @param moved where a browser goes whose sign-in has moved
  */
 export function begins(site: Pick<Site, "sessionStore">, moved: readonly Directive[] = []): Item[] {

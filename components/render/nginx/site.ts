@@ -1,5 +1,5 @@
 /**
- * A site as its Nginx file. Closed by default: `auth_request` stands at server level, and the only way to write a
+ * A site as its Nginx file. Closed by default: `auth_request` is set at server level, and the only way to write a
  * location is one of the functions of locations.ts, each of which says who may reach it.
  */
 import { paths } from "../../site/names.ts";
