@@ -149,9 +149,10 @@ test("a renewed certificate that Nginx has not loaded is reported", async () => 
   } finally {
     await shellOn(name, `rm ${noReload}; systemctl daemon-reload; systemctl reload nginx.service`);
   }
-  expect(await shellOn(name, "protected-sites metrics")).toContain(
-    `protected_sites_certificate_is_new{site="${domain}"} 1`,
-  );
+  // A reload has begun when systemctl returns; until the new workers are there, the old ones answer.
+  await expect
+    .poll(() => shellOn(name, "protected-sites metrics"), { timeout: 10_000 })
+    .toContain(`protected_sites_certificate_is_new{site="${domain}"} 1`);
 });
 
 test("certbot's timer runs; what it starts renews in time, and clients get the new certificate", async () => {

@@ -99,7 +99,7 @@ test.each([
   [
     "a generation on the disk that Nginx does not answer with",
     `cd ${folder} && cp -p generation.conf /run/kept && sed -i 's/"[0-9]*"/"99"/' generation.conf && nginx -s reload && sleep 1`,
-    `mv /run/kept ${folder}/generation.conf && nginx -s reload`,
+    `mv /run/kept ${folder}/generation.conf && nginx -s reload && sleep 1`,
     "code.lab.test Nginx answers as generation 99",
   ],
   [
