@@ -1,8 +1,8 @@
 /** An access matrix as text for a terminal or a pipe, and as Markdown for a wiki. */
-import Table from "cli-table3";
-
 import { type AccessMatrix, isJudged, type Path, type Row, type SiteAccess } from "./access-matrix.ts";
-import { escaped } from "./review/formats.ts";
+import { columns } from "./columns.ts";
+import { escaped, plural } from "./review/formats.ts";
+import { isExpression } from "./review/locations.ts";
 import type { Who } from "./who-meets.ts";
 
 /** What the lines are sorted by. */
@@ -15,11 +15,11 @@ const inEntra =
 
 /** One line for each part and each of those who may open it, so that `grep` finds whole statements. */
 export function asText(matrix: AccessMatrix, order: Order): string {
-  const ends = table(
+  const ends = columns(
     ["site", "domain", "client secret expires"],
     matrix.sites.map(({ site, domain, signInEnds }) => [site, domain, signInEnds ?? "no date in the file"]),
   );
-  return [summary(matrix), "", table(head, lines(matrix, order)), "", ends, "", ...notes(matrix), ""].join(
+  return [summary(matrix), "", columns(head, lines(matrix, order)), "", ends, "", ...notes(matrix), ""].join(
     "\n",
   );
 }
@@ -113,7 +113,7 @@ function pathInWords({ paths, scheme }: Row, shown: readonly Row[]): string {
   const others = shown.some((row) => row.scheme === scheme && !row.paths.some(isWholeSite));
   const words = paths.map((it) => {
     if (isWholeSite(it)) return others ? "everything else" : "everything";
-    if (it.modifier.startsWith("~")) return `${it.modifier} ${it.match}`;
+    if (isExpression(it)) return `${it.modifier} ${it.match}`;
     return it.modifier === "=" ? it.match : `${it.match}*`;
   });
   return `${scheme === "http" ? "plain HTTP: " : ""}${words.join(", ")}`;
@@ -144,25 +144,7 @@ function inWords(who: Exclude<Who, { readonly kind: "anybody" }>): string {
   return `group ${who.group}${roles}${also}; ${anyDomain ? "guests included" : `only ${domains}`}`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const made = new Table({
-    head: [...head],
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
-    chars: {
-      ...{ top: "", "top-mid": "", "top-left": "", "top-right": "" },
-      ...{ bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "" },
-      ...{ left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " },
-    },
-  });
-  made.push(...rows.map((row) => [...row]));
-  return made.toString().replaceAll(/ +$/gm, "");
-}
-
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map((row) => line(row.map(escaped)))].join("\n");
-}
-
-function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

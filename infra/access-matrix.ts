@@ -3,12 +3,18 @@
  * from the files that hosts get; who holds a role is in Entra, as the settings assign it.
  */
 import { CannotJudge } from "../components/nginx/cannot-judge.ts";
-import { regularExpression } from "../components/nginx/variables.ts";
 import { activeClientSecret } from "../components/site/client-secrets.ts";
 import type { Site } from "../components/site/site.ts";
 import { methodsToAsk, otherMethod, representativeTargets } from "./review/access.ts";
 import type { SiteReading } from "./review/gate.ts";
-import { type Location, locationFor, normalized } from "./review/locations.ts";
+import {
+  expressionOf,
+  isExpression,
+  isPrefix,
+  type Location,
+  locationFor,
+  normalized,
+} from "./review/locations.ts";
 import type { AskedRequest, Gate } from "./review/needs.ts";
 import { requestTo, siteReadings } from "./review/site-readings.ts";
 import { environmentOf, type StackFile } from "./stack-file.ts";
@@ -248,13 +254,6 @@ function withoutRepeated(parts: readonly Judged[]): Judged[] {
         : isPrefix(path) && path.modifier === around?.path.modifier;
     return !alike || JSON.stringify(around?.byMethod) !== JSON.stringify(own);
   });
-}
-
-const isPrefix = ({ modifier }: Path) => modifier === "" || modifier === "^~";
-const isExpression = ({ modifier }: Path) => modifier.startsWith("~");
-
-function expressionOf({ modifier, match }: Path): RegExp {
-  return regularExpression(modifier === "~*" ? `*${match}` : match);
 }
 
 /** By path, the whole site last; a path with and without its last slash together where they have the same rules. */

@@ -5,6 +5,7 @@
 import type { Role } from "../../components/site/roles.ts";
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { SiteReading } from "./gate.ts";
+import { isExpression } from "./locations.ts";
 import { type AskedRequest, type Gate, type Needs, passes } from "./needs.ts";
 import type { SiteTexts } from "./site-texts.ts";
 
@@ -233,9 +234,10 @@ export function backendsOf(sites: readonly JudgedSite[]): Backends {
   const entries = new Map<string, Exclude<Entry, undefined>[]>();
   const add = (key: string, entry: Exclude<Entry, undefined>) =>
     entries.set(key, [...(entries.get(key) ?? []), entry]);
-  for (const texts of sites) {
-    for (const { backend, entry } of frontsOf(texts)) add(backend, entry);
-    for (const { backend, target, entry } of waysTo(texts)) add(atPath(texts, backend, target), entry);
+  for (const site of sites) {
+    const ways = waysTo(site);
+    for (const { backend, entry } of frontsOf(ways)) add(backend, entry);
+    for (const { backend, target, entry } of ways) add(atPath(site, backend, target), entry);
   }
   return entries;
 }
@@ -253,7 +255,7 @@ export function newcomerAt(
   after: JudgedSite,
   before: Backends,
 ): { readonly backend: string; readonly person?: Person } | undefined {
-  for (const { backend, target, entry } of frontsOf(after)) {
+  for (const { backend, target, entry } of frontsOf(waysTo(after))) {
     const known = before.get(backend);
     if (known === undefined) continue;
     const entries = [...known, ...(before.get(atPath(after, backend, target)) ?? [])];
@@ -268,8 +270,7 @@ export function newcomerAt(
 }
 
 /** The site's own backend, and those of single paths. */
-function frontsOf(texts: JudgedSite): WayTo[] {
-  const [front, ...others] = waysTo(texts);
+function frontsOf([front, ...others]: readonly WayTo[]): WayTo[] {
   return front === undefined ? [] : [front, ...others.filter(({ backend }) => backend !== front.backend)];
 }
 
@@ -309,9 +310,10 @@ export function representativeTargets(readings: readonly (SiteReading | undefine
   const targets = new Set(["/", "/anything", "/anything/below.html"]);
   for (const reading of readings) {
     if (reading === undefined) continue;
-    for (const { modifier, match } of reading.locations()) {
+    for (const location of reading.locations()) {
+      const { match } = location;
       if (match.startsWith("@")) continue;
-      for (const path of modifier.startsWith("~") ? examplesOf(match) : [match]) aroundPath(path, targets);
+      for (const path of isExpression(location) ? examplesOf(match) : [match]) aroundPath(path, targets);
     }
     for (const key of reading.mapKeys(/\$(?:uri|request_uri|document_uri)\b/)) {
       for (const path of key.startsWith("~") ? examplesOf(key.replace(/^~\*?/, "")) : [key]) {

@@ -241,6 +241,7 @@ function some(names: readonly string[], most = 8): string {
     : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
 }
 
-function plural(count: number, what: string): string {
+/** As in "1 site" and "2 sites". */
+export function plural(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

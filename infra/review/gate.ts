@@ -29,7 +29,7 @@ import {
   upstreamsOf,
   urlOf,
 } from "./known-directives.ts";
-import { type Location, locationFor, locationsOf, normalized } from "./locations.ts";
+import { isExpression, type Location, locationFor, locationsOf, normalized } from "./locations.ts";
 import type { AskedRequest, Gate, Needs, Place } from "./needs.ts";
 import { Oauth2ProxyReading } from "./oauth2-proxy-reading.ts";
 import { requestVariable } from "./request-variables.ts";
@@ -87,7 +87,7 @@ export class SiteReading {
   /** Locations with a regular expression, in the file's order: no list of paths covers which requests they match. */
   expressions(): string[] {
     return this.locations()
-      .filter(({ modifier }) => modifier.startsWith("~"))
+      .filter(isExpression)
       .map(({ modifier, match }) => `${modifier} ${match}`);
   }
 

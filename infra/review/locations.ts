@@ -3,22 +3,39 @@ import type { ReadDirective } from "../../components/nginx/read.ts";
 import { regularExpression } from "../../components/nginx/variables.ts";
 import { passing } from "./known-directives.ts";
 
-/** A location, and what it matches. */
-export interface Location {
-  readonly directive: ReadDirective;
+/** What a location matches. */
+export interface Match {
   /** `=`, `^~`, `~`, `~*` or none. */
   readonly modifier: string;
   readonly match: string;
+}
+
+/** A location, and what it matches. */
+export interface Location extends Match {
+  readonly directive: ReadDirective;
+}
+
+export function isPrefix({ modifier }: Match): boolean {
+  return modifier === "" || modifier === "^~";
+}
+
+export function isExpression({ modifier }: Match): boolean {
+  return modifier.startsWith("~");
+}
+
+/** The regular expression of such a location. */
+export function expressionOf({ modifier, match }: Match): RegExp {
+  return regularExpression(modifier === "~*" ? `*${match}` : match);
 }
 
 /** A server's locations, in their order. */
 export function locationsOf({ body = [] }: ReadDirective): Location[] {
   return body
     .filter(({ name }) => name === "location")
-    .map((directive) => ({ directive, ...modifierOf(directive) }));
+    .map((directive) => ({ directive, ...matchOf(directive) }));
 }
 
-function modifierOf({ args }: ReadDirective): { readonly modifier: string; readonly match: string } {
+function matchOf({ args }: ReadDirective): Match {
   return args.length > 1
     ? { modifier: args[0] ?? "", match: args[1] ?? "" }
     : { modifier: "", match: args[0] ?? "" };
@@ -35,7 +52,7 @@ export function locationFor(
     ({ modifier, match }) => modifier === "" && match.startsWith("@") && match === path,
   );
   if (named !== undefined) return named.directive;
-  const prefixes = locations.filter(({ modifier }) => modifier === "" || modifier === "^~");
+  const prefixes = locations.filter(isPrefix);
   // A prefix with a "/" at its end that proxies: without the "/", Nginx redirects there, unless that is a prefix itself.
   const proxies = ({ body = [] }: ReadDirective) => body.some(({ name }) => passing.test(name));
   const leadsOn = prefixes.some((it) => it.match === `${path}/` && proxies(it.directive));
@@ -44,10 +61,7 @@ export function locationFor(
     .filter(({ match }) => path.startsWith(match))
     .sort((one, other) => other.match.length - one.match.length);
   if (prefix?.modifier === "^~") return prefix.directive;
-  const pattern = locations.find(
-    ({ modifier, match }) =>
-      modifier.startsWith("~") && regularExpression(modifier === "~*" ? `*${match}` : match).test(path),
-  );
+  const pattern = locations.find((it) => isExpression(it) && expressionOf(it).test(path));
   return (pattern ?? prefix)?.directive;
 }
 

@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-import Table from "cli-table3";
 import { Command } from "commander";
 
+import { columns } from "../../infra/columns.ts";
 import { siteDomains } from "./addresses.ts";
 import { bringUpPhases } from "./bring-up.ts";
 import { readPeople } from "./people.ts";
@@ -60,31 +60,24 @@ async function open(name: string): Promise<void> {
 async function summarize(name: string): Promise<void> {
   const lab = await describe(name);
   const hosts = lab.hosts.map((host) => host.name).join(", ");
-  const served = table(["Site", "Served by", "Who may sign in"]);
-  for (const { domain, who } of sites) served.push([`https://${domain}/`, hosts, who]);
-  const signIns = table(["User", "Password", ""]);
-  for (const { userPrincipalName, password, note } of Object.values(readPeople(lab.state)))
-    signIns.push([userPrincipalName, password, note]);
-  const next = table(["Next", ""]);
-  next.push(
-    [typed(name, "--open"), "a browser; the names above exist only inside the lab"],
-    [typed(name), "again, after a change to stacks/Pulumi.local.yaml or to the code"],
-    [typed(name, "--down"), "removes all of it"],
-    ["npm test", "runs every test, on a lab of its own"],
+  const served = columns(
+    ["Site", "Served by", "Who may sign in"],
+    sites.map(({ domain, who }) => [`https://${domain}/`, hosts, who]),
   );
-  for (const part of [served, signIns, next]) console.log(`\n${part.toString().replaceAll(/ +$/gm, "")}`);
-}
-
-/** Columns side by side, without lines and colours. */
-function table(head: string[]): Table.Table {
-  const none = ["top", "bottom", "left", "right", "mid", "left-mid", "mid-mid", "right-mid"].flatMap((at) =>
-    /-|^(?:left|right|mid)$/.test(at) ? [at] : [at, `${at}-mid`, `${at}-left`, `${at}-right`],
+  const signIns = columns(
+    ["User", "Password", ""],
+    Object.values(readPeople(lab.state)).map((it) => [it.userPrincipalName, it.password, it.note]),
   );
-  return new Table({
-    head,
-    chars: { ...Object.fromEntries(none.map((at) => [at, ""])), middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true },
-  });
+  const next = columns(
+    ["Next", ""],
+    [
+      [typed(name, "--open"), "a browser; the names above exist only inside the lab"],
+      [typed(name), "again, after a change to stacks/Pulumi.local.yaml or to the code"],
+      [typed(name, "--down"), "removes all of it"],
+      ["npm test", "runs every test, on a lab of its own"],
+    ],
+  );
+  for (const part of [served, signIns, next]) console.log(`\n${part}`);
 }
 
 try {
