@@ -149,3 +149,18 @@ test("a deleted file of addresses is restored, and files of other names are remo
   }
   await shell('while [ -n "$(ls /etc/protected-sites/addresses)" ]; do sleep 0.1; done');
 });
+
+test("beside another team's site whose backend has a name, a push still rehearses and goes live", async () => {
+  const other = "/etc/nginx/conf.d/another-team.conf";
+  await names.set({ app: [addresses.applications] });
+  await shell(
+    `echo 'server { listen 8099; location / { proxy_pass http://app.${domain}:${port}; } }' >${other} && nginx -s reload`,
+  );
+  try {
+    const pushed = await push("code", `http://${addresses.bridge}:${port}`);
+    expect(pushed, pushed.text).toMatchObject({ ok: true });
+    expect(await answer()).toBe("second");
+  } finally {
+    await shell(`rm ${other} && nginx -s reload`);
+  }
+});

@@ -33,7 +33,7 @@ def rehearse_apart(generations: Mapping[Site, int], links: Mapping[Path, str], n
         names = sorted(set(re.findall(named, nginx)))
         apart = ("unshare", "--net", "--pid", "--fork", "--kill-child")
         domains = [site.domain for site in generations]
-        rehearsal = (str(Path(__file__).with_name("launcher.py")), "rehearse", f"--names={','.join(names)}", *domains)
+        rehearsal = (str(Path(__file__).with_name("launcher.py")), "rehearse", ",".join(names), *domains)
         run("rehearsal", *apart, *as_candidate, *rehearsal, timeout=40)
 
 
