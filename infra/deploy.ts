@@ -63,7 +63,17 @@ async function declare(): Promise<Outputs> {
   dialFirst(environment);
 
   const deployerKeys = declareDeployerKeys(environment);
-  const basis: Basis = { settings, observation, asker, who, holders, deployerKeys };
+  const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
+  const deployerPrivateKey = pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? ""));
+  const basis: Basis = {
+    settings,
+    observation,
+    asker,
+    who,
+    holders,
+    deployerKeys,
+    deployerPrivateKey,
+  };
   const proxyHosts = declareHosts(basis);
   const ca = declareInternalCa(environment);
   // Not declared in an update; see role-holders.ts.
@@ -89,8 +99,10 @@ interface Basis {
   readonly asker: Asker;
   readonly who: Operator;
   readonly holders: RoleHolders;
-  /** Hosts accept each of them; the last one is in use. */
+  /** Hosts accept each of them. */
   readonly deployerKeys: readonly tls.PrivateKey[];
+  /** Of the last one, which is in use. */
+  readonly deployerPrivateKey: pulumi.Output<string>;
 }
 
 function declareDeployerKeys({ deployerKeyGenerations }: Environment): tls.PrivateKey[] {
@@ -145,13 +157,12 @@ function declareSite(
   basis: Basis,
   { ca, proxyHosts }: { readonly ca: InternalCa | undefined; readonly proxyHosts: ProxyHost[] },
 ): ProtectedSite {
-  const { settings, observation, asker, who, holders, deployerKeys } = basis;
+  const { settings, observation, asker, who, holders, deployerPrivateKey } = basis;
   const { environment, adminPrivateKey, redisPassword, adoptedCookieSecrets } = settings;
   const { tenantId, hosts, acme, outboundProxy, renamedSites } = environment;
   const { allowVulnerableOauth2Proxy, allowVulnerableNginx } = environment;
   const { certificateDays, renewalDays } = environment.internalCa;
   const { live, marks } = observation;
-  const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
   const formerName = renamedSites[site.name];
   return new ProtectedSite(
     site.name,
@@ -173,7 +184,7 @@ function declareSite(
       ...(outboundProxy === undefined ? {} : { outboundProxy }),
       ...(redisPassword === undefined ? {} : { redisPassword }),
       ...adoptedCookieSecrets[site.name],
-      deployerPrivateKey: pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? "")),
+      deployerPrivateKey,
       ...(adminPrivateKey === undefined ? {} : { jumpPrivateKey: adminPrivateKey }),
       repairs: marks.sites[site.name] ?? {},
       roleHolders: holders.ids,
