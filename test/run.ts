@@ -33,6 +33,8 @@ const root = join(import.meta.dirname, "..");
 const longest = ["faults", "rotation", "who-may-enter", "push", "removal", "internal-ca", "acme"];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, by job. */
+const failures: string[] = [];
 
 /** Something that a lab does; what does not need it takes its turn all the same. */
 interface Job {
@@ -168,7 +170,7 @@ async function takeTurns(instance: string, all: number, jobs: Job[]): Promise<vo
       (text) => (said += text),
       (command) => enterCommand(instance, command),
     );
-    add(ended);
+    add(job.title, ended);
     if (ended.failed > 0) console.log(`\n${said.trimEnd()}\n`);
     const tests = [`${ended.passed} passed`, ...(ended.failed > 0 ? [`${ended.failed} failed`] : [])];
     const time = `${((Date.now() - begin) / 1000).toFixed(1).padStart(5)} s`;
@@ -233,7 +235,7 @@ function held(instance: string): Promise<Lock> {
 async function step(title: string, work: () => Promise<Count>): Promise<void> {
   const begin = Date.now();
   console.log(`\n== ${title}`);
-  add(await work());
+  add(title, await work());
   console.log(`== ${title}: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 }
 
@@ -244,7 +246,8 @@ async function bringUp(title: string, phases: readonly Phase[]): Promise<void> {
   });
 }
 
-function add({ passed, failed, skipped }: Count): void {
+function add(title: string, { passed, failed, skipped, failures: titles = [] }: Count): void {
+  failures.push(...titles.map((it) => `${title}: ${it}`));
   total.passed += passed;
   total.failed += failed;
   total.skipped += skipped;
@@ -264,5 +267,6 @@ if (total.passed + total.failed === 0) {
   console.error("\nno test has run");
   process.exitCode ??= 1;
 }
+if (failures.length > 0) console.log(`\nFailed:\n\n${failures.join("\n\n")}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(process.exitCode ?? (total.failed > 0 ? 1 : 0));

@@ -13,6 +13,8 @@ export interface Count {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Titles of the tests that failed, each with the begin of its message: what the end of a long log repeats. */
+  readonly failures?: readonly string[];
 }
 
 /** What is run. */
@@ -60,6 +62,13 @@ interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 async function count(file: string, code: number): Promise<Count> {
@@ -71,7 +80,23 @@ async function count(file: string, code: number): Promise<Count> {
     // A file that cannot be loaded has no tests that could fail.
     failed: code !== 0 && failed === 0 ? 1 : failed,
     skipped: (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0),
+    failures: failuresOf(report),
   };
+}
+
+/** The first lines of a message say what was run or expected; what it printed comes below. */
+const linesOfAFailure = 8;
+
+function failuresOf({ testResults = [] }: Partial<Report>): string[] {
+  return testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === "failed")
+    .map(({ fullName, failureMessages: [message = ""] }) => {
+      const lines = message.split("\n").filter((line) => line.trim() !== "" && !/^\s+at /.test(line));
+      return [fullName, ...lines.slice(0, linesOfAFailure).map((line) => `    ${line.slice(0, 300)}`)].join(
+        "\n",
+      );
+    });
 }
 
 /** Runs a program. @returns its exit code, 1 where a signal ended it */

@@ -227,23 +227,33 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
   }
 }
 
-/** Who reaches which backend through any of an environment's sites, at its root or by a path that leads to it. */
-export type Backends = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
+/** Who passes with each method; with one that is not named, as with {@link otherMethod}. */
+type ByMethod = ReadonlyMap<string, readonly Exclude<Entry, undefined>[]>;
+
+/**
+ * Who reaches which backend through each of an environment's sites, at its root or by a path that leads to it; and by
+ * each path of each site.
+ */
+export type Backends = ReadonlyMap<string, readonly ByMethod[]>;
 
 export function backendsOf(sites: readonly JudgedSite[]): Backends {
-  const entries = new Map<string, Exclude<Entry, undefined>[]>();
-  const add = (key: string, entry: Exclude<Entry, undefined>) =>
-    entries.set(key, [...(entries.get(key) ?? []), entry]);
+  const backends = new Map<string, ByMethod[]>();
   for (const site of sites) {
     const ways = waysTo(site);
-    for (const { backend, entry } of frontsOf(ways)) add(backend, entry);
-    for (const { backend, target, entry } of ways) add(atPath(site, backend, target), entry);
+    const ofSite = new Map<string, Map<string, Exclude<Entry, undefined>[]>>();
+    const add = (key: string, { method, entry }: WayTo) => {
+      const byMethod = ofSite.get(key) ?? new Map<string, Exclude<Entry, undefined>[]>();
+      ofSite.set(key, byMethod.set(method, [...(byMethod.get(method) ?? []), entry]));
+    };
+    for (const way of frontsOf(ways)) add(way.backend, way);
+    for (const way of ways) add(atPath(site, way), way);
+    for (const [key, byMethod] of ofSite) backends.set(key, [...(backends.get(key) ?? []), byMethod]);
   }
-  return entries;
+  return backends;
 }
 
 /** A path of a site that leads to a backend: what it opened of that before is nothing new. */
-function atPath({ domain }: JudgedSite, backend: string, target: string): string {
+function atPath({ domain }: JudgedSite, { backend, target }: WayTo): string {
   return `${domain}${target} ${backend}`;
 }
 
@@ -254,37 +264,56 @@ function atPath({ domain }: JudgedSite, backend: string, target: string): string
 export function newcomerAt(
   after: JudgedSite,
   before: Backends,
-): { readonly backend: string; readonly person?: Person } | undefined {
-  for (const { backend, target, entry } of frontsOf(waysTo(after))) {
-    const known = before.get(backend);
-    if (known === undefined) continue;
-    const entries = [...known, ...(before.get(atPath(after, backend, target)) ?? [])];
-    if (entries.includes("anybody")) continue;
-    if (entry === "anybody") return { backend };
-    const needs = entries.filter((it) => typeof it === "object");
-    for (const person of fewestGroups(entry, undefined)) {
-      if (!needs.some((it) => enters(it, person))) return { backend, person };
+): (Way & { readonly backend: string }) | undefined {
+  for (const way of frontsOf(waysTo(after))) {
+    const { backend, target, entry } = way;
+    const ofSites = before.get(backend);
+    if (ofSites === undefined) continue;
+    const known = [...ofSites, ...(before.get(atPath(after, way)) ?? [])];
+    const named = way.method === "any" ? known.flatMap((it) => [...it.keys()]) : [way.method];
+    for (const method of new Set(named)) {
+      const entries = known.flatMap((it) => it.get(method) ?? it.get("any") ?? it.get(otherMethod) ?? []);
+      const newcomer = someoneInNone(entry, entries);
+      if (newcomer !== undefined) return { backend, method, target, ...newcomer };
     }
   }
   return undefined;
 }
 
-/** The site's own backend, and those of single paths. */
-function frontsOf([front, ...others]: readonly WayTo[]): WayTo[] {
-  return front === undefined ? [] : [front, ...others.filter(({ backend }) => backend !== front.backend)];
+/** Somebody whom an entry lets in and none of the others does. */
+function someoneInNone(
+  entry: Exclude<Entry, undefined>,
+  others: readonly Exclude<Entry, undefined>[],
+): { readonly person?: Person } | undefined {
+  if (others.includes("anybody")) return undefined;
+  if (entry === "anybody") return {};
+  const needs = others.filter((it) => typeof it === "object");
+  for (const person of fewestGroups(entry, undefined)) {
+    if (!needs.some((it) => enters(it, person))) return { person };
+  }
+  return undefined;
 }
 
-/** Which backend each path leads to, and whom; the front door first. */
+/** The site's own backend, and those of single paths. */
+function frontsOf(ways: readonly WayTo[]): WayTo[] {
+  const own = ways.find(({ target }) => target === "/")?.backend;
+  return ways.filter(({ target, backend }) => target === "/" || backend !== own);
+}
+
+/** Which backend each path leads to, and whom, with each method; the front door first. */
 function waysTo(texts: JudgedSite): WayTo[] {
   try {
     const reading = new SiteReading(texts);
-    return ["/", ...representativeTargets([reading])].flatMap((target) => {
-      const gate = reading.gate({ scheme: "https", method: "GET", target });
-      const entry = entryOf(gate, texts.roles);
-      return gate.to.kind !== "content" || entry === undefined
-        ? []
-        : [{ backend: gate.to.what, target, entry }];
-    });
+    const asked = methodsToAsk([reading]);
+    return ["/", ...representativeTargets([reading])].flatMap((target) =>
+      asked.flatMap((method) => {
+        const gate = reading.gate({ scheme: "https", method: method === "any" ? "GET" : method, target });
+        const entry = entryOf(gate, texts.roles);
+        return gate.to.kind !== "content" || entry === undefined
+          ? []
+          : [{ backend: gate.to.what, target, method, entry }];
+      }),
+    );
   } catch (error) {
     if (error instanceof CannotJudge) return [];
     throw error;
@@ -294,6 +323,8 @@ function waysTo(texts: JudgedSite): WayTo[] {
 interface WayTo {
   readonly backend: string;
   readonly target: string;
+  /** `any` where the files tell no method from another. */
+  readonly method: string;
   readonly entry: Exclude<Entry, undefined>;
 }
 

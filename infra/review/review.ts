@@ -225,15 +225,7 @@ function siteReviews(
     const access = accessChange(textsWere, texts);
     const newcomer = texts === undefined ? undefined : newcomerAt(texts, old);
     const opened =
-      newcomer === undefined || access.opened.length > 0
-        ? access.opened
-        : [
-            {
-              method: "GET",
-              target: "/",
-              ...(newcomer.person === undefined ? {} : { person: newcomer.person }),
-            },
-          ];
+      newcomer === undefined || access.opened.length > 0 ? access.opened : [wayOfNewcomer(newcomer)];
     if (statements.length === 0 && !changed.has(name) && opened.length + access.closed.length === 0)
       return [];
     const site = is ?? was;
@@ -278,13 +270,17 @@ function arrival(was: Site | undefined, is: Site | undefined): Statement[] {
   return [];
 }
 
+function wayOfNewcomer({ method, target, person }: NonNullable<ReturnType<typeof newcomerAt>>): Way {
+  return { method, target, ...(person === undefined ? {} : { person }) };
+}
+
 function newBackend(newcomer: ReturnType<typeof newcomerAt>): Statement[] {
   if (newcomer === undefined) return [];
   const who = newcomer.person === undefined ? "anybody" : personInWords(newcomer.person);
   return [
     {
       effect: "opens",
-      text: `${who} now reaches ${newcomer.backend}, from which another site kept them out`,
+      text: `${who} now reaches ${newcomer.backend}, which was closed to them`,
     },
   ];
 }

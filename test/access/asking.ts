@@ -78,7 +78,7 @@ export function startBackends(): () => void {
     response.writeHead(200, answer(headers)).end();
   });
   backend.keepAliveTimeout = 60_000;
-  backend.listen(backendPorts.http, "127.0.0.1");
+  backend.listen(backendPorts.http, "0.0.0.0");
   const http2 = createHttp2Server(({ headers }, response) => {
     response.writeHead(200, answer(headers)).end();
   });

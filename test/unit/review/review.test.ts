@@ -134,7 +134,7 @@ describe("typical changes, in one line and in words", () => {
       "a closed site's backend behind an open one",
       settings({ sites: { ...usual, code: siteArgs("code", 4180, { upstream: "http://127.0.0.1:3181" }) } }),
       "prod: 1 site on 2 hosts; 1 reload, 0 restarts, 0 sign-outs; ACCESS WIDENS on code",
-      "OPENS     someone@example.com, in no group, now reaches http://127.0.0.1:3181, from which another site kept them out",
+      "OPENS     someone@example.com, in no group, now reaches http://127.0.0.1:3181, which was closed to them",
     ],
     [
       "the user's token for the backend",
@@ -196,6 +196,21 @@ describe("typical changes, in one line and in words", () => {
     expect(verdict(review).replace(/; \d+ files? changes?/, "")).toBe(line);
     expect(asText({ base: "main", head: "change", notes: [], stacks: [review] })).toContain(words);
   });
+});
+
+test("an open path whose backend becomes one that was closed opens that backend", () => {
+  const withBackends = (upstream: string, ofHooks: string) =>
+    withWiki({
+      upstream,
+      upstreams: [{ path: "/hooks", upstream: ofHooks }],
+      open: [{ path: "/hooks/", match: "prefix", methods: ["POST"], why: "web hooks" }],
+    });
+  const [own, other] = ["http://127.0.0.1:3181", "http://127.0.0.1:9999"];
+  const review = reviewed(withBackends(other, own), withBackends(own, other));
+  expect(verdict(review)).toContain("ACCESS WIDENS on wiki");
+  expect(asText({ base: "main", head: "change", notes: [], stacks: [review] })).toContain(
+    `OPENS     anybody now reaches ${own}, which was closed to them`,
+  );
 });
 
 describe("a site that has another name", () => {
