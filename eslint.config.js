@@ -43,7 +43,7 @@ const noCommand = {
 };
 
 export default defineConfig(
-  globalIgnores(["node_modules/", "components/dist/"]),
+  globalIgnores(["node_modules/", "dist/", "components/dist/", "examples/"]),
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * unit      pure code and components on Pulumi's mocks: no root, no network, seconds.
- * quick     unit as `npm run test:unit` has it: less of what is generated, and without what builds or emulates.
+ * quick     unit as `npm run test:unit` has it: less of what is generated, and without what builds, emulates or starts processes.
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
  * judges    outside judges before the golden sites, as nginx.
@@ -19,7 +19,11 @@ export default defineConfig({
         test: {
           name: "quick",
           include: ["test/unit/**/*.test.ts"],
-          exclude: ["test/unit/lab/entra-*", "test/unit/components/package.test.ts"],
+          exclude: [
+            "test/unit/lab/entra-*",
+            "test/unit/components/package.test.ts",
+            "test/unit/infra/commands.test.ts",
+          ],
           env: { QUICK: "1" },
           testTimeout: 30_000,
           // Importing takes longer than the tests do: each thread does it once.

@@ -3,6 +3,8 @@ import { hostname, userInfo } from "node:os";
 
 import { execa } from "execa";
 
+import { projectFolder } from "./project.ts";
+
 /** As hosts write it to their push log. */
 export interface Operator {
   /** For example `ada@laptop`; in a GitHub workflow, the user who started it. */
@@ -21,7 +23,7 @@ export async function operator(): Promise<Operator> {
 }
 
 async function git(...args: string[]): Promise<string | undefined> {
-  const { stdout, failed } = await execa("git", args, { cwd: import.meta.dirname, reject: false });
+  const { stdout, failed } = await execa("git", args, { cwd: projectFolder, reject: false });
   return failed ? undefined : stdout;
 }
 

@@ -114,7 +114,7 @@ export function firstEndDates({ document, ...file }: StackFile, now: Date, days:
 }
 
 /** A quoted date: the engine's YAML reader would parse a bare one as a timestamp. */
-function quoted(text: string): Scalar {
+export function quoted(text: string): Scalar {
   const scalar = new Scalar(text);
   scalar.type = Scalar.QUOTE_DOUBLE;
   return scalar;

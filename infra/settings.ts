@@ -1,6 +1,5 @@
 /** The only reader of the stack's configuration. */
 import { existsSync, realpathSync } from "node:fs";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -9,6 +8,7 @@ import { closest } from "fastest-levenshtein";
 import { ConfigError, type Problem } from "../components/site/errors.ts";
 import { cookieSecretProblems } from "./adopted-cookie-secrets.ts";
 import { type Environment, environmentFrom, isSecret, settingNames, settingOf } from "./environment.ts";
+import { projectFolder } from "./project.ts";
 import { environmentOf, readStackFile, settingsOf, type StackFile, stacks } from "./stack-file.ts";
 
 /** An environment, and its encrypted settings. */
@@ -78,10 +78,10 @@ export function readSettings(): Settings {
   };
 }
 
-/** Whether the engine has read this checkout's own files; an embedding program may bring settings of its own. */
+/** Whether the engine has read this project's own files; an embedding program may bring settings of its own. */
 function isRunInPlace(): boolean {
   const root = pulumi.getRootDirectory();
-  return existsSync(root) && realpathSync(root) === realpathSync(join(import.meta.dirname, ".."));
+  return existsSync(root) && realpathSync(root) === realpathSync(projectFolder);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** An environment's file, `stacks/Pulumi.<environment>.yaml`, read and written without the engine. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Document, isMap, parseDocument } from "yaml";
@@ -9,12 +9,13 @@ import type { Site } from "../components/site/site.ts";
 import { yamlMistakes } from "./yaml-mistakes.ts";
 import { ambiguousYaml } from "./yaml-readings.ts";
 import { type Environment, environmentFrom, isSecret, settingOf } from "./environment.ts";
+import { projectFolder } from "./project.ts";
 
 /** The prefix of every setting's key in the file. */
 export const settingPrefix = "protected-sites:";
 
 /** The folder of all environments' files. */
-export const stacksFolder = join(import.meta.dirname, "../stacks");
+export const stacksFolder = join(projectFolder, "stacks");
 
 /** An environment's file: its name, and its text as a document that keeps comments and order. */
 export interface StackFile {
@@ -27,6 +28,7 @@ export interface StackFile {
 
 /** The names of all environments that have a file. */
 export function stacks(folder = stacksFolder): string[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .map((name) => /^Pulumi\.([\w-]+)\.yaml$/.exec(name)?.[1])
     .filter((name) => name !== undefined)
@@ -40,9 +42,9 @@ export function readStackFile(stack: string, folder = stacksFolder): StackFile {
   try {
     text = readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8");
   } catch {
-    throw new ConfigError(source, [
-      { where: "", what: `no such file; expected one of ${stacks(folder).join(", ")}` },
-    ]);
+    const known = stacks(folder).join(", ");
+    const expected = known === "" ? `${folder} has no environment's file` : `expected one of ${known}`;
+    throw new ConfigError(source, [{ where: "", what: `no such file; ${expected}` }]);
   }
   return parseStackFile(stack, text);
 }

@@ -1,24 +1,84 @@
-/** Runs the operator's commands, and reports their errors. */
+/** What all commands have in common: options, exit codes, errors, JSON. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+
 import { ConfigError } from "../../components/site/errors.ts";
+import { type CommandName, descriptions } from "./all.ts";
+
+/** What a command's exit code means; each says in its help what it finds. */
+export const exitCodes = {
+  /** It did what it was told to, and found nothing. */
+  done: 0,
+  /** It found something, or a part of it failed. */
+  found: 1,
+  /** Wrong use, an invalid file, or something that could not be reached: nothing was tried. */
+  refused: 2,
+  /** A bug, with its stack trace. */
+  bug: 3,
+} as const;
+
+/** The version of all JSON: another one if a member changes its meaning or is gone. */
+const jsonVersion = 1;
 
 /** User errors, which a command reports without a stack trace. */
 type Mistake = new (...args: never[]) => Error;
 
+/** A command with its name and description. */
+export function named(name: CommandName): Command {
+  return new Command(name).description(descriptions[name]);
+}
+
 /**
- * Runs a command. A user error is printed as its message, with exit code 2; anything else is a bug.
+ * The action of a command. A user error is printed as its message, with exit code 2; anything else is a bug.
  * @param mistakes kinds of user errors besides ConfigError
  */
-export async function runCommand(main: () => void | Promise<void>, ...mistakes: Mistake[]): Promise<void> {
+export function action<Args extends unknown[]>(
+  does: (...args: Args) => void | Promise<void>,
+  ...mistakes: Mistake[]
+): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    try {
+      await does(...args);
+    } catch (error) {
+      if (!(error instanceof ConfigError) && !mistakes.some((it) => error instanceof it)) throw error;
+      console.error((error as Error).message);
+      process.exitCode = exitCodes.refused;
+    }
+  };
+}
+
+/** Runs a command with the arguments of this process. */
+export async function runCommand(command: Command): Promise<void> {
   // The reader has closed the pipe, as in `npm run review … | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
     throw error;
   });
+  for (const each of [command, ...command.commands])
+    each.exitOverride().showHelpAfterError("(--help shows the options)");
   try {
-    await main();
+    await command.parseAsync();
   } catch (error) {
-    if (!(error instanceof ConfigError) && !mistakes.some((it) => error instanceof it)) throw error;
-    console.error((error as Error).message);
-    process.exitCode = 2;
+    if (error instanceof CommanderError)
+      process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.refused;
+    else {
+      console.error(error);
+      process.exitCode = exitCodes.bug;
+    }
   }
+}
+
+/** Prints an answer for programs. */
+export function printJson(answer: Readonly<Record<string, unknown>>): void {
+  console.log(asJson(answer));
+}
+
+/** An answer for programs, with {@link jsonVersion}. */
+export function asJson(answer: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ version: jsonVersion, ...answer }, null, 2);
+}
+
+/** Parses an option's value: 0 or more. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Must be a whole number.");
+  return Number(text);
 }

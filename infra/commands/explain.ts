@@ -1,5 +1,5 @@
 /** `npm run explain`: whether a request passes, what the backend gets of it, and which line of which file decides. */
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { paths } from "../../components/site/names.ts";
@@ -9,7 +9,7 @@ import { type AskedRequest, type Gate, passes, type Place } from "../review/need
 import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
-import { runCommand } from "./command.ts";
+import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
 
 /** Somebody who is signed in, or an application that calls with a token. */
 export interface SignedIn {
@@ -124,11 +124,8 @@ interface Options {
   readonly json?: true;
 }
 
-function main(): void {
-  const command = new Command("explain")
-    .description(
-      "Explains whether a request passes, what the backend gets, and which line decides. Contacts no host.",
-    )
+export function command(): Command {
+  return named("explain")
     .argument("<url>", "for example https://wiki.example.com/admin")
     .requiredOption("--stack <name>", "the environment")
     .option(
@@ -139,13 +136,16 @@ function main(): void {
     .option("--roles <value...>", "their roles on the site")
     .option("--method <method>", "", "GET")
     .option("--json", "print JSON")
-    .parse();
-  const { stack, method, user, groups = [], roles = [], json } = command.opts<Options>();
+    .addHelpText("after", "\nExit code 1: the request is denied; 2: the file cannot be judged.")
+    .action(action(answer, CannotJudge));
+}
+
+function answer(given: string, options: Options): void {
+  const { stack, method, user, groups = [], roles = [], json } = options;
   const person =
     user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
-  const [given = ""] = command.args;
   const told = explainer(readStackFile(stack))(given, method, person);
-  if (json) console.log(JSON.stringify(told, null, 2));
+  if (json) printJson({ ...told });
   else {
     const sent = told.headers.filter(([, value]) => value !== "");
     const blank = told.headers
@@ -163,7 +163,7 @@ function main(): void {
       console.log(`\nand never, even if a client sends it\n  ${blank.join(", ")}`);
     }
   }
-  if (!told.passes) process.exitCode = 1;
+  if (!told.passes) process.exitCode = exitCodes.found;
 }
 
-if (import.meta.main) await runCommand(main, CannotJudge);
+if (import.meta.main) await runCommand(command());

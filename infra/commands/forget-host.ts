@@ -6,9 +6,9 @@
  */
 import { text } from "node:stream/consumers";
 
-import { Command } from "commander";
+import type { Command } from "commander";
 
-import { runCommand } from "./command.ts";
+import { action, named, runCommand } from "./command.ts";
 
 /** What is used of `pulumi stack export`; the rest passes through. */
 export interface Deployment {
@@ -76,19 +76,32 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
 const nameOf = (urn: string) => urn.split("::").at(-1) ?? "";
 const typeOf = (urn: string) => urn.split("::").at(-2) ?? "";
 
-async function main(): Promise<void> {
-  const command = new Command("forget-host")
-    .description("Removes a host that no longer exists from a stack export (standard input).")
-    .argument("<name>", "the host")
-    .parse();
-  const { state, gone } = withoutHost(
-    JSON.parse(await text(process.stdin)) as Deployment,
-    command.args[0] ?? "",
-  );
+export function command(): Command {
+  return named("forget-host").argument("<name>", "the host").action(action(forgetHost, Refused));
+}
+
+async function forgetHost(name: string): Promise<void> {
+  const { state, gone } = withoutHost(await deployment(), name);
   console.log(JSON.stringify(state, null, 2));
   console.error(
     [...gone.map(nameOf), "Now remove the host from the environment's file, then: pulumi up"].join("\n"),
   );
 }
 
-if (import.meta.main) await runCommand(main, Refused);
+/** @throws Refused if standard input is no export of a stack, such as that of an export which failed */
+async function deployment(): Promise<Deployment> {
+  const expected =
+    "forget-host: expected an export of the stack on standard input, as from `pulumi stack export`";
+  if (process.stdin.isTTY) throw new Refused(expected);
+  const given = await text(process.stdin);
+  let read: unknown;
+  try {
+    read = JSON.parse(given);
+  } catch {
+    throw new Refused(`${expected}; got ${given.trim() === "" ? "nothing" : "something that is not JSON"}`);
+  }
+  if (typeof read !== "object" || read === null || !("deployment" in read)) throw new Refused(expected);
+  return read as Deployment;
+}
+
+if (import.meta.main) await runCommand(command());

@@ -1,12 +1,12 @@
 /** `npm run matrix`: who may open which site and path of an environment. */
 import { writeFileSync } from "node:fs";
 
-import { Argument, Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 
 import { type AccessMatrix, accessMatrixOf, isJudged } from "../access-matrix.ts";
 import { asMarkdown, asText, type Order } from "../access-matrix-formats.ts";
 import { readStackFile, stacksFolder } from "../stack-file.ts";
-import { runCommand } from "./command.ts";
+import { action, asJson, exitCodes, named, runCommand } from "./command.ts";
 
 interface Options {
   readonly stack: string;
@@ -16,13 +16,13 @@ interface Options {
   readonly output?: string;
 }
 
-function main(): void {
-  const command = new Command("matrix")
-    .description("Shows who may open which site and path of an environment. Contacts no host.")
+export function command(): Command {
+  return named("matrix")
     .addArgument(new Argument("[url]", "only this, for example https://wiki.example.com/admin"))
     .requiredOption("--stack <name>", "the environment")
     .option("--folder <path>", "folder of the environments' files", stacksFolder)
     .addOption(new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text"))
+    .addOption(new Option("--json", "the same as --format json").implies({ format: "json" }))
     .addOption(
       new Option("--by <order>", "what text and Markdown are sorted by")
         .choices(["site", "who"])
@@ -33,17 +33,19 @@ function main(): void {
       "after",
       "\nExit code 1: something cannot be judged; 2: the file is invalid, or no site has the URL.",
     )
-    .parse();
-  const { stack, folder, format, by, output } = command.opts<Options>();
-  const matrix = accessMatrixOf(readStackFile(stack, folder))(command.args[0]);
+    .action(action(show));
+}
+
+function show(url: string | undefined, { stack, folder, format, by, output }: Options): void {
+  const matrix = accessMatrixOf(readStackFile(stack, folder))(url);
   const text = {
     text: (it: AccessMatrix) => asText(it, by),
     markdown: (it: AccessMatrix) => asMarkdown(it, by),
-    json: (it: AccessMatrix) => `${JSON.stringify(it, null, 2)}\n`,
+    json: (it: AccessMatrix) => `${asJson({ ...it })}\n`,
   }[format](matrix);
   if (output === undefined) process.stdout.write(text);
   else writeFileSync(output, text);
-  if (!isJudged(matrix)) process.exitCode = 1;
+  if (!isJudged(matrix)) process.exitCode = exitCodes.found;
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(command());

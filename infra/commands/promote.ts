@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 
-import { Command } from "commander";
+import type { Command } from "commander";
 import { isMap } from "yaml";
 
 import type { SiteSettings } from "../../components/site/settings.ts";
@@ -17,7 +17,7 @@ import {
   type StackFile,
 } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { runCommand } from "./command.ts";
+import { action, named, runCommand } from "./command.ts";
 
 /**
  * What happens to each setting of a site. `own`: specific to each environment: where a site is, who it is for, its
@@ -152,16 +152,17 @@ interface Options {
   readonly dryRun?: true;
 }
 
-function main(): void {
-  const { from, to, site, dryRun } = new Command("promote")
-    .description("Copies sites' behaviour from one environment to another, into its file only.")
+export function command(): Command {
+  return named("promote")
     .requiredOption("--from <name>", "the environment to copy from")
     .requiredOption("--to <name>", "the environment whose file to change")
     .option("--site <name...>", "only these sites (default: all that both have)")
     .option("--dry-run", "only show the change")
     .addHelpText("after", `\nEvery environment keeps its own ${own.join(", ")}.`)
-    .parse()
-    .opts<Options>();
+    .action(action(promoteSites));
+}
+
+function promoteSites({ from, to, site, dryRun }: Options): void {
   const target = readStackFile(to);
   const { changed, left } = promote(readStackFile(from), target, site);
   if (changed.length === 0) console.log(`${target.source}: nothing to promote`);
@@ -171,4 +172,4 @@ function main(): void {
   console.log([...changed, ...left.map((it) => `left: ${it}`), ...last].join("\n"));
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(command());

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 
 import { expiryMessage } from "../client-secret-expiry.ts";
 import { ReviewError, type Side, sideAt } from "../review/commits.ts";
@@ -12,7 +12,7 @@ import { asMarkdown, asText, type Review } from "../review/formats.ts";
 import { pastEndDates } from "../review/past-end-dates.ts";
 import type { RenderedStack } from "../review/rendering.ts";
 import { completed, reviewStack, type StackReview } from "../review/review.ts";
-import { runCommand } from "./command.ts";
+import { action, asJson, exitCodes, named, runCommand } from "./command.ts";
 
 /**
  * Compares two sides, environment by environment, those that change most first.
@@ -57,19 +57,21 @@ interface Options {
   readonly whole?: string;
 }
 
-async function main(): Promise<void> {
-  const options = new Command("review")
-    .description("Shows what a change does to every environment: in one line, in words, and file by file.")
+export function command(): Command {
+  return named("review")
     .requiredOption("--base <commit>", "the commit before the change, for example origin/main")
     .option("--head <commit>", "the commit with the change (default: the working tree)")
     .option("--stack <name...>", "only these environments")
     .option("--all", "all environments (the default)")
     .addOption(new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text"))
+    .addOption(new Option("--json", "the same as --format json").implies({ format: "json" }))
     .option("--output <file>", "write to this file instead of standard output")
     .option("--whole <where>", "where a truncated report says the whole one is")
     .addHelpText("after", "\nExit code 1: an environment is invalid; 2: a commit does not exist.")
-    .parse()
-    .opts<Options>();
+    .action(action(show, ReviewError));
+}
+
+async function show(options: Options): Promise<void> {
   const [base, head] = await Promise.all([
     sideAt(options.base, options.stack ?? []),
     sideAt(options.head, options.stack ?? []),
@@ -83,12 +85,12 @@ async function main(): Promise<void> {
     `\`npm run review -- --base ${options.base}${options.head === undefined ? "" : ` --head ${options.head}`}\``;
   const text = {
     text: asText,
-    json: (it: Review) => `${JSON.stringify(it, null, 2)}\n`,
+    json: (it: Review) => `${asJson({ ...it })}\n`,
     markdown: (it: Review) => asMarkdown(it, whole),
   }[options.format](made);
   if (options.output === undefined) process.stdout.write(text);
   else writeFileSync(options.output, text);
-  if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = 1;
+  if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = exitCodes.found;
 }
 
-if (import.meta.main) await runCommand(main, ReviewError);
+if (import.meta.main) await runCommand(command());

@@ -6,18 +6,19 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { activeClientSecret } from "../../components/site/client-secrets.ts";
 import type { Site } from "../../components/site/site.ts";
 import { EngineFailure, fromEngine, reasonOf } from "../engine-failure.ts";
-import { registeredSites } from "../entra-secrets.ts";
+import { type RegisteredSite, registeredSites } from "../entra-secrets.ts";
 import type { Environment } from "../environment.ts";
 import { type GraphCall, GraphFailure, signInToGraph } from "../graph.ts";
+import { projectFolder } from "../project.ts";
 import { rotate } from "../rotation.ts";
 import { changedText } from "../stack-file-change.ts";
 import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "../stack-file.ts";
-import { runCommand } from "./command.ts";
+import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
 
 /** Which sites' client secrets to revoke, and where. */
 export interface Revocation {
@@ -102,18 +103,25 @@ async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void>
   if (gone.length > 0) await stack.refresh({ target: gone });
 }
 
+/** What a revocation would remove from Entra, in lines. */
+export function whatWouldGo(registered: readonly RegisteredSite[], sites: readonly Site[]): string[] {
+  return sites.flatMap(({ name }) =>
+    (registered.find(({ site }) => site === name)?.secrets ?? []).map(
+      (it) => `site "${name}": client secret ${it.keyId} ("${it.displayName}") would be revoked`,
+    ),
+  );
+}
+
 interface Options {
   readonly stack: string;
   readonly site: string[];
-  readonly days: string;
+  readonly days: number;
   readonly without: string[];
+  readonly dryRun?: true;
 }
 
-async function main(): Promise<void> {
-  const options = new Command("revoke")
-    .description(
-      "Revokes leaked client secrets: creates new ones, pushes them to every host, removes all others from Entra.",
-    )
+export function command(): Command {
+  return named("revoke")
     .requiredOption("--stack <name>", "the environment")
     .requiredOption("--site <name or domain...>", "these sites")
     .option(
@@ -121,21 +129,33 @@ async function main(): Promise<void> {
       "continue although these hosts cannot be updated; they must be out of service",
       [],
     )
-    .option("--days <number>", "lifetime of a new client secret in days", "180")
-    .parse()
-    .opts<Options>();
+    .option("--days <number>", "lifetime of a new client secret in days", wholeNumber, 180)
+    .option("--dry-run", "only show what would be created and revoked")
+    .addHelpText(
+      "after",
+      "\nExit code 1: done, but a host does not have the new secret; 2: nothing has been removed from Entra.",
+    )
+    .action(action(revokeSecrets, GraphFailure, EngineFailure, HostsNotUpdated));
+}
+
+async function revokeSecrets(options: Options): Promise<void> {
   const file = readStackFile(options.stack);
   const graph = await signInToGraph();
   const now = new Date();
-  const rotation = { sites: options.site, days: Number(options.days), overlapDays: 0, now };
+  const rotation = { sites: options.site, days: options.days, overlapDays: 0, now };
   for (const line of rotate(file, rotation)) console.log(line);
   const text = changedText(file);
   const environment = environmentOf(parseStackFile(options.stack, text));
-  const workDir = join(import.meta.dirname, "../..");
-  const stack = await fromEngine(LocalWorkspace.selectStack({ stackName: options.stack, workDir }));
+  const selected = LocalWorkspace.selectStack({ stackName: options.stack, workDir: projectFolder });
+  const stack = await fromEngine(selected);
+  const sites = [...new Set(options.site.map((wanted) => siteCalled(wanted, environment.sites, file)))];
+  if (options.dryRun) {
+    const registered = await registeredSites(await fromEngine(stack.exportStack()), graph);
+    console.log([...whatWouldGo(registered, sites), "(nothing was changed)"].join("\n"));
+    return;
+  }
   writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), text);
 
-  const sites = [...new Set(options.site.map((wanted) => siteCalled(wanted, environment.sites, file)))];
   const say = (line: string) => {
     console.log(line);
   };
@@ -147,9 +167,9 @@ async function main(): Promise<void> {
     console.log(
       `Through ${interrupted.join(", ")} nobody can sign in or renew a session until \`pulumi up --stack ${options.stack}\` reaches it.`,
     );
-    process.exitCode = 1;
+    process.exitCode = exitCodes.found;
   }
   console.log(`Commit ${file.source}.`);
 }
 
-if (import.meta.main) await runCommand(main, GraphFailure, EngineFailure, HostsNotUpdated);
+if (import.meta.main) await runCommand(command());

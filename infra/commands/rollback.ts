@@ -4,7 +4,7 @@
  * Exit code 0: done; 1: a host failed, and those after it were not changed; 2: nothing was tried.
  */
 import Table from "cli-table3";
-import { Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 
 import { program } from "../../components/host/program.ts";
 import { ConfigError } from "../../components/site/errors.ts";
@@ -13,7 +13,7 @@ import { announcement, operator } from "../operator.ts";
 import { ask, type GenerationReport, type SiteReport } from "../report.ts";
 import { type Asker, runOnHost } from "../ssh.ts";
 import { environmentOf, readStackFile, siteCalled, type StackFile, stacksFolder } from "../stack-file.ts";
-import { runCommand } from "./command.ts";
+import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
 
 /** The generation, in its own numbering, that a host should roll back to; none if it is already live. */
 export interface Step {
@@ -70,12 +70,12 @@ interface Options {
   readonly to?: number;
   readonly host?: string;
   readonly list?: true;
+  readonly json?: true;
   readonly identity?: string;
 }
 
-async function main(): Promise<void> {
-  const options = new Command("rollback")
-    .description("Rolls a site back to an earlier generation, on all hosts or on one.")
+export function command(): Command {
+  return named("rollback")
     .requiredOption("--stack <name>", "the environment")
     .requiredOption("--site <name>", "name or domain of the site")
     .option(
@@ -85,10 +85,17 @@ async function main(): Promise<void> {
     )
     .option("--host <name>", "only on this host")
     .option("--list", "list the generations, and change nothing")
+    .option("--json", "with --list: print JSON")
     .option("--folder <path>", "folder of the environments' files", stacksFolder)
     .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
-    .parse()
-    .opts<Options>();
+    .addHelpText(
+      "after",
+      "\nExit code 1: a host failed, and those after it were not changed; 2: nothing was tried.",
+    )
+    .action(action(rollBack, Refused));
+}
+
+async function rollBack(options: Options): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   const environment = environmentOf(file);
   const { domain } = siteCalled(options.site, environment.sites, file);
@@ -96,7 +103,8 @@ async function main(): Promise<void> {
   const asker = { user: environment.adminUser, identity: options.identity };
   const found = await Promise.all(hosts.map((host) => siteOn(host, asker, domain)));
   if (options.list) {
-    console.log(tableOf(found));
+    if (options.json) printJson({ hosts: found });
+    else console.log(tableOf(found));
     return;
   }
   const steps = rollbackSteps(found, options.to);
@@ -115,17 +123,12 @@ async function main(): Promise<void> {
     console.error(ended.stderr.trim());
     const rest = steps.slice(index + 1).map((it) => `${it.host} (generation ${it.from})`);
     if (rest.length > 0) console.error(`unchanged: ${rest.join(", ")}`);
-    process.exitCode = 1;
+    process.exitCode = exitCodes.found;
     return;
   }
   console.log(
     `The next \`pulumi up\` deploys ${file.source} again; to keep this, revert the file first (git revert).`,
   );
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Must be a whole number.");
-  return Number(text);
 }
 
 function hostsOf({ hosts }: Environment, { source }: StackFile, name: string | undefined): readonly Host[] {
@@ -175,4 +178,4 @@ function commitOf({ commit, dirty }: GenerationReport): string {
   return commit === undefined ? "" : `${commit.slice(0, 12)}${dirty ? " + changes" : ""}`;
 }
 
-if (import.meta.main) await runCommand(main, Refused);
+if (import.meta.main) await runCommand(command());

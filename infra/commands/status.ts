@@ -3,18 +3,18 @@
  * Changes nothing. Exit code 0: no drift; 1: drift; 2: a host or the file could not be read.
  */
 import Table from "cli-table3";
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { type Clock, compare, type Row } from "../drift.ts";
 import type { Environment } from "../environment.ts";
 import { ask } from "../report.ts";
 import { environmentOf, readStackFile, stacksFolder } from "../stack-file.ts";
-import { runCommand } from "./command.ts";
+import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
 
 /** 0: no drift; 1: drift; 2: a host could not be reached. */
 export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
-  if (rows.some(({ unknown }) => unknown)) return 2;
-  return rows.some(({ drift }) => drift.length > 0) ? 1 : 0;
+  if (rows.some(({ unknown }) => unknown)) return exitCodes.refused;
+  return rows.some(({ drift }) => drift.length > 0) ? exitCodes.found : exitCodes.done;
 }
 
 /** Reads the status of all hosts at the same time; one that does not answer is a row of its own. */
@@ -38,30 +38,34 @@ interface Options {
   readonly stack: string;
   readonly folder: string;
   readonly identity?: string;
-  readonly days?: string;
+  readonly days?: number;
   readonly json?: true;
 }
 
-async function main(): Promise<void> {
-  const options = new Command("status")
-    .description("Shows what every host of an environment runs, and where that differs from its file.")
+export function command(): Command {
+  return named("status")
     .requiredOption("--stack <name>", "the environment")
     .option("--folder <path>", "folder of the environments' files", stacksFolder)
     .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
     .option(
       "--days <number>",
       "report certificates that expire in fewer days (default: 14, or a quarter of their lifetime if less)",
+      wholeNumber,
     )
     .option("--json", "print JSON")
-    .parse()
-    .opts<Options>();
+    .addHelpText("after", "\nExit code 1: drift; 2: a host or the file could not be read.")
+    .action(action(show));
+}
+
+async function show(options: Options): Promise<void> {
   const environment = environmentOf(readStackFile(options.stack, options.folder));
   const clock = {
     now: new Date(),
-    ...(options.days === undefined ? {} : { certificateDays: Number(options.days) }),
+    ...(options.days === undefined ? {} : { certificateDays: options.days }),
   };
   const rows = await status(environment, clock, options.identity);
-  console.log(options.json ? JSON.stringify(rows, null, 2) : tableOf(rows));
+  if (options.json) printJson({ rows });
+  else console.log(tableOf(rows));
   process.exitCode = exitCodeOf(rows);
 }
 
@@ -77,4 +81,4 @@ function tableOf(rows: readonly Row[]): string {
   return table.toString();
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(command());

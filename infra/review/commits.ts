@@ -1,16 +1,24 @@
-/** The two sides of a review: commits of this repository, each rendered by its own code if possible. */
+/**
+ * The two sides of a review: commits of this project. Those of a checkout are each rendered by their own code if possible;
+ * where this package is installed, it renders both.
+ */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { promisify } from "node:util";
 
+import { projectFolder } from "../project.ts";
 import type { Rendering } from "./rendering.ts";
 
 const run = promisify(execFile);
 const largest = 1 << 28;
-const repository = join(import.meta.dirname, "../..");
+/** Where a commit of a checkout has its own code for it. */
 const program = "infra/review/rendering.ts";
+const ownProgram = join(import.meta.dirname, `rendering${extname(import.meta.filename)}`);
+
+/** Installed as a package, this code is compiled. No commit then brings the code that renders its own review. */
+const isInstalled = extname(import.meta.filename) === ".js";
 
 /** One side of a review. */
 export interface Side {
@@ -32,13 +40,13 @@ export class ReviewError extends Error {
  * Renders the environments of a commit.
  * @param ref any name of a commit. Default: the working tree
  * @param stacks names of environments. Default: all
- * @param folder the checkout
+ * @param folder the project
  * @throws ReviewError if git does not know the commit
  */
 export async function sideAt(
   ref: string | undefined,
   stacks: readonly string[],
-  folder = repository,
+  folder = projectFolder,
 ): Promise<Side> {
   if (ref === undefined) return { name: "the working tree", stacks: await render(folder, stacks) };
   const commit = await commitOf(ref, folder);
@@ -47,6 +55,8 @@ export async function sideAt(
   try {
     await extract(commit, tree, folder);
     if (!existsSync(join(tree, "stacks"))) return { name, commit, stacks: {} };
+    if (isInstalled)
+      return { name, commit, stacks: await render(tree, stacks), ...otherPackage(name, tree, folder) };
     if (existsSync(join(tree, program))) {
       try {
         return { name, commit, stacks: await render(tree, stacks) };
@@ -63,7 +73,7 @@ export async function sideAt(
 
 async function renderedHere(tree: string, stacks: readonly string[], why: string) {
   return {
-    stacks: await render(repository, stacks, join(tree, "stacks")),
+    stacks: await render(tree, stacks, ownProgram),
     note: `${why}, so both sides are rendered by the code of this checkout: changes of the code itself do not show.`,
   };
 }
@@ -81,21 +91,44 @@ async function commitOf(ref: string, folder: string): Promise<string> {
   }
 }
 
-/** The commit's files, with this checkout's libraries. */
+/** The commit's files; with this checkout's libraries, where its own code renders it. */
 async function extract(commit: string, tree: string, folder: string): Promise<void> {
   const archive = join(tree, ".tar");
   await run("git", ["archive", "--format=tar", `--output=${archive}`, commit], { cwd: folder });
   await run("tar", ["-xf", archive, "-C", tree]);
   rmSync(archive);
-  const libraries = join(repository, "node_modules");
+  if (isInstalled) return;
+  const libraries = join(projectFolder, "node_modules");
   if (existsSync(libraries)) symlinkSync(libraries, join(tree, "node_modules"));
   else mkdirSync(join(tree, "node_modules"), { recursive: true });
 }
 
-/** Runs the rendering of a tree in a process of its own, since two versions of a module do not live in one. */
-async function render(tree: string, stacks: readonly string[], folder?: string): Promise<Rendering> {
-  const from = folder === undefined ? [] : ["--stacks", folder];
-  const { stdout } = await run(process.execPath, [join(tree, program), ...from, ...stacks], {
+/** Whether a commit asks for another version of this package than the working tree: what that changes does not show. */
+function otherPackage(name: string, tree: string, folder: string): { readonly note?: string } {
+  const asked = (where: string) => {
+    const manifest = join(where, "package.json");
+    if (!existsSync(manifest)) return undefined;
+    const { dependencies } = JSON.parse(readFileSync(manifest, "utf8")) as {
+      dependencies?: Record<string, string>;
+    };
+    return dependencies?.["protected-sites"];
+  };
+  const [then, now] = [asked(tree), asked(folder)];
+  if (then === now) return {};
+  return {
+    note: `${name} uses protected-sites ${then ?? "of no version"}, and the working tree ${now ?? "of no version"}: both sides are rendered by the installed one, so what the other version changes on hosts shows only in a preview.`,
+  };
+}
+
+/**
+ * Runs the rendering of a tree in a process of its own, since two versions of a module do not live in one.
+ * @param by the code that renders it. Default: its own, or this package's where it has none
+ */
+async function render(tree: string, stacks: readonly string[], by?: string): Promise<Rendering> {
+  const own = join(tree, program);
+  const code = by ?? (!isInstalled && existsSync(own) ? own : ownProgram);
+  const from = code === own ? [] : ["--stacks", join(tree, "stacks")];
+  const { stdout } = await run(process.execPath, [code, ...from, ...stacks], {
     cwd: tree,
     maxBuffer: largest,
     // Code of a commit under review must not get any secrets of the environment.

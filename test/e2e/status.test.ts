@@ -34,7 +34,7 @@ async function status(folder = join(lab.state, "stack"), ...more: string[]) {
 /** Everything that is wrong, each with its host and its site. */
 async function found(folder?: string): Promise<{ exitCode: number | undefined; drift: string[] }> {
   const { exitCode, stdout } = await status(folder, "--json");
-  const rows = JSON.parse(stdout) as Row[];
+  const { rows } = JSON.parse(stdout) as { readonly rows: readonly Row[] };
   return {
     exitCode,
     drift: rows.flatMap((row) =>

@@ -6,7 +6,7 @@
 import { Command } from "commander";
 import { execa } from "execa";
 
-import { runCommand } from "../../infra/commands/command.ts";
+import { action, runCommand } from "../../infra/commands/command.ts";
 import { environmentOf, readStackFile, stacksFolder } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";
 import { runPhases } from "../lab/phases.ts";
@@ -22,8 +22,8 @@ interface Options {
   readonly inside?: true;
 }
 
-async function main(): Promise<void> {
-  const command = new Command("judge")
+function command(): Command {
+  return new Command("judge")
     .description(
       "Has outside judges look at sites: gixy-next, testssl.sh, h2spec, guidelines for TLS and headers.",
     )
@@ -31,8 +31,10 @@ async function main(): Promise<void> {
     .option("--folder <path>", "where the environments' files lie", stacksFolder)
     .option("--online", "ask the environment's hosts (else a host on loopback with the same files)")
     .option("--inside", "for itself, in namespaces of its own")
-    .parse();
-  const options = command.opts<Options>();
+    .action(action(run));
+}
+
+async function run(options: Options, command: Command): Promise<void> {
   if (options.online && options.stack === undefined) command.error("--online needs --stack");
   if (options.inside) await judge(options);
   else {
@@ -81,4 +83,4 @@ function tell(found: Findings): number {
   return without;
 }
 
-await runCommand(main);
+await runCommand(command());

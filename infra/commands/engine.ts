@@ -1,0 +1,47 @@
+/** The commands that run the engine in this project: `preview` and `up`. */
+import { dirname, delimiter } from "node:path";
+
+import type { Command } from "commander";
+import { execa } from "execa";
+
+import { projectFolder } from "../project.ts";
+import { readStackFile } from "../stack-file.ts";
+import { action, exitCodes, named } from "./command.ts";
+
+/** Why the engine was not started. */
+class NoEngine extends Error {}
+
+/** A command that shows every changed line, and takes the engine's own options after `--`. */
+export function engineCommand(name: "preview" | "up"): Command {
+  const command = named(name)
+    .argument("[options...]", `after --: options of \`pulumi ${name}\`, such as --refresh`)
+    .requiredOption("--stack <name>", "the environment")
+    .addHelpText(
+      "after",
+      "\nExit code 1: the engine failed; 2: it is not installed, or the stack has no file.",
+    );
+  if (name === "up") command.option("--yes", "update without asking");
+  return command.action(
+    action((further: string[], options: Options) => run(name, further, options), NoEngine),
+  );
+}
+
+interface Options {
+  readonly stack: string;
+  readonly yes?: true;
+}
+
+async function run(name: string, further: readonly string[], { stack, yes }: Options): Promise<void> {
+  readStackFile(stack);
+  const args = [name, "--stack", stack, "--diff", ...(yes ? ["--yes"] : []), ...further];
+  const { exitCode, code } = await execa("pulumi", args, {
+    cwd: projectFolder,
+    stdio: "inherit",
+    reject: false,
+    // The engine takes the first Node on the PATH; an old one cannot run the program.
+    env: { PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) },
+  });
+  if (code === "ENOENT")
+    throw new NoEngine("pulumi is not installed: https://www.pulumi.com/docs/iac/download-install/");
+  if (exitCode !== 0) process.exitCode = exitCodes.found;
+}
