@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -6,7 +6,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer.js";
 import { execa } from "execa";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { npmInstall, pack } from "../../npm-package.ts";
 
 const folder = new URL("../../../components/", import.meta.url);
 const read = (path: string) => JSON.parse(readFileSync(new URL(path, folder), "utf8")) as Versions;
@@ -37,11 +39,13 @@ test("programs in other Pulumi languages can use both components", () => {
   }
 });
 
-test("the components' own package pins what the project pins", () => {
+test("the components' own package and the example pin what the project pins", () => {
   const project = read("../package.json");
   expect({ ...project.devDependencies, ...project.dependencies }).toMatchObject(
     read("package.json").dependencies,
   );
+  const all = { ...project.dependencies, "protected-sites": project["version"] };
+  expect(all).toMatchObject(read("../examples/typescript/package.json").dependencies);
 });
 
 test("a copy of the components, outside of the project, builds with the packages that it names", async () => {
@@ -69,3 +73,90 @@ test("a copy of the components, outside of the project, builds with the packages
     await rm(outside, { recursive: true, force: true });
   }
 }, 120_000);
+
+describe("the npm package, installed into a folder outside of the project", () => {
+  let outside: string;
+  let example: string;
+  const protectedSites = (cwd: string, ...args: string[]) =>
+    execa(join(example, "node_modules/.bin/protected-sites"), args, { cwd, all: true, reject: false });
+
+  beforeAll(async () => {
+    outside = await mkdtemp(join(tmpdir(), "protected-sites-package-"));
+    example = join(outside, "example");
+    await cp(new URL("../examples/typescript", folder), example, { recursive: true });
+    await npmInstall(await pack(outside), example);
+  }, 300_000);
+
+  afterAll(() => rm(outside, { recursive: true, force: true }));
+
+  test("the example runs under plain Node, and declares a host and a site", async () => {
+    const values = { tenantId: tenant, hostKey: key, oauth2ProxySha256: "0".repeat(64) };
+    const config = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [`example:${name}`, value]),
+    );
+    await writeFile(
+      join(example, "mocks.js"),
+      `import * as pulumi from "@pulumi/pulumi";
+       const newResource = ({ type, name, inputs }) => { console.log(type, name); return { id: name, state: { ...inputs, privateKeyOpenssh: "key", publicKeyOpenssh: "key" } }; };
+       await pulumi.runtime.setMocks({ newResource, call: () => ({}) }, "example", "dev");
+       pulumi.runtime.setAllConfig(${JSON.stringify(config)});
+       const { url } = await import("./index.ts");
+       url.apply((it) => console.log(it));`,
+    );
+    const { stdout } = await execa("node", ["mocks.js"], { cwd: example });
+    expect(stdout.split("\n")).toEqual(
+      expect.arrayContaining([
+        "protected-sites:index:ProxyHost edge-1",
+        "protected-sites:index:ProtectedSite wiki",
+        "azuread:index/application:Application wiki",
+        "command:remote:Command wiki-edge-1",
+        "https://wiki.example.com",
+      ]),
+    );
+  });
+
+  test("TypeScript finds the types of the example", async () => {
+    const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--skipLibCheck"];
+    const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", folder));
+    const wrong = `import { ProxyHost } from "protected-sites"; new ProxyHost("a", { bogus: 1 });`;
+    await writeFile(join(example, "wrong.ts"), wrong);
+    const checked = (file: string) =>
+      execa("node", [tsc, ...flags, file], { cwd: example, all: true, reject: false });
+    expect((await checked("index.ts")).all).toBe("");
+    expect((await checked("wrong.ts")).all).toContain("'bogus' does not exist in type");
+  });
+
+  test("what init makes is valid, and a change of it is reviewed", async () => {
+    const user = join(outside, "user");
+    await mkdir(user);
+    const answers = ["--tenant-id", tenant, "--host", "edge-1.example.com", "--host-key", key];
+    const site = ["--domain", "wiki.example.com", "--upstream", "http://127.0.0.1:3000"];
+    const init = await protectedSites(user, "init", "--yes", ...answers, ...site);
+    expect(init.exitCode, init.all).toBe(0);
+    const again = await protectedSites(user, "init", "--yes", ...answers, ...site);
+    expect([again.exitCode, again.all]).toEqual([2, expect.stringContaining("already exists: Pulumi.yaml")]);
+
+    const validate = await protectedSites(join(user, "policy"), "validate");
+    expect(validate.all).toBe("stacks/Pulumi.prod.yaml: valid, 1 site on 1 host");
+    const git = (...args: string[]) =>
+      execa("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: user });
+    await git("init", "--quiet");
+    await git("add", ".");
+    await git("commit", "--quiet", "--message", "first");
+    const file = join(user, "stacks/Pulumi.prod.yaml");
+    await writeFile(file, (await readFile(file, "utf8")).replace("- example.com", "- partner.test"));
+    const review = await protectedSites(user, "review", "--base", "HEAD");
+    expect(review.exitCode, review.all).toBe(0);
+    expect(review.all).toContain("ACCESS WIDENS on wiki");
+    expect(review.all).not.toContain("rendered by");
+  });
+
+  test("an old Node gets told which one it takes", async () => {
+    const main = join(example, "node_modules/protected-sites/dist/infra/commands/main.js");
+    const old = await execa("node", ["--no-experimental-strip-types", main, "--help"], { reject: false });
+    expect([old.exitCode, old.stderr]).toEqual([2, expect.stringContaining("needs Node 22.18 or newer")]);
+  });
+});
+
+const tenant = "7e57ab1e-0000-4000-8000-000000000000";
+const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

@@ -1,0 +1,34 @@
+/** The npm package that this checkout makes, and folders that use it. */
+import { cp, symlink } from "node:fs/promises";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+const root = join(import.meta.dirname, "..");
+
+/** What the package is made of. */
+const sources = [
+  "components",
+  "infra",
+  "policy",
+  "stacks",
+  ".github",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.package.json",
+];
+
+/** Builds the package as `npm publish` does, of a copy: several runs may do so at the same time. @returns its archive */
+export async function pack(folder: string): Promise<string> {
+  const copy = join(folder, "source");
+  for (const name of sources) await cp(join(root, name), join(copy, name), { recursive: true });
+  await symlink(join(root, "node_modules"), join(copy, "node_modules"));
+  const { stdout } = await execa("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: copy });
+  return join(folder, stdout.trim().split("\n").at(-1) ?? "");
+}
+
+/** Installs an archive with all that it depends on, as a user does: from npm's cache where it can. */
+export async function npmInstall(archive: string, folder: string): Promise<void> {
+  const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await execa("npm", ["install", ...flags, archive], { cwd: folder });
+}
