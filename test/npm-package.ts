@@ -1,5 +1,5 @@
 /** The npm package that this checkout makes, and folders that use it. */
-import { cp, symlink } from "node:fs/promises";
+import { cp, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -31,4 +31,13 @@ export async function pack(folder: string): Promise<string> {
 export async function npmInstall(archive: string, folder: string): Promise<void> {
   const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
   await execa("npm", ["install", ...flags, archive], { cwd: folder });
+}
+
+/** Unpacks an archive into the folder's node_modules, beside links to this checkout's own: needs no registry. */
+export async function unpackBesideLinks(archive: string, folder: string): Promise<void> {
+  const [modules, own] = [join(folder, "node_modules"), join(root, "node_modules")];
+  const target = join(modules, "protected-sites");
+  await mkdir(target, { recursive: true });
+  for (const name of await readdir(own)) await symlink(join(own, name), join(modules, name));
+  await execa("tar", ["-xzf", archive, "--strip-components=1", "-C", target]);
 }

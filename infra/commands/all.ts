@@ -29,6 +29,6 @@ export const commandNames = Object.keys(descriptions) as CommandName[];
 
 /** A command with its options. */
 export async function load(name: CommandName): Promise<Command> {
-  const file = (await import(`./${name}.ts`)) as { readonly command: () => Command };
+  const file = (await import(/* @vite-ignore */ `./${name}.ts`)) as { readonly command: () => Command };
   return file.command();
 }
