@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
-import { checkPipeline } from "./check-jsonschema.ts";
+import { checkSchema } from "./check-jsonschema.ts";
 import { openRunner, type Runner } from "./runner.ts";
 
 const folder = join(import.meta.dirname, "../../docs/ci");
@@ -27,11 +27,11 @@ beforeEach(async ({ onTestFinished }) => {
 test.each(["gitlab-ci", "azure-pipelines"] as const)(
   "%s.yml is of the published schema",
   async (kind) => {
-    expect(await checkPipeline(kind, join(folder, `${kind}.yml`))).toBe("");
+    expect(await checkSchema(kind, join(folder, `${kind}.yml`))).toBe("");
     const text = await readFile(join(folder, `${kind}.yml`), "utf8");
     const broken = join(runner.work, "broken.yml");
     await writeFile(broken, text.replace(/^stages:/m, "stags:").replace("  - bash:", "  - bush:"));
-    expect(await checkPipeline(kind, broken)).toContain("broken.yml");
+    expect(await checkSchema(kind, broken)).toContain("broken.yml");
   },
   300_000,
 );

@@ -8,7 +8,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parse } from "yaml";
 
 import { ensureEngine } from "../lab/engine.ts";
+import { workflowFiles } from "../../infra/commands/new-repository.ts";
 import { actionlint } from "./actionlint.ts";
+import { checkSchema } from "./check-jsonschema.ts";
 import { openRunner, type Runner } from "./runner.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -245,4 +247,77 @@ describe("a rotation on a schedule", () => {
     const { exitCode, calls } = await run("workflows/rotate.yml", "Pull request", {}, repository);
     expect({ exitCode, calls }).toEqual({ exitCode: 0, calls: [""] });
   });
+});
+
+describe("a release", () => {
+  const version = async (tag: string, changelog: string) => {
+    await writeFile(join(work, "package.json"), '{ "version": "1.2.3" }');
+    await writeFile(join(work, "CHANGELOG.md"), changelog);
+    return run("workflows/release.yml", "Version", { TAG: tag });
+  };
+
+  test("has the version of package.json and of the changelog", async () => {
+    expect((await version("v1.2.3", "# Changelog\n\n## 1.2.3\n")).exitCode).toBe(0);
+    const other = await version("v1.2.4", "## 1.2.3\n");
+    expect([other.exitCode, other.all]).toEqual([1, "the tag is v1.2.4, but package.json has 1.2.3"]);
+    const unwritten = await version("v1.2.3", "## 1.2.30\n## Unreleased\n");
+    expect([unwritten.exitCode, unwritten.all]).toEqual([1, 'CHANGELOG.md has no section "## 1.2.3"']);
+  });
+
+  test("is one package with its repository, and the bill of materials of what it depends on", async () => {
+    const copy = join(work, "copy");
+    await execa("git", ["clone", "--quiet", "--shared", root, copy]);
+    await symlink(join(root, "node_modules"), join(copy, "node_modules"));
+    const at = { GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "example/sites" };
+    const { exitCode, all } = await run("workflows/release.yml", "Package", at, copy);
+    expect(exitCode, all).toBe(0);
+    const [archive = ""] = (await readdir(join(copy, "release"))).filter((it) => it.endsWith(".tgz"));
+    const { stdout } = await execa("tar", ["-xzOf", join(copy, "release", archive), "package/package.json"]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      repository: { url: "git+https://github.com/example/sites.git" },
+    });
+    const sbom = JSON.parse(await readFile(join(copy, "release/sbom.cdx.json"), "utf8")) as {
+      readonly bomFormat: string;
+      readonly components: readonly { readonly name: string }[];
+    };
+    expect(sbom.bomFormat).toBe("CycloneDX");
+    const names = sbom.components.map(({ name }) => name);
+    expect(names).toContain("@pulumi/azuread");
+    expect(names).not.toContain("vitest");
+  });
+
+  test("publishes exactly that", async () => {
+    await mkdir(join(work, "release"));
+    for (const name of ["protected-sites-1.2.3.tgz", "sbom.cdx.json"])
+      await writeFile(join(work, "release", name), "");
+    await standIn("gh");
+    await standIn("npm");
+    const { exitCode, calls } = await run("workflows/release.yml", "Publish", { TAG: "v1.2.3", RUN: "7" });
+    expect(exitCode).toBe(0);
+    expect(calls).toEqual([
+      "gh run download 7 --name release --dir release",
+      "npm publish release/protected-sites-1.2.3.tgz --provenance --access public",
+      "gh release create v1.2.3 --verify-tag --title v1.2.3 --notes What changes: CHANGELOG.md of this tag release/protected-sites-1.2.3.tgz release/sbom.cdx.json",
+    ]);
+  });
+});
+
+test("a new repository gets all workflows but this project's own", async () => {
+  const all = await readdir(join(root, ".github/workflows"));
+  const own = ["ci.yml", "release.yml"];
+  expect(workflowFiles.filter((it) => it.includes("/workflows/")).sort()).toEqual(
+    all.filter((it) => !own.includes(it)).map((it) => `.github/workflows/${it}`),
+  );
+});
+
+test("Renovate's configuration is valid, and finds the oauth2-proxy that hosts get by default", async () => {
+  const file = join(root, "renovate.json");
+  expect(await checkSchema("renovate", file)).toBe("");
+  const { customManagers } = JSON.parse(await readFile(file, "utf8")) as {
+    readonly customManagers: readonly [{ readonly matchStrings: readonly [string] }];
+  };
+  const [{ matchStrings }] = customManagers;
+  const environment = await readFile(join(root, "infra/environment.ts"), "utf8");
+  const found = [...environment.matchAll(new RegExp(matchStrings[0], "g"))];
+  expect(found.map(({ groups }) => groups)).toMatchObject([{ depName: "oauth2-proxy/oauth2-proxy" }]);
 });

@@ -44,6 +44,7 @@ test("the components' own package and the example pin what the project pins", ()
   expect({ ...project.devDependencies, ...project.dependencies }).toMatchObject(
     read("package.json").dependencies,
   );
+  expect(read("package.json")["version"]).toBe(project["version"]);
   const all = { ...project.dependencies, "protected-sites": project["version"] };
   expect(all).toMatchObject(read("../examples/typescript/package.json").dependencies);
 });
