@@ -17,6 +17,7 @@ const scripts = {
   test: "test/run.ts",
   bench: "test/bench/bench.ts",
   "bench:push": "test/bench/push.ts",
+  "bench:scale": "test/bench/scale.ts",
   faults: "test/faults/cli.ts",
   judge: "test/judges/judge.ts",
 };

@@ -35,7 +35,6 @@ const duration = "(?:\\d+(?:ms|s|m|h))+";
 const others: Readonly<Record<string, string>> = {
   metrics_address: "127\\.0\\.0\\.1:\\d+",
   request_id_header: "X-Request-Id",
-  provider_display_name: ".+",
   skip_provider_button: "true",
   // The review compares these with the tenant's own.
   oidc_issuer_url: `https://${host}/.+`,
@@ -63,7 +62,9 @@ const others: Readonly<Record<string, string>> = {
   redis_username: ".+",
   set_authorization_header: "true|false",
   pass_access_token: "true|false",
-  custom_templates_dir: `/etc/protected-sites/sites/${host}/current`,
+  custom_templates_dir: `/etc/protected-sites/sites/${host}/current/shared`,
+  // oauth2-proxy shows it as HTML: text with one link within the site.
+  footer: '[^<>]*<a href="/[^<>"]*">[^<>]*</a>[^<>]*',
   silence_ping_logging: "true",
   request_logging: "false",
   auth_logging: "true",

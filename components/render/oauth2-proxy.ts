@@ -7,6 +7,7 @@ import type { Site } from "../site/site.ts";
 import { tenantEndpoints } from "../site/tenant.ts";
 import { header } from "./header.ts";
 import { promised } from "./oauth2-proxy-settings.ts";
+import { footer } from "./pages.ts";
 
 /**
  * The text of `/etc/oauth2-proxy/oauth2-proxy_<domain>.cfg`. It names the files of the secrets and contains none; the
@@ -21,7 +22,6 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     metrics_address: `127.0.0.1:${site.metricsPort}`,
     request_id_header: "X-Request-Id",
 
-    provider_display_name: "Microsoft Entra ID",
     oidc_issuer_url: entra.issuer,
     login_url: entra.authorize,
     redeem_url: entra.token,
@@ -56,7 +56,9 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
     set_authorization_header: site.identityHeaders.includes("idToken"),
     pass_access_token: site.identityHeaders.includes("accessToken"),
 
-    custom_templates_dir: at.current,
+    // Holds `error.html`, which shows the footer.
+    custom_templates_dir: at.shared,
+    footer: footer(site, tenantId),
     silence_ping_logging: true,
     request_logging: false,
     auth_logging: true,

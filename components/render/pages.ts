@@ -13,42 +13,51 @@ const messages = {
   ofEntra: (error: string) => `Login Failed: The upstream identity provider returned an error: ${error}`,
 };
 
+/** The only shared file that an instance reads, when it starts; as in components/host/protected_sites/shared_files.py. */
+export const errorPageFile = "error.html";
+
 /**
- * The text of `error.html`, a Go template, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
- * (`custom_templates_dir`). Names in it have been validated and need no escaping. What anybody can put into the callback's
- * address is only compared, never shown. `.Redirect` is the destination of the sign-in, checked by oauth2-proxy: see
- * callbackLocation.
+ * The text of `error.html`, a Go template that all sites share, https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
+ * (`custom_templates_dir`); a site's own words are its {@link footer}. What anybody can put into the callback's address is
+ * only compared, never shown. `.Redirect` is the destination of the sign-in, checked by oauth2-proxy: see callbackLocation.
  */
-export function errorPage(site: Site, tenantId: string): string {
+export function errorPage(): string {
+  const is = (...wanted: string[]) => `eq .Message ${wanted.map((it) => JSON.stringify(it)).join(" ")}`;
+  return page(
+    "Sign-in",
+    `{{- if ${is(messages.refused)} }}
+<h1>Your account does not have access to this site</h1>
+{{- else if ${is(messages.notBegunHere)} }}
+<h1>This sign-in has expired</h1>
+<p>A sign-in must be completed within half an hour, and your browser keeps only the last few. <a id="go-on" href="{{.Redirect}}">Continue</a>; you may have to sign in again. If you keep ending up here, your browser is blocking this site's cookies.</p>
+${goOnOnce}
+{{- else if ${is(messages.ofEntra("access_denied"))} }}
+<h1>You are not signed in</h1>
+<p>The sign-in was cancelled, or Microsoft did not let you continue. <a href="{{.Redirect}}">Sign in</a>.</p>
+{{- else if ${is(messages.ofEntra("temporarily_unavailable"), messages.ofEntra("server_error"))} }}
+<h1>Microsoft's sign-in is currently unavailable</h1>
+<p>The problem is not with you or this site. <a href="{{.Redirect}}">Try again</a> in a minute.</p>
+{{- else }}
+<h1>Signing in failed</h1>
+<p>This is not your fault. <a href="{{.Redirect}}">Try again</a>.</p>
+{{- end }}
+<p>{{.Footer}}</p>
+<p><small>Quote this when you ask for help: {{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
+  );
+}
+
+/**
+ * What a site says below {@link errorPage}, as HTML, which oauth2-proxy does not escape: who has access, and whom to ask.
+ * Names in it have been validated.
+ */
+export function footer(site: Site, tenantId: string): string {
   const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
   const conditions = [
     ...(domains === "" ? [] : [`whose account ends in ${domains}`]),
     ...(site.allowedGroups.length > 0 ? ["who are in a group with access to it"] : []),
     ...(site.roles.length > 0 ? ["who have a role in it"] : []),
   ];
-  const is = (...wanted: string[]) => `eq .Message ${wanted.map((it) => JSON.stringify(it)).join(" ")}`;
-  return page(
-    `Sign-in · ${site.domain}`,
-    `{{- if ${is(messages.refused)} }}
-<h1>Your account does not have access to ${site.domain}</h1>
-<p>This site is open to people ${conditions.join(" and ")}.</p>
-<p>If you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use that one. If you should have access, ask ${html(site.contact)}.</p>
-{{- else if ${is(messages.notBegunHere)} }}
-<h1>This sign-in to ${site.domain} has expired</h1>
-<p>A sign-in must be completed within half an hour, and your browser keeps only the last few. <a id="go-on" href="{{.Redirect}}">Continue to ${site.domain}</a>; you may have to sign in again. If you keep ending up here, your browser is blocking cookies for ${site.domain}.</p>
-${goOnOnce}
-{{- else if ${is(messages.ofEntra("access_denied"))} }}
-<h1>You are not signed in to ${site.domain}</h1>
-<p>The sign-in was cancelled, or Microsoft did not let you continue. <a href="{{.Redirect}}">Sign in</a>, or, if you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use that one. If you did not cancel it, ask ${html(site.contact)} and quote the number below.</p>
-{{- else if ${is(messages.ofEntra("temporarily_unavailable"), messages.ofEntra("server_error"))} }}
-<h1>Microsoft's sign-in is currently unavailable</h1>
-<p>The problem is not with you or ${site.domain}. <a href="{{.Redirect}}">Try again</a> in a minute. If the problem persists, tell ${html(site.contact)} and quote the number below.</p>
-{{- else }}
-<h1>Signing in to ${site.domain} failed</h1>
-<p>This is not your fault. <a href="{{.Redirect}}">Try again</a>. If the problem persists, tell ${html(site.contact)} and quote the number below.</p>
-{{- end }}
-<p><small>{{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
-  );
+  return `${site.domain} is open to people ${conditions.join(" and ")}. To use another account, <a href="${signOutPath(site, tenantId)}">sign out</a> first. For help, ask ${html(site.contact)}.`;
 }
 
 /** Follows the link automatically, but once a minute per tab: without cookies it would loop forever. */

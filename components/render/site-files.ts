@@ -6,7 +6,7 @@ import { byPath } from "./nginx/path-rules.ts";
 import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
 import { sharedVersion } from "./nginx/shared-files.ts";
-import { errorPage, forbiddenPage, maintenancePage } from "./pages.ts";
+import { forbiddenPage, maintenancePage } from "./pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -58,7 +58,7 @@ export function siteFiles(
     probePath: probePath(site),
     ...(site.proxyPrefix === defaultProxyPrefix ? {} : { proxyPrefix: site.proxyPrefix }),
     ...(site.maintenance === undefined ? {} : { maintenance: true }),
-    allowVulnerableOauth2Proxy,
+    ...(allowVulnerableOauth2Proxy ? { allowVulnerableOauth2Proxy } : {}),
     ...(allowVulnerableNginx === true ? { allowVulnerableNginx } : {}),
   };
   return [
@@ -69,7 +69,6 @@ export function siteFiles(
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site, outboundProxy) },
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
-    { name: "error.html", text: errorPage(site, tenantId) },
     ...(byPath(site) ? [{ name: "forbidden.html", text: forbiddenPage(site, tenantId) }] : []),
     ...(site.maintenance === undefined
       ? []

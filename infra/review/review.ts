@@ -1,4 +1,5 @@
 /** Compares two sides of an environment: what changes in meaning, who gets in, and which files change how. */
+import { errorPageFile } from "../../components/render/pages.ts";
 import { cookieProblems } from "../../components/site/browser-cookies.ts";
 import type { Site } from "../../components/site/site.ts";
 import { ConfigError } from "../../components/site/errors.ts";
@@ -12,7 +13,7 @@ import { changes, type Statement } from "./statements.ts";
 import { asDiffs, type FileChange, fileChanges, namesOf, type OneFile, siteOf } from "./file-changes.ts";
 import { type Rename, renamesOf, renaming, withNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
-import { siteTexts } from "./site-texts.ts";
+import { sharedFolder, siteTexts } from "./site-texts.ts";
 
 /** What changes for one site. */
 export interface SiteReview {
@@ -155,8 +156,7 @@ function countsOf({ was, is, sites, files }: Counted): Omit<StackReview["counts"
       .map(({ name }) => name),
     ...(movesTenant(was, is) ? (is?.sites ?? []).map(({ name }) => name) : []),
   ]);
-  const restartsAll =
-    was !== undefined && is !== undefined && was.oauth2Proxy.sha256 !== is.oauth2Proxy.sha256;
+  const restartsAll = was !== undefined && is !== undefined && restartsInstances(was, is, files.all);
   const pushed = [...files.bySite.keys()];
   const restarted = pushed.filter((name) =>
     files.bySite.get(name)?.some(({ file }) => !notForInstance.includes(file)),
@@ -168,6 +168,14 @@ function countsOf({ was, is, sites, files }: Counted): Omit<StackReview["counts"
     restarts: restartsAll ? is.sites.length : restarted.length,
     signOuts: signedOut.size,
   };
+}
+
+/** Whether the instances of all sites restart: for another oauth2-proxy, or another page of it that they share. */
+function restartsInstances(was: Environment, is: Environment, files: readonly OneFile[]): boolean {
+  return (
+    was.oauth2Proxy.sha256 !== is.oauth2Proxy.sha256 ||
+    files.some(({ file }) => file === `${sharedFolder}/${errorPageFile}`)
+  );
 }
 
 /** Reported if the change introduces it, or adds to it. */

@@ -93,7 +93,7 @@ test(
     expect([ended.url, ended.body.includes("bob@lab.test")]).toEqual([deep, true]);
     await signIn(refused, people.eve);
     expect(await refused.getByRole("heading").textContent()).toBe(
-      "Your account does not have access to code.lab.test",
+      "Your account does not have access to this site",
     );
 
     const fresh = await openAs(browser, people.bob, deep);

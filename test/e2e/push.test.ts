@@ -197,7 +197,7 @@ describe("refused before anything changes:", () => {
     ],
     [
       "a file outside of its folder",
-      (text: string) => text.replace("==> error.html", "==> ../error.html"),
+      (text: string) => text.replace("==> prometheus.json", "==> ../prometheus.json"),
       "invalid file name",
     ],
   ])("%s", async (_, spoil, reason) => {

@@ -29,9 +29,9 @@ afterAll(async () => {
 });
 
 /** Sets the host up with another text of one shared file. @returns the version that it has from then on */
-async function setUpWith(from: string, to: string): Promise<string> {
+async function setUpWith(from: string, to: string, name = "backend-limits.conf"): Promise<string> {
   const files = unbundle(usual.setup).map((file) =>
-    file.name === "backend-limits.conf" ? { ...file, text: file.text.replace(from, to) } : file,
+    file.name === name ? { ...file, text: file.text.replace(from, to) } : file,
   );
   expect(bundle(files)).not.toBe(usual.setup);
   const { text } = await host.run([program, "setup"], bundle(files));
@@ -70,6 +70,32 @@ test("a rollback of a site goes back to the version that its generation had", as
   const { ok, text } = await host.run([program, "rollback", code]);
   expect(ok, text).toBe(true);
   expect(await included(code)).toBe(sharedVersion);
+});
+
+/** When the instance of {@link code} has started. */
+const started = () =>
+  host.shell(`systemctl show --value -p ExecMainStartTimestampMonotonic oauth2-proxy_${code}.service`);
+const cancelled = () =>
+  host.shell(
+    `curl -sk --resolve ${code}:443:127.0.0.1 'https://${code}/oauth2/callback?error=access_denied' | grep -o '<h1>.*</h1>'`,
+  );
+
+test("an instance restarts for another error page, which it reads when it starts, and for no other shared file", async () => {
+  const [before, page] = [await started(), await cancelled()];
+  const limits = await setUpWith("proxy_connect_timeout 10s", `proxy_connect_timeout 2${shorter}`);
+  expect(await pushFor(limits)).toMatchObject({ ok: true });
+  expect(await started()).toBe(before);
+
+  const words = await setUpWith("You are not signed in", `Not signed in ${shorter}`, "error.html");
+  const { ok, text } = await pushFor(words);
+  expect(ok, text).toBe(true);
+  expect(text).toContain("changed: error.html, site.json");
+  expect(await started()).not.toBe(before);
+  expect(await cancelled()).toBe(`<h1>Not signed in ${shorter}</h1>`);
+
+  expect(await host.run([program, "rollback", code])).toMatchObject({ ok: true });
+  expect(await cancelled()).toBe(page);
+  expect(await pushFor(sharedVersion)).toMatchObject({ ok: true });
 });
 
 test("a version that no generation includes is removed by the next setup", async () => {

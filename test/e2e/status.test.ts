@@ -74,9 +74,9 @@ test.each([
   ],
   [
     "a missing file",
-    `mv ${folder}/error.html /run/kept`,
-    `mv /run/kept ${folder}/error.html`,
-    "code.lab.test error.html is missing",
+    `mv ${folder}/prometheus.json /run/kept`,
+    `mv /run/kept ${folder}/prometheus.json`,
+    "code.lab.test prometheus.json is missing",
   ],
   [
     "an extra file",

@@ -391,7 +391,7 @@ const drift: Fault = {
     for (const [step, script] of [
       ["no account of what was pushed", `rm ${folder}/current/bundle`],
       ["a changed file", `sed -i s/10m/11m/ ${folder}/current/nginx.conf`],
-      ["a missing file", `rm ${folder}/current/error.html`],
+      ["a missing file", `rm ${folder}/current/prometheus.json`],
       ["a missing link", "rm /etc/nginx/sites-enabled/code.lab.test.conf"],
       [
         "a stopped socket",

@@ -93,7 +93,7 @@ export function caFile(instance: string): string {
 }
 
 /** Cgroup of whatever people and tests run inside an instance. */
-const clients = "clients";
+export const clients = "clients";
 const holder = "network";
 
 function pidIn(file: string): number | undefined {

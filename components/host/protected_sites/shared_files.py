@@ -16,6 +16,8 @@ from .places import SHARED, SITES
 
 LINK = "shared"  # in a site's generation: to the version that it includes
 
+ERROR_PAGE = "error.html"  # what an instance reads of it, when it starts
+
 
 def version_of(texts: Mapping[str, str]) -> str:
     """As components/render/nginx/shared-files.ts calls the files."""
@@ -39,6 +41,11 @@ def damage_to(folder: Path) -> str | None:
         return f"{folder} is missing"
     texts = {file.name: read_text(file) or "" for file in folder.iterdir()}
     return None if version_of(texts) == folder.name else f"{folder} differs"
+
+
+def other_error_page(one: Path, other: Path) -> bool:
+    """Whether two versions' folders, or links to them, have different error pages."""
+    return read_text(one / ERROR_PAGE) != read_text(other / ERROR_PAGE)
 
 
 def files_of(bundle: Bundle) -> dict[str, str]:

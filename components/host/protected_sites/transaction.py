@@ -35,7 +35,7 @@ from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, now, settled, take_requests
 from .sessions import check_store
-from .shared_files import LINK, folder_of
+from .shared_files import ERROR_PAGE, LINK, folder_of, other_error_page
 from .sites import Site
 from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
 
@@ -139,7 +139,10 @@ def stage(request: Request) -> Push | None:
         if number > (old or 0):
             discard(site, number)  # left by a program that died before it went live
     new = next_number(site)
-    push = Push(request, site, bundle, old, new, site.changed(bundle))
+    changed = set(site.changed(bundle))
+    if shared is not None and other_error_page(shared, site.current / LINK):
+        changed.add(ERROR_PAGE)
+    push = Push(request, site, bundle, old, new, sorted(changed))
     aside = site.generations / f".{new}"
     try:
         remove_folder(aside)

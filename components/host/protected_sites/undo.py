@@ -14,6 +14,7 @@ from .files import flush_folder, read_text, remove_link, replace_file
 from .instances import needs_new_socket, start_instance
 from .nginx import nginx_runs, reload_nginx
 from .places import COMMITTED, JOURNAL, LOG, STATE
+from .shared_files import LINK, other_error_page
 from .sites import Site
 
 # Files of a site that its instance does not read: changing them needs no restart.
@@ -110,5 +111,6 @@ def take_out(site: Site) -> None:
 def restart_as_before(site: Site, old: int, new: int) -> None:
     bundle = site.bundle(old)
     differing = {file.name for file in set(bundle.files) ^ set(site.bundle(new).files)}
-    restart = bool(differing - NOT_FOR_INSTANCE)
+    links = (site.generation(number) / LINK for number in (old, new))
+    restart = bool(differing - NOT_FOR_INSTANCE) or other_error_page(*links)
     start_instance(site, bundle.port(), restart=restart, new_socket=needs_new_socket(site, new, old))

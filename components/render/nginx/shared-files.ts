@@ -18,7 +18,14 @@ import {
 import { http2File, internalPath, paths } from "../../site/names.ts";
 import type { Site } from "../../site/site.ts";
 import { header } from "../header.ts";
-import { badRequestPage, signedOutPage, tooManyPage, unavailablePage } from "../pages.ts";
+import {
+  badRequestPage,
+  errorPage,
+  errorPageFile,
+  signedOutPage,
+  tooManyPage,
+  unavailablePage,
+} from "../pages.ts";
 import { beginPage, notSavedPage, returnPage } from "../sign-in-pages.ts";
 import { answering, connectionHeaders, userHeaders } from "./backend.ts";
 import { errorPages, page, pagesLocation } from "./error-pages.ts";
@@ -93,6 +100,7 @@ export const sharedFiles: readonly SharedFile[] = [
   { name: "begin.html", text: beginPage() },
   { name: "return.html", text: returnPage() },
   { name: "not-saved.html", text: notSavedPage() },
+  { name: errorPageFile, text: errorPage() },
   { name: "signed-out.html", text: signedOutPage() },
   { name: "bad-request.html", text: badRequestPage() },
   { name: "unavailable.html", text: unavailablePage() },

@@ -35,9 +35,7 @@ describe.each(stacks)("%s", (file) => {
   test("is accepted", () => {
     const environment = environmentFrom(settingsOf(file), file);
     for (const site of environment.sites)
-      expect(siteFiles(site, { ...environment, allowVulnerableOauth2Proxy: false }).length).toBeGreaterThan(
-        6,
-      );
+      expect(siteFiles(site, { ...environment, allowVulnerableOauth2Proxy: false })).not.toEqual([]);
   });
 });
 

@@ -343,7 +343,11 @@ test("of a new environment, what is the same for all is shown once, and of furth
       "-    server 127.0.0.1:4000 max_fails=0;",
       "+    server 127.0.0.1:4001 max_fails=0;",
     ]);
-    expect(changedLines(of("c: oauth2-proxy.cfg")?.patch)).toEqual([`+allowed_groups = [ "${group(1)}" ]`]);
+    expect(changedLines(of("c: oauth2-proxy.cfg")?.patch)).toEqual([
+      `+allowed_groups = [ "${group(1)}" ]`,
+      expect.stringMatching(/^-footer = .*whose account ends in @example\.com\. /),
+      expect.stringMatching(/^\+footer = .*@example\.com and who are in a group with access to it\. /),
+    ]);
     // These are this repository's, and reviewed there.
     for (const [what, source] of [
       ["the push program", "components/host/protected_sites"],
@@ -425,7 +429,6 @@ test("an instance restarts for what it reads itself, and for nothing else", () =
     "oauth2-proxy.cfg",
     `${instance}.socket`,
     `${instance}.service`,
-    "error.html",
   ]);
   // What generations have had of their own that all sites share by now.
   const former = ["begin", "return", "not-saved", "signed-out", "bad-request", "unavailable", "too-many"];
@@ -433,6 +436,20 @@ test("an instance restarts for what it reads itself, and for nothing else", () =
     "inherited.conf",
     ...former.map((it) => `${it}.html`),
   ]);
+});
+
+test("instances restart for another version of the error page that they share, and for no other shared file", () => {
+  const after = rendered(settings());
+  const restartsWith = (name: string) => {
+    const other = after.hostFiles?.map((it) =>
+      it.name.endsWith(`/${name}`) ? { ...it, text: "other" } : it,
+    );
+    const { counts } = reviewStack("prod", { ...after, hostFiles: other ?? [] }, after);
+    expect(counts.files).toBe(2);
+    return counts.restarts;
+  };
+  expect(restartsWith("error.html")).toBe(2);
+  expect(restartsWith("signed-out.html")).toBe(0);
 });
 
 test("the comment of a change with everything in it", async () => {
