@@ -4,11 +4,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
-import { installProgram, program, programText, programVersion, programVersions } from "./program.ts";
+import { installProgram, packed, program, programText, programVersion, programVersions } from "./program.ts";
 
 /**
  * The push program itself. Its text is this checkout's, for review there; a preview, which would print it for every
- * host in one line of 100 kB, shows its checksum. What hides it is a secret's mark, and nothing in it is one.
+ * host in one line of 60 kB, shows its checksum. What hides it is a secret's mark, and nothing in it is one.
  */
 export function hostProgram(
   name: string,
@@ -24,7 +24,7 @@ export function hostProgram(
       create,
       update: repair && `${create} # ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
-      stdin: pulumi.secret(programText()),
+      stdin: pulumi.secret(packed(programText())),
       secret: true,
     },
     opts,

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 
+import { gzipSync, strToU8 } from "fflate";
+
 import { bundle, type BundleFile } from "./bundle.ts";
 
 /** Where the push program is called on every host: a link to the version that is live. */
@@ -30,17 +32,28 @@ export function programVersion(): string {
 }
 
 /**
- * Takes standard input for the push program. Its own install.py does the work, which stops at a text that was cut off
- * and at files that are not ours, and switches in one step.
+ * A text of the program as {@link installProgram} reads it: gzip, in base64. A stack stores it twice for each host. Not by
+ * Node's zlib, whose bytes may differ from one version of Node to the next, which would be a change on every host.
+ */
+export function packed(text: string): string {
+  return Buffer.from(gzipSync(strToU8(text), { level: 9, mtime: 0 })).toString("base64");
+}
+
+/**
+ * Takes standard input for the push program. Its own install.py does the work, which stops at files that are not ours, and
+ * switches in one step.
  */
 export const installProgram = [
   "{ command -v python3 >/dev/null ||",
   "sudo -n sh -c 'export DEBIAN_FRONTEND=noninteractive; apt-get -qq update &&",
   "apt-get -qq install -y --no-install-recommends python3' </dev/null >&2; } &&",
   `sudo -n timeout 600 python3 -I -X utf8 -c '${[
-    "import sys",
-    "bundle = sys.stdin.read()",
-    `bundle.endswith("\\n==> end\\n") or sys.exit("the push program was truncated in transit")`,
+    "import base64, sys, zlib",
+    "packed = sys.stdin.read()",
+    "gzip = zlib.decompressobj(31)",
+    "text = gzip.decompress(base64.b64decode(packed[:len(packed) // 4 * 4]))",
+    `gzip.eof or sys.exit("the push program was truncated in transit")`,
+    "bundle = text.decode()",
     `exec(bundle.split("\\n==> install.py\\n")[1].split("\\n==> ")[0])`,
     "install(bundle)",
   ].join("; ")}'`,

@@ -6,6 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { bundle } from "../../components/host/bundle.ts";
 import {
   installProgram,
+  packed,
   program,
   programFiles,
   programText,
@@ -19,6 +20,8 @@ const host = lab.hosts.at(-1) ?? { name: "" };
 
 const edge = new HostShell(lab.name, host.name);
 const run = (script: string, input?: string) => edge.run(["/bin/sh", "-c", script], input);
+
+const install = (text: string) => run(installProgram, packed(text));
 
 /** All that an installation could have touched, with its content. */
 const everything = async () =>
@@ -34,7 +37,7 @@ const another = bundle(
 );
 
 afterAll(async () => {
-  await run(installProgram, text);
+  await install(text);
 });
 
 test("the host reports the version on its disk", async () => {
@@ -46,34 +49,34 @@ test("the host reports the version on its disk", async () => {
 });
 
 test("an installation repairs changed files, and a second one changes nothing", async () => {
-  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect(await install(text)).toEqual({ ok: true, text: "" });
   expect((await run(`${program} status --json`)).text).toContain(versionOf(text));
   const before = await everything();
-  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect(await install(text)).toEqual({ ok: true, text: "" });
   expect(await everything()).toBe(before);
 });
 
 test("another version replaces the old one, and the old one's folder is removed", async () => {
-  expect(await run(installProgram, another)).toEqual({ ok: true, text: "" });
+  expect(await install(another)).toEqual({ ok: true, text: "" });
   expect((await run(`${program} status --json`)).text).toContain(versionOf(another));
   expect((await run(`ls ${programVersions}`)).text).toBe(versionOf(another));
 });
 
 test("while a worker runs, its version's folder stays until the next installation", async () => {
   const held = `flock /run/protected-sites.lock sh -c '${installProgram.replaceAll("'", `'\\''`)}'`;
-  expect(await run(held, text)).toEqual({ ok: true, text: "" });
+  expect(await run(held, packed(text))).toEqual({ ok: true, text: "" });
   expect((await run(`ls ${programVersions}`)).text.split("\n").sort()).toEqual(
     [text, another].map(versionOf).sort(),
   );
-  expect(await run(installProgram, text)).toEqual({ ok: true, text: "" });
+  expect(await install(text)).toEqual({ ok: true, text: "" });
   expect((await run(`ls ${programVersions}`)).text).toBe(versionOf(text));
 });
 
 test.each([
   ["nothing", ""],
-  ["its first line", another.slice(0, 25)],
-  ["half of it", another.slice(0, another.length / 2)],
-  ["all but its last line", another.replace(/==> end\n$/, "")],
+  ["its beginning", packed(another).slice(0, 25)],
+  ["half of it", packed(another).slice(0, packed(another).length / 2)],
+  ["all but its last character", packed(another).slice(0, -1)],
 ])("of a text that was cut off, %s arrives: nothing changes", async (_, arrived) => {
   const before = await everything();
   expect(await run(installProgram, arrived)).toEqual({
@@ -85,7 +88,7 @@ test.each([
 
 test("a module that this version of Python cannot read is refused, and nothing changes", async () => {
   const before = await everything();
-  const broken = await run(installProgram, another.replace("# another version", "def ("));
+  const broken = await install(another.replace("# another version", "def ("));
   expect(broken.ok).toBe(false);
   expect(broken.text).toContain("this Python cannot compile the program");
   expect(await everything()).toBe(before);
@@ -93,7 +96,7 @@ test("a module that this version of Python cannot read is refused, and nothing c
 
 test("an existing program of the same name is kept, and reported", async () => {
   await run(`mv ${program} /run/ours && echo '#!/bin/sh' >${program}`);
-  expect(await run(installProgram, another)).toEqual({
+  expect(await install(another)).toEqual({
     ok: false,
     text: `${program} already exists and is not managed by Protected Sites; move it away`,
   });
