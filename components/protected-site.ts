@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 
 import { childOptions } from "./child-options.ts";
+import { dependingOnHost } from "./proxy-host.ts";
 import { Registration } from "./entra/registration.ts";
 import { deployerUser, type HostSettings } from "./host/connection.ts";
 import { siteCredentials, type SiteCredentialsArgs, sitePush, siteSessions } from "./host/site-push.ts";
@@ -104,7 +105,11 @@ export class ProtectedSite extends pulumi.ComponentResource {
 
     const registration = new Registration(name, { site, roleHolders: args.roleHolders }, { parent: this });
     const credentials = this.#credentials(site, args, registration);
-    this.#push({ site, args, credentials, registration }, (resources) => childOptions(this, opts, resources));
+    this.#push({ site, args, credentials, registration }, (host, resources) => {
+      // An ACME server may ask any of the hosts, which hands the question on once it is set up.
+      const own = site.certificateFrom === "acme" ? opts : dependingOnHost(host.name, opts);
+      return childOptions(this, own, resources);
+    });
 
     this.url = pulumi.output(`https://${site.domain}`);
     this.clientId = registration.clientId;
@@ -163,7 +168,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
   /** Pushes the secrets and the files to one host after the other, as far as the first has taken them. */
   #push(
     { site, args, credentials, registration }: Pushed,
-    after: (resources: pulumi.Resource[]) => pulumi.CustomResourceOptions,
+    after: (host: HostSettings, resources: pulumi.Resource[]) => pulumi.CustomResourceOptions,
   ): void {
     const { name, redis } = site;
     const { hosts, redisPassword } = args;
@@ -190,7 +195,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
             siteSessions(
               `${name}-sessions`,
               { login: loginTo(first), site, redis, password: redisPassword },
-              after([]),
+              after(first, []),
             ),
           ];
     let canary: pulumi.Resource[] = [];
@@ -199,13 +204,13 @@ export class ProtectedSite extends pulumi.ComponentResource {
       const secrets = siteCredentials(
         `${name}-${host.name}-credentials`,
         { login, ...credentials, repair: args.credentialsRepairs?.[host.name] },
-        after(canary),
+        after(host, canary),
       );
       const push = sitePush(
         `${name}-${host.name}`,
         { login, site: name, domain: site.domain, files, repair: args.repairs?.[host.name] },
         // A rule is pushed only once everybody has been assigned in Entra what it requires.
-        after([...sessions, ...canary, secrets, registration]),
+        after(host, [...sessions, ...canary, secrets, registration]),
       );
       if (canary.length === 0) canary = [secrets, push];
     }

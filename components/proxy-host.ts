@@ -59,10 +59,28 @@ export interface ProxyHostArgs {
   allowVulnerableOauth2Proxy?: boolean;
 }
 
+/** Which host each one is. Not a property, which would be an output of the component in other languages. */
+const hostOf = new WeakMap<pulumi.Resource, string>();
+
+/**
+ * Options by which a site's resource on one host waits for that host's set-up alone: a host that could not be reached
+ * holds up no other. Dependencies that are not yet known stay as they are.
+ */
+export function dependingOnHost(
+  host: string,
+  { dependsOn, ...opts }: pulumi.ComponentResourceOptions = {},
+): pulumi.ComponentResourceOptions {
+  if (dependsOn === undefined) return opts;
+  if (!Array.isArray(dependsOn)) return { ...opts, dependsOn };
+  const isOther = (it: unknown) => it instanceof ProxyHost && hostOf.get(it) !== host;
+  return { ...opts, dependsOn: dependsOn.filter((it) => !isOther(it)) };
+}
+
 /** A Debian or Ubuntu machine as a proxy host: Nginx, oauth2-proxy, the push program and who may run it. */
 export class ProxyHost extends pulumi.ComponentResource {
   constructor(name: string, args: ProxyHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("protected-sites:index:ProxyHost", name, { address: args.host.address }, opts);
+    hostOf.set(this, args.host.name);
     const {
       host,
       adminUser: user = "admin",

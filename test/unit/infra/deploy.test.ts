@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { tenantId } from "../../sites.ts";
-import { host, settings } from "../review/environments.ts";
+import { host, settings, siteArgs } from "../review/environments.ts";
 import { update } from "../settings/declared.ts";
 
 test("with credentials of another tenant nothing is declared: the registrations would be created there", async () => {
@@ -23,4 +23,27 @@ test("the first host gets another program and another oauth2-proxy before the ot
     ["edge-1-setup"],
     ["edge-1-setup"],
   ]);
+});
+
+/** The hosts whose set-up a site's secrets and files on each of three hosts wait for. */
+async function setUpsBefore(site: object): Promise<(readonly string[])[]> {
+  const sites = { code: siteArgs("code", 4180, site) };
+  const asked = await update(settings({ hosts: [host(1), host(2), host(3)], sites }), tenantId);
+  return ["edge-1", "edge-2", "edge-3"].flatMap((it) =>
+    [`code-${it}-credentials`, `code-${it}`].map((name) =>
+      (asked.find((resource) => resource.name === name)?.after ?? [])
+        .filter((after) => /^edge-\d+-setup$/.test(after))
+        .sort(),
+    ),
+  );
+}
+
+test("a site's push waits for its own host's set-up and for no other, so that a host that is away holds up no other", async () => {
+  const own = [1, 2, 3].map((it) => [`edge-${it}-setup`]);
+  expect(await setUpsBefore({})).toEqual(own.flatMap((it) => [it, it]));
+});
+
+test("with certificates by ACME it waits for all hosts, each of which an ACME server may ask", async () => {
+  const all = ["edge-1-setup", "edge-2-setup", "edge-3-setup"];
+  expect(await setUpsBefore({ certificateFrom: "acme" })).toEqual(Array(6).fill(all));
 });
