@@ -36,7 +36,7 @@ export const sitesTogether = z.superRefine<Record<string, ShapedSettings>>(
     }));
     const users = new Map<string, string>();
     for (const { name, message } of [
-      ...sites.flatMap(({ name }) => told(name, nameProblem(name))),
+      ...sites.flatMap(({ name }) => problemsOf(name, nameProblem(name))),
       ...sites.flatMap((site) => claimProblems(site, users)),
       ...sites.flatMap((site) => backendProblems(site, users)),
     ])
@@ -79,7 +79,7 @@ function rightSettings<T extends object>(
   return Object.fromEntries(Object.entries(settings).filter(([key]) => !wrong.has(key))) as Partial<T>;
 }
 
-function told(name: string, message: string | undefined): SiteProblem[] {
+function problemsOf(name: string, message: string | undefined): SiteProblem[] {
   return message === undefined ? [] : [{ name, message }];
 }
 
@@ -109,7 +109,7 @@ function claimProblems({ name, settings }: KnownSite, users: Map<string, string>
         }),
       );
   }
-  return problems.flatMap((message) => told(name, message));
+  return problems.flatMap((message) => problemsOf(name, message));
 }
 
 function metricsOf(name: string): string {

@@ -10,8 +10,8 @@ export function explainRefusals(): void {
   // The engine calls the hook outside of the program's run, where its log would not be the engine's.
   const inThisRun = AsyncLocalStorage.snapshot();
   const hook = new pulumi.ErrorHook("missing-permission", async ({ type, name, errors }) => {
-    const told = remedy(type, errors[0] ?? "");
-    if (told !== undefined) await inThisRun(() => pulumi.log.error(`${name}: ${told}`));
+    const advice = remedy(type, errors[0] ?? "");
+    if (advice !== undefined) await inThisRun(() => pulumi.log.error(`${name}: ${advice}`));
     return false;
   });
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>

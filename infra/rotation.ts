@@ -59,7 +59,7 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
   const list = document.getIn(path);
   if (!isSeq(list)) throw new Error(`${path.join(".")} is not a list`);
 
-  const told = retired.map(
+  const changes = retired.map(
     ({ generation }) => `site "${site.name}": client secret ${generation} is removed from Entra`,
   );
   if (due) {
@@ -68,13 +68,13 @@ function rotateClientSecret({ document }: StackFile, site: Site, rotation: Rotat
     if (overlapDays > 0 && isMap(last)) last.set("retireAfter", quoted(day(now, overlapDays)));
     const next = { generation, endDate: quoted(day(now, days)) };
     list.add(document.createNode(next, { flow: isMap(last) && last.flow === true }));
-    told.push(`site "${site.name}": client secret ${generation}, valid until ${day(now, days)}`);
+    changes.push(`site "${site.name}": client secret ${generation}, valid until ${day(now, days)}`);
   }
   const gone = new Set(
     (due && overlapDays === 0 ? site.clientSecrets : retired).map(({ generation }) => generation),
   );
   list.items = list.items.filter((item) => !(isMap(item) && gone.has(Number(item.get("generation")))));
-  return told;
+  return changes;
 }
 
 /**

@@ -70,12 +70,12 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
             : []),
         ];
   const program = person !== undefined && gate.needs?.programs.includes(person.upn) === true;
-  const told = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person, program);
+  const valueFor = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person, program);
   return {
     passes: enters,
     verdict: verdictOf(gate, enters, person),
     because: [...gate.places.map(place), ...settings],
-    headers: enters ? reading.headersFor(gate, request, told) : [],
+    headers: enters ? reading.headersFor(gate, request, valueFor) : [],
   };
 }
 
@@ -104,7 +104,7 @@ function valueOf(name: string, person: SignedIn | undefined, program: boolean): 
   if (unknown[name] !== undefined) return unknown[name];
   if (!name.startsWith("upstream_")) return undefined;
   if (person === undefined) return "";
-  const told: Record<string, string> = {
+  const answered: Record<string, string> = {
     upstream_status: "202",
     upstream_http_x_auth_request_preferred_username: program ? "" : person.upn,
     upstream_http_x_auth_request_email: person.upn,
@@ -112,7 +112,7 @@ function valueOf(name: string, person: SignedIn | undefined, program: boolean): 
     upstream_http_x_auth_request_access_token: program ? "<its token>" : "<the access token>",
     upstream_http_authorization: program ? "Bearer <its token>" : "Bearer <the ID token>",
   };
-  return told[name] ?? "";
+  return answered[name] ?? "";
 }
 
 interface Options {
@@ -144,16 +144,16 @@ function answer(given: string, options: Options): void {
   const { stack, method, user, groups = [], roles = [], json } = options;
   const person =
     user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
-  const told = explainer(readStackFile(stack))(given, method, person);
-  if (json) printJson({ ...told });
+  const explained = explainer(readStackFile(stack))(given, method, person);
+  if (json) printJson({ ...explained });
   else {
-    const sent = told.headers.filter(([, value]) => value !== "");
-    const blank = told.headers
+    const sent = explained.headers.filter(([, value]) => value !== "");
+    const blank = explained.headers
       .filter(([name, value]) => value === "" && !["Upgrade", "Connection", "Cookie"].includes(name))
       .map(([name]) => name);
-    console.log(`${method} ${given} as ${person?.upn ?? "nobody"}: ${told.verdict}`);
-    console.log(["", "because of", ...told.because.map((it) => `  ${it}`)].join("\n"));
-    if (told.headers.length > 0) {
+    console.log(`${method} ${given} as ${person?.upn ?? "nobody"}: ${explained.verdict}`);
+    console.log(["", "because of", ...explained.because.map((it) => `  ${it}`)].join("\n"));
+    if (explained.headers.length > 0) {
       const width = Math.max(...sent.map(([name]) => name.length));
       console.log(
         ["", "the backend gets", ...sent.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)].join(
@@ -163,7 +163,7 @@ function answer(given: string, options: Options): void {
       console.log(`\nand never, even if a client sends it\n  ${blank.join(", ")}`);
     }
   }
-  if (!told.passes) process.exitCode = exitCodes.found;
+  if (!explained.passes) process.exitCode = exitCodes.found;
 }
 
 if (import.meta.main) await runCommand(command());

@@ -23,10 +23,12 @@ export function review(base: Side, head: Side, now = new Date()): Review {
   const stacks = names.map((name): StackReview => {
     const before = base.stacks[name];
     const after = head.stacks[name];
-    const told = reviewStack(name, before === undefined ? undefined : completed(name, before), after);
+    const reviewed = reviewStack(name, before === undefined ? undefined : completed(name, before), after);
     const past = pastEndDates(before, after, now);
-    if (past.length > 0) return { ...told, kind: "invalid", problems: past };
-    return told.kind === "same" ? told : { ...told, notes: [...told.notes, ...refusedByUpdates(after, now)] };
+    if (past.length > 0) return { ...reviewed, kind: "invalid", problems: past };
+    return reviewed.kind === "same"
+      ? reviewed
+      : { ...reviewed, notes: [...reviewed.notes, ...refusedByUpdates(after, now)] };
   });
   const rank = (kind: string) => (kind === "invalid" ? 0 : kind === "same" ? 2 : 1);
   return {

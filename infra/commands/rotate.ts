@@ -68,14 +68,14 @@ function rotateSecrets(options: Options): void {
     return;
   }
   const file = readStackFile(options.stack);
-  const told = rotated(file, options);
-  if (told.length === 0) {
+  const changes = rotated(file, options);
+  if (changes.length === 0) {
     console.log(`${file.source}: nothing to rotate`);
     return;
   }
   const dryRun = options.dryRun === true;
   console.log(writeChange(file, { dryRun }));
-  console.log([...told, dryRun ? "(not written)" : `then: pulumi up --stack ${options.stack}`].join("\n"));
+  console.log([...changes, dryRun ? "(not written)" : `then: pulumi up --stack ${options.stack}`].join("\n"));
 }
 
 if (import.meta.main) await runCommand(command());

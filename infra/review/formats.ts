@@ -84,10 +84,10 @@ export function asMarkdown(review: Review, whole: string, limit = commentLimit):
     head.push(alarm ? `> [!CAUTION]\n> **${verdict(stack)}**` : `**${verdict(stack)}**`, "");
     head.push(...stack.notes.map((note) => `_${note}_\n`));
     if (stack.problems.length > 0) {
-      const told = stack.problems.map(
+      const lines = stack.problems.map(
         (it) => `${stack.source}:${it.line}: ${[it.where, it.what].filter(Boolean).join(", ")}`,
       );
-      head.push(fenced(told.join("\n")), "");
+      head.push(fenced(lines.join("\n")), "");
     }
     if (stack.environment.length > 0)
       head.push("The whole environment:", "", ...bullets(stack.environment), "");
@@ -168,16 +168,16 @@ export function statementsOf(site: SiteReview): Statement[] {
 function saidOf(
   sites: readonly SiteReview[],
 ): { readonly of: SiteReview[]; readonly statements: Statement[] }[] {
-  const told = new Map<string, { readonly statement: Statement; readonly of: SiteReview[] }>();
+  const byText = new Map<string, { readonly statement: Statement; readonly of: SiteReview[] }>();
   for (const site of sites)
     for (const statement of statementsOf(site)) {
       const key = `${statement.effect} ${statement.text}`;
-      const entry = told.get(key) ?? { statement, of: [] };
+      const entry = byText.get(key) ?? { statement, of: [] };
       if (!entry.of.includes(site)) entry.of.push(site);
-      told.set(key, entry);
+      byText.set(key, entry);
     }
   const groups = new Map<string, { readonly of: SiteReview[]; readonly statements: Statement[] }>();
-  for (const { statement, of } of told.values()) {
+  for (const { statement, of } of byText.values()) {
     const key = of.map(({ name }) => name).join();
     const group = groups.get(key) ?? { of, statements: [] };
     group.statements.push(statement);

@@ -7,7 +7,7 @@ import type { RenderedStack } from "./rendering.ts";
 export interface Rename {
   readonly before: string;
   /** Whether `renamedSites` says so. */
-  readonly told: boolean;
+  readonly declared: boolean;
 }
 
 /** Renamed sites by their new names: by `renamedSites`, or by their domain, which is unique. */
@@ -22,7 +22,7 @@ export function renamesOf(
     const gone = old.filter((it) => now.every((other) => other.name !== it.name));
     const was = gone.find((it) => it.name === given) ?? gone.find((it) => it.domain === domain);
     if (was !== undefined && old.every((it) => it.name !== name))
-      found.set(name, { before: was.name, told: was.name === given });
+      found.set(name, { before: was.name, declared: was.name === given });
   }
   return found;
 }
@@ -50,7 +50,7 @@ export function withNewNames(
 export function renaming(name: string, rename: Rename | undefined): Statement[] {
   if (rename === undefined) return [];
   const called = `is called ${name} in this file; was ${rename.before}`;
-  if (rename.told) return [{ effect: "plain", text: called }];
+  if (rename.declared) return [{ effect: "plain", text: called }];
   return [
     {
       effect: "signs out",

@@ -3,7 +3,7 @@ import { isSameSite } from "../../components/site/browser-cookies.ts";
 import type { Site } from "../../components/site/site.ts";
 import { authorization, type Entries, longer, plain, says, without } from "./statements.ts";
 
-const told: Record<string, string> = {
+const headersInWords: Record<string, string> = {
   user: "the user's UPN (X-Auth-Request-User)",
   email: "the e-mail address (X-Auth-Request-Email)",
   preferredUsername: "the preferred user name (X-Auth-Request-Preferred-Username)",
@@ -16,8 +16,8 @@ const told: Record<string, string> = {
 export const signInMeaning = {
   metricsPort: (before, after) => [plain(`its metrics are on loopback port ${after}; was ${before}`)],
   identityHeaders: (before, after) => [
-    ...without(after, before).map((it) => says("weakens", `the backend gets ${told[it] ?? it}`)),
-    ...without(before, after).map((it) => plain(`the backend no longer gets ${told[it] ?? it}`)),
+    ...without(after, before).map((it) => says("weakens", `the backend gets ${headersInWords[it] ?? it}`)),
+    ...without(before, after).map((it) => plain(`the backend no longer gets ${headersInWords[it] ?? it}`)),
   ],
   passAuthorization: (_, after) => [authorization(after, "")],
   cookieExpire: (before, after) => [

@@ -71,7 +71,7 @@ describe.skipIf(process.platform !== "linux")("a machine that lacks something", 
     const { exitCode, stderr } = await setUp("tests");
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
-      'set-up: the command must be one of local, test, bench, bench:push, faults, judge, got "tests"',
+      'set-up: the command must be one of local, test, bench, bench:push, bench:scale, faults, judge, got "tests"',
     );
   });
 });

@@ -249,22 +249,22 @@ export function connectionHeaders(protocol: Protocol): Directive[] {
 export function userHeaders(
   protocol: Protocol,
   whom: Whom,
-  { identityHeaders: told }: Pick<Site, "identityHeaders">,
+  { identityHeaders: sent }: Pick<Site, "identityHeaders">,
 ): Directive[] {
   return setHeaders(protocol, [
     ...identityHeaders
       .filter(([, name]) => name !== "Authorization")
       .map(([identity, name]): RequestHeader => {
-        const isTold = whom === "user" && told.includes(identity);
-        return [name, isTold ? expr(identityVariable(identity)) : ""];
+        const isSent = whom === "user" && sent.includes(identity);
+        return [name, isSent ? expr(identityVariable(identity)) : ""];
       }),
     ...(whom === "nobody" ? otherMethodHeaders.map((name): RequestHeader => [name, ""]) : []),
   ]);
 }
 
 /** The user's ID token, or what the client itself has said, or nothing. */
-function authorization({ identityHeaders: told }: Site, whom: Whom, passAuthorization: boolean): Arg {
-  if (whom === "user" && told.includes("idToken")) return expr(identityVariable("idToken"));
+function authorization({ identityHeaders: sent }: Site, whom: Whom, passAuthorization: boolean): Arg {
+  if (whom === "user" && sent.includes("idToken")) return expr(identityVariable("idToken"));
   return passAuthorization ? expr("$http_authorization") : "";
 }
 

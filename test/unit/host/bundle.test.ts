@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { bundle, unbundle } from "../../../components/host/bundle.ts";
 
-test("files follow each other as readable lines, each with its place, and the end is marked", () => {
+test("files follow each other as readable lines, each with its path, and the end is marked", () => {
   expect(
     bundle([
       { name: "site.json", text: "{}\n" },
@@ -22,7 +22,7 @@ test("files follow each other as readable lines, each with its place, and the en
   );
 });
 
-test("a bundle's files can be read again, and another text has none", () => {
+test("a bundle's files can be read back, and any other text has none", () => {
   const files = [
     { name: "site.json", text: "{}\n" },
     { name: "nginx.conf", link: "/etc/nginx/sites-enabled/wiki.example.com.conf", text: "server {\n\n}\n" },
@@ -31,7 +31,7 @@ test("a bundle's files can be read again, and another text has none", () => {
   expect(unbundle("some text\n==> a\n")).toEqual([]);
 });
 
-describe("refuses what the format cannot say:", () => {
+describe("refuses what the format cannot represent:", () => {
   test.each([
     ["a line that looks like a header", { name: "a", text: "x\n==> end\n" }],
     ["no line break at the end", { name: "a", text: "x" }],

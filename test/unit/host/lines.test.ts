@@ -33,7 +33,7 @@ test("no file of the program that runs on a host has more than 400 lines", () =>
   expect(files.filter((file) => readFileSync(file, "utf8").trimEnd().split("\n").length > 400)).toEqual([]);
 });
 
-test("no function of it has more than 60 lines", () => {
+test("none of its functions has more than 60 lines", () => {
   const long = files.flatMap((file) =>
     functionsOf(readFileSync(file, "utf8"))
       .filter(({ lines }) => lines > 60)

@@ -41,7 +41,7 @@ const siteOf = (given: object): Site => {
   return site;
 };
 
-test("over generated pairs, access is said to widen or to narrow exactly when it does", () => {
+test("over generated pairs, the review reports that access widens or narrows exactly when it does", () => {
   const sample = runs(150);
   let widened = 0;
   let narrowed = 0;

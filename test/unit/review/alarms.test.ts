@@ -193,7 +193,7 @@ const all = [
   ...Object.entries(ofEnvironments).map(([alarm, cases]) => ({ alarm, cases, whole: settings })),
 ];
 
-test.each(all)("$alarm: raised, and not by the closest change", ({ alarm, cases, whole }) => {
+test.each(all)("$alarm: raised, but not by the closest harmless change", ({ alarm, cases, whole }) => {
   const told = ([before, after]: Change) => toldOf(whole(before), whole(after));
   expect(told(cases.catches).alarms).toContain(alarm);
   const passes = told(cases.passes);

@@ -41,7 +41,7 @@ test.each([
   expect(explain(`https://wiki.example.com${target}`, method, person).verdict).toBe(verdict);
 });
 
-test("the line that decides comes first, and the settings' lines are told", () => {
+test("the deciding line comes first, followed by the lines of the settings", () => {
   const { because } = explain("https://wiki.example.com/admin", "GET", ada);
   expect(because[0]).toMatch(
     /^\/etc\/nginx\/sites-enabled\/wiki\.example\.com\.conf:\d+: proxy_pass .*allowed_groups=/,
@@ -50,18 +50,18 @@ test("the line that decides comes first, and the settings' lines are told", () =
   expect(file.text.split("\n")[line - 1]).toContain("emailDomains");
 });
 
-test("the backend is told of the user, and nothing of whoever meets an open path", () => {
+test("the backend gets the user's headers, and none of anybody on an open path", () => {
   const header = (target: string, name: string) =>
     explain(`https://wiki.example.com${target}`, "GET", ada).headers.find(([key]) => key === name)?.[1];
   expect(header("/", "X-Auth-Request-User")).toBe("ada@example.com");
   expect(header("/health", "X-Auth-Request-User")).toBe("");
 });
 
-test("a host that is no site's is refused by name", () => {
+test("a host name that belongs to no site is refused by name", () => {
   expect(() => explain("https://other.example.com/")).toThrow("no site has the domain other.example.com");
 });
 
-test("what is not a URL is refused as what it is", () => {
+test("anything but a URL is refused, and quoted", () => {
   expect(() => explain("wiki/admin")).toThrow(
     '<url>: expected a URL like "https://wiki.example.com/admin", got "wiki/admin"',
   );

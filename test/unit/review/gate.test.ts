@@ -125,14 +125,14 @@ test.each(["return 200 x;", "if ($http_x = 1) { return 200; }"])(
   },
 );
 
-test("where a refusal leads to an open path, a review does not judge", () => {
+test("a refusal that leads to an open path cannot be judged", () => {
   const nginx = nginxSite(site({ open: [{ path: "/health", why: "The monitoring asks." }] }));
   const broken = nginx.replace("location / {", "$&\n        error_page 403 = /health;");
   expect(broken).not.toBe(nginx);
   expect(() => ask(broken)).toThrow(/auth_request .* is not supported by this review|is not known/);
 });
 
-test("a path that is a location of its own is not redirected to the one below it", () => {
+test("a path with a location of its own is not redirected to the one below it", () => {
   const backend = `proxy_pass http://backend_${site().domain};`;
   const at = (locations: string) => {
     const nginx = nginxSite(site()).replace("location / {", `${locations}\n    $&`);
@@ -145,7 +145,7 @@ test("a path that is a location of its own is not redirected to the one below it
   expect(opened.needs).toBeUndefined();
 });
 
-test("a review reads which backend a name stands for", () => {
+test("the review resolves an upstream's name to its backend", () => {
   const named = site({ upstream: "https://wiki.internal.example.com" });
   expect(ask(nginxSite(named)).to).toEqual({
     kind: "content",
@@ -155,7 +155,7 @@ test("a review reads which backend a name stands for", () => {
 
 const grpc = { path: "/test.Echo", upstream: "grpc://10.0.0.7:50051" };
 
-test("a review reads which backend is asked by gRPC, and what it is told", () => {
+test("the review reads gRPC backends and their headers", () => {
   const mixed = new SiteReading(texts(nginxSite(site({ upstreams: [grpc] }))));
   const asked = (target: string) => {
     const request = { scheme: "https", method: "POST", target } as const;
@@ -188,7 +188,7 @@ test.each([
   expect(() => ask(broken)).toThrow(/line \d+: if .* is not supported by this review/);
 });
 
-test("a location that asks an application by gRPC and nobody before is told as a way in", () => {
+test("a location that passes to gRPC without asking for a session is reported as open", () => {
   const nginx = nginxSite(site({ upstream: "grpc://10.0.0.7:50051" }));
   const open = `location /test.Echo/ { auth_request off; grpc_pass grpc://backend_${site().domain}; }`;
   const side = (text: string) => ({ ...texts(text), roles: [] });
@@ -200,7 +200,7 @@ test("a location that asks an application by gRPC and nobody before is told as a
   expect(change.opened).toContainEqual({ method: "any", target: "/test.Echo/x" });
 });
 
-test("where a site includes a file that the review was not given, it does not judge", () => {
+test("a site that includes an unknown file cannot be judged", () => {
   const { shared } = paths(site().domain);
   expect(() =>
     ask(nginxSite(site()).replace(`${shared}/https.conf`, "/etc/nginx/snippets/open.conf")),

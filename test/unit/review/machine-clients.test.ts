@@ -13,7 +13,7 @@ const robot = "7e57ab1e-0000-4000-8000-0000000000a1";
 const reader = { value: "reader", users: ["ada@example.com"] };
 const withRole = (role: object) => withWiki({ allowedGroups: [], roles: [role] });
 
-test("a program that may come with a token is said to widen access", () => {
+test("an application that may use a token widens access", () => {
   const review = reviewed(withRole({ ...reader, applications: [robot] }), withRole(reader));
   expect(verdict(review)).toContain("ACCESS WIDENS on wiki");
   expect(review.sites.flatMap(statementsOf)).toContainEqual({
@@ -23,7 +23,7 @@ test("a program that may come with a token is said to widen access", () => {
   });
 });
 
-test("tokens without a role that they need are nothing that the review lets pass", () => {
+test("tokens without a required role do not pass in the review", () => {
   const files = siteFiles(site({ roles: [{ ...reader, applications: [robot] }] }), {
     tenantId,
     allowVulnerableOauth2Proxy: false,

@@ -37,12 +37,12 @@ function problems(file: string): string[] {
   }
 }
 
-test("every mistake has the line of its setting; a missing one that of what it is missing from", () => {
+test("every mistake has the line of its setting; a missing setting has the line of its parent", () => {
   expect(problems(text).sort()).toEqual(
     ["2 ", '7 host "edge-2"', '8 host "edge-2"', '14 site "wiki"', '18 site "wiki"'].sort(),
   );
 });
 
-test("a file that is no YAML has its line", () => {
+test("invalid YAML has its line", () => {
   expect(problems("config:\n  a: [1\n  b: 2\n")[0]).toMatch(/^[23] line [23]$/);
 });

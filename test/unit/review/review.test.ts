@@ -227,7 +227,7 @@ describe("a site that has another name", () => {
   const said = (review: ReturnType<typeof renamed>) =>
     asText({ base: "main", head: "change", notes: [], stacks: [review] });
 
-  test("is another one to Entra: everybody signs in anew, and the review says what would keep it", () => {
+  test("is a different one to Entra: everybody has to sign in again, and the review says how to avoid that", () => {
     const review = renamed();
     expect(verdict(review)).toContain("1 sign-out");
     expect(verdict(review)).not.toMatch(/access/i);
@@ -236,14 +236,14 @@ describe("a site that has another name", () => {
     );
   });
 
-  test("stays what it is where renamedSites says so", () => {
+  test("keeps its registration if renamedSites says so", () => {
     const review = renamed({ renamedSites: { handbook: "wiki" } });
     expect(verdict(review)).toContain("0 sign-outs");
     expect(verdict(review)).not.toMatch(/access/i);
     expect(said(review)).toContain("is called handbook in this file; was wiki\n");
   });
 
-  test("is compared with what it was, also where its domain changes", () => {
+  test("is compared with its former self, even if its domain changes", () => {
     const renamedSites = { handbook: "wiki" };
     const wider = renamed({ renamedSites }, { allowedGroups: [group(1), group(2)] });
     expect(verdict(wider)).toContain("ACCESS WIDENS on handbook");
@@ -271,14 +271,14 @@ describe("guests", () => {
   };
   const open = { guests: true, emailDomains: undefined };
 
-  test("beside emailDomains open nothing, and are not said to", () => {
+  test("beside emailDomains open nothing, and are not reported to", () => {
     const { verdict: line, text } = told({ guests: true }, {});
     expect(line).not.toMatch(/access/i);
     expect(text).not.toContain("OPENS");
     expect(text).toContain("guests: true has no effect with emailDomains, which say who may sign in");
   });
 
-  test("in place of emailDomains open the site", () => {
+  test("instead of emailDomains open the site", () => {
     const { verdict: line, text } = told(open, {});
     expect(line).toContain("ACCESS WIDENS on wiki");
     expect(text).toContain(
@@ -286,7 +286,7 @@ describe("guests", () => {
     );
   });
 
-  test("go where emailDomains come", () => {
+  test("are removed when emailDomains are added", () => {
     const { verdict: line, text } = told({ guests: true }, open);
     expect(line).not.toContain("WIDENS");
     expect(line).toContain("access narrows on wiki");
@@ -297,7 +297,7 @@ describe("guests", () => {
   });
 });
 
-test("what is the same for many sites is said once, with their names", () => {
+test("what is the same for many sites is stated once, with their names", () => {
   const sites = (given: object) =>
     Object.fromEntries(
       ["a", "b", "c", "d"].map((name, index) => [
@@ -317,7 +317,7 @@ test("what is the same for many sites is said once, with their names", () => {
   expect(markdown).toContain("**a, b, c**\n\n- **WEAKENS** a session lasts");
 });
 
-test("of a new environment, what is the same for all is shown once, and of further sites what is not as the first's", () => {
+test("a new environment shows what all sites share once, and of each further site only the differences from the first", () => {
   const names = ["a", "b", "c"];
   const [before, after] = [settings(), settings()];
   Object.assign(after, {
@@ -381,7 +381,7 @@ test.each([
   expect(verdict(reviewed(roles(editors), roles([group(1)])))).toContain(words);
 });
 
-test("every setting has its words", () => {
+test("every setting has a description", () => {
   expect(Object.keys(siteMeaning).sort()).toEqual([...Object.keys(siteSchema.shape), "name"].sort());
   // What sites share changes the sites.
   expect([...Object.keys(environmentMeaning), "sites", "siteDefaults"].sort()).toEqual(
@@ -389,7 +389,7 @@ test("every setting has its words", () => {
   );
 });
 
-test("a setting that may be absent is no new setting where it is given, nor where it is taken out", () => {
+test("adding or removing an optional setting is not reported as a setting that did not exist", () => {
   const told = new Set<string>();
   const sitesOf = generatedSettings.map((settings) => {
     const checked = siteSchema.safeParse(settings).data;
@@ -412,7 +412,7 @@ test("a setting that may be absent is no new setting where it is given, nor wher
   );
 });
 
-test("an instance restarts for the files for which the host restarts it", () => {
+test("the review and the host agree on the files that restart an instance", () => {
   const program = readFileSync(
     new URL("../../../components/host/protected_sites/undo.py", import.meta.url),
     "utf8",
@@ -421,7 +421,7 @@ test("an instance restarts for the files for which the host restarts it", () => 
   expect([...said.matchAll(/"([^"]+)"/g)].map(([, name]) => name)).toEqual(notForInstance);
 });
 
-test("an instance restarts for what it reads itself, and for nothing else", () => {
+test("an instance restarts for the files that it reads, and for no others", () => {
   const whole = { paths: [{ path: "/a", allowedGroups: [group(1)] }], maintenance: "It moves" };
   const files = rendered(withWiki(whole)).siteFiles?.["wiki"]?.map(({ name }) => name) ?? [];
   const instance = "oauth2-proxy_wiki.example.com";
@@ -452,7 +452,7 @@ test("instances restart for another version of the error page that they share, a
   expect(restartsWith("signed-out.html")).toBe(0);
 });
 
-test("the comment of a change with everything in it", async () => {
+test("a change with everything in it, as a comment", async () => {
   const after = settings({
     hosts: [host(1), host(2), host(3)],
     sites: {
@@ -516,7 +516,7 @@ describe.skipIf(isQuick)("a comment fits, however big the change", { timeout: 12
     expect(text.split("\n").slice(0, 6).join("\n")).toContain(`${count} sites on 2 hosts`);
   });
 
-  test("sites whose diffs differ in their own facts only share one", () => {
+  test("sites whose diffs differ only in their own names share one", () => {
     const stacks = [
       reviewed(
         many(50, () => ({ proxyReadTimeout: "90s" })),
@@ -544,7 +544,7 @@ describe("an end date in the past", () => {
     return stack;
   };
 
-  test("is refused where the change brings it", () => {
+  test("is refused if the change adds it", () => {
     const text =
       "config:\n  protected-sites:sites:\n    wiki:\n      clientSecrets:\n        - generation: 1\n          endDate: x\n";
     const stack = told("2026-11-30", "2026-11-28", { text });
@@ -559,7 +559,7 @@ describe("an end date in the past", () => {
     expect(told("2026-11-28", "2026-11-30").kind).toBe("changed");
   });
 
-  test("that has come since is said, and the file stays valid, so that the secret can be rotated", () => {
+  test("that has passed since is reported, and the file stays valid, so that the secret can be rotated", () => {
     const { sites } = withWiki({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] });
     const rest = rendered(settings({ sites, outboundProxy: "http://proxy.example.com:3128" }));
     const stack = told("2026-11-28", "2026-11-28", rest);
@@ -601,13 +601,13 @@ describe("what only the engine and the providers read", () => {
     expect(words(before, after)).toEqual([said]);
   });
 
-  test("is none where it stays, nor the salt of encrypted settings, nor our own", () => {
+  test("raises no alarm if it stays, nor does the encryption salt or a setting of ours", () => {
     const other = environment.replace('"1"', '"2"');
     expect(words(environment, `encryptionsalt: v1:x\n${other}`)).toEqual([]);
   });
 });
 
-test("text of the user's cannot become Markdown of ours", () => {
+test("a user's text cannot become Markdown", () => {
   const review = reviewed(settings());
   const text = asMarkdown(
     {
@@ -627,7 +627,7 @@ test("text of the user's cannot become Markdown of ours", () => {
   expect(text).toContain("````\nstacks/Pulumi.prod.yaml:3: domain must be …, got");
 });
 
-test("a site that nobody can judge is an alarm", () => {
+test("a site that cannot be judged is an alarm", () => {
   const [site] = reviewed(withWiki({ clientMaxBodySize: "11m" })).sites;
   if (site === undefined) throw new Error("no site changed");
   expect(statementsOf({ ...site, cannotJudge: "nginx.conf line 7: satisfy any" })).toContainEqual({
