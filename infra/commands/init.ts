@@ -34,10 +34,12 @@ export function command(): Command {
 }
 
 async function init(where: string, options: Options): Promise<void> {
+  if (!options.yes && !process.stdin.isTTY)
+    throw new Refused("init: asks its questions in a terminal; without one, use --yes and the options");
   const folder = resolve(where);
   const terminal = options.yes ? undefined : createInterface(process.stdin, process.stdout);
   try {
-    const wanted = await answers(options, terminal);
+    const wanted = await answers(options, terminal && questions(terminal));
     write(folder, wanted);
     console.log(nextSteps(where, wanted));
   } finally {
@@ -45,15 +47,25 @@ async function init(where: string, options: Options): Promise<void> {
   }
 }
 
+/** Asks a question. @throws Refused on Ctrl-C and Ctrl-D */
+type Ask = (question: string) => Promise<string>;
+
+function questions(terminal: Interface): Ask {
+  return (question) =>
+    terminal.question(question).catch((error: unknown) => {
+      throw new Refused("\ninit: nothing was written", { cause: error });
+    });
+}
+
 /** @throws Refused if something is missing and may not be asked for */
-async function answers(options: Options, terminal: Interface | undefined): Promise<Wanted> {
-  const ask = async (key: keyof Wanted, question: string, unset?: string) => {
+async function answers(options: Options, question: Ask | undefined): Promise<Wanted> {
+  const ask = async (key: keyof Wanted, what: string, unset?: string) => {
     const given = options[key];
     if (given !== undefined) return given;
     const flag = `--${key.replaceAll(/[A-Z]/g, (it) => `-${it.toLowerCase()}`)}`;
-    if (terminal === undefined && unset === undefined)
+    if (question === undefined && unset === undefined)
       throw new Refused(`init: ${flag} is required with --yes`);
-    const said = await terminal?.question(unset === undefined ? `${question}: ` : `${question} [${unset}]: `);
+    const said = await question?.(unset === undefined ? `${what}: ` : `${what} [${unset}]: `);
     const answer = said?.trim() || unset;
     if (answer === undefined) throw new Refused(`init: expected an answer, or ${flag}`);
     return answer;
@@ -61,7 +73,7 @@ async function answers(options: Options, terminal: Interface | undefined): Promi
   const tenantId = await ask("tenantId", "Tenant ID (Entra admin center, Overview)");
   const stack = await ask("stack", "Name of the environment", "prod");
   const host = await ask("host", "Address of the first proxy host");
-  const hostKey = options.hostKey ?? (await confirmedKey(host, terminal));
+  const hostKey = options.hostKey ?? (await confirmedKey(host, question));
   const adminUser = await ask("adminUser", "User who sets it up by SSH, with sudo", "admin");
   const domain = await ask("domain", "Domain of the first site, such as wiki.example.com");
   const upstream = await ask("upstream", "Its backend, such as http://10.0.0.5:3000");
@@ -74,14 +86,14 @@ async function answers(options: Options, terminal: Interface | undefined): Promi
 }
 
 /** @throws Refused if nobody can compare the fingerprint, or it is another one */
-async function confirmedKey(host: string, terminal: Interface | undefined): Promise<string> {
-  if (terminal === undefined)
+async function confirmedKey(host: string, question: Ask | undefined): Promise<string> {
+  if (question === undefined)
     throw new Refused(
       "init: --host-key is required with --yes: a key that nobody has compared could be anybody's. On the host: cat /etc/ssh/ssh_host_ed25519_key.pub",
     );
   const { hostKey, fingerprint, file } = await offeredKey(host, 22);
   console.log(`${host} offers ${fingerprint}. On its console: ssh-keygen -l -f ${file}`);
-  const same = await terminal.question("Does the console show the same? (yes/no) ");
+  const same = await question("Does the console show the same? (yes/no) ");
   if (!/^y(?:es)?$/i.test(same.trim())) throw new Refused("init: the host key was not confirmed");
   return hostKey;
 }

@@ -142,9 +142,12 @@ describe("the npm package, installed into a folder outside of the project", () =
     const git = (...args: string[]) =>
       execa("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: user });
     await git("init", "--quiet");
+    // Where a checkout has the code that renders a commit: installed, no commit brings its own.
+    await mkdir(join(user, "infra/review"), { recursive: true });
+    await writeFile(join(user, "infra/review/rendering.ts"), 'console.log("{}");');
+    const file = join(user, "stacks/Pulumi.prod.yaml");
     await git("add", ".");
     await git("commit", "--quiet", "--message", "first");
-    const file = join(user, "stacks/Pulumi.prod.yaml");
     await writeFile(file, (await readFile(file, "utf8")).replace("- example.com", "- partner.test"));
     const review = await protectedSites(user, "review", "--base", "HEAD");
     expect(review.exitCode, review.all).toBe(0);

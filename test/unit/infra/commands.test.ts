@@ -61,6 +61,7 @@ describe("wrong use ends with 2", () => {
     ["no such environment", ["validate", "--stack", "bogus"], "stacks/Pulumi.bogus.yaml: no such file"],
     ["too many arguments", ["matrix", "a", "b", "--stack", "example"], "error: too many arguments"],
     ["nothing piped in", ["forget-host", "edge-2"], "expected an export of the stack on standard input"],
+    ["questions without a terminal", ["init"], "init: asks its questions in a terminal"],
     ["an answer that is missing", ["init", "--yes"], "init: --tenant-id is required with --yes"],
   ])("%s", async (_, args, says) => {
     const { exitCode, all } = await run(args);
