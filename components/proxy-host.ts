@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { childOptions } from "./child-options.ts";
 import type { HostSettings } from "./host/connection.ts";
-import { hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
+import { hostBlocked, hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
+import { blockedList } from "./render/nginx/blocked.ts";
 import { sharedFiles } from "./render/nginx/shared-files.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
@@ -55,6 +56,13 @@ export interface ProxyHostArgs {
   workerShutdownTimeout?: string;
   /** Addresses of all hosts of the environment, if one of its sites gets its certificate by ACME. @default none */
   acmeHosts?: string[];
+  /** UPNs of people who are blocked at every site of the host, whatever their session says. @default nobody */
+  blocked?: string[];
+  /**
+   * As `repair`, of the list of who is blocked: another one puts it in force again.
+   * @default what is in the state
+   */
+  blockedRepair?: string;
   /** Accept an oauth2-proxy with known vulnerabilities; only for isolated labs. @default false */
   allowVulnerableOauth2Proxy?: boolean;
 }
@@ -116,6 +124,11 @@ export class ProxyHost extends pulumi.ComponentResource {
         repair,
       },
       childOptions(this, opts, [program]),
+    );
+    hostBlocked(
+      `${name}-blocked`,
+      { login, list: blockedList(args.blocked ?? []), repair: args.blockedRepair },
+      childOptions(this, opts, [setup]),
     );
     hostDeployer(
       `${name}-deployer`,

@@ -57,8 +57,14 @@ function summary(matrix: AccessMatrix): string {
   ].join("; ");
 }
 
-function notes({ url }: AccessMatrix): string[] {
-  return [...(url === undefined ? [leftOut] : []), inEntra];
+function notes({ url, blocked }: AccessMatrix): string[] {
+  return [
+    ...(blocked.length === 0
+      ? []
+      : [`Blocked at every site, whatever is said above: ${blocked.join(", ")}.`]),
+    ...(url === undefined ? [leftOut] : []),
+    inEntra,
+  ];
 }
 
 const head = ["site", "path", "methods", "who"];

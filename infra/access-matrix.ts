@@ -17,6 +17,7 @@ import {
 } from "./review/locations.ts";
 import type { AskedRequest, Gate } from "./review/needs.ts";
 import { requestTo, siteReadings } from "./review/site-readings.ts";
+import { blockedAt } from "./blocked.ts";
 import { environmentOf, type StackFile } from "./stack-file.ts";
 import { type Who, whoMeets } from "./who-meets.ts";
 
@@ -62,6 +63,8 @@ export interface AccessMatrix {
   readonly source: string;
   /** The URL, if the rows are only of one. */
   readonly url?: string;
+  /** UPNs of those who may open nothing for which somebody has to sign in, whatever the rows say. */
+  readonly blocked: readonly string[];
   readonly sites: readonly SiteAccess[];
 }
 
@@ -75,11 +78,12 @@ export function accessMatrixOf(file: StackFile): (url?: string) => AccessMatrix 
   const readingOf = siteReadings(environment);
   const sites = environment.sites.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const { stack, source } = file;
+  const blocked = blockedAt(environment, new Date());
   return (url) => {
     if (url === undefined)
-      return { stack, source, sites: sites.map((site) => siteAccess(site, () => readingOf(site))) };
+      return { stack, source, blocked, sites: sites.map((site) => siteAccess(site, () => readingOf(site))) };
     const { site, request } = requestTo(url, "GET", environment, source);
-    return { stack, source, url, sites: [siteAccess(site, () => readingOf(site), request)] };
+    return { stack, source, url, blocked, sites: [siteAccess(site, () => readingOf(site), request)] };
   };
 }
 

@@ -8,6 +8,7 @@ import { ProtectedSite } from "../components/protected-site.ts";
 import { ProxyHost } from "../components/proxy-host.ts";
 import { cookieProblems } from "../components/site/browser-cookies.ts";
 import { ConfigError } from "../components/site/errors.ts";
+import { blockedAt } from "./blocked.ts";
 import { expiryMessage } from "./client-secret-expiry.ts";
 import { acmeHosts, type Environment, type EnvironmentSite } from "./environment.ts";
 import { dialFirst } from "./first-dial.ts";
@@ -56,7 +57,7 @@ async function declare(): Promise<Outputs> {
   const who = await operator();
   const observation: Observation = environment.repairDrift
     ? await observe(environment, asker, who)
-    : { live: {}, marks: { hosts: {}, sites: {}, credentials: {} } };
+    : { live: {}, marks: { hosts: {}, blocked: {}, sites: {}, credentials: {} } };
   const holders = await roleHolders(environment.sites);
   explainRefusals();
   showNewTexts();
@@ -118,6 +119,7 @@ function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis)
     environment;
   const publicKeys = pulumi.all(deployerKeys.map((key) => key.publicKeyOpenssh));
   const peers = acmeHosts(environment);
+  const blocked = blockedAt(environment, new Date());
   const proxyHosts: ProxyHost[] = [];
   for (const host of environment.hosts)
     proxyHosts.push(
@@ -129,6 +131,8 @@ function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis)
           ...(adminPrivateKey === undefined ? {} : { adminPrivateKey }),
           deployerPublicKey: publicKeys.apply((keys) => keys.join("")),
           ...(marks.hosts[host.name] === undefined ? {} : { repair: marks.hosts[host.name] }),
+          blocked,
+          ...(marks.blocked[host.name] === undefined ? {} : { blockedRepair: marks.blocked[host.name] }),
           oauth2Proxy,
           ...(peers === undefined ? {} : { acmeHosts: peers }),
           ...(outboundProxy === undefined ? {} : { outboundProxy }),

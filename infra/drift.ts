@@ -2,9 +2,12 @@
 import { createHash } from "node:crypto";
 
 import { program, programVersion } from "../components/host/program.ts";
+import { blockedList } from "../components/render/nginx/blocked.ts";
 import { sharedNginx } from "../components/render/nginx/shared-nginx.ts";
+import { blockedFile } from "../components/site/names.ts";
 import { siteFiles } from "../components/render/site-files.ts";
 import type { Site } from "../components/site/site.ts";
+import { blockedAt } from "./blocked.ts";
 import { expiryMessage, expiryStatus } from "./client-secret-expiry.ts";
 import { acmeHosts, type Environment } from "./environment.ts";
 import { type Report, rollbackOf, type SiteReport } from "./report.ts";
@@ -48,6 +51,7 @@ export function compare(environment: Environment, host: string, report: Report, 
     ...(report.sharedNginx === sha256(sharedNginx(acmeHosts(environment)))
       ? []
       : ["/etc/nginx/conf.d/protected-sites.conf differs from the configuration"]),
+    ...blockedDrift(environment, report, clock.now),
     ...(version === environment.oauth2Proxy.version
       ? []
       : [`oauth2-proxy: expected ${environment.oauth2Proxy.version}, got ${version}`]),
@@ -66,6 +70,13 @@ export function compare(environment: Environment, host: string, report: Report, 
       drift: ["is not in the configuration", ...found.drift, ...found.extra],
     }));
   return [{ host, oauth2Proxy: version, drift }, ...wanted, ...others];
+}
+
+/** Whether a host blocks other people than the configuration does, in words. */
+export function blockedDrift(environment: Environment, { blocked }: Report, now: Date): string[] {
+  return blocked === sha256(blockedList(blockedAt(environment, now)))
+    ? []
+    : [`${blockedFile} differs from the configuration: other people are blocked`];
 }
 
 function siteRow(host: string, { domain, generation, certificateEnds }: SiteReport): Row {

@@ -15,6 +15,11 @@ export interface EnvironmentSettings {
   /** The sites by their names. */
   sites: Record<string, SiteSettings>;
   /**
+   * People who get nowhere at any site of this environment, whatever their session says. `npm run block` adds somebody
+   * and tells the hosts at once. @default nobody
+   */
+  blocked?: BlockedSettings[];
+  /**
    * Settings that the sites share, such as `emailDomains` or `sessionStore`; a site's own override them. Not what is
    * specific to each site: its names, ports, addresses, secrets, and what is `open`. @default none
    */
@@ -82,6 +87,16 @@ export interface EnvironmentSettings {
   allowVulnerableOauth2Proxy?: boolean;
   /** Accept an Nginx with known vulnerabilities that affect sites. Only for isolated labs. @default `false` */
   allowVulnerableNginx?: boolean;
+}
+
+/** Somebody who is blocked at every site. */
+export interface BlockedSettings {
+  /** The UPN, as in `ada@example.com`. */
+  user: string;
+  /** Why, for the review and for whoever reads the file later. */
+  why: string;
+  /** The last day, in UTC, as `2027-01-31`; the next update or `npm run block` after it ends the block. @default no end */
+  until?: string;
 }
 
 /** The stack's own CA, and the certificates that it signs. */

@@ -96,6 +96,12 @@ const internalCaSchema = z
     ),
   );
 
+/** Somebody who is blocked at every site. */
+const blockedSchema = z.strictObject(
+  { user: checks.userPrincipalName, why: checks.sentence, until: checks.date.exactOptional() },
+  { error: checks.expected("somebody who is blocked (user, why, until)") },
+);
+
 /** Settings that are specific to each site: what must be unique on a host, its secrets, and what is open. */
 const ownOfEachSite = [
   "domain",
@@ -158,6 +164,16 @@ export const environmentSchema = z.strictObject({
     .listOf(hostSchema, "hosts")
     .min(1, { error: checks.expected("a list with at least one host; the first is the canary") })
     .check(hostsTogether),
+  blocked: checks
+    .listOf(blockedSchema, "people who are blocked at every site")
+    .check(
+      z.superRefine((entries, context) => {
+        const users = entries.map(({ user }) => user.toLowerCase());
+        const twice = users.find((it, index) => users.indexOf(it) < index);
+        if (twice !== undefined) context.addIssue(`must list each person once, got ${twice} twice`);
+      }),
+    )
+    .default([]),
   siteDefaults: siteDefaultsSchema.optional(),
   renamedSites: z
     .record(z.string(), z.string(), {

@@ -9,7 +9,7 @@ import type { Environment, Host } from "./environment.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
 import type { Asker } from "./ssh.ts";
-import { certificateEnd, siteDifferences } from "./drift.ts";
+import { blockedDrift, certificateEnd, siteDifferences } from "./drift.ts";
 
 /** What hosts had before the update. A host that could not be reached is missing. */
 export interface Observation {
@@ -22,6 +22,8 @@ export interface Observation {
 export interface Marks {
   /** By host. */
   readonly hosts: Readonly<Record<string, string>>;
+  /** Of the list of who is blocked, by host. Missing where it is the configuration's. */
+  readonly blocked: Readonly<Record<string, string>>;
   /** By site, then by host. */
   readonly sites: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -56,7 +58,8 @@ export async function observe(
     report,
     sites: environment.sites.map((site) => siteFound(environment, site, report)),
   }));
-  for (const host of found) tell(host, new Date());
+  const now = new Date();
+  for (const host of found) tell(host, now);
   const bySite = <T>(of: (site: SiteFound) => T) =>
     Object.fromEntries(
       environment.sites.map(({ name }) => [
@@ -74,6 +77,11 @@ export async function observe(
         name,
         report === undefined || report.drift.length > 0 ? mark : report.repair,
       ]),
+    ),
+    blocked: Object.fromEntries(
+      found.flatMap(({ name, report }) =>
+        report !== undefined && blockedDrift(environment, report, now).length > 0 ? [[name, mark]] : [],
+      ),
     ),
     sites: bySite(({ report, overwritten }) =>
       report === undefined || report.drift.length > 0 || overwritten !== undefined ? mark : report.repair,

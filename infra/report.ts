@@ -42,6 +42,8 @@ const siteSchema = z.object({
 const reportSchema = z.object({
   program: z.string(),
   sharedNginx: z.string(),
+  /** The SHA-256 of the list of who is blocked. A host from before there was one has none. */
+  blocked: z.string().optional(),
   oauth2Proxy: z.string(),
   nginx: z.string(),
   drift: z.array(z.string()),

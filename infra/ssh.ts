@@ -40,9 +40,10 @@ export class Unreachable extends Error {
  * Runs a command on a host by the system's `ssh`, so that the user's own configuration and agent work; only the pinned
  * host key is accepted.
  * @param command one text for the user's shell on the host
+ * @param stdin what it reads; not together with a private key of the asker
  * @throws Unreachable with the reason in one line
  */
-export async function runOnHost(host: Host, asker: Asker, command: string): Promise<Ended> {
+export async function runOnHost(host: Host, asker: Asker, command: string, stdin = ""): Promise<Ended> {
   const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
   try {
     const known = join(folder, "known_hosts");
@@ -80,9 +81,12 @@ export async function runOnHost(host: Host, asker: Asker, command: string): Prom
     ];
     const [file = "", ...args] = privateKey === undefined ? ssh : [...withAgent, ...ssh];
     const { stdout, stderr, exitCode, timedOut } = await execa(file, args, {
-      input: [...new Set(privateKey && [privateKey, jumpHost && jumpPrivateKey])]
-        .map((key) => (key === undefined ? "" : `${key.trimEnd()}\n`))
-        .join(""),
+      input:
+        privateKey === undefined
+          ? stdin
+          : [...new Set([privateKey, jumpHost && jumpPrivateKey])]
+              .map((key) => (key === undefined ? "" : `${key.trimEnd()}\n`))
+              .join(""),
       reject: false,
       timeout: 120_000,
     });

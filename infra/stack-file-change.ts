@@ -12,11 +12,17 @@ import { environmentOf, parseStackFile, type StackFile, stacksFolder } from "./s
  * output before and after the change is applied to the original text.
  */
 export function changedText({ stack, text, document }: StackFile): string {
-  const print = (it: Document) => it.toString({ lineWidth: 0, flowCollectionPadding: false });
-  const [before, after] = [print(parseStackFile(stack, text).document), print(document)];
-  const patch = structuredPatch("", "", before, after, "", "", { context: 3 });
-  const patched = applyPatch(text, patch, { fuzzFactor: 3 });
-  return patched === false ? after : patched;
+  let after = "";
+  // People write `{a: 1}` and `{ a: 1 }`.
+  for (const flowCollectionPadding of [true, false]) {
+    const print = (it: Document) => it.toString({ lineWidth: 0, flowCollectionPadding });
+    const before = print(parseStackFile(stack, text).document);
+    after = print(document);
+    const patch = structuredPatch("", "", before, after, "", "", { context: 3 });
+    const patched = applyPatch(text, patch, { fuzzFactor: 3 });
+    if (patched !== false) return patched;
+  }
+  return after;
 }
 
 /**
@@ -24,10 +30,13 @@ export function changedText({ stack, text, document }: StackFile): string {
  * @returns the change as a patch
  * @throws ConfigError where the change has made the file wrong; then nothing is written, and no update meets it
  */
-export function writeChange(file: StackFile, { dryRun }: { readonly dryRun: boolean }): string {
+export function writeChange(
+  file: StackFile,
+  { dryRun, folder = stacksFolder }: { readonly dryRun: boolean; readonly folder?: string },
+): string {
   const after = changedText(file);
   environmentOf(parseStackFile(file.stack, after));
-  if (!dryRun) writeFileSync(join(stacksFolder, `Pulumi.${file.stack}.yaml`), after);
+  if (!dryRun) writeFileSync(join(folder, `Pulumi.${file.stack}.yaml`), after);
   const patch = createTwoFilesPatch(file.source, file.source, file.text, after, "", "", { context: 2 });
   return patch.split("\n").slice(1).join("\n");
 }

@@ -32,6 +32,7 @@ export const typesOf: Readonly<Record<string, string>> = {
   jumpHost: "JumpHostSettings",
   oauth2Proxy: "Oauth2ProxySettings",
   internalCa: "StackCaSettings",
+  blocked: "BlockedSettings",
   arm64: "Oauth2ProxyArchiveSettings",
   acme: "AcmeSettings",
   roles: "RoleSettings",

@@ -96,6 +96,25 @@ export function hostSetup(
   );
 }
 
+/** The people who are blocked at every site of the host: a file of its own, so that blocking somebody pushes no site. */
+export function hostBlocked(
+  name: string,
+  {
+    login,
+    list,
+    repair,
+  }: {
+    readonly login: Login;
+    /** As blockedList prints it. */
+    readonly list: string;
+    readonly repair: string | undefined;
+  },
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  const create = `sudo -n ${program} block`;
+  return hostCommand(name, { login, create, update: repair && `${create} # ${repair}`, stdin: list }, opts);
+}
+
 /** Who may push: the deployer's public key. */
 export function hostDeployer(
   name: string,

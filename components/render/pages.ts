@@ -107,6 +107,16 @@ ${requestId}`,
   );
 }
 
+/** The text of `blocked.html`, which Nginx shows to somebody who is blocked at every site. */
+export function blockedPage(): string {
+  return page(
+    `Access withdrawn · ${domain}`,
+    `<h1>Your access to ${domain} has been withdrawn</h1>
+<p>Your account is blocked at this site and at others. Signing in again does not change that. If you think that this is a mistake, ask ${contact} and quote the number below.</p>
+${requestId}`,
+  );
+}
+
 /** The text of `too-many.html`, which Nginx shows to an address that starts more sign-ins than the site allows. */
 export function tooManyPage(): string {
   return page(

@@ -44,6 +44,9 @@ export function addressesFile(host: string, port: number, role: "backup" | "firs
 /** The file on a host that enables HTTP/2 for a site's server, if its Nginx does not take that from `listen`. */
 export const http2File = "/etc/protected-sites/http2.conf";
 
+/** The file on a host with the people who are blocked at every site: entries of a `map`. */
+export const blockedFile = "/etc/protected-sites/blocked.conf";
+
 /** The prefix of what is internal to Nginx: see locations.ts. */
 export const internalPath = "/.well-known/protected-sites/";
 

@@ -15,6 +15,8 @@ export const descriptions = {
   expiry: "Lists when each client secret expires, in all environments.",
   rotate: "Writes new generations of secrets into an environment's file; an update then rotates them.",
   revoke: "Revokes leaked client secrets: creates new ones, pushes them, removes all others from Entra.",
+  block: "Blocks somebody at every site of an environment, at once: in its file and on all hosts.",
+  unblock: "Takes somebody off that list again.",
   rollback: "Rolls a site back to an earlier generation, on all hosts or on one.",
   promote: "Copies sites' behaviour from one environment to another, into its file only.",
   "host-key": "Shows a host's public SSH key and its fingerprint.",

@@ -4,11 +4,12 @@ import type { Command } from "commander";
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
+import type { Environment } from "../environment.ts";
 import type { SiteReading } from "../review/gate.ts";
 import { type AskedRequest, type Gate, passes, type Place } from "../review/needs.ts";
 import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
-import { environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
+import { configPath, environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
 
 /** Somebody who is signed in, or an application that calls with a token. */
@@ -39,19 +40,20 @@ export function explainer(file: StackFile): (url: string, method?: string, perso
   const readingOf = siteReadings(environment);
   return (url, method = "GET", person) => {
     const { site, request } = requestTo(url, method, environment, file.source);
-    return explain({ file, site, reading: readingOf(site), request, person });
+    return explain({ file, environment, site, reading: readingOf(site), request, person });
   };
 }
 
 interface Question {
   readonly file: StackFile;
+  readonly environment: Environment;
   readonly site: Site;
   readonly reading: SiteReading;
   readonly request: AskedRequest;
   readonly person: SignedIn | undefined;
 }
 
-function explain({ file, site, reading, request, person }: Question): Explanation {
+function explain({ file, environment, site, reading, request, person }: Question): Explanation {
   const gate = reading.gate(request);
   const enters =
     gate.to.kind === "content" &&
@@ -69,14 +71,27 @@ function explain({ file, site, reading, request, person }: Question): Explanatio
             ? [`${file.source}:${setting("allowedGroups")}: allowedGroups ${site.allowedGroups.join(", ")}`]
             : []),
         ];
+  const blocked = isBlocked(gate, person)
+    ? environment.blocked.flatMap(({ user, why }, index) =>
+        user.toLowerCase() === person?.upn.toLowerCase()
+          ? [
+              `${file.source}:${lineAt(file.text, file.document, configPath("blocked", index))}: blocked: ${why}`,
+            ]
+          : [],
+      )
+    : [];
   const program = person !== undefined && gate.needs?.programs.includes(person.upn) === true;
   const valueFor = (name: string) => valueOf(name, gate.needs === undefined ? undefined : person, program);
   return {
     passes: enters,
     verdict: verdictOf(gate, enters, person),
-    because: [...gate.places.map(place), ...settings],
+    because: [...blocked, ...gate.places.map(place), ...settings],
     headers: enters ? reading.headersFor(gate, request, valueFor) : [],
   };
+}
+
+function isBlocked({ needs }: Gate, person: SignedIn | undefined): boolean {
+  return person !== undefined && needs?.blocked?.includes(person.upn.toLowerCase()) === true;
 }
 
 function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): string {
@@ -87,6 +102,7 @@ function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): s
   if (needs === undefined) return `passes without signing in, to ${to.what}`;
   if (enters) return `passes, to ${to.what}`;
   if (person === undefined) return "denied: a browser is redirected to sign in, anything else gets 401";
+  if (isBlocked(gate, person)) return `denied: ${person.upn} is blocked at every site`;
   const domain = passes({ ...needs, groups: [] }, person);
   const missing = needs.groups.find((any) => !any.some((it) => person.groups.includes(it)));
   return domain

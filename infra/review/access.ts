@@ -44,7 +44,9 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", oth
 /** Compares a site's two sides; a side on which the site does not exist lets nobody in. */
 export function accessChange(before: JudgedSite | undefined, after: JudgedSite | undefined): AccessChange {
   try {
-    const readings = [before, after].map((it) => (it === undefined ? undefined : new SiteReading(it)));
+    // Who is blocked is the environment's to say; here it matters whether a site asks.
+    const { blocked } = after ?? before ?? {};
+    const readings = [before, after].map((it) => it && new SiteReading({ ...it, blocked }));
     const [old, now] = readings;
     const targets = representativeTargets(readings);
     const asked = methodsToAsk(readings);
@@ -223,8 +225,16 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
       continue;
     }
     for (const domain of domains)
-      yield { upn: domain.startsWith(".") ? `someone@any${domain}` : `someone@${domain}`, groups };
+      yield { upn: someoneAt(domain.startsWith(".") ? `any${domain}` : domain, [needs, other]), groups };
+    for (const upn of other?.blocked ?? []) if (enters(needs, { upn, groups })) yield { upn, groups };
   }
+}
+
+/** Somebody who is blocked on no side: they stand for all who are not. */
+function someoneAt(domain: string, sides: readonly (Needs | undefined)[]): string {
+  const isBlocked = (upn: string) => sides.some((it) => it?.blocked?.includes(upn));
+  const upn = ["someone", "somebody-else"].map((name) => `${name}@${domain}`).find((it) => !isBlocked(it));
+  return upn ?? `nobody-blocked@${domain}`;
 }
 
 /** Who passes with each method; with one that is not named, as with {@link otherMethod}. */

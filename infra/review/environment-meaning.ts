@@ -26,6 +26,26 @@ export const environmentMeaning = {
       ? []
       : [plain(`its archive is ${after.url} with SHA-256 ${after.sha256.slice(0, 12)}…`)]),
   ],
+  blocked: (before, after) => [
+    ...after.flatMap((entry) => {
+      const was = before.find(({ user }) => isSame(user, entry.user));
+      const until = entry.until === undefined ? "" : ` until ${entry.until}`;
+      if (was === undefined) return [says("closes", `${entry.user} is blocked at every site${until}`)];
+      if (was.until === entry.until) return [];
+      const isLonger = entry.until === undefined || (was.until !== undefined && was.until < entry.until);
+      return [
+        says(
+          isLonger ? "closes" : "opens",
+          `${entry.user} is blocked at every site${until || " without an end"}; was ${was.until === undefined ? "without an end" : `until ${was.until}`}`,
+        ),
+      ];
+    }),
+    ...before
+      .filter(({ user }) => !after.some((it) => isSame(user, it.user)))
+      .map(({ user }) =>
+        says("opens", `${user} is no longer blocked, and gets in where anybody like them does`),
+      ),
+  ],
   deployerKeyGenerations: (before, after) => [
     ...without(after.map(String), before.map(String)).map((it) =>
       says("rotates", `deployer key ${it} may push to every host`),
@@ -103,6 +123,10 @@ export const environmentMeaning = {
   ],
   hosts: (before, after) => hostStatements(before, after),
 } satisfies Entries<Omit<Environment, "sites">>;
+
+function isSame(user: string, other: string): boolean {
+  return user.toLowerCase() === other.toLowerCase();
+}
 
 function signing({ generations, signingGeneration }: Environment["internalCa"]): number | undefined {
   return signingGeneration ?? generations[0];

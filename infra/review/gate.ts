@@ -14,6 +14,7 @@ import {
   variablesOf,
 } from "../../components/nginx/variables.ts";
 import { signInPaths } from "../../components/site/names.ts";
+import { blockedIn, keepsBlockedOut } from "./blocked-list.ts";
 import { isMet } from "./conditions.ts";
 import {
   answersItself,
@@ -24,6 +25,7 @@ import {
   isBelowPath,
   isConstant,
   isPass,
+  onlyRefusing,
   ourPages,
   passOf,
   upstreamsOf,
@@ -48,6 +50,7 @@ export class SiteReading {
   readonly #upstreams: ReadonlyMap<string, readonly string[]>;
   readonly #nginxLines: readonly string[];
   readonly #oauth2Proxy: Oauth2ProxyReading;
+  readonly #blocked: readonly string[];
   readonly #ownPort: string | undefined;
   readonly #locations: ReadonlyMap<ReadDirective, readonly Location[]>;
 
@@ -71,6 +74,7 @@ export class SiteReading {
     this.#ownPort = [...this.#upstreams].find(([name]) => name.startsWith("oauth2-proxy_"))?.[0];
     checkTop(top);
     for (const server of this.#servers) checkBody(server);
+    this.#blocked = blockedIn(texts.blocked, this.#definitions);
     this.#oauth2Proxy = new Oauth2ProxyReading(oauth2Proxy, programs, texts.tenantId);
   }
 
@@ -103,18 +107,10 @@ export class SiteReading {
 
   /** Keys of `map` that match the request's path or method: other places where a decision can hide. */
   mapKeys(variable: RegExp): string[] {
-    return (
-      this.#blocks
-        // These only refuse, or start a sign-in: unusual spellings of paths, destinations of COPY, sign-ins.
-        .filter(
-          ({ args }) =>
-            !/^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in|moved_sign_in)/.test(
-              args[1] ?? "",
-            ),
-        )
-        .filter(({ args }) => variable.test(args[0] ?? ""))
-        .flatMap(({ body = [] }) => body.map(({ name }) => name))
-    );
+    return this.#blocks
+      .filter(({ args }) => !onlyRefusing.test(args[1] ?? ""))
+      .filter(({ args }) => variable.test(args[0] ?? ""))
+      .flatMap(({ body = [] }) => body.map(({ name }) => name));
   }
 
   /** @throws CannotJudge if the request reaches something unknown */
@@ -215,7 +211,9 @@ export class SiteReading {
     // Whoever is signed in and lacks a group gets what this leads to.
     if (this.#errorPage(403, path, body, server, request, how)?.to.kind === "content")
       throw notRead("refusal-leads-to-content", auth);
-    return this.#guarded(content, this.#askedFor(auth, server, request, path), auth, otherwise);
+    const asked = this.#askedFor(auth, server, request, path);
+    const blocked = keepsBlockedOut(passOf(body, variables)) ? this.#blocked : [];
+    return this.#guarded(content, { ...asked, needs: { ...asked.needs, blocked } }, auth, otherwise);
   }
 
   #guarded(

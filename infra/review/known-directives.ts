@@ -26,6 +26,10 @@ const onlyAs: Readonly<Record<string, string>> = {
   add_after_body: "",
 };
 
+/** Maps that only refuse, or start a sign-in: unusual spellings of paths, destinations of COPY, sign-ins. */
+export const onlyRefusing =
+  /^\$protected_sites_(?:(?:ambiguous|misspelt|misread)_path|destination_rule|spelling|begins_sign_in|moved_sign_in)/;
+
 export const ourPages = /^\/etc\/protected-sites\/sites\/[^/]+\/current\//;
 
 /** How earlier versions of the renderer prepended a path of the backend to the request's. */

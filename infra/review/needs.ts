@@ -17,6 +17,8 @@ export interface Needs {
   readonly emailDomains: readonly string[];
   /** Who passes by name, whatever the domain: applications, by the object IDs in their tokens. */
   readonly programs: readonly string[];
+  /** Who does not pass, whatever else: UPNs in lower case. @default nobody */
+  readonly blocked?: readonly string[];
   /** The user must be in at least one of each list; a role of the site's registration is `role <value>`. */
   readonly groups: readonly (readonly string[])[];
 }
@@ -53,6 +55,7 @@ export function passes(
 ): boolean {
   const upn = person.upn.toLowerCase();
   return (
+    needs.blocked?.includes(upn) !== true &&
     (needs.programs.includes(upn) ||
       needs.emailDomains.some(
         (domain) =>

@@ -5,14 +5,17 @@
 import { readFileSync } from "node:fs";
 
 import { programFiles, programVersions } from "../../components/host/program.ts";
+import { blockedList } from "../../components/render/nginx/blocked.ts";
 import { sharedFiles } from "../../components/render/nginx/shared-files.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { ConfigError } from "../../components/site/errors.ts";
+import { blockedFile } from "../../components/site/names.ts";
+import { blockedAt } from "../blocked.ts";
 import { acmeHosts, type Environment } from "../environment.ts";
 import { environmentOf, readStackFile, type StackFile, stacks, stacksFolder } from "../stack-file.ts";
 import { lineOf } from "./problem-lines.ts";
-import { sharedFolder } from "./site-texts.ts";
+import { blockedName, sharedFolder } from "./site-texts.ts";
 
 /** One file as hosts get it. */
 export interface RenderedFile {
@@ -78,6 +81,7 @@ export function renderedEnvironment(environment: Environment): Omit<RenderedStac
         link: "/etc/nginx/conf.d/protected-sites.conf",
         text: sharedNginx(acmeHosts(environment)),
       },
+      { name: blockedName, link: blockedFile, text: blockedList(blockedAt(environment, new Date())) },
       ...sharedFiles.map(({ name, text }) => ({ name: `${sharedFolder}/${name}`, text })),
       ...programFiles().map(({ name, text }) => ({
         name: `protected-sites ${name}`,

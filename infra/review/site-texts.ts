@@ -5,6 +5,9 @@ import type { RenderedFile } from "./rendering.ts";
 /** How the names begin of the files among those of a host that its sites include. */
 export const sharedFolder = "shared";
 
+/** The name of the list of who is blocked, among the files of a host. */
+export const blockedName = "blocked.conf";
+
 /** The files of a site that a review reads. */
 export interface SiteTexts {
   readonly domain: string;
@@ -16,6 +19,8 @@ export interface SiteTexts {
   readonly machineClients?: string | undefined;
   /** What all sites of a host share in Nginx's `http {}`. */
   readonly shared: string;
+  /** The list of who is blocked, which maps there include. */
+  readonly blocked?: string | undefined;
   /** The tenant whose accounts may sign in: oauth2-proxy must use this one and no other. */
   readonly tenantId: string;
 }
@@ -47,6 +52,7 @@ export function siteTexts(
     ]),
     machineClients: text(siteFiles, machineClientsFile),
     shared: text(hostFiles, "protected-sites.conf") ?? "",
+    blocked: text(hostFiles, blockedName),
     tenantId,
   };
 }

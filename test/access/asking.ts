@@ -32,14 +32,15 @@ export function rolesOf({ roles }: Site, person: GeneratedPerson | Program): str
     .filter(({ groups, users, applications }) =>
       "program" in person
         ? applications.includes(person.program)
-        : users.includes(upnAt(person.domain)) || groups.some((it) => person.groups.includes(it)),
+        : users.includes(upnAt(person.domain, person.name)) ||
+          groups.some((it) => person.groups.includes(it)),
     )
     .map(({ value }) => value);
 }
 
 /** What stands in place of the UPN in a program's token is its object ID. */
 export const upnOf = (person: GeneratedPerson | Program) =>
-  "program" in person ? person.program : upnAt(person.domain);
+  "program" in person ? person.program : upnAt(person.domain, person.name);
 export const groupsOf = (person: GeneratedPerson | Program) => ("program" in person ? [] : person.groups);
 
 /** The header with which somebody is known: a cookie, or a program's token. */

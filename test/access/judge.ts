@@ -11,7 +11,8 @@ import { execa } from "execa";
 import fc from "fast-check";
 import { stringify } from "yaml";
 
-import { paths } from "../../components/site/names.ts";
+import { blockedList } from "../../components/render/nginx/blocked.ts";
+import { blockedFile, paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import { environmentFrom } from "../../infra/environment.ts";
 import { explainer } from "../../infra/commands/explain.ts";
@@ -19,7 +20,15 @@ import { renderedEnvironment } from "../../infra/review/rendering.ts";
 import { parseStackFile } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";
 import { reviewed, settings, siteArgs } from "../unit/review/environments.ts";
-import { anyChange, methods, people, programs, targets } from "../unit/review/generated-sites.ts";
+import {
+  anyChange,
+  blockedPerson,
+  methods,
+  people,
+  programs,
+  targets,
+  upnAt,
+} from "../unit/review/generated-sites.ts";
 import { certificates, startNginx } from "./nginx.ts";
 import {
   type Asked,
@@ -49,6 +58,8 @@ export interface Findings {
   /** Requests with which Nginx differs from `explain` or the access matrix. */
   readonly otherwise: string[];
 }
+
+const blocked = upnAt(blockedPerson.domain, blockedPerson.name);
 
 /** How many pairs one Nginx serves. */
 const batch = 25;
@@ -81,6 +92,9 @@ const everybody = [undefined, ...people, ...programs.map((program): Program => (
 const everything: readonly Asked[] = everybody.flatMap((person) =>
   methods.flatMap((method) => targets.map((target) => ({ person, method, target }))),
 );
+const byBlocked: readonly Asked[] = methods.flatMap((method) =>
+  targets.map((target) => ({ person: blockedPerson, method, target })),
+);
 const inOtherWords: readonly Asked[] = [undefined, people[0], people.at(-1)].flatMap((person) =>
   spellings.map((target) => ({ person, method: "GET", target })),
 );
@@ -98,7 +112,10 @@ class Side {
   constructor(given: object, index: number) {
     this.given = given;
     const own = { emailDomains: undefined, certificates, ...given };
-    this.environment = settings({ sites: { wiki: siteArgs(`wiki-${index}`, 4000 + index, own) } });
+    this.environment = settings({
+      blocked: [{ user: blocked, why: "They have left." }],
+      sites: { wiki: siteArgs(`wiki-${index}`, 4000 + index, own) },
+    });
     const [site] = environmentFrom(this.environment, "").sites;
     if (site === undefined) throw new Error("a generated site must be one");
     this.site = site;
@@ -140,7 +157,7 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
     await Promise.all(Array.from({ length: 8 }, ask));
     return given;
   };
-  const asked = [...everything, ...matrix.questions(), ...inOtherWords];
+  const asked = [...everything, ...byBlocked, ...matrix.questions(), ...inOtherWords];
   const given = await answers(asked);
   for (const [index, { person, method, target }] of asked.entries()) {
     const told = explain(
@@ -219,7 +236,10 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
     const sides = sites.slice(first, first + 2 * batch).map((given, index) => new Side(given, index));
     const stop = await startNginx(
       new Map(sides.map((it) => [it.site.domain, it.text("nginx.conf")])),
-      new Map(sides.map((it) => [`${paths(it.site.domain).current}/${page}`, it.text(page)])),
+      new Map([
+        ...sides.map((it) => [`${paths(it.site.domain).current}/${page}`, it.text(page)] as const),
+        [blockedFile, blockedList([blocked])],
+      ]),
     );
     for (const side of sides) await judgeSide(side, findings);
     await stop();

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
+import { blockedList } from "../../components/render/nginx/blocked.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
-import { http2File, paths } from "../../components/site/names.ts";
+import { blockedFile, http2File, paths } from "../../components/site/names.ts";
 import { ensureImage } from "../lab/image.ts";
 import { scratchRoot } from "../lab/scratch-root.ts";
 import { sharedIncludes } from "../shared-includes.ts";
@@ -37,6 +38,7 @@ export async function nginxRoot(sites: ReadonlyMap<string, string>, image?: stri
   };
   await put("/etc/nginx/conf.d/protected-sites.conf", sharedNginx());
   await put(http2File, "");
+  await put(blockedFile, blockedList([]));
   await rm(join(root, "/etc/nginx/sites-enabled/default"));
   for (const [domain, text] of sites) {
     await put(paths(domain).generation, 'set $protected_sites_generation "1";\n');

@@ -42,6 +42,9 @@ export async function startOauth2Proxy(port: number, config: string, emails: str
     const url = new URL(request.url ?? "/", "http://oauth2-proxy");
     const session = sessionOf(request, rules);
     response.setHeader("X-Auth-Request-Groups", session?.groups.join(",") ?? "");
+    // An application's token has no user name.
+    response.setHeader("X-Auth-Request-Email", session?.upn ?? "");
+    response.setHeader("X-Auth-Request-Preferred-Username", session?.upn.includes("@") ? session.upn : "");
     response.writeHead(url.pathname === `${prefix}/auth` ? statusOf(session, url) : 200).end();
   });
   const statusOf = (session: Session | undefined, url: URL): number => {

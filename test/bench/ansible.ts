@@ -132,5 +132,6 @@ function filesOf(domain: string, bundle: string): File[] {
     ...files,
     { domain, to: `${folder}/generation.conf`, text: generation, restarts: false },
     { domain, to: `${root}/http2.conf`, text: "", restarts: false },
+    { domain, to: `${root}/blocked.conf`, text: "", restarts: false },
   ];
 }

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { http2File, instanceName, paths } from "../../components/site/names.ts";
+import { blockedFile, http2File, instanceName, paths } from "../../components/site/names.ts";
 import type { SiteSettings } from "../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../components/site/site.ts";
 import { tenantEndpoints } from "../../components/site/tenant.ts";
@@ -95,6 +95,7 @@ async function ourSite(
   for (const file of files) await put(root, join(at.current, file.name), file.text);
   await put(root, at.generation, 'set $protected_sites_generation "1";\n');
   await put(root, http2File, "");
+  await put(root, blockedFile, "");
   for (const [path, shared] of sharedIncludes(site.domain)) await put(root, path, shared);
   await put(root, at.clientSecret, application.secret);
   await put(root, at.cookieSecret, name.padEnd(43, "k"));

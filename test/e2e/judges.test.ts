@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { sharedFiles } from "../../components/render/nginx/shared-files.ts";
 import { sharedNginx } from "../../components/render/nginx/shared-nginx.ts";
-import { http2File, instanceName, paths } from "../../components/site/names.ts";
+import { blockedFile, http2File, instanceName, paths } from "../../components/site/names.ts";
 import { goldenSites } from "../golden-sites.ts";
 import { HostShell } from "../lab/host-shell.ts";
 import { thisLab } from "../lab/lab.ts";
@@ -31,7 +31,7 @@ function asIfLive(domain: string, command: string): string {
     // A backend's own CA is a file that its administrator puts there.
     `sed -i s#/etc/ssl/private-ca.pem#${folder}/certificate.pem# ${at.current}/nginx.conf`,
     `echo 'set $protected_sites_generation "1";' > ${at.generation}`,
-    `touch ${http2File}`,
+    `touch ${http2File} ${blockedFile}`,
     `printf secret > ${at.clientSecret}`,
     `printf ${"k".repeat(43)} > ${at.cookieSecret}`,
     `echo OAUTH2_PROXY_CLIENT_ID=judge > ${at.clientEnvironment}`,

@@ -1,16 +1,21 @@
 /** Sites before the real Nginx, with a stand-in for their oauth2-proxy and applications of the test's own. */
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { nginxSite } from "../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../components/render/oauth2-proxy.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { cookieName, paths } from "../../components/site/names.ts";
+import { blockedList } from "../../components/render/nginx/blocked.ts";
+import { blockedFile, cookieName, paths } from "../../components/site/names.ts";
 import type { SiteSettings } from "../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../components/site/site.ts";
-import { certificates, startNginx } from "../access/nginx.ts";
+import { certificates, nginxRoot, startNginxIn } from "../access/nginx.ts";
 import { cookieOf, startOauth2Proxy } from "../access/oauth2-proxy.ts";
 import { tenantId } from "../sites.ts";
 
@@ -27,6 +32,8 @@ export interface Ask {
   readonly headers?: Record<string, string>;
   /** Groups of who asks; nobody is signed in where it is `null`. @default none */
   readonly groups?: readonly string[] | null;
+  /** Who asks. @default ada@example.com */
+  readonly upn?: string;
 }
 
 /** One site for the tests of a file: its name is its domain's first label. */
@@ -50,25 +57,25 @@ export async function application(server: Server | RequestListener): Promise<str
   return `127.0.0.1:${(listening.address() as AddressInfo).port}`;
 }
 
-/** Has Nginx serve these sites. @returns asks one of them, and ends all of it */
+/** Has Nginx serve these sites. @returns asks one of them, blocks people in place of those before, and ends all of it */
 export async function serve(sites: readonly Site[], files: ReadonlyMap<string, string> = new Map()) {
   const pages = sites.flatMap((site) =>
     siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true })
       .filter(({ name }) => name.endsWith(".html"))
       .map(({ name, text }) => [`${paths(site.domain).current}/${name}`, text] as const),
   );
-  const stop = await startNginx(
-    new Map(sites.map((site) => [site.domain, nginxSite(site)])),
-    new Map([...pages, ...files]),
-  );
+  const { root, put, close } = await nginxRoot(new Map(sites.map((site) => [site.domain, nginxSite(site)])));
+  for (const [path, text] of [...pages, ...files]) await put(path, text);
+  const { nginx, stop } = await startNginxIn(root);
   const proxies = await Promise.all(
     sites.map((site) => startOauth2Proxy(site.port, oauth2ProxyConfig(site, tenantId), "")),
   );
-  const ask = async (site: Site, target: string, { method = "GET", headers, groups = [] }: Ask = {}) => {
-    const session =
-      groups === null
-        ? {}
-        : { cookie: `${cookieName(site)}=${cookieOf({ upn: "ada@example.com", groups })}` };
+  const ask = async (
+    site: Site,
+    target: string,
+    { method = "GET", headers, groups = [], upn = "ada@example.com" }: Ask = {},
+  ) => {
+    const session = groups === null ? {} : { cookie: `${cookieName(site)}=${cookieOf({ upn, groups })}` };
     const outgoing = request({
       host: "127.0.0.1",
       servername: site.domain,
@@ -84,14 +91,31 @@ export async function serve(sites: readonly Site[], files: ReadonlyMap<string, s
     for await (const chunk of response.setEncoding("utf8")) body += chunk as string;
     return { status: response.statusCode ?? 0, headers: response.headers, body } satisfies Answer;
   };
+  const block = async (users: readonly string[]) => {
+    const workers = () => readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "utf8");
+    const before = await workers();
+    await put(blockedFile, blockedList(users));
+    nginx.kill("SIGHUP");
+    while (before.split(" ").some((it) => it !== "" && existsSync(`/proc/${it}`))) await sleep(20);
+  };
+  const errorLog = join(root, "/var/log/nginx/error.log");
+  const reloadWithoutList = async () => {
+    await rm(join(root, blockedFile));
+    nginx.kill("SIGHUP");
+    while (!(await readFile(errorLog, "utf8")).includes("[emerg]")) await sleep(20);
+  };
   return {
     ask,
+    block,
+    reloadWithoutList,
+    errorLog,
     close: async () => {
       for (const it of proxies) {
         it.closeAllConnections();
         it.close();
       }
       await stop();
+      await close();
     },
   };
 }

@@ -22,6 +22,7 @@ USAGE = """usage, as root: protected-sites COMMAND
   remove-credentials DOMAIN [--of NAME]
                                  removes a site's credentials
   forget-sessions                deletes a removed site's sessions from its Redis (standard input)
+  block [--every-site]           sets who is blocked at every site (the list on standard input)
   status [--json]                shows what is on this host
   metrics [--textfile FILE]      prints this host's metrics for Prometheus, or writes them to a file
 
@@ -117,6 +118,10 @@ def act_for_caller(arguments: list[str]) -> int:
             from .sessions import forget_sessions
 
             return forget_sessions()
+        case ["block", *options] if options in ([], ["--every-site"]):
+            from .blocked import block
+
+            return block(every_site=bool(options))
         case ["status", *options] if options in ([], ["--json"]):
             from .status import status
 

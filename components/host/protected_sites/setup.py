@@ -19,6 +19,7 @@ from .accounts import remove_account
 from .acme import install_certbot
 from .addresses import look_up_new, provide
 from .announcement import keep_mark
+from .blocked import NOBODY
 from .bundle import Bundle, read_input
 from .commands import PATH, install_packages, run, run_quietly, succeeds
 from .failure import Failure
@@ -41,6 +42,8 @@ from .places import (
     ACME_LOCK,
     ANNOUNCEMENT,
     AUTH_CACHE_PREFIX,
+    BLOCKED,
+    BLOCKED_IN_FORCE,
     CERTBOT_DROP_IN,
     CREDENTIALS,
     DEFAULT_SITE,
@@ -131,6 +134,8 @@ def setup(repair: str | None) -> int:
     with lock():
         done += install_units(own)
         provide(wanted.values(), peers)
+        if not BLOCKED.exists():  # Nginx does not start without it
+            replace_file(BLOCKED, read_text(BLOCKED_IN_FORCE) or NOBODY)
         done += install_shared_files(bundle)
         done += install_shared_nginx(wanted, made)
         remove_unused(version_of(files_of(bundle)))

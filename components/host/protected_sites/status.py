@@ -10,6 +10,7 @@ from typing import Any
 
 from .addresses import all_files, files_in
 from .announcement import mark_of
+from .blocked import LETS_IN, blocked_drift, lets_blocked_in, list_in_force
 from .bundle import Bundle
 from .commands import run_quietly, unit_state
 from .drift import Units, credentials_drift, drift_of, extra_of, units_of
@@ -57,6 +58,7 @@ def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
                 extra.append(f"Nginx does not serve the certificate in {file_of(site, bundle)}; reload it")
         except (OSError, ValueError, Failure) as error:
             extra.append(f"the certificate: {error}")
+        extra += [LETS_IN] if lets_blocked_in(site) else []
         if trouble:
             extra.append("this host's Nginx has problems")
     return {
@@ -115,6 +117,7 @@ def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, s
     drift += [f"{path} is missing" for path in files_in(read_text(NGINX_SHARED) or "") if not path.exists()]
     if all_files() and unit_state(FOLLOWER)["ActiveState"] not in {"active", "activating"}:
         drift.append(f"{FOLLOWER} is not active")
+    drift += blocked_drift()
     drift += limits_drift(json.loads(read_text(MADE) or "{}"))
     return drift + [what for what in trouble if what == NOT_RUNNING]
 
@@ -145,6 +148,7 @@ def status(as_json: bool) -> int:
         "host": host_name(),
         "program": program_digest(),
         "sharedNginx": sha256_of(shared_nginx(set_up, shared)),
+        "blocked": sha256_of(list_in_force()),
         "oauth2Proxy": run_quietly(str(OAUTH2_PROXY), "--version").strip(),
         "nginx": nginx,
         "drift": host_drift(trouble, set_up, shared),

@@ -23,6 +23,7 @@ import {
   literal,
 } from "../../nginx/print.ts";
 import { addressed, server } from "./addresses.ts";
+import { blockedVariable } from "./blocked.ts";
 import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
 import { otherMethodHeaders } from "./overwritten-headers.ts";
@@ -147,7 +148,7 @@ export function passOn(site: Site): Directive[] {
 function passTo(site: Site, protocol: Protocol): Directive {
   const path = upstreamPath(site.upstream).slice(0, -1);
   const to = site.upstreams.length === 0 ? backend(site) : backendVariable(site);
-  const address = `${protocol}${isEncrypted(site.upstream) ? "s" : ""}://${to}`;
+  const address = `${protocol}${isEncrypted(site.upstream) ? "s" : ""}://${to}${blockedVariable}`;
   return [`${family[protocol]}_pass`, path === "" ? expr(address) : expr(`${address}${path}$request_uri`)];
 }
 

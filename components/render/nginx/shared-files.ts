@@ -20,6 +20,7 @@ import type { Site } from "../../site/site.ts";
 import { header } from "../header.ts";
 import {
   badRequestPage,
+  blockedPage,
   errorPage,
   errorPageFile,
   signedOutPage,
@@ -28,6 +29,7 @@ import {
 } from "../pages.ts";
 import { beginPage, notSavedPage, returnPage } from "../sign-in-pages.ts";
 import { answering, connectionHeaders, userHeaders } from "./backend.ts";
+import { unavailableLocation } from "./blocked.ts";
 import { errorPages, page, pagesLocation } from "./error-pages.ts";
 import { answerVariables } from "./identity-headers.ts";
 import { inherited } from "./inherited.ts";
@@ -105,6 +107,7 @@ export const sharedFiles: readonly SharedFile[] = [
   { name: "bad-request.html", text: badRequestPage() },
   { name: "unavailable.html", text: unavailablePage() },
   { name: "too-many.html", text: tooManyPage() },
+  { name: "blocked.html", text: blockedPage() },
 ];
 
 /** Their version, which a host works out in the same way: digits of the SHA-256 of names and texts. */
@@ -162,6 +165,7 @@ function httpsServer(): Item[] {
     // Also where a sign-in fails, to which an error page has led.
     ["recursive_error_pages", "on"],
     pagesLocation,
+    unavailableLocation,
     comment("The user, from oauth2-proxy's response."),
     ...answerVariables(),
     comment("Nginx's own paths; none of them reaches the backend."),

@@ -6,6 +6,7 @@ import { accessLogFormats, variablesOfLogs } from "./access-log.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
+import { blockedMaps, variablesOfBlocked } from "./blocked.ts";
 import { contactVariable } from "../pages.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
 import { block, comment, type Directive, expr, type Item, printNginx } from "../../nginx/print.ts";
@@ -31,6 +32,7 @@ const variablesOfServers = new Set([
   ...variablesOfHeaders,
   contactVariable,
   ...variablesOfLogs,
+  ...variablesOfBlocked,
 ]);
 
 const sharedUpstream = "acme_protected-sites";
@@ -67,6 +69,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...returnToMap(),
     ...spellingMap(),
     ...authCacheMaps(),
+    ...blockedMaps(),
     ...securityHeaderMaps(),
     ...accessLogFormats(),
 

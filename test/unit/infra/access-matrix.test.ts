@@ -19,9 +19,9 @@ import { group, settings, siteArgs } from "../review/environments.ts";
 import { anyChange, methods, people, programs, targets } from "../review/generated-sites.ts";
 import { admits, examplesOf, forMethod, rowFor } from "../review/matrix-cells.ts";
 
-function stackFile(sites: Record<string, object>) {
+function stackFile(sites: Record<string, object>, more: object = {}) {
   const config = Object.fromEntries(
-    Object.entries(settings({ sites })).map(([key, value]) => [`protected-sites:${key}`, value]),
+    Object.entries(settings({ sites, ...more })).map(([key, value]) => [`protected-sites:${key}`, value]),
   );
   return parseStackFile("prod", stringify({ config }, { defaultStringType: "QUOTE_DOUBLE" }));
 }
@@ -108,6 +108,16 @@ test("an application or a person without what else is needed is not listed", () 
   ]);
 });
 
+test("who is blocked is named, and a person with a role of their own is in no row", () => {
+  const roles = [{ value: "editor", groups: [group(1)], users: ["ada@example.com", "bob@example.com"] }];
+  const blocked = [{ user: "Ada@example.com", why: "She has left." }];
+  const matrix = accessMatrixOf(stackFile({ wiki: siteArgs("wiki", 4181, { roles }) }, { blocked }))();
+  const text = asText(matrix, "site");
+  expect(text).toContain("Blocked at every site, whatever is said above: Ada@example.com.");
+  expect(text).toContain("user bob@example.com");
+  expect(text).not.toContain("user ada@example.com");
+});
+
 describe("what cannot be judged is said so", () => {
   const file = stackFile({ wiki: usual.wiki });
   const environment = environmentOf(file);
@@ -118,7 +128,7 @@ describe("what cannot be judged is said so", () => {
     const texts = siteTexts(site.domain, tenantId, siteFiles?.["wiki"], hostFiles);
     if (texts === undefined) throw new Error("no files");
     const read = () => new SiteReading({ ...texts, nginx: change(texts.nginx) });
-    return { stack: "prod", source: file.source, sites: [siteAccess(site, read)] };
+    return { stack: "prod", source: file.source, blocked: [], sites: [siteAccess(site, read)] };
   };
 
   test("of a whole site", () => {

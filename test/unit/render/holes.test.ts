@@ -97,6 +97,7 @@ describe("a hole is seen:", () => {
   const holes = (broken: string) => holesIn(broken, code.domain, declaredOpen(code)).holes;
   const inHttps = (more: string) => text.replace(/\n}\n$/, `\n${more}\n}\n`);
   const backend = "http://backend_code.refol.us";
+  const checked = `${backend}$protected_sites_blocked`;
 
   test("none in what is rendered", () => {
     expect(holes(text)).toEqual([]);
@@ -105,22 +106,23 @@ describe("a hole is seen:", () => {
   test.each([
     [
       "a location that is open and declared nowhere",
-      `location /x { auth_request off; proxy_pass ${backend}; }`,
+      `location /x { auth_request off; proxy_pass ${checked}; }`,
     ],
     ["a folder that is open", "location /files/ { auth_request off; root /srv; }"],
     [
       "a location that sets one header and so inherits none",
-      `location /x { proxy_set_header A b; proxy_pass ${backend}; }`,
+      `location /x { proxy_set_header A b; proxy_pass ${checked}; }`,
     ],
     ["a protected location that answers before it asks", 'location /x { return 200 "secret"; }'],
     ["satisfy any", "satisfy any; allow all;"],
-    ["another question than the sign-in's", `location /x { auth_request /y; proxy_pass ${backend}; }`],
+    ["another question than the sign-in's", `location /x { auth_request /y; proxy_pass ${checked}; }`],
     [
       "a location within another that is open",
-      `location /x { proxy_pass ${backend}; location = /x/y { auth_request off; proxy_pass ${backend}; } }`,
+      `location /x { proxy_pass ${checked}; location = /x/y { auth_request off; proxy_pass ${checked}; } }`,
     ],
     ["a backend that the client names", "location /x { proxy_pass http://$arg_to; }"],
-    ["includes by the backend", `location /x { ssi on; proxy_pass ${backend}; }`],
+    ["includes by the backend", `location /x { ssi on; proxy_pass ${checked}; }`],
+    ["people who are blocked get in", `location /x { proxy_pass ${backend}; }`],
     ["an application server beside the model", "location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; }"],
   ])("%s", (_, more) => {
     expect(holes(inHttps(more))).not.toEqual([]);
@@ -312,7 +314,7 @@ describe("a hole is seen:", () => {
     const whole = inFull(nginxSite(part), part.domain);
     const found = (broken: string) => holesIn(broken, part.domain, declaredOpen(part)).holes;
     const chosen = "if ($protected_sites_grpc_code_refol_us = 1)";
-    const passes = "grpc_pass grpc://$protected_sites_backend_code_refol_us";
+    const passes = "grpc_pass grpc://$protected_sites_backend_code_refol_us$protected_sites_blocked";
 
     test("none in what is rendered", () => {
       expect(found(whole)).toEqual([]);
@@ -324,6 +326,7 @@ describe("a hole is seen:", () => {
       ["another that is open", /\n}\n$/, `\nlocation /x { auth_request off; ${chosen} { ${passes}; } }\n}\n`],
       ["a client chooses it", chosen, "if ($http_x = 1)"],
       ["a client chooses where it leads", passes, "grpc_pass grpc://$arg_to"],
+      ["people who are blocked get in", passes, "grpc_pass grpc://$protected_sites_backend_code_refol_us"],
       ["it leads elsewhere", passes, "grpc_pass grpc://10.0.0.9:1"],
       ["it leads to the sign-in's program", passes, "grpc_pass grpc://oauth2-proxy_code.refol.us"],
       [

@@ -229,8 +229,9 @@ export function holesIn(
         const [to = ""] = args;
         if (inherited(holds, own, "ssi").some(([state]) => state !== "off"))
           say("lets a backend include what nobody was asked for");
-        const hop = nextHop(pass, to, domain, byPath.length > 0);
+        const hop = nextHop(pass, to.replace(blocked, ""), domain, byPath.length > 0);
         if (hop === `backend_${domain}`) {
+          if (kind === "protected" && !to.includes(blocked)) say("lets people in who are blocked");
           if (kind !== "protected" && !open.includes(match))
             say("brings people to the backend without asking");
         } else if (pass !== "proxy_pass" || hop !== `oauth2-proxy_${domain}`) say(`proxies to ${to}`);
@@ -293,6 +294,9 @@ function isBearerOnly(top: readonly ReadDirective[]): boolean {
     said.join("\n") === ["$http_authorization", "default ", `${only} Bearer $protected_sites_token`].join()
   );
 }
+
+/** What ends the address of a backend, which for people who are blocked is no address then. */
+const blocked = "$protected_sites_blocked";
 
 /** Everything by which a location brings a request to the next hop. */
 function passesOf(own: readonly ReadDirective[], domain: string): readonly ReadDirective[] {

@@ -148,6 +148,8 @@ const hosts = (key: string, address = host(1).address) => ({
   hosts: [{ ...host(1), address, hostKey: host(1).hostKey.replace("IAAAA", `I${key}`) }],
 });
 
+const blocked = { user: "ada@example.com", why: "She has left." };
+
 /** What the environment is given. */
 const ofEnvironments: Readonly<Record<AlarmsOf<typeof environmentMeaning>, Cases>> = {
   "tenantId opens": { catches: [{}, { tenantId: group(9) }], passes: [{}, { adminUser: "ops" }] },
@@ -155,6 +157,10 @@ const ofEnvironments: Readonly<Record<AlarmsOf<typeof environmentMeaning>, Cases
   "oauth2Proxy weakens": {
     catches: [release("7.16.0"), release("7.15.9")],
     passes: [release("7.15.9"), release("7.16.0")],
+  },
+  "blocked opens": {
+    catches: [{ blocked: [blocked] }, { blocked: [] }],
+    passes: [{ blocked: [{ ...blocked, until: "2999-01-31" }] }, { blocked: [blocked] }],
   },
   "repairDrift weakens": { catches: [{}, { repairDrift: false }], passes: [{ repairDrift: false }, {}] },
   "allowVulnerableOauth2Proxy weakens": {

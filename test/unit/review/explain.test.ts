@@ -57,6 +57,28 @@ test("the backend gets the user's headers, and none of anybody on an open path",
   expect(header("/health", "X-Auth-Request-User")).toBe("");
 });
 
+test("who is blocked is denied by the environment's line, and only where somebody is asked for", () => {
+  const blocked = [{ user: "Ada@example.com", why: "Her laptop was stolen." }];
+  const withBlock = parseStackFile(
+    "prod",
+    stringify({ config: { ...config, "protected-sites:blocked": blocked } }),
+  );
+  const explained = (target: string, person = ada) =>
+    explainer(withBlock)(`https://wiki.example.com${target}`, "GET", person);
+  const { passes, verdict, because, headers } = explained("/");
+  expect({ passes, verdict, headers }).toEqual({
+    passes: false,
+    verdict: "denied: ada@example.com is blocked at every site",
+    headers: [],
+  });
+  const line = Number(
+    /^stacks\/Pulumi\.prod\.yaml:(\d+): blocked: Her laptop was stolen\.$/.exec(because[0] ?? "")?.[1],
+  );
+  expect(withBlock.text.split("\n")[line - 1]).toContain("Ada@example.com");
+  expect(explained("/health").passes).toBe(true);
+  expect(explained("/", { ...ada, upn: "bob@example.com" }).passes).toBe(true);
+});
+
 test("a host name that belongs to no site is refused by name", () => {
   expect(() => explain("https://other.example.com/")).toThrow("no site has the domain other.example.com");
 });

@@ -8,6 +8,8 @@ import { group } from "./environments.ts";
 export interface GeneratedPerson {
   readonly domain: string;
   readonly groups: readonly string[];
+  /** Before the `@`. @default someone, whom roles may name */
+  readonly name?: string;
 }
 
 /** Object IDs of programs, which come with a token of their own. */
@@ -27,8 +29,11 @@ export const people: readonly GeneratedPerson[] = [...domains, "elsewhere.test"]
   })),
 );
 
+/** In all groups, and blocked at every site. */
+export const blockedPerson: GeneratedPerson = { domain: "example.com", groups, name: "blocked" };
+
 /** The one person of a domain whom roles may name. */
-export const upnAt = (domain: string) => `someone@${domain}`;
+export const upnAt = (domain: string, name = "someone") => `${name}@${domain}`;
 
 /** Every path that the generated settings name, beside it and below it. */
 export const targets = ["/", "/other", ...paths.flatMap((it) => [it, `${it}/`, `${it}/below`, `${it}x`])];
@@ -112,7 +117,13 @@ const role = fc
   .record({
     value: fc.constantFrom("reader", "editor"),
     groups: someOf(groups, 0),
-    users: fc.oneof(fc.constant([]), someOf(domains.map(upnAt), 0)),
+    users: fc.oneof(
+      fc.constant([]),
+      someOf(
+        domains.map((it) => upnAt(it)),
+        0,
+      ),
+    ),
     applications: fc.oneof(fc.constant([]), someOf(programs, 0)),
   })
   .filter(({ groups: some, users, applications }) => some.length + users.length + applications.length > 0);

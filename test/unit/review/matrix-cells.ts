@@ -40,6 +40,7 @@ export function admits(row: Row, person: Somebody): boolean {
   return row.who.some((who) => {
     if (who.kind === "anybody") return true;
     if (person === undefined) return false;
+    if ("name" in person) return false;
     if ("program" in person) return who.kind === "application" && who.application === person.program;
     if (who.kind === "application") return false;
     if (who.kind === "user") return who.user === upnAt(person.domain) && who.and.length === 0;

@@ -26,6 +26,7 @@ interface Cases {
 
 const inRoot = (line: string): Edit => ["location / {", `location / { ${line}`];
 const before = (location: string): Edit => ["location / {", `${location} location / {`];
+const toBackend = "proxy_pass http://backend_wiki.example.com$protected_sites_blocked;";
 const asking = "proxy_pass http://oauth2-proxy_wiki.example.com/oauth2/auth";
 const asked = (instead: string): Edit => [`${asking};`, `${instead};`];
 const answered = (instead: string): Edit => ["error_page 502 = $uri;", instead];
@@ -48,8 +49,8 @@ const cases: Readonly<Record<Rule, Cases>> = {
     passes: answered("error_page 502 = /.well-known/protected-sites/auth;"),
   },
   "backend-from-request": {
-    catches: ["proxy_pass http://backend_wiki.example.com;", "proxy_pass http://app$arg_to;"],
-    passes: ["proxy_pass http://backend_wiki.example.com;", "proxy_pass http://10.0.0.7:3000;"],
+    catches: [toBackend, "proxy_pass http://app$arg_to;"],
+    passes: [toBackend, "proxy_pass http://10.0.0.7:3000;"],
   },
   "cache-across-sessions": {
     given: { authCache: "5s" },

@@ -1,0 +1,36 @@
+/**
+ * `npm run block`: somebody gets nowhere any more at any site of an environment, whatever their session says. Writes that
+ * into the environment's file, and then to all hosts at once.
+ */
+import type { Command } from "commander";
+
+import { applyBlocks, type BlockOptions } from "../apply-blocks.ts";
+import { addBlock } from "../blocked.ts";
+import { readStackFile, stacksFolder } from "../stack-file.ts";
+import { action, exitCodes, named, runCommand } from "./command.ts";
+
+interface Options extends BlockOptions {
+  readonly why: string;
+  readonly until?: string;
+}
+
+export function command(): Command {
+  return named("block")
+    .argument("<upn>", "for example ada@example.com")
+    .requiredOption("--stack <name>", "the environment")
+    .requiredOption("--why <sentence>", "why, for the review and for whoever reads the file later")
+    .option("--until <date>", "the last day, in UTC, such as 2027-01-31 (default: until unblocked)")
+    .option("--dry-run", "only show the change")
+    .option("--folder <path>", "folder of the environments' files", stacksFolder)
+    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
+    .addHelpText("after", "\nExit code 1: not in force at every host and site.")
+    .action(action(block));
+}
+
+async function block(user: string, options: Options): Promise<void> {
+  const file = readStackFile(options.stack, options.folder);
+  addBlock(file, { user, why: options.why, until: options.until });
+  if (!(await applyBlocks(file, options))) process.exitCode = exitCodes.found;
+}
+
+if (import.meta.main) await runCommand(command());
