@@ -1,5 +1,5 @@
-/** What `npm run block` and `npm run unblock` have in common: the changed file is written, and hosts are told. */
-import { tellHosts } from "./blocked.ts";
+/** What `npm run block` and `npm run unblock` have in common: they write the changed file, and send the list to the hosts. */
+import { sendBlocks } from "./blocked.ts";
 import { environmentOf, parseStackFile, type StackFile } from "./stack-file.ts";
 import { changedText, writeChange } from "./stack-file-change.ts";
 
@@ -12,10 +12,10 @@ export interface BlockOptions {
 }
 
 /**
- * Writes the file before any host is told, so that what hosts have is always in a file.
+ * Writes the file before it contacts a host, so that what hosts have is always in a file.
  * @returns whether it is in force at every host and site
  * @param file with its document changed
- * @throws ConfigError where the change has made the file wrong; then nothing is written, and no host told
+ * @throws ConfigError where the change has made the file wrong; then nothing is written, and no host is contacted
  */
 export async function applyBlocks(file: StackFile, options: BlockOptions): Promise<boolean> {
   const after = parseStackFile(file.stack, changedText(file));
@@ -24,15 +24,15 @@ export async function applyBlocks(file: StackFile, options: BlockOptions): Promi
     console.log("(not written)");
     return true;
   }
-  const told = await tellHosts(environmentOf(after), options.stack, options.identity);
-  for (const { host, said, failed } of told)
-    (failed ? console.error : console.log)(said.startsWith(host) ? said : `${host}: ${said}`);
-  const missing = told.filter(({ failed }) => failed).map(({ host }) => host);
+  const results = await sendBlocks(environmentOf(after), options.stack, options.identity);
+  for (const { host, message, failed } of results)
+    (failed ? console.error : console.log)(message.startsWith(host) ? message : `${host}: ${message}`);
+  const missing = results.filter(({ failed }) => failed).map(({ host }) => host);
   if (missing.length > 0) {
     console.error(
       `NOT in force everywhere: see ${missing.join(", ")}. Run this again, or \`pulumi up\`; \`npm run status -- --stack ${options.stack}\` shows where it is missing.`,
     );
   }
-  console.log(`Commit ${file.source}; the next \`pulumi up\` tells the hosts the same.`);
+  console.log(`Commit ${file.source}; the next \`pulumi up\` sends the same list.`);
   return missing.length === 0;
 }

@@ -2,6 +2,7 @@
 import { isMap, isSeq, type YAMLSeq } from "yaml";
 
 import { program } from "../components/host/program.ts";
+import { ConfigError } from "../components/site/errors.ts";
 import { blockedList } from "../components/render/nginx/blocked.ts";
 import type { Environment } from "./environment.ts";
 import { announcement, operator } from "./operator.ts";
@@ -10,15 +11,19 @@ import { runOnHost } from "./ssh.ts";
 import { configPath, type StackFile } from "./stack-file.ts";
 
 /**
- * The UPNs of the people whom hosts have to block.
+ * The UPNs of the people whom hosts block.
  * @param now an entry ends with its last day, in UTC
  */
 export function blockedAt({ blocked }: Pick<Environment, "blocked">, now: Date): string[] {
-  const today = now.toJSON().slice(0, 10);
-  return blocked.filter(({ until }) => until === undefined || until >= today).map(({ user }) => user);
+  return blocked.filter((it) => !hasEnded(it, now)).map(({ user }) => user);
 }
 
-/** What `npm run block` writes. */
+/** Whether a block's last day, in UTC, has passed: then it blocks nobody. */
+export function hasEnded({ until }: Pick<NewBlock, "until">, now: Date): boolean {
+  return until !== undefined && until < now.toJSON().slice(0, 10);
+}
+
+/** An entry that `npm run block` writes. */
 export interface NewBlock {
   readonly user: string;
   readonly why: string;
@@ -27,10 +32,19 @@ export interface NewBlock {
 }
 
 /**
- * Blocks somebody in the document of an environment's file, in place; an entry that there is of them is replaced.
+ * Blocks somebody in the document of an environment's file, in place; replaces an existing entry for them.
  * @returns whether there was one
+ * @throws ConfigError if it would have ended already
  */
-export function addBlock({ document }: StackFile, { user, why, until }: NewBlock): boolean {
+export function addBlock(
+  { document, source }: StackFile,
+  { user, why, until }: NewBlock,
+  now = new Date(),
+): boolean {
+  if (hasEnded({ until }, now))
+    throw new ConfigError(source, [
+      { where: "", what: `the last day of a block must not have passed, got "${until ?? ""}"` },
+    ]);
   const path = configPath("blocked");
   const entry = document.createNode({
     user,
@@ -49,8 +63,8 @@ export function addBlock({ document }: StackFile, { user, why, until }: NewBlock
 }
 
 /**
- * Takes somebody off that list, in place.
- * @returns whether they were on it
+ * Removes somebody from that list, in place.
+ * @returns whether they were in it
  */
 export function removeBlock({ document }: StackFile, user: string): boolean {
   const path = configPath("blocked");
@@ -68,29 +82,33 @@ function indexOf(list: YAMLSeq, user: string): number {
   );
 }
 
-/** How it went at one host. */
-export interface Told {
+/** The result on one host. */
+export interface HostResult {
   readonly host: string;
-  /** What the host says, or why it could not be told. */
-  readonly said: string;
+  /** The host's own output, or why it could not be reached. */
+  readonly message: string;
   readonly failed: boolean;
 }
 
-/** Puts the environment's list in force at all of its hosts at once: one connection each. One that fails holds up none. */
-export async function tellHosts(environment: Environment, stack: string, identity?: string): Promise<Told[]> {
+/** Puts the environment's list in force on all of its hosts in parallel, with one connection each. A failure delays no other. */
+export async function sendBlocks(
+  environment: Environment,
+  stack: string,
+  identity?: string,
+): Promise<HostResult[]> {
   const list = blockedList(blockedAt(environment, new Date()));
   const announced = announcement({ ...(await operator()), stack });
   const asker = { user: environment.adminUser, identity };
   return Promise.all(
-    environment.hosts.map(async (host): Promise<Told> => {
+    environment.hosts.map(async (host): Promise<HostResult> => {
       try {
         const command = `${announced}sudo -n ${program} block --every-site`;
         const { exitCode, stdout, stderr } = await runOnHost(host, asker, command, list);
-        const said = [stdout, stderr].map((it) => it.trim()).filter((it) => it !== "");
-        return { host: host.name, said: said.join("\n"), failed: exitCode !== 0 };
+        const output = [stdout, stderr].map((it) => it.trim()).filter((it) => it !== "");
+        return { host: host.name, message: output.join("\n"), failed: exitCode !== 0 };
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        return { host: host.name, said: `could not be reached: ${reason}`, failed: true };
+        return { host: host.name, message: `could not be reached: ${reason}`, failed: true };
       }
     }),
   );

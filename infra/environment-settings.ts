@@ -16,7 +16,7 @@ export interface EnvironmentSettings {
   sites: Record<string, SiteSettings>;
   /**
    * People who get nowhere at any site of this environment, whatever their session says. `npm run block` adds somebody
-   * and tells the hosts at once. @default nobody
+   * and sends the list to the hosts at once. @default nobody
    */
   blocked?: BlockedSettings[];
   /**

@@ -1,6 +1,6 @@
 /**
- * `npm run block`: somebody gets nowhere any more at any site of an environment, whatever their session says. Writes that
- * into the environment's file, and then to all hosts at once.
+ * `npm run block`: keeps somebody out of every site of an environment, whatever their session says. Writes that into the
+ * environment's file, and then to all hosts in parallel.
  */
 import type { Command } from "commander";
 

@@ -21,9 +21,10 @@ import { action, asJson, exitCodes, named, runCommand } from "./command.ts";
 export function review(base: Side, head: Side, now = new Date()): Review {
   const names = [...new Set([...Object.keys(base.stacks), ...Object.keys(head.stacks)])].sort();
   const stacks = names.map((name): StackReview => {
-    const before = base.stacks[name];
+    const given = base.stacks[name];
+    const before = given && completed(name, given);
     const after = head.stacks[name];
-    const reviewed = reviewStack(name, before === undefined ? undefined : completed(name, before), after);
+    const reviewed = reviewStack(name, before, after);
     const past = pastEndDates(before, after, now);
     if (past.length > 0) return { ...reviewed, kind: "invalid", problems: past };
     return reviewed.kind === "same"

@@ -1,6 +1,6 @@
 /**
- * `npm run unblock`: takes somebody off the list of people who are blocked at every site of an environment: in its file,
- * and on all hosts at once.
+ * `npm run unblock`: removes somebody from the list of people who are blocked at every site of an environment: in its
+ * file, and on all hosts in parallel.
  */
 import type { Command } from "commander";
 

@@ -1,6 +1,8 @@
-/** Client secrets that a change creates, but that would already have expired. */
+/** Client secrets and blocks that a change creates, but that would already have ended. */
 import { parseDocument } from "yaml";
 
+import type { Problem } from "../../components/site/errors.ts";
+import { hasEnded } from "../blocked.ts";
 import { daysUntil } from "../client-secret-expiry.ts";
 import { siteOf } from "./file-changes.ts";
 import { lineOf } from "./problem-lines.ts";
@@ -8,8 +10,8 @@ import { renamesOf, withNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
 
 /**
- * End dates in the past that the change brings: Entra creates no such secret. A secret that has expired since it was
- * created is not among them: its file stays valid, so that it can be rotated.
+ * End dates in the past that the change brings: Entra creates no such secret, and nobody is blocked. What has ended since it
+ * was created is not among them: the file stays valid, so that a secret can be rotated.
  */
 export function pastEndDates(
   before: RenderedStack | undefined,
@@ -17,16 +19,39 @@ export function pastEndDates(
   now: Date,
 ): LocatedProblem[] {
   const text = after?.text ?? "";
+  return [...pastSecrets(before, after, now), ...pastBlocks(before, after, now)].map((problem) => ({
+    ...problem,
+    line: lineOf(problem, text, parseDocument(text)),
+  }));
+}
+
+type Past = (before: RenderedStack | undefined, after: RenderedStack | undefined, now: Date) => Problem[];
+
+const pastSecrets: Past = (before, after, now) => {
   const old = withNewNames(before, renamesOf(before?.environment, after?.environment));
   return (after?.environment?.sites ?? []).flatMap(({ name, clientSecrets }) =>
     clientSecrets.flatMap(({ generation, endDate }, index) => {
       const was = siteOf(old, name)?.clientSecrets.find((it) => it.generation === generation);
       if (endDate === undefined || endDate === was?.endDate || daysUntil(endDate, now) >= 0) return [];
-      const problem = {
-        where: `site "${name}"`,
-        what: `clientSecrets.${index}.endDate must be in the future, got "${endDate}": Entra creates no secret that has expired`,
-      };
-      return [{ ...problem, line: lineOf(problem, text, parseDocument(text)) }];
+      return [
+        {
+          where: `site "${name}"`,
+          what: `clientSecrets.${index}.endDate must be in the future, got "${endDate}": Entra creates no secret that has expired`,
+        },
+      ];
     }),
   );
-}
+};
+
+const pastBlocks: Past = (before, after, now) =>
+  (after?.environment?.blocked ?? []).flatMap((entry, index) => {
+    const { user, until } = entry;
+    const isOld = before?.environment?.blocked.some((it) => it.user === user && it.until === until);
+    if (isOld === true || !hasEnded(entry, now)) return [];
+    return [
+      {
+        where: "",
+        what: `blocked.${index}.until must not have passed, got "${until ?? ""}": nobody would be blocked`,
+      },
+    ];
+  });

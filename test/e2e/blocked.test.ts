@@ -165,7 +165,7 @@ test("a new sign-in of theirs ends at a page that says so, and a new WebSocket i
   await expect(openSocket(session.ada[code])).rejects.toThrow("403");
 });
 
-test("the next update tells the hosts the same, for which Nginx is not reloaded", async () => {
+test("the next update sends the same list, for which Nginx is not reloaded", async () => {
   const workers = () => everywhere("pgrep -f 'nginx: worker process$' | sort");
   const before = await workers();
   await stack.setConfig("protected-sites:blocked[0].user", { value: "Ada@lab.test" }, true);

@@ -41,11 +41,11 @@ describe("blocking somebody", () => {
 
   test("adds an entry to the list there is, and keeps its comments", () => {
     const file = fileOf(list);
-    addBlock(file, { user: "eve@example.com", why: "Left.", until: "2027-02-28" });
+    addBlock(file, { user: "eve@example.com", why: "Left.", until: "2999-02-28" });
     expect(changedText(file)).toBe(
       text(`${list}    - user: eve@example.com
       why: Left.
-      until: "2027-02-28"
+      until: "2999-02-28"
 `),
     );
   });
@@ -58,6 +58,13 @@ describe("blocking somebody", () => {
       ["bob@example.com", "Left."],
     ]);
   });
+});
+
+test("a block whose last day has passed is refused: it would block nobody", () => {
+  const block = (until: string) =>
+    addBlock(fileOf(), { user: "ada@example.com", why: "Left.", until }, new Date("2027-02-01T00:00:00Z"));
+  expect(() => block("2027-01-31")).toThrow('the last day of a block must not have passed, got "2027-01-31"');
+  expect(block("2027-02-01")).toBe(false);
 });
 
 describe("unblocking somebody", () => {

@@ -559,6 +559,20 @@ describe("an end date in the past", () => {
     expect(told("2026-11-28", "2026-11-30").kind).toBe("changed");
   });
 
+  test("of somebody who is blocked is refused if the change adds it, and stays valid where it has passed since", () => {
+    const blockedUntil = (until: string) => ({
+      name: "side",
+      stacks: { prod: rendered(settings({ blocked: [{ user: "ada@example.com", why: "Left.", until }] })) },
+    });
+    const problems = (before: string, after: string) =>
+      review(blockedUntil(before), blockedUntil(after), new Date("2026-11-29T12:00:00Z")).stacks[0]?.problems;
+    expect(problems("2026-12-31", "2026-11-28")).toMatchObject([
+      { where: "", what: 'blocked.0.until must not have passed, got "2026-11-28": nobody would be blocked' },
+    ]);
+    expect(problems("2026-12-31", "2026-11-29")).toEqual([]);
+    expect(problems("2026-11-28", "2026-11-28")).toEqual([]);
+  });
+
   test("that has passed since is reported, and the file stays valid, so that the secret can be rotated", () => {
     const { sites } = withWiki({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] });
     const rest = rendered(settings({ sites, outboundProxy: "http://proxy.example.com:3128" }));
