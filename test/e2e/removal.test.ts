@@ -197,7 +197,7 @@ test("a host that no longer exists is forgotten without connecting to it, and th
   await shellOn(second?.name ?? "", "systemctl stop ssh");
   try {
     const { state, gone } = withoutHost((await stack.exportStack()) as Exported, second?.name ?? "");
-    expect(gone.length).toBe(1 + 3 + 2 * 2);
+    expect(gone.length).toBe(1 + 4 + 2 * 2);
     await stack.importStack(state);
     const file = join(lab.state, "stack/Pulumi.local.yaml");
     const document = parseDocument(await readFile(file, "utf8"));
