@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { stringify } from "yaml";
 
 import { unbundle } from "../../components/host/bundle.ts";
+import { sharedFiles } from "../../components/render/nginx/shared-files.ts";
 import type { Lab, LabHost } from "../lab/lab.ts";
 
 /** How files travel: each by its own task, as playbooks are written, or all in one archive. */
@@ -49,7 +50,9 @@ ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHosts
 
   /** Has the playbook bring these sites; not measured. */
   async write(bundles: Bundles, way: Way): Promise<void> {
-    const files = Object.entries(bundles).flatMap(([domain, text]) => filesOf(domain, text));
+    const ofSites = Object.entries(bundles).flatMap(([domain, text]) => filesOf(domain, text));
+    // What sites share comes once.
+    const files = [...new Map(ofSites.map((file) => [file.to, file])).values()];
     await rm(join(this.#folder, "files"), { recursive: true, force: true });
     for (const { to, text } of files) {
       const path = join(this.#folder, "files", to);
@@ -63,8 +66,8 @@ ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHosts
         ? [{ "ansible.builtin.unarchive": { src: "files.tar", dest: "/" }, register: "copied" }]
         : [
             {
-              "ansible.builtin.file": { path: `${root}/sites/{{ item }}/current`, state: "directory" },
-              loop: domains,
+              "ansible.builtin.file": { path: "{{ item }}", state: "directory" },
+              loop: [shared, ...domains.map(folderOf)],
             },
             {
               "ansible.builtin.copy": { src: "files{{ item.to }}", dest: "{{ item.to }}", mode: "0644" },
@@ -118,18 +121,31 @@ interface File {
   readonly restarts: boolean;
 }
 
+const shared = `${root}/shared`;
+const folderOf = (domain: string) => `${root}/sites/${domain}/current`;
+
 function filesOf(domain: string, bundle: string): File[] {
-  const apart = (text: string) => text.replaceAll("/etc/protected-sites/", `${root}/`);
-  const folder = `${root}/sites/${domain}/current`;
+  const folder = folderOf(domain);
+  const apart = (text: string) =>
+    text
+      .replaceAll("/etc/protected-sites/", `${root}/`)
+      .replaceAll(`${folder}/shared`, shared)
+      .replaceAll(`${folderOf("$server_name")}/shared`, shared);
   const files = unbundle(bundle).map(({ name, link, text }) => ({
     domain,
     to: link === undefined || link.startsWith("/etc/protected-sites/") ? `${folder}/${name}` : link,
     text: apart(text),
-    restarts: /\.(?:cfg|service|socket)$|^error\.html$/.test(name),
+    restarts: /\.(?:cfg|service|socket)$/.test(name),
   }));
   const generation = 'set $protected_sites_generation "1";\n';
   return [
     ...files,
+    ...sharedFiles.map(({ name, text }) => ({
+      domain,
+      to: `${shared}/${name}`,
+      text: apart(text),
+      restarts: false,
+    })),
     { domain, to: `${folder}/generation.conf`, text: generation, restarts: false },
     { domain, to: `${root}/http2.conf`, text: "", restarts: false },
     { domain, to: `${root}/blocked.conf`, text: "", restarts: false },
