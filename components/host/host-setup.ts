@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
-import { installProgram, packed, program, programText, programVersion, programVersions } from "./program.ts";
+import { installProgram, packedProgram, program, programVersion, programVersions } from "./program.ts";
 
 /**
  * The push program itself. Its text is this checkout's, for review there; a preview, which would print it for every
@@ -24,7 +24,7 @@ export function hostProgram(
       create,
       update: repair && `${create} # ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
-      stdin: pulumi.secret(packed(programText())),
+      stdin: pulumi.secret(packedProgram()),
       secret: true,
     },
     opts,

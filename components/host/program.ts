@@ -28,8 +28,17 @@ export function programText(): string {
 
 /** Its version, the text's SHA-256: a host reports the same for the text on its disk. */
 export function programVersion(): string {
-  return createHash("sha256").update(programText()).digest("hex");
+  return (version ??= createHash("sha256").update(programText()).digest("hex"));
 }
+
+/** The program {@link packed}. */
+export function packedProgram(): string {
+  return (packedText ??= packed(programText()));
+}
+
+// Once, and not for each host: to pack it takes tens of milliseconds.
+let version: string | undefined;
+let packedText: string | undefined;
 
 /**
  * A text of the program as {@link installProgram} reads it: gzip, in base64. A stack stores it twice for each host. Not by

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 import signal
 import time
-from pathlib import Path
 
 from .announcement import operator
 from .bundle import read_input
 from .failure import Failure
 from .files import read_text, replace_file
 from .host import host_name, lock
-from .nginx import main_process, reload_nginx
-from .places import BLOCKED, BLOCKED_IN_FORCE, HOST, LOG, OURS
+from .log import now, write_log
+from .nginx import main_process, reload_nginx, workers
+from .places import BLOCKED, BLOCKED_IN_FORCE, HOST, OURS
 from .sites import Site, all_sites
 
 # Before the first list.
@@ -104,33 +104,15 @@ def end_old_workers() -> int:
     """Ends the workers from before a reload: WebSockets, which nobody asks about again, and what else takes long."""
     main = main_process()
     deadline = time.monotonic() + GRACE
-    while (old := old_workers(main)) and time.monotonic() < deadline:
+    while (old := workers(main, accepting=False)) and time.monotonic() < deadline:
         time.sleep(0.05)
     for worker in old:
-        try:
-            os.kill(worker, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(worker), signal.SIGTERM)
     return len(old)
-
-
-def old_workers(main: str | None) -> list[int]:
-    """The processes of the workers that accept no more connections; Nginx gives them this title."""
-    found: list[int] = []
-    for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split() if main else ():
-        try:
-            title = Path(f"/proc/{worker}/cmdline").read_text()
-        except OSError:
-            continue
-        if "worker process is shutting down" in title:
-            found.append(int(worker))
-    return found
 
 
 def note(verdict: str, **facts: int | float) -> None:
     """One line in the log of pushes."""
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     by = os.environ.get("SUDO_USER", "root")
-    entry = {"when": when, "by": by, **operator(), "action": "block", "ok": True, "verdict": verdict, **facts}
-    with LOG.open("a") as log:
-        log.write(f"{json.dumps(entry)}\n")
+    write_log({"when": now(), "by": by, **operator(), "action": "block", "ok": True, "verdict": verdict, **facts})

@@ -110,14 +110,16 @@ def nginx_trouble() -> list[str]:
     return trouble
 
 
-def accepting_workers(main: str | None) -> set[str]:
-    """The worker processes that still accept connections; after a reload the old ones are titled "shutting down"."""
-    workers = set[str]()
+def workers(main: str | None, *, accepting: bool) -> set[str]:
+    """The worker processes that still accept connections, or those that do not: after a reload Nginx titles the old ones
+    "shutting down"."""
+    found = set[str]()
     for worker in (read_text(Path(f"/proc/{main}/task/{main}/children")) or "").split() if main else ():
         with contextlib.suppress(OSError):
-            if "worker process" in (title := Path(f"/proc/{worker}/cmdline").read_text()) and "shutting" not in title:
-                workers.add(worker)
-    return workers
+            title = Path(f"/proc/{worker}/cmdline").read_text()
+            if "worker process" in title and ("shutting" not in title) == accepting:
+                found.add(worker)
+    return found
 
 
 def reload_nginx(expected: Mapping[Site, int | None]) -> None:
@@ -128,7 +130,7 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
     """
     log_size = NGINX_ERRORS.stat().st_size if NGINX_ERRORS.exists() else 0
     main = main_process()
-    old_workers = accepting_workers(main)
+    old_workers = workers(main, accepting=True)
     if main:
         # What `nginx -s reload` does after it has read all files, which have just been checked.
         os.kill(int(main), signal.SIGHUP)
@@ -142,7 +144,7 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
     deadline = time.monotonic() + 20
     while True:
         still_alive()
-        old = old_workers & accepting_workers(main)
+        old = old_workers & workers(main, accepting=True)
         late = {site: number for site, number in expected.items() if is_late(site, number)} if not old else {}
         if not old and not late:
             return

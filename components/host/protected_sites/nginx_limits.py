@@ -13,7 +13,7 @@ from typing import Any
 from .candidates import as_if_live
 from .commands import run, run_quietly
 from .files import read_text, write_new
-from .nginx import accepting_workers, main_process, reload_nginx
+from .nginx import main_process, reload_nginx, workers
 from .places import NGINX_CONF, NGINX_MAIN, OURS
 
 # Per worker: a WebSocket is two connections, and the kernel may well give 20,000 of them to the same worker, which
@@ -126,7 +126,7 @@ def undo_limits(made: dict[str, Any]) -> None:
 def connections_held() -> tuple[int, int]:
     """The most sockets that one worker has open, to clients and to backends, and how many it can open."""
     most, limit = 0, connections_in(read_text(NGINX_CONF) or "")
-    for worker in accepting_workers(main_process()):
+    for worker in workers(main_process(), accepting=True):
         held = 0
         if files := re.search(r"^Max open files +(\d+)", read_text(Path(f"/proc/{worker}/limits")) or "", re.MULTILINE):
             limit = min(limit, int(files[1]))

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +13,9 @@ from typing import Any, NamedTuple
 from .failure import Failure
 from .files import replace_file
 from .host import boot_id, host_name
+from .log import now, write_log
 from .nginx import answers_as
-from .places import LOG, QUEUE, VERDICTS
+from .places import QUEUE, VERDICTS
 from .sites import Site
 
 
@@ -62,10 +62,7 @@ class Request(NamedTuple):
             **logged,
         }
         try:
-            with LOG.open("a") as log:
-                log.write(f"{json.dumps(entry)}\n")
-                log.flush()
-                os.fsync(log.fileno())
+            write_log(entry)
             replace_file(self.verdict, json.dumps({"ok": ok, "text": text}), 0o600)
         except OSError as error:  # a full disk must not keep the worker from finishing the request
             print(f"{text}\n(the result could not be written: {error})", file=sys.stderr)
@@ -93,10 +90,6 @@ def left_of(site: Site) -> str:
     answer = answers_as(site)
     served = f"Nginx still serves {answer}" if answer.startswith("generation ") else "Nginx does not serve it"
     return f"{served}; {'some' if site.is_here() else 'none'} of its files are left"
-
-
-def now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def take_requests(busy: Set[str] = frozenset(), kind: str | None = None) -> list[Request]:

@@ -28,12 +28,13 @@ from .files import (
 )
 from .inherited import reaching_in
 from .instances import check_version, config_test, needs_new_socket, start_instance
+from .log import now
 from .nginx import check_nginx, reload_nginx
 from .nginx_version import check_nginx_version
 from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
-from .requests import Request, now, settled, take_requests
+from .requests import Request, settled, take_requests
 from .sessions import check_store
 from .shared_files import ERROR_PAGE, LINK, folder_of, other_error_page
 from .sites import Site

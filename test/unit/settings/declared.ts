@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
 
 import { unbundle } from "../../../components/host/bundle.ts";
+import { packedProgram } from "../../../components/host/program.ts";
 import { deploy } from "../../../infra/deploy.ts";
 import { type Asked, deployed, isSecret, withoutSecrets } from "../components/pretend-cloud.ts";
 
@@ -56,15 +57,15 @@ function textsOf({ type, name, inputs, ...options }: Asked): [title: string, tex
   const { stdin, ...rest } = inputs;
   const text = String(isSecret(stdin) ? (stdin as { value: unknown }).value : stdin);
   const files = unbundle(text);
-  const resource = withoutSecrets({ ...rest, ...(files.length > 0 ? {} : { stdin }), ...options });
+  // The program that runs there is reviewed as what it is.
+  const isShown = files.length === 0 && text !== packedProgram();
+  const resource = withoutSecrets({ ...rest, ...(isShown ? { stdin } : {}), ...options });
   return [
-    // The same on each host. The program that runs there is reviewed as what it is.
-    ...files
-      .filter((file) => !file.name.endsWith(".py"))
-      .map((file): [string, string] => [
-        `${name.replace(/-?edge-\d+.*/, "") || "host"}: ${file.name}`,
-        file.text,
-      ]),
+    // The same on each host.
+    ...files.map((file): [string, string] => [
+      `${name.replace(/-?edge-\d+.*/, "") || "host"}: ${file.name}`,
+      file.text,
+    ]),
     [
       `${type.split(":").at(-1) ?? type} ${name}`,
       stringify(resource, { lineWidth: 0 }).replaceAll(/\b[0-9a-f]{64}\b/g, "<sha256>"),
