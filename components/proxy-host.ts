@@ -76,10 +76,10 @@ const hostOf = new WeakMap<pulumi.Resource, string>();
  */
 export function dependingOnHost(
   host: string,
-  { dependsOn, ...opts }: pulumi.ComponentResourceOptions = {},
+  opts: pulumi.ComponentResourceOptions = {},
 ): pulumi.ComponentResourceOptions {
-  if (dependsOn === undefined) return opts;
-  if (!Array.isArray(dependsOn)) return { ...opts, dependsOn };
+  const { dependsOn } = opts;
+  if (!Array.isArray(dependsOn)) return opts;
   const isOther = (it: unknown) => it instanceof ProxyHost && hostOf.get(it) !== host;
   return { ...opts, dependsOn: dependsOn.filter((it) => !isOther(it)) };
 }

@@ -6,7 +6,7 @@ import { ConfigError } from "../components/site/errors.ts";
 import { blockedList } from "../components/render/nginx/blocked.ts";
 import type { Environment } from "./environment.ts";
 import { announcement, operator } from "./operator.ts";
-import { quoted } from "./rotation.ts";
+import { day, quoted } from "./rotation.ts";
 import { runOnHost } from "./ssh.ts";
 import { configPath, type StackFile } from "./stack-file.ts";
 
@@ -20,7 +20,7 @@ export function blockedAt({ blocked }: Pick<Environment, "blocked">, now: Date):
 
 /** Whether a block's last day, in UTC, has passed: then it blocks nobody. */
 export function hasEnded({ until }: Pick<NewBlock, "until">, now: Date): boolean {
-  return until !== undefined && until < now.toJSON().slice(0, 10);
+  return until !== undefined && until < day(now);
 }
 
 /** An entry that `npm run block` writes. */

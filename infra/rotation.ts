@@ -120,6 +120,7 @@ export function quoted(text: string): Scalar {
   return scalar;
 }
 
-function day(now: Date, plusDays = 0): string {
+/** A date in UTC, such as `2027-01-31`. */
+export function day(now: Date, plusDays = 0): string {
   return new Date(now.getTime() + plusDays * 86_400_000).toJSON().slice(0, 10);
 }

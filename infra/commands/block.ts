@@ -4,10 +4,11 @@
  */
 import type { Command } from "commander";
 
-import { applyBlocks, type BlockOptions } from "../apply-blocks.ts";
 import { addBlock } from "../blocked.ts";
-import { readStackFile, stacksFolder } from "../stack-file.ts";
-import { action, exitCodes, named, runCommand } from "./command.ts";
+import { readStackFile } from "../stack-file.ts";
+import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
+import { action, named, runCommand } from "./command.ts";
+import { folderOption, identityOption, stackOption } from "./options.ts";
 
 interface Options extends BlockOptions {
   readonly why: string;
@@ -17,12 +18,12 @@ interface Options extends BlockOptions {
 export function command(): Command {
   return named("block")
     .argument("<upn>", "for example ada@example.com")
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .requiredOption("--why <sentence>", "why, for the review and for whoever reads the file later")
     .option("--until <date>", "the last day, in UTC, such as 2027-01-31 (default: until unblocked)")
     .option("--dry-run", "only show the change")
-    .option("--folder <path>", "folder of the environments' files", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
+    .addOption(folderOption())
+    .addOption(identityOption())
     .addHelpText("after", "\nExit code 1: not in force at every host and site.")
     .action(action(block));
 }
@@ -30,7 +31,7 @@ export function command(): Command {
 async function block(user: string, options: Options): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   addBlock(file, { user, why: options.why, until: options.until });
-  if (!(await applyBlocks(file, options))) process.exitCode = exitCodes.found;
+  await applyBlocks(file, options);
 }
 
 if (import.meta.main) await runCommand(command());

@@ -68,12 +68,12 @@ export async function runCommand(command: Command): Promise<void> {
 }
 
 /** Prints an answer for programs. */
-export function printJson(answer: Readonly<Record<string, unknown>>): void {
+export function printJson(answer: object): void {
   console.log(asJson(answer));
 }
 
 /** An answer for programs, with {@link jsonVersion}. */
-export function asJson(answer: Readonly<Record<string, unknown>>): string {
+export function asJson(answer: object): string {
   return JSON.stringify({ version: jsonVersion, ...answer }, null, 2);
 }
 

@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { projectFolder } from "../project.ts";
 import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named } from "./command.ts";
+import { stackOption } from "./options.ts";
 
 /** Why the engine was not started. */
 class NoEngine extends Error {}
@@ -15,7 +16,7 @@ class NoEngine extends Error {}
 export function engineCommand(name: "preview" | "up"): Command {
   const command = named(name)
     .argument("[options...]", `after --: options of \`pulumi ${name}\`, such as --refresh`)
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .addHelpText(
       "after",
       "\nExit code 1: the engine failed; 2: it is not installed, or the stack has no file.",

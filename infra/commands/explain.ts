@@ -11,6 +11,7 @@ import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { configPath, environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
+import { stackOption } from "./options.ts";
 
 /** Somebody who is signed in, or an application that calls with a token. */
 export interface SignedIn {
@@ -143,7 +144,7 @@ interface Options {
 export function command(): Command {
   return named("explain")
     .argument("<url>", "for example https://wiki.example.com/admin")
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .option(
       "--user <upn>",
       "who is signed in, such as ada@example.com, or an application's object ID; default: nobody",
@@ -161,7 +162,7 @@ function answer(given: string, options: Options): void {
   const person =
     user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
   const explained = explainer(readStackFile(stack))(given, method, person);
-  if (json) printJson({ ...explained });
+  if (json) printJson(explained);
   else {
     const sent = explained.headers.filter(([, value]) => value !== "");
     const blank = explained.headers

@@ -52,7 +52,7 @@ async function hostKey(
 ): Promise<void> {
   const key = await offeredKey(address, port);
   if (json) {
-    printJson({ ...key });
+    printJson(key);
     return;
   }
   console.log(`hostKey: ${key.hostKey}

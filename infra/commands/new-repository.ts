@@ -1,7 +1,7 @@
 /** The files of a repository that holds environments, and uses this package. */
 import { stringify } from "yaml";
 
-import { quoted } from "../rotation.ts";
+import { day, quoted } from "../rotation.ts";
 import { commandNames } from "./all.ts";
 
 /** What somebody has to know to begin. */
@@ -90,7 +90,6 @@ new PolicyPack("protected-sites", { enforcementLevel: "mandatory", policies: [..
 
 function environment(wanted: Wanted, now: Date): string {
   const { tenantId, host, hostKey, adminUser, domain, upstream, emailDomain } = wanted;
-  const expires = new Date(now.getTime() + 180 * 86_400_000).toJSON().slice(0, 10);
   const settings = {
     tenantId,
     adminUser,
@@ -101,7 +100,7 @@ function environment(wanted: Wanted, now: Date): string {
         port: 4180,
         upstream,
         emailDomains: [emailDomain],
-        clientSecrets: [{ generation: 1, endDate: quoted(expires) }],
+        clientSecrets: [{ generation: 1, endDate: quoted(day(now, 180)) }],
       },
     },
   };

@@ -2,9 +2,7 @@
  * `npm run review`: what a pull request does to every environment. Works on two commits of the repository, without
  * credentials, engine or network.
  */
-import { writeFileSync } from "node:fs";
-
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
 import { expiryMessage } from "../client-secret-expiry.ts";
 import { ReviewError, type Side, sideAt } from "../review/commits.ts";
@@ -12,7 +10,8 @@ import { asMarkdown, asText, type Review } from "../review/formats.ts";
 import { pastEndDates } from "../review/past-end-dates.ts";
 import type { RenderedStack } from "../review/rendering.ts";
 import { completed, reviewStack, type StackReview } from "../review/review.ts";
-import { action, asJson, exitCodes, named, runCommand } from "./command.ts";
+import { action, exitCodes, named, runCommand } from "./command.ts";
+import { formatOption, jsonFormatOption, outputOption, type ReportOptions, writeReport } from "./options.ts";
 
 /**
  * Compares two sides, environment by environment, those that change most first.
@@ -51,12 +50,10 @@ function refusedByUpdates(stack: RenderedStack | undefined, now: Date): string[]
   return ended.map((it) => `An update would fail: ${it}.`);
 }
 
-interface Options {
+interface Options extends ReportOptions {
   readonly base: string;
   readonly head?: string;
   readonly stack?: string[];
-  readonly format: "text" | "markdown" | "json";
-  readonly output?: string;
   readonly whole?: string;
 }
 
@@ -66,9 +63,9 @@ export function command(): Command {
     .option("--head <commit>", "the commit with the change (default: the working tree)")
     .option("--stack <name...>", "only these environments")
     .option("--all", "all environments (the default)")
-    .addOption(new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text"))
-    .addOption(new Option("--json", "the same as --format json").implies({ format: "json" }))
-    .option("--output <file>", "write to this file instead of standard output")
+    .addOption(formatOption())
+    .addOption(jsonFormatOption())
+    .addOption(outputOption())
     .option("--whole <where>", "where a truncated report says the whole one is")
     .addHelpText("after", "\nExit code 1: an environment is invalid; 2: a commit does not exist.")
     .action(action(show, ReviewError));
@@ -86,13 +83,7 @@ async function show(options: Options): Promise<void> {
   const whole =
     options.whole ??
     `\`npm run review -- --base ${options.base}${options.head === undefined ? "" : ` --head ${options.head}`}\``;
-  const text = {
-    text: asText,
-    json: (it: Review) => `${asJson({ ...it })}\n`,
-    markdown: (it: Review) => asMarkdown(it, whole),
-  }[options.format](made);
-  if (options.output === undefined) process.stdout.write(text);
-  else writeFileSync(options.output, text);
+  writeReport(made, options, { text: asText, markdown: (it) => asMarkdown(it, whole) });
   if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = exitCodes.found;
 }
 

@@ -19,6 +19,7 @@ import { rotate } from "../rotation.ts";
 import { changedText } from "../stack-file-change.ts";
 import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "../stack-file.ts";
 import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
+import { stackOption } from "./options.ts";
 
 /** Which sites' client secrets to revoke, and where. */
 export interface Revocation {
@@ -122,7 +123,7 @@ interface Options {
 
 export function command(): Command {
   return named("revoke")
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .requiredOption("--site <name or domain...>", "these sites")
     .option(
       "--without <host...>",

@@ -12,8 +12,9 @@ import type { Environment, Host } from "../environment.ts";
 import { announcement, operator } from "../operator.ts";
 import { ask, type GenerationReport, type SiteReport } from "../report.ts";
 import { type Asker, runOnHost } from "../ssh.ts";
-import { environmentOf, readStackFile, siteCalled, type StackFile, stacksFolder } from "../stack-file.ts";
+import { environmentOf, readStackFile, siteCalled, type StackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { folderOption, identityOption, stackOption } from "./options.ts";
 
 /** The generation, in its own numbering, that a host should roll back to; none if it is already live. */
 export interface Step {
@@ -76,7 +77,7 @@ interface Options {
 
 export function command(): Command {
   return named("rollback")
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .requiredOption("--site <name>", "name or domain of the site")
     .option(
       "--to <generation>",
@@ -86,8 +87,8 @@ export function command(): Command {
     .option("--host <name>", "only on this host")
     .option("--list", "list the generations, and change nothing")
     .option("--json", "with --list: print JSON")
-    .option("--folder <path>", "folder of the environments' files", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
+    .addOption(folderOption())
+    .addOption(identityOption())
     .addHelpText(
       "after",
       "\nExit code 1: a host failed, and those after it were not changed; 2: nothing was tried.",

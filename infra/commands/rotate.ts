@@ -8,10 +8,11 @@ import { firstEndDates, rotate, rotateDeployerKey } from "../rotation.ts";
 import { readStackFile, type StackFile } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
 import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
+import { stackOption } from "./options.ts";
 
 export function command(): Command {
   return named("rotate")
-    .requiredOption("--stack <name>", "the environment")
+    .addOption(stackOption())
     .option("--site <name or domain...>", "these sites")
     .option("--all", "all sites")
     .option("--due [days]", "only sites whose client secret expires within this many days (30)", wholeNumber)

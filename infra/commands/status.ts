@@ -8,8 +8,9 @@ import type { Command } from "commander";
 import { type Clock, compare, type Row } from "../drift.ts";
 import type { Environment } from "../environment.ts";
 import { ask } from "../report.ts";
-import { environmentOf, readStackFile, stacksFolder } from "../stack-file.ts";
+import { environmentOf, readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { folderOption, identityOption, stackOption } from "./options.ts";
 
 /** 0: no drift; 1: drift; 2: a host could not be reached. */
 export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
@@ -44,9 +45,9 @@ interface Options {
 
 export function command(): Command {
   return named("status")
-    .requiredOption("--stack <name>", "the environment")
-    .option("--folder <path>", "folder of the environments' files", stacksFolder)
-    .option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)")
+    .addOption(stackOption())
+    .addOption(folderOption())
+    .addOption(identityOption())
     .option(
       "--days <number>",
       "report certificates that expire in fewer days (default: 14, or a quarter of their lifetime if less)",

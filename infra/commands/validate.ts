@@ -3,8 +3,9 @@ import type { Command } from "commander";
 
 import { plural } from "../review/formats.ts";
 import { type LocatedProblem, rendering } from "../review/rendering.ts";
-import { readStackFile, stacksFolder } from "../stack-file.ts";
+import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
+import { folderOption } from "./options.ts";
 
 /** An environment's file, and what is wrong with it. */
 export interface Validity {
@@ -33,7 +34,7 @@ interface Options {
 export function command(): Command {
   return named("validate")
     .option("--stack <name...>", "only these environments")
-    .option("--folder <path>", "folder of the environments' files", stacksFolder)
+    .addOption(folderOption())
     .option("--json", "print JSON")
     .addHelpText("after", "\nExit code 1: a file is invalid.")
     .action(action(validate));

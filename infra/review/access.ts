@@ -174,16 +174,16 @@ function enters(needs: Needs, { upn, groups }: Person): boolean {
 }
 
 /**
- * Somebody whom `one` lets in and `other` does not. Complete: of the people whom `one` lets in, `other` refuses those with
- * the fewest groups first, and all of these are tried.
+ * Somebody whom `one` lets in and none of the others does. Complete: of the people whom `one` lets in, the others refuse
+ * those with the fewest groups first, and all of these are tried.
  */
-function someoneOnlyIn(one: Entry, other: Entry): { readonly person?: Person } | undefined {
-  if (one === undefined || other === "anybody") return undefined;
+function someoneOnlyIn(one: Entry, ...others: readonly Entry[]): { readonly person?: Person } | undefined {
+  if (one === undefined || others.includes("anybody")) return undefined;
   if (one === "anybody") return {};
-  if (other === undefined || other !== one) {
-    for (const person of fewestGroups(one, other)) {
-      if (other === undefined || !enters(other, person)) return { person };
-    }
+  const needs = others.filter((it) => typeof it === "object");
+  if (needs.includes(one)) return undefined;
+  for (const person of fewestGroups(one, needs)) {
+    if (!needs.some((it) => enters(it, person))) return { person };
   }
   return undefined;
 }
@@ -207,9 +207,12 @@ function newRole(
   return undefined;
 }
 
-function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person> {
+function* fewestGroups(needs: Needs, others: readonly Needs[]): Generator<Person> {
   const wild = needs.emailDomains.some((it) => it === "*");
-  const domains = wild ? ["elsewhere.invalid", ...(other?.emailDomains ?? [])] : needs.emailDomains;
+  const domains = wild
+    ? ["elsewhere.invalid", ...others.flatMap(({ emailDomains }) => emailDomains)]
+    : needs.emailDomains;
+  const blocked = others.flatMap((it) => it.blocked ?? []);
   for (const groups of choices(needs.groups)) {
     if (groups.some((it) => it.startsWith("application "))) {
       // An application is in no group and has no other's roles.
@@ -225,14 +228,14 @@ function* fewestGroups(needs: Needs, other: Needs | undefined): Generator<Person
       continue;
     }
     for (const domain of domains)
-      yield { upn: someoneAt(domain.startsWith(".") ? `any${domain}` : domain, [needs, other]), groups };
-    for (const upn of other?.blocked ?? []) if (enters(needs, { upn, groups })) yield { upn, groups };
+      yield { upn: someoneAt(domain.startsWith(".") ? `any${domain}` : domain, [needs, ...others]), groups };
+    for (const upn of blocked) if (enters(needs, { upn, groups })) yield { upn, groups };
   }
 }
 
 /** Somebody who is blocked on no side: they stand for all who are not. */
-function someoneAt(domain: string, sides: readonly (Needs | undefined)[]): string {
-  const isBlocked = (upn: string) => sides.some((it) => it?.blocked?.includes(upn));
+function someoneAt(domain: string, sides: readonly Needs[]): string {
+  const isBlocked = (upn: string) => sides.some((it) => it.blocked?.includes(upn));
   const upn = ["someone", "somebody-else"].map((name) => `${name}@${domain}`).find((it) => !isBlocked(it));
   return upn ?? `nobody-blocked@${domain}`;
 }
@@ -274,7 +277,7 @@ function atPath({ domain }: JudgedSite, { backend, target }: WayTo): string {
 export function newcomerAt(
   after: JudgedSite,
   before: Backends,
-): (Way & { readonly backend: string }) | undefined {
+): { readonly backend: string; readonly way: Way } | undefined {
   for (const way of frontsOf(waysTo(after))) {
     const { backend, target, entry } = way;
     const ofSites = before.get(backend);
@@ -283,23 +286,9 @@ export function newcomerAt(
     const named = way.method === "any" ? known.flatMap((it) => [...it.keys()]) : [way.method];
     for (const method of new Set(named)) {
       const entries = known.flatMap((it) => it.get(method) ?? it.get("any") ?? it.get(otherMethod) ?? []);
-      const newcomer = someoneInNone(entry, entries);
-      if (newcomer !== undefined) return { backend, method, target, ...newcomer };
+      const newcomer = someoneOnlyIn(entry, ...entries);
+      if (newcomer !== undefined) return { backend, way: { method, target, ...newcomer } };
     }
-  }
-  return undefined;
-}
-
-/** Somebody whom an entry lets in and none of the others does. */
-function someoneInNone(
-  entry: Exclude<Entry, undefined>,
-  others: readonly Exclude<Entry, undefined>[],
-): { readonly person?: Person } | undefined {
-  if (others.includes("anybody")) return undefined;
-  if (entry === "anybody") return {};
-  const needs = others.filter((it) => typeof it === "object");
-  for (const person of fewestGroups(entry, undefined)) {
-    if (!needs.some((it) => enters(it, person))) return { person };
   }
   return undefined;
 }

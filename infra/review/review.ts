@@ -232,8 +232,7 @@ function siteReviews(
     const [textsWere, texts] = [textsOf(before, name), textsOf(after, name)];
     const access = accessChange(textsWere, texts);
     const newcomer = texts === undefined ? undefined : newcomerAt(texts, old);
-    const opened =
-      newcomer === undefined || access.opened.length > 0 ? access.opened : [wayOfNewcomer(newcomer)];
+    const opened = newcomer === undefined || access.opened.length > 0 ? access.opened : [newcomer.way];
     if (statements.length === 0 && !changed.has(name) && opened.length + access.closed.length === 0)
       return [];
     const site = is ?? was;
@@ -278,13 +277,10 @@ function arrival(was: Site | undefined, is: Site | undefined): Statement[] {
   return [];
 }
 
-function wayOfNewcomer({ method, target, person }: NonNullable<ReturnType<typeof newcomerAt>>): Way {
-  return { method, target, ...(person === undefined ? {} : { person }) };
-}
-
 function newBackend(newcomer: ReturnType<typeof newcomerAt>): Statement[] {
   if (newcomer === undefined) return [];
-  const who = newcomer.person === undefined ? "anybody" : personInWords(newcomer.person);
+  const { person } = newcomer.way;
+  const who = person === undefined ? "anybody" : personInWords(person);
   return [
     {
       effect: "opens",

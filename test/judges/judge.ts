@@ -7,7 +7,8 @@ import { Command } from "commander";
 import { execa } from "execa";
 
 import { action, runCommand } from "../../infra/commands/command.ts";
-import { environmentOf, readStackFile, stacksFolder } from "../../infra/stack-file.ts";
+import { folderOption } from "../../infra/commands/options.ts";
+import { environmentOf, readStackFile } from "../../infra/stack-file.ts";
 import { ensureImage } from "../lab/image.ts";
 import { runPhases } from "../lab/phases.ts";
 import { type Findings, judges, localFindings, onlineFindings, reasons } from "./findings.ts";
@@ -28,7 +29,7 @@ function command(): Command {
       "Has outside judges look at sites: gixy-next, testssl.sh, h2spec, guidelines for TLS and headers.",
     )
     .option("--stack <name>", "an environment (else this repository's golden sites)")
-    .option("--folder <path>", "where the environments' files lie", stacksFolder)
+    .addOption(folderOption())
     .option("--online", "ask the environment's hosts (else a host on loopback with the same files)")
     .option("--inside", "for itself, in namespaces of its own")
     .action(action(run));
