@@ -7,12 +7,12 @@ import { parseArgs } from "node:util";
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import pMap from "p-map";
-import { parseDocument } from "yaml";
 
 import { program } from "../../components/host/program.ts";
 import { certify, everywhere, shellOn } from "../e2e/on-hosts.ts";
 import { type LabHost, thisLab } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
+import { configure, domainOf } from "./environment.ts";
 import { type Bundles, Playbook, root, type Way } from "./ansible.ts";
 import { median } from "./table.ts";
 
@@ -31,7 +31,6 @@ const stack = await openStack(lab.name);
 const settings = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
 const usual = await readFile(settings, "utf8");
 const playbook = await Playbook.open(join(lab.state, "ansible"), lab);
-const domainOf = (index: number) => `site-${index}.lab.test`;
 
 /** Seconds, by size, way and phase; one figure a round. */
 const measured = new Map<string, number[]>();
@@ -42,25 +41,6 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<void> 
   const seconds = (performance.now() - begin) / 1000;
   measured.set(what, [...(measured.get(what) ?? []), seconds]);
   console.error(`${what}: ${seconds.toFixed(2)} s (load ${(loadavg()[0] ?? 0).toFixed(1)})`);
-}
-
-/** The stack's file: so many hosts, the lab's own sites, and so many more. The first of those can be changed. */
-async function configure(hosts: number, sites: number, changed: boolean): Promise<void> {
-  const file = parseDocument(usual);
-  for (let index = lab.hosts.length - 1; index >= hosts; index--)
-    file.deleteIn(["config", "protected-sites:hosts", index]);
-  for (let index = 0; index < sites; index++) {
-    const site = {
-      domain: domainOf(index),
-      port: 4200 + index,
-      upstream: "http://192.0.2.3:8001",
-      emailDomains: ["lab.test"],
-      // In Nginx's file and in oauth2-proxy's.
-      ...(changed && index === 0 ? { cookieExpire: "100h" } : {}),
-    };
-    file.setIn(["config", "protected-sites:sites", `site-${index}`], site);
-  }
-  await writeFile(settings, file.toString({ lineWidth: 0 }));
 }
 
 const up = (of: Stack) => of.up({ color: "never" });
@@ -109,18 +89,19 @@ const takeBack = (to: string) => (domain: string) => `mkdir -p ${to}; cp -a ${as
 async function measure(count: number, sites: number): Promise<void> {
   const hosts = lab.hosts.slice(0, count);
   const size = `${sites} to ${count}`;
-  await configure(count, 0, false);
+  const environment = { settings, usual, hosts: count, sites };
+  await configure({ ...environment, sites: 0, changed: false });
   await up(stack);
 
-  await configure(count, sites, false);
+  await configure({ ...environment, changed: false });
   await timed(`${size}, pulumi up, first`, () => up(stack));
   const before = await bundlesOn(hosts[0] as LabHost, sites);
   await forSites(hosts, sites, putAside);
-  await configure(count, sites, true);
+  await configure({ ...environment, changed: true });
   await timed(`${size}, pulumi up, one site changed`, () => up(stack));
   const after = await bundlesOn(hosts[0] as LabHost, sites);
   await timed(`${size}, pulumi up, nothing changed`, () => up(stack));
-  await configure(count, 0, false);
+  await configure({ ...environment, sites: 0, changed: false });
   await up(stack);
 
   await forSites(hosts, sites, takeBack("/etc/protected-sites/credentials"));

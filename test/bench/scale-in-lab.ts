@@ -7,12 +7,12 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
-import { parseDocument } from "yaml";
 
 import { certify } from "../e2e/on-hosts.ts";
 import { thisLab } from "../lab/lab.ts";
 import { clients } from "../lab/namespaces.ts";
 import { cgroupOf, processesIn, usageOf } from "../lab/processes.ts";
+import { configure, domainOf } from "./environment.ts";
 
 const { values, positionals: checkouts } = parseArgs({
   options: { sites: { type: "string", default: "" }, hosts: { type: "string", default: "" } },
@@ -20,7 +20,6 @@ const { values, positionals: checkouts } = parseArgs({
 });
 const numbers = (list: string) => list.split(",").map(Number);
 const lab = await thisLab();
-const domainOf = (index: number) => `site-${index}.lab.test`;
 
 /** What one step took. */
 interface Cost {
@@ -65,22 +64,6 @@ async function largestOf(id: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** The stack's file: so many hosts, and so many sites beside the lab's own two; one setting of the first can be changed. */
-async function configure(settings: string, usual: string, hosts: number, sites: number, changed: boolean) {
-  const file = parseDocument(usual);
-  for (let index = lab.hosts.length - 1; index >= hosts; index--)
-    file.deleteIn(["config", "protected-sites:hosts", index]);
-  for (let index = 0; index < sites; index++)
-    file.setIn(["config", "protected-sites:sites", `site-${index}`], {
-      domain: domainOf(index),
-      port: 4200 + index,
-      upstream: "http://192.0.2.3:8001",
-      emailDomains: ["lab.test"],
-      ...(changed && index === 0 ? { cookieExpire: "100h" } : {}),
-    });
-  await writeFile(settings, file.toString({ lineWidth: 0 }));
-}
-
 async function stateOf(stack: Stack): Promise<number> {
   return JSON.stringify((await stack.exportStack()).deployment).length / 1e6;
 }
@@ -97,16 +80,17 @@ async function measure(checkout: string): Promise<void> {
   try {
     for (const hosts of numbers(values.hosts))
       for (const sites of numbers(values.sites)) {
-        await configure(settings, usual, hosts, 0, false);
+        const environment = { settings, usual, hosts, sites };
+        await configure({ ...environment, sites: 0, changed: false });
         await stack.up(silent);
-        await configure(settings, usual, hosts, sites, false);
+        await configure({ ...environment, changed: false });
         const told = (what: string, { seconds, program, engine, hosts: onHosts, memory }: Cost) => {
           const figures = [seconds, program, engine, onHosts].map((it) => it.toFixed(1)).join(" | ");
           console.log(`| ${sites} to ${hosts} | ${what} | ${figures} | ${memory.toFixed(0)} |`);
         };
         told("first `up`", await costOf(() => stack.up(silent)));
         told("preview without a change", await costOf(() => stack.preview(silent)));
-        await configure(settings, usual, hosts, sites, true);
+        await configure({ ...environment, changed: true });
         told("`up`, one site changed", await costOf(() => stack.up(silent)));
         console.log(`| ${sites} to ${hosts} | state, MB: ${(await stateOf(stack)).toFixed(2)} |`);
       }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser, signIn } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { passing } from "./bypass.ts";
 import { lab, people } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
@@ -37,8 +37,7 @@ beforeAll(async () => {
     "wiki.cookieRefresh": "2s",
     "wiki.cookieExpire": "9s",
   };
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:sites.${key}`, { value }, true);
+  await setAll(stack, settings, "sites.");
   await stack.up();
   browser = await openBrowser({ ca: lab.ca });
   bob = await cookieHeader((await openAs(browser, people.bob, `${code}/`)).context(), code);

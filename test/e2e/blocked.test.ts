@@ -17,7 +17,7 @@ import { WebSocket } from "ws";
 import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -52,8 +52,7 @@ beforeAll(async () => {
     "wiki.redis.port": String(redis.port),
     "wiki.redis.username": "sites",
   };
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:sites.${key}`, { value }, true);
+  await setAll(stack, settings, "sites.");
   await stack.up();
   await mkdir(folder, { recursive: true });
   await copyFile(join(lab.state, "stack/Pulumi.local.yaml"), file);

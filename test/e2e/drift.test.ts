@@ -6,7 +6,7 @@ import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
@@ -61,8 +61,7 @@ async function rollback(...args: string[]): Promise<string> {
 const obstacle = "/etc/nginx/conf.d/obstacle.conf";
 
 async function set(settings: Readonly<Record<string, string>>): Promise<void> {
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:${key}`, { value }, true);
+  await setAll(stack, settings);
 }
 
 /** An update that fails; what the user is told. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -32,8 +32,7 @@ beforeAll(async () => {
     "redis.port": String(redis.port),
     "redis.username": "sites",
   };
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:sites.code.${key}`, { value }, true);
+  await setAll(stack, settings, "sites.code.");
   await stack.up();
 });
 

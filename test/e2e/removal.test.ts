@@ -10,7 +10,7 @@ import { withoutHost } from "../../infra/commands/forget-host.ts";
 import { EntraControl } from "../lab/entra/control.ts";
 import { navigation } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
 import { certify, everywhere, shellOn } from "./on-hosts.ts";
 import { visitorOf } from "./people.ts";
@@ -39,8 +39,7 @@ afterAll(async () => {
 });
 
 async function setDocs(settings: Readonly<Record<string, string>>): Promise<void> {
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:sites.docs.${key}`, { value }, true);
+  await setAll(stack, settings, "sites.docs.");
 }
 
 /** Files, links and units whose name holds the domain, on all hosts; logs and the test's own certificates aside. */
@@ -164,8 +163,7 @@ test("a renamed site stays up all the time, with its registration and its secret
     const file = join(lab.state, "stack/Pulumi.local.yaml");
     const text = await readFile(file, "utf8");
     await writeFile(file, text.replace(`    ${from}:\n`, `    ${to}:\n`));
-    for (const [key, value] of Object.entries(settings))
-      await stack.setConfig(`protected-sites:${key}`, { value }, true);
+    await setAll(stack, settings);
   };
   const ask =
     "curl -sko /dev/null -w '%{http_code}\\n' --resolve wiki.lab.test:443:127.0.0.1 https://wiki.lab.test/";

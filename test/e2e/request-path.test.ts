@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -34,8 +34,7 @@ beforeAll(async () => {
     "code.signInRate": "5r/m",
     "wiki.maintenance": "Back at 14:00 & <b>not</b> before.",
   };
-  for (const [key, value] of Object.entries(settings))
-    await stack.setConfig(`protected-sites:sites.${key}`, { value }, true);
+  await setAll(stack, settings, "sites.");
   await stack.up();
   const page = await openAs(browser, people.ada, `${code}/`);
   ada = await cookieHeader(page.context(), code);

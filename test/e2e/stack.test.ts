@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from "vitest";
 
 import { EntraControl } from "../lab/entra/control.ts";
 import { leastPermissions } from "../lab/entra/permissions.ts";
-import { openStack } from "../lab/stack.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { everywhere } from "./on-hosts.ts";
 
@@ -200,8 +200,7 @@ async function preview(): Promise<{ text: string; changes: Readonly<Record<strin
 /** A preview with some settings of sites changed; they are as before when it returns. */
 async function previewWith(settings: Readonly<Record<string, string>>): ReturnType<typeof preview> {
   try {
-    for (const [path, value] of Object.entries(settings))
-      await stack.setConfig(`protected-sites:sites.${path}`, { value }, true);
+    await setAll(stack, settings, "sites.");
     return await preview();
   } finally {
     stack = await openStack(lab.name);

@@ -56,6 +56,16 @@ export async function openStack(name: string): Promise<Stack> {
   return stack;
 }
 
+/** Sets settings in the stack's file, by their paths, such as `sites.code.authCache`. @param below what all paths begin with */
+export async function setAll(
+  stack: Stack,
+  settings: Readonly<Record<string, string>>,
+  below = "",
+): Promise<void> {
+  for (const [path, value] of Object.entries(settings))
+    await stack.setConfig(`${project}:${below}${path}`, { value }, true);
+}
+
 /** The project's own file, without what an inline program has no use for: where the program and the settings lie. */
 async function projectFile(): Promise<string> {
   const file = await documentOf("Pulumi.yaml");
