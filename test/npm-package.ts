@@ -1,5 +1,5 @@
 /** The npm package that this checkout makes, and folders that use it. */
-import { cp, mkdir, readdir, symlink } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -7,7 +7,7 @@ import { execa } from "execa";
 const root = join(import.meta.dirname, "..");
 
 /** What the package is made of. */
-const sources = [
+export const sources = [
   "components",
   "infra",
   "policy",
@@ -18,10 +18,14 @@ const sources = [
   "tsconfig.package.json",
 ];
 
-/** Builds the package as `npm publish` does, of a copy: several runs may do so at the same time. @returns its archive */
-export async function pack(folder: string): Promise<string> {
+/**
+ * Builds the package as `npm publish` does, of a copy: several runs may do so at the same time.
+ * @param from the checkout, of whose own packages only this one's are used
+ * @returns its archive
+ */
+export async function pack(folder: string, from = root): Promise<string> {
   const copy = join(folder, "source");
-  for (const name of sources) await cp(join(root, name), join(copy, name), { recursive: true });
+  for (const name of sources) await cp(join(from, name), join(copy, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(copy, "node_modules"));
   const { stdout } = await execa("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: copy });
   return join(folder, stdout.trim().split("\n").at(-1) ?? "");
@@ -33,9 +37,10 @@ export async function npmInstall(archive: string, folder: string): Promise<void>
   await execa("npm", ["install", ...flags, archive], { cwd: folder });
 }
 
-/** Unpacks an archive into the folder's node_modules, beside links to this checkout's own: needs no registry. */
+/** Makes the folder's node_modules of an archive, beside links to this checkout's own: needs no registry. */
 export async function unpackBesideLinks(archive: string, folder: string): Promise<void> {
   const [modules, own] = [join(folder, "node_modules"), join(root, "node_modules")];
+  await rm(modules, { recursive: true, force: true });
   const target = join(modules, "protected-sites");
   await mkdir(target, { recursive: true });
   for (const name of await readdir(own)) await symlink(join(own, name), join(modules, name));
