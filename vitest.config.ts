@@ -23,6 +23,7 @@ export default defineConfig({
             "test/unit/lab/entra-*",
             "test/unit/components/package.test.ts",
             "test/unit/infra/commands.test.ts",
+            "test/unit/host/log-files.test.ts",
           ],
           env: { QUICK: "1" },
           testTimeout: 30_000,

@@ -1,7 +1,12 @@
 /** Columns side by side, for a terminal or a pipe. */
 import Table from "cli-table3";
 
-/** @returns the lines, without borders, colours and blanks at their ends */
+/** A text of somebody else's, without what would command a terminal or show it in another order. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
+}
+
+/** @returns the lines, {@link printable}, without borders, colours and blanks at their ends */
 export function columns(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
     head: [...head],
@@ -12,6 +17,6 @@ export function columns(head: readonly string[], rows: readonly (readonly string
       ...{ left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " },
     },
   });
-  table.push(...rows.map((row) => [...row]));
+  table.push(...rows.map((row) => row.map(printable)));
   return table.toString().replaceAll(/ +$/gm, "");
 }

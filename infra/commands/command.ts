@@ -72,9 +72,13 @@ export function printJson(answer: object): void {
   console.log(asJson(answer));
 }
 
-/** An answer for programs, with {@link jsonVersion}. */
+/** An answer for programs, with {@link jsonVersion}; without characters that would command a terminal. */
 export function asJson(answer: object): string {
-  return JSON.stringify({ version: jsonVersion, ...answer }, null, 2);
+  const text = JSON.stringify({ version: jsonVersion, ...answer }, null, 2);
+  return text.replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (it) => String.raw`\u${it.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Parses an option's value: 0 or more. */

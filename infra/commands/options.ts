@@ -1,7 +1,7 @@
 /** Options that several commands have, and reports in the formats that they offer. */
 import { writeFileSync } from "node:fs";
 
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 import { stacksFolder } from "../stack-file.ts";
 import { asJson } from "./command.ts";
@@ -11,6 +11,23 @@ export const folderOption = () =>
   new Option("--folder <path>", "folder of the environments' files").default(stacksFolder);
 export const identityOption = () =>
   new Option("--identity <file>", "the administrator's private SSH key (default: the SSH agent)");
+
+export const logSiteOption = () => new Option("--site <name>", "only this site: its name or domain");
+export const sinceOption = (usual: string) =>
+  new Option("--since <time>", "from when on, in UTC: 30m, 12h, 7d, 2027-01-31 or 2027-01-31T08:00:00Z")
+    .argParser(since)
+    .default(since(usual), usual);
+
+const units = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Parses an option's value: a time, or how long ago it was. */
+export function since(text: string): Date {
+  const [, number = "", unit = ""] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  if (number !== "") return new Date(Date.now() - Number(number) * units[unit as keyof typeof units]);
+  const time = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?Z)?$/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(time)) throw new InvalidArgumentError("Must be like 12h, 7d or 2027-01-31.");
+  return new Date(time);
+}
 
 /** How a command prints its report, and where to. */
 export interface ReportOptions {

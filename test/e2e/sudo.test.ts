@@ -47,6 +47,7 @@ describe.each(sudos)("by %s", (sudo) => {
       ["push", "--repair"],
       ["credentials", "--patience", "1"],
       ["status", "--json", "--json"],
+      ["who"],
       ["remove"],
       ["remove", "code.lab.test --of code"],
       ["remove", "code.lab.test\n"],

@@ -24,6 +24,7 @@ USAGE = """usage, as root: protected-sites COMMAND
   forget-sessions                deletes a removed site's sessions from its Redis (standard input)
   block [--every-site]           sets who is blocked at every site (the list on standard input)
   status [--json]                shows what is on this host
+  who                            shows who has used which site from where (since when on standard input)
   metrics [--textfile FILE]      prints this host's metrics for Prometheus, or writes them to a file
 
 MARK is that of the drift which the command repairs. systemd starts `worker`, `recover [--boot]` and `follow-addresses`,
@@ -126,6 +127,10 @@ def act_for_caller(arguments: list[str]) -> int:
             from .status import status
 
             return status(as_json=bool(options))
+        case ["who"]:
+            from .who import who
+
+            return who()
         case ["metrics", *options]:
             from .metrics import metrics
 

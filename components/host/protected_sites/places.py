@@ -34,6 +34,7 @@ NGINX_CONF = Path("/etc/nginx/nginx.conf")  # the distribution's own
 NGINX_MAIN = Path("/etc/nginx/modules-enabled/zz-protected-sites.conf")  # Debian's nginx.conf includes it outside of http
 NGINX_PID = Path("/run/nginx.pid")
 NGINX_ERRORS = Path("/var/log/nginx/error.log")
+NGINX_LOGS = Path("/var/log/nginx")
 OAUTH2_PROXY_FILES = Path("/etc/oauth2-proxy")
 OAUTH2_PROXY = Path("/usr/local/bin/oauth2-proxy")
 OAUTH2_PROXY_VERSIONS = Path("/opt/oauth2-proxy")

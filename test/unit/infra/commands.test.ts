@@ -58,6 +58,8 @@ describe("wrong use ends with 2", () => {
     ["a missing option", ["status"], "error: required option '--stack <name>' not specified"],
     ["an unknown option", ["expiry", "--bogus"], "error: unknown option '--bogus'"],
     ["a number that is none", ["expiry", "--days", "x"], "Must be a whole number."],
+    ["a time that is none", ["who", "--stack", "example", "--since", "yesterday"], "Must be like 12h, 7d"],
+    ["no such site", ["who", "--stack", "example", "--site", "bogus"], 'site "bogus": no such site'],
     ["no such environment", ["validate", "--stack", "bogus"], "stacks/Pulumi.bogus.yaml: no such file"],
     ["too many arguments", ["matrix", "a", "b", "--stack", "example"], "error: too many arguments"],
     ["nothing piped in", ["forget-host", "edge-2"], "expected an export of the stack on standard input"],

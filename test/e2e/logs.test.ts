@@ -1,0 +1,169 @@
+/**
+ * What hosts' logs say, asked over SSH by `npm run who`.
+ * WHO_LINES=1000000 measures that over as many lines, in equal parts on the hosts.
+ */
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { execa } from "execa";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import type { Who } from "../../infra/who.ts";
+import { openBrowser } from "../lab/browser.ts";
+import { request } from "../lab/http.ts";
+import { lab, people } from "./instance.ts";
+import { everywhere, shellOn } from "./on-hosts.ts";
+import { cookieHeader, openAs } from "./people.ts";
+
+const code = "https://code.lab.test";
+const [first = { name: "", address: "" }, second = { name: "", address: "" }] = lab.hosts;
+const log = "/var/log/nginx/code.lab.test.log";
+
+let browser: Browser;
+const cookie = { ada: "", bob: "" };
+
+beforeAll(async () => {
+  browser = await openBrowser({ ca: lab.ca });
+  for (const name of ["ada", "bob"] as const)
+    cookie[name] = await cookieHeader((await openAs(browser, people[name], `${code}/`)).context(), code);
+});
+afterAll(() => browser.close());
+
+async function run(command: string, ...more: string[]) {
+  const args = [
+    "--stack",
+    "local",
+    "--folder",
+    join(lab.state, "stack"),
+    "--identity",
+    lab.adminKey,
+    ...more,
+  ];
+  const file = join(import.meta.dirname, "../../infra/commands", `${command}.ts`);
+  const { exitCode, stdout, all } = await execa(process.execPath, [file, ...args], {
+    reject: false,
+    all: true,
+  });
+  return { exitCode, stdout, all };
+}
+
+async function who(since: string, ...more: string[]): Promise<Who & { readonly version: number }> {
+  const { exitCode, stdout, all } = await run("who", "--json", "--since", since, ...more);
+  expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
+  return JSON.parse(stdout) as Who & { readonly version: number };
+}
+
+/** A time from which on nothing has happened yet, as hosts write it: in whole seconds. */
+async function fromNow(): Promise<string> {
+  await sleep(1000 - (Date.now() % 1000));
+  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+const ask = (name: "ada" | "bob" | undefined, { address }: { readonly address: string }, path = "/") =>
+  request({
+    url: `${code}${path}`,
+    address,
+    headers: { accept: "application/json", ...(name === undefined ? {} : { cookie: cookie[name] }) },
+  });
+
+test("who was there is one row for each person and address, whichever host they were sent to", async () => {
+  const since = await fromNow();
+  for (const [name, host] of [
+    ["ada", first],
+    ["ada", second],
+    ["bob", first],
+  ] as const)
+    expect((await ask(name, host)).status).toBe(200);
+  for (const host of [first, second]) expect((await ask(undefined, host)).status).toBe(401);
+
+  const { version, uses, unnamed, gaps } = await who(since, "--site", "code");
+  const row = (user: string, hosts: readonly string[], requests: number) =>
+    expect.objectContaining({
+      user,
+      site: "code",
+      hosts,
+      requests,
+      refused: 0,
+      refusedByBackend: 0,
+    }) as object;
+  expect({ version, gaps }).toEqual({ version: 1, gaps: [] });
+  expect(uses).toHaveLength(2);
+  expect(uses).toContainEqual(row("ada@lab.test", [first.name, second.name], 2));
+  expect(uses).toContainEqual(row("bob@lab.test", [first.name], 1));
+  for (const use of uses) {
+    expect(use.client).toMatch(/^[\d.]+$/);
+    expect(use.last >= since).toBe(true);
+  }
+  expect(unnamed).toEqual([
+    { site: "code", domain: "code.lab.test", requests: 2, refused: 2, refusedByBackend: 0 },
+  ]);
+  const { all } = await run("who", "--since", since);
+  expect(all).toMatch(/^bob@lab\.test +code +[\d.]+ +\S+Z +\S+Z +1 +0 +0$/m);
+  expect(all).toContain("code: 2 requests without a name, 2 of them refused");
+});
+
+test("rotated logs are read where the time reaches them; nothing is left behind", async () => {
+  const since = await fromNow();
+  await ask("ada", first);
+  await shellOn(
+    first.name,
+    `rm -f ${log}.*; cp -p ${log} ${log}.1; mv ${log} ${log}.2; nginx -s reopen; sleep 1; gzip ${log}.2; rm ${log}.1`,
+  );
+  await ask("ada", first);
+  await shellOn(first.name, "touch /run/before-who");
+  const { uses } = await who(since, "--site", "code");
+  expect(uses).toMatchObject([{ user: "ada@lab.test", hosts: [first.name], requests: 2 }]);
+  const changed =
+    "find /etc /usr /tmp /var/tmp /var/lib/protected-sites /var/log/nginx -newer /run/before-who";
+  expect(await shellOn(first.name, changed)).toBe("");
+});
+
+test("a host that cannot be asked is named, and the others are reported", async () => {
+  await shellOn(second.name, "mv /usr/local/sbin/protected-sites /run/kept");
+  try {
+    const { exitCode, all } = await run("who", "--since", "1h");
+    expect(exitCode).toBe(2);
+    expect(all).toMatch(new RegExp(`^${second.name}: could not be reached: .*not found`, "m"));
+    expect(all).toMatch(/^ada@lab\.test /m);
+  } finally {
+    await shellOn(second.name, "mv /run/kept /usr/local/sbin/protected-sites");
+  }
+});
+
+const lines = Number(process.env["WHO_LINES"] ?? 0);
+test.runIf(lines > 0)("how long it takes", { timeout: 600_000 }, async () => {
+  const each = Math.ceil(lines / lab.hosts.length);
+  const fill = `
+import datetime, random, sys
+line = open("${log}").readlines()[-1]
+began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=23)
+with open("${log}.1", "w") as file:
+    for number in range(${each}):
+        time = (began + datetime.timedelta(seconds=number * 80000 / ${each})).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+        user, client = f"user-{random.randrange(300)}@lab.test", f"10.0.0.{random.randrange(3)}"
+        file.write(line.replace("ada@lab.test", user).replace(line[9:34], time).replace('"client":"', f'"client":"{client}-', 1))
+`;
+  await ask("ada", first);
+  await ask("ada", second);
+  await everywhere("cat > /run/fill.py; python3 /run/fill.py", fill);
+  try {
+    for (const since of ["24h", "1h"]) {
+      const start = performance.now();
+      const { uses } = await who(since, "--site", "code");
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      console.log(
+        `${lines} lines on ${lab.hosts.length} hosts, --since ${since}: ${seconds} s, ${uses.length} rows, load ${loadavg()[0]?.toFixed(0) ?? ""}`,
+      );
+    }
+    const program = ["/usr/local/sbin/protected-sites", "who"];
+    const cpu = `
+import os, subprocess
+subprocess.run(${JSON.stringify(program)}, input=b'{"since": 0, "site": "code.lab.test"}', stdout=subprocess.DEVNULL, check=True)
+print(round(sum(os.times()[2:4]), 2))`;
+    console.log(`CPU on a host for its ${each} lines: ${await shellOn(first.name, "python3 -", cpu)} s`);
+  } finally {
+    await everywhere(`rm ${log}.1 /run/fill.py`);
+  }
+});
