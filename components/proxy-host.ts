@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { childOptions } from "./child-options.ts";
 import type { HostSettings } from "./host/connection.ts";
 import { hostBlocked, hostDeployer, hostProgram, hostSetup } from "./host/host-setup.ts";
-import { blockedList } from "./render/nginx/blocked.ts";
+import { blockedList, type BlockedPerson } from "./render/nginx/blocked.ts";
 import { sharedFiles } from "./render/nginx/shared-files.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
 
@@ -56,8 +56,8 @@ export interface ProxyHostArgs {
   workerShutdownTimeout?: string;
   /** Addresses of all hosts of the environment, if one of its sites gets its certificate by ACME. @default none */
   acmeHosts?: string[];
-  /** UPNs of people who are blocked at every site of the host, whatever their session says. @default nobody */
-  blocked?: string[];
+  /** People who are blocked at every site of the host, whatever their session says. @default nobody */
+  blocked?: BlockedPerson[];
   /**
    * As `repair`, of the list of who is blocked: another one puts it in force again.
    * @default what is in the state

@@ -3,6 +3,7 @@ import { type AccessMatrix, isJudged, type Path, type Row, type SiteAccess } fro
 import { columns } from "./columns.ts";
 import { escaped, plural } from "./review/formats.ts";
 import { isExpression } from "./review/locations.ts";
+import { untilInWords } from "./review/statements.ts";
 import type { Who } from "./who-meets.ts";
 
 /** What the lines are sorted by. */
@@ -132,7 +133,7 @@ function whoInWords(row: Row): string[] {
   if (row.who.length === 0) return ["nobody: it requires what nobody has"];
   return row.who.map((who) =>
     who.kind === "anybody"
-      ? `everybody, without signing in${row.why === undefined ? "" : `: ${row.why}`}`
+      ? `everybody, without signing in${untilInWords(row)}${row.why === undefined ? "" : `: ${row.why}`}`
       : inWords(who),
   );
 }

@@ -24,7 +24,13 @@ import { type Who, whoMeets } from "./who-meets.ts";
 /** Where requests end, and who gets there. */
 export type Access =
   /** The site's content; `who` is empty if nobody meets what is required. */
-  | { readonly to: "backend"; readonly who: readonly Who[]; readonly why?: string }
+  | {
+      readonly to: "backend";
+      readonly who: readonly Who[];
+      readonly why?: string;
+      /** The last day, in UTC, of a part that is open without signing in. */
+      readonly until?: string;
+    }
   /** Pages of the sign-in, or the response to an ACME challenge: open to everybody, and nothing of the backend. */
   | { readonly to: "sign-in" }
   /** Nginx answers everybody with this status. */
@@ -78,7 +84,7 @@ export function accessMatrixOf(file: StackFile): (url?: string) => AccessMatrix 
   const readingOf = siteReadings(environment);
   const sites = environment.sites.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const { stack, source } = file;
-  const blocked = blockedAt(environment, new Date());
+  const blocked = blockedAt(environment, new Date()).map(({ user }) => user);
   return (url) => {
     if (url === undefined)
       return { stack, source, blocked, sites: sites.map((site) => siteAccess(site, () => readingOf(site))) };
@@ -237,7 +243,9 @@ function withReason(access: Access, paths: readonly Path[], site: Site): Access 
   const open = site.open.find(({ path, match }) =>
     paths.some((it) => it.match === path && (it.modifier === "=") === (match === "exact")),
   );
-  return open === undefined ? access : { ...access, why: open.why };
+  if (open === undefined) return access;
+  const { why, until } = open;
+  return { ...access, why, ...(until === undefined ? {} : { until }) };
 }
 
 interface Judged {

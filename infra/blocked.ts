@@ -3,24 +3,19 @@ import { isMap, isSeq, type YAMLSeq } from "yaml";
 
 import { program } from "../components/host/program.ts";
 import { ConfigError } from "../components/site/errors.ts";
-import { blockedList } from "../components/render/nginx/blocked.ts";
+import { blockedList, type BlockedPerson } from "../components/render/nginx/blocked.ts";
+import { hasEnded } from "../components/site/ends.ts";
 import type { Environment } from "./environment.ts";
 import { announcement, operator } from "./operator.ts";
-import { day, quoted } from "./rotation.ts";
+import { quoted } from "./rotation.ts";
 import { runOnHost } from "./ssh.ts";
 import { configPath, type StackFile } from "./stack-file.ts";
 
-/**
- * The UPNs of the people whom hosts block.
- * @param now an entry ends with its last day, in UTC
- */
-export function blockedAt({ blocked }: Pick<Environment, "blocked">, now: Date): string[] {
-  return blocked.filter((it) => !hasEnded(it, now)).map(({ user }) => user);
-}
-
-/** Whether a block's last day, in UTC, has passed: then it blocks nobody. */
-export function hasEnded({ until }: Pick<NewBlock, "until">, now: Date): boolean {
-  return until !== undefined && until < day(now);
+/** The people whom hosts block, without those whose last day has passed. */
+export function blockedAt({ blocked }: Pick<Environment, "blocked">, now: Date): BlockedPerson[] {
+  return blocked
+    .filter((it) => !hasEnded(it, now))
+    .map(({ user, until }) => ({ user, ...(until === undefined ? {} : { until }) }));
 }
 
 /** An entry that `npm run block` writes. */

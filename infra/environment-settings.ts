@@ -95,7 +95,7 @@ export interface BlockedSettings {
   user: string;
   /** Why, for the review and for whoever reads the file later. */
   why: string;
-  /** The last day, in UTC, as `2027-01-31`; the next update or `npm run block` after it ends the block. @default no end */
+  /** The last day, in UTC, as `2027-01-31`; hosts end the block by their own clock. @default no end */
   until?: string;
 }
 

@@ -29,6 +29,11 @@ export interface OpenPathSettings {
   passAuthorization?: boolean;
   /** Why it is open, for reviewers; it is a comment on the rule in the Nginx file. */
   why: string;
+  /**
+   * The last day on which it is open, in UTC, as `2027-01-31`; hosts then close it by their own clock, without an update.
+   * @default no end
+   */
+  until?: string;
 }
 
 const path = checks.path;
@@ -62,8 +67,9 @@ export const openPathSchema = z.strictObject(
       .default(["GET", "HEAD"]),
     passAuthorization: checks.flag.default(false),
     why: checks.sentence,
+    until: checks.date.exactOptional(),
   },
-  { error: checks.expected("an open path (path, match, methods, why)") },
+  { error: checks.expected("an open path (path, match, methods, why, until)") },
 );
 
 /** A validated {@link PathRuleSettings}; its path has no trailing `/`. */

@@ -1,5 +1,5 @@
 /**
- * `npm run expiry`: when each client secret expires, in all environments. Exit code 1 if one has expired or will soon, or
+ * `npm run expiry`: when each client secret expires, and what ends by itself, in all environments. Exit code 1 if one has expired or will soon, or
  * if, with `--entra`, Entra and the stack's state differ.
  */
 import Table from "cli-table3";
@@ -8,6 +8,8 @@ import { execa } from "execa";
 
 import { activeClientSecret } from "../../components/site/client-secrets.ts";
 import { daysLeft, expiryStatus } from "../client-secret-expiry.ts";
+import { columns } from "../columns.ts";
+import { endings } from "../ends.ts";
 import { EngineFailure, fromEngine } from "../engine-failure.ts";
 import { type Finding, findings, registeredSites, unknownRegistrations } from "../entra-secrets.ts";
 import { GraphFailure, signInToGraph } from "../graph.ts";
@@ -52,8 +54,12 @@ export function command(): Command {
 
 async function expiry(options: Options): Promise<void> {
   const now = new Date();
-  const rows = (options.stack ?? stacks())
-    .flatMap((stack) => environmentOf(readStackFile(stack)).sites.map((site) => ({ stack, site })))
+  const environments = (options.stack ?? stacks()).map(
+    (stack) => [stack, environmentOf(readStackFile(stack))] as const,
+  );
+  const ends = environments.flatMap(([stack, it]) => endings(it, now).map((end) => ({ stack, ...end })));
+  const rows = environments
+    .flatMap(([stack, { sites }]) => sites.map((site) => ({ stack, site })))
     .map(({ stack, site }) => ({
       stack,
       site: site.name,
@@ -67,7 +73,7 @@ async function expiry(options: Options): Promise<void> {
   const inEntra: (Finding & { readonly stack: string })[] = [];
   for (const stack of options.entra ? (options.stack ?? stacks()) : [])
     inEntra.push(...(await askEntra(stack)).map((finding) => ({ stack, ...finding })));
-  if (options.json) printJson({ secrets: rows, ...(options.entra ? { entra: inEntra } : {}) });
+  if (options.json) printJson({ secrets: rows, ends, ...(options.entra ? { entra: inEntra } : {}) });
   else {
     const table = new Table({
       head: ["environment", "site", "domain", "secret", "expires", "days", ""],
@@ -85,6 +91,16 @@ async function expiry(options: Options): Promise<void> {
       ]);
     }
     console.log(table.toString());
+    if (ends.length > 0)
+      console.log(
+        `\n${columns(
+          ["environment", "site", "what", "last day", "days", ""],
+          ends.map(({ stack, site, what, until, days, status }) => [
+            ...[stack, site ?? "every site", what, until, String(days)],
+            status === "has ended" ? "has ended; delete its lines" : "",
+          ]),
+        )}`,
+      );
     for (const { stack, site, what, remedy } of inEntra)
       console.log(`${stack}, site "${site}": ${what}\n  ${remedy}`);
   }

@@ -96,11 +96,12 @@ function isBlocked({ needs }: Gate, person: SignedIn | undefined): boolean {
 }
 
 function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): string {
-  const { to, needs } = gate;
+  const { to, needs, ends } = gate;
   if (to.kind === "answer")
     return `Nginx answers ${to.status}${to.location === undefined ? "" : ` to ${to.location}`}`;
   if (to.kind === "sign-in") return "is part of the sign-in, which is open to everybody";
-  if (needs === undefined) return `passes without signing in, to ${to.what}`;
+  if (needs === undefined)
+    return `passes without signing in, to ${to.what}${ends === undefined ? "" : `, until ${ends.toJSON()}`}`;
   if (enters) return `passes, to ${to.what}`;
   if (person === undefined) return "denied: a browser is redirected to sign in, anything else gets 401";
   if (isBlocked(gate, person)) return `denied: ${person.upn} is blocked at every site`;

@@ -2,7 +2,16 @@
 import { isEncrypted, protocolOf } from "../../components/site/backends.ts";
 import type { PathRule } from "../../components/site/path-access.ts";
 import type { Site } from "../../components/site/site.ts";
-import { authorization, below, type Entries, plain, says, without } from "./statements.ts";
+import {
+  authorization,
+  below,
+  type Entries,
+  otherEnd,
+  plain,
+  says,
+  untilInWords,
+  without,
+} from "./statements.ts";
 
 export const accessMeaning = {
   // See renames.ts.
@@ -117,7 +126,10 @@ export const accessMeaning = {
       const methods = now.methods.join(", ");
       if (was === undefined)
         return [
-          says("opens", `${below(now)} is open to EVERYBODY without signing in (${methods}): ${now.why}`),
+          says(
+            "opens",
+            `${below(now)} is open to EVERYBODY without signing in${untilInWords(now)} (${methods}): ${now.why}`,
+          ),
           ...(now.passAuthorization ? [authorization(true, `at ${below(now)} `)] : []),
         ];
       return [
@@ -133,6 +145,7 @@ export const accessMeaning = {
         ...(was.passAuthorization === now.passAuthorization
           ? []
           : [authorization(now.passAuthorization, `at ${below(now)} `)]),
+        ...otherEnd(`${below(now)} is open to EVERYBODY`, was, now, { later: "opens", earlier: "closes" }),
         ...(was.why === now.why ? [] : [plain(`why ${below(now)} is open: ${now.why}`)]),
       ];
     }),

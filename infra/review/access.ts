@@ -4,6 +4,7 @@
  */
 import type { Role } from "../../components/site/roles.ts";
 import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
+import { laterChanges } from "./ends.ts";
 import { SiteReading } from "./gate.ts";
 import { isExpression } from "./locations.ts";
 import { type AskedRequest, type Gate, type Needs, passes } from "./needs.ts";
@@ -23,6 +24,8 @@ export interface Way {
   readonly person?: Person;
   /** A role that the backend gets to see, if that is what is new. */
   readonly role?: string;
+  /** From when on, if that is later: something ends then on one side and not on the other. */
+  readonly from?: Date;
 }
 
 /** A site's files, and its roles. */
@@ -52,7 +55,8 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
     const asked = methodsToAsk(readings);
     const opened: Way[] = [];
     const closed: Way[] = [];
-    const compared = (request: AskedRequest, way: Pick<Way, "method" | "target">) => {
+    const compared = (request: AskedRequest) => {
+      const way = wayOf(request, asked);
       const was = entryOf(gateBeside(old, now, request), before?.roles);
       const is = entryOf(gateBeside(now, old, request), after?.roles);
       const gained = someoneOnlyIn(is, was) ?? newRole(is, after?.roles, was, before?.roles);
@@ -60,10 +64,13 @@ export function accessChange(before: JudgedSite | undefined, after: JudgedSite |
       if (gained !== undefined) opened.push({ ...way, ...gained });
       if (lost !== undefined) closed.push({ ...way, ...lost });
     };
-    for (const request of requests(targets, asked)) compared(request, wayOf(request, asked));
+    for (const request of requests(targets, asked)) compared(request);
+    const later = laterChanges(readings, targets);
+    for (const at of later.times)
+      for (const request of requests(later.targets, asked)) compared({ ...request, at });
     opened.push(...newExpressions(old, before, now, after, asked));
     closed.push(...newExpressions(now, after, old, before, asked));
-    return { opened, closed };
+    return { opened: earliest(opened), closed: earliest(closed) };
   } catch (error) {
     if (!(error instanceof CannotJudge)) throw error;
     return { opened: [], closed: [], cannotJudge: error.message };
@@ -102,9 +109,19 @@ function gateBeside(
   return reading.gate({ ...request, target: "/-" });
 }
 
-function wayOf({ scheme, method, target }: AskedRequest, asked: readonly string[]) {
+function wayOf({ scheme, method, target, at }: AskedRequest, asked: readonly string[]) {
   const plain = scheme === "http" ? " over plain HTTP" : "";
-  return { method: asked.includes("any") ? "any" : method, target: `${target}${plain}` };
+  return {
+    method: asked.includes("any") ? "any" : method,
+    target: `${target}${plain}`,
+    ...(at === undefined ? {} : { from: at }),
+  };
+}
+
+/** Of the ways of one request, the first. */
+function earliest(ways: readonly Way[]): Way[] {
+  const key = ({ method, target }: Way) => `${method} ${target}`;
+  return [...new Map(ways.toReversed().map((it) => [key(it), it])).values()].toReversed();
 }
 
 /**

@@ -10,8 +10,9 @@ import { blockedFile } from "../../components/site/names.ts";
  * @param maps of the host's `http {}`
  */
 export function blockedIn(text = "", maps: Definitions): string[] {
-  const map = maps.get(blockedVariable.slice(1))?.body ?? [];
-  if (!map.some(({ name, args }) => name === "include" && args[0] === blockedFile)) return [];
+  const includes = ({ body = [] }: ReadDirective) =>
+    body.some(({ name, args }) => name === "include" && args[0] === blockedFile);
+  if (!maps.has(blockedVariable.slice(1)) || ![...maps.values()].some(includes)) return [];
   return readNginx(text).map(({ name }) =>
     name
       .replace(/^~\*\^(.*)\$$/, "$1")

@@ -1,6 +1,6 @@
 /** What a change of an environment's own settings means, in words. */
 import type { Environment, Host } from "../environment.ts";
-import { type Entries, plain, says, type Statement, without } from "./statements.ts";
+import { type Entries, otherEnd, plain, says, type Statement, untilInWords, without } from "./statements.ts";
 
 /** The settings of an environment. */
 export const environmentMeaning = {
@@ -29,16 +29,10 @@ export const environmentMeaning = {
   blocked: (before, after) => [
     ...after.flatMap((entry) => {
       const was = before.find(({ user }) => isSame(user, entry.user));
-      const until = entry.until === undefined ? "" : ` until ${entry.until}`;
-      if (was === undefined) return [says("closes", `${entry.user} is blocked at every site${until}`)];
-      if (was.until === entry.until) return [];
-      const isLonger = entry.until === undefined || (was.until !== undefined && was.until < entry.until);
-      return [
-        says(
-          isLonger ? "closes" : "opens",
-          `${entry.user} is blocked at every site${until || " without an end"}; was ${was.until === undefined ? "without an end" : `until ${was.until}`}`,
-        ),
-      ];
+      const what = `${entry.user} is blocked at every site`;
+      return was === undefined
+        ? [says("closes", `${what}${untilInWords(entry)}`)]
+        : otherEnd(what, was, entry, { later: "closes", earlier: "opens" });
     }),
     ...before
       .filter(({ user }) => !after.some((it) => isSame(user, it.user)))

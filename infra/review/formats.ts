@@ -195,9 +195,10 @@ function titleOf([first, ...others]: readonly SiteReview[], bold = ""): string {
 /** Ways in, in at most five lines: for each kind of person the methods and paths. */
 function ways(list: readonly Way[]): string[] {
   const byPerson = new Map<string, { targets: Set<string>; methods: Set<string> }>();
-  for (const { method, target, person, role } of list) {
+  for (const { method, target, person, role, from } of list) {
     const is = person === undefined ? "anybody, without signing in," : personInWords(person);
-    const who = role === undefined ? is : `${is} with the role ${role},`;
+    const when = from === undefined ? "" : `from ${from.toJSON().slice(0, 10)} on, `;
+    const who = `${when}${is}${role === undefined ? "" : ` with the role ${role},`}`;
     const entry = byPerson.get(who) ?? { targets: new Set(), methods: new Set() };
     entry.targets.add(target);
     entry.methods.add(method);

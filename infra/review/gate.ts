@@ -16,6 +16,7 @@ import {
 import { signInPaths } from "../../components/site/names.ts";
 import { blockedIn, keepsBlockedOut } from "./blocked-list.ts";
 import { isMet } from "./conditions.ts";
+import { endOfLocation } from "./ends.ts";
 import {
   answersItself,
   checkBody,
@@ -198,7 +199,7 @@ export class SiteReading {
     const content: Gate = {
       to: this.#content(body, server, variables, path),
       places: [this.#place(here)],
-      ...(location === undefined ? {} : { location }),
+      ...(location === undefined ? {} : { location, ends: endOfLocation(location) }),
     };
     const auth = this.#inForce("auth_request", body, server);
     // Before a page of the sign-in, the subrequest only decides whether it can be shown.

@@ -9,6 +9,8 @@ export interface AskedRequest {
   readonly target: string;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** When. @default now */
+  readonly at?: Date;
 }
 
 /** Whom oauth2-proxy lets in. */
@@ -42,6 +44,8 @@ export interface Gate {
   readonly needs?: Needs;
   /** Where those end up who are not signed in, or not allowed. */
   readonly otherwise?: Gate["to"];
+  /** Until when, if it ends. */
+  readonly ends?: Date | undefined;
   /** The lines that decide, the most relevant first. */
   readonly places: readonly Place[];
   /** The location, and what it passes on: for {@link SiteReading.headersFor}. */

@@ -1,8 +1,8 @@
-/** Client secrets and blocks that a change creates, but that would already have ended. */
+/** Client secrets, open paths and blocks that a change creates, but that would already have ended. */
 import { parseDocument } from "yaml";
 
 import type { Problem } from "../../components/site/errors.ts";
-import { hasEnded } from "../blocked.ts";
+import { hasEnded } from "../../components/site/ends.ts";
 import { daysUntil } from "../client-secret-expiry.ts";
 import { siteOf } from "./file-changes.ts";
 import { lineOf } from "./problem-lines.ts";
@@ -10,8 +10,8 @@ import { renamesOf, withNewNames } from "./renames.ts";
 import type { LocatedProblem, RenderedStack } from "./rendering.ts";
 
 /**
- * End dates in the past that the change brings: Entra creates no such secret, and nobody is blocked. What has ended since it
- * was created is not among them: the file stays valid, so that a secret can be rotated.
+ * End dates in the past that the change brings: Entra creates no such secret, and nothing is open or blocked. What has
+ * ended since it was created is not among them: the file stays valid, so that a secret can be rotated.
  */
 export function pastEndDates(
   before: RenderedStack | undefined,
@@ -19,19 +19,18 @@ export function pastEndDates(
   now: Date,
 ): LocatedProblem[] {
   const text = after?.text ?? "";
-  return [...pastSecrets(before, after, now), ...pastBlocks(before, after, now)].map((problem) => ({
-    ...problem,
-    line: lineOf(problem, text, parseDocument(text)),
-  }));
+  const old = withNewNames(before, renamesOf(before?.environment, after?.environment));
+  return [pastSecrets, pastOpenPaths, pastBlocks]
+    .flatMap((past) => past(old, after, now))
+    .map((problem) => ({ ...problem, line: lineOf(problem, text, parseDocument(text)) }));
 }
 
 type Past = (before: RenderedStack | undefined, after: RenderedStack | undefined, now: Date) => Problem[];
 
-const pastSecrets: Past = (before, after, now) => {
-  const old = withNewNames(before, renamesOf(before?.environment, after?.environment));
-  return (after?.environment?.sites ?? []).flatMap(({ name, clientSecrets }) =>
+const pastSecrets: Past = (before, after, now) =>
+  (after?.environment?.sites ?? []).flatMap(({ name, clientSecrets }) =>
     clientSecrets.flatMap(({ generation, endDate }, index) => {
-      const was = siteOf(old, name)?.clientSecrets.find((it) => it.generation === generation);
+      const was = siteOf(before, name)?.clientSecrets.find((it) => it.generation === generation);
       if (endDate === undefined || endDate === was?.endDate || daysUntil(endDate, now) >= 0) return [];
       return [
         {
@@ -41,7 +40,21 @@ const pastSecrets: Past = (before, after, now) => {
       ];
     }),
   );
-};
+
+const pastOpenPaths: Past = (before, after, now) =>
+  (after?.environment?.sites ?? []).flatMap(({ name, open }) =>
+    open.flatMap((entry, index) => {
+      const { path, until } = entry;
+      const isOld = siteOf(before, name)?.open.some((it) => it.path === path && it.until === until);
+      if (isOld === true || !hasEnded(entry, now)) return [];
+      return [
+        {
+          where: `site "${name}"`,
+          what: `open.${index}.until must not have passed, got "${until ?? ""}": the path would not be open`,
+        },
+      ];
+    }),
+  );
 
 const pastBlocks: Past = (before, after, now) =>
   (after?.environment?.blocked ?? []).flatMap((entry, index) => {

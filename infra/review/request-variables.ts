@@ -10,6 +10,8 @@ export function requestVariable(
 ): string | undefined {
   const [rawPath = "", query = ""] = request.target.split(/\?(.*)/s);
   switch (name) {
+    case "msec":
+      return ((request.at ?? new Date()).getTime() / 1000).toFixed(3);
     case "scheme":
       return request.scheme;
     case "host":

@@ -89,6 +89,29 @@ export function longer(before: string, after: string, text: string): Statement<"
   return says(seconds(after) > seconds(before) ? "weakens" : "plain", text);
 }
 
+/** As in ` until 2027-01-31`; nothing for what does not end. */
+export function untilInWords({ until }: Ending): string {
+  return until === undefined ? "" : ` until ${until}`;
+}
+
+/** A statement about another end. @param effect of one that is later */
+export function otherEnd<Later extends Effect, Earlier extends Effect>(
+  what: string,
+  was: Ending,
+  is: Ending,
+  effect: { readonly later: Later; readonly earlier: Earlier },
+): Statement<Later | Earlier>[] {
+  if (was.until === is.until) return [];
+  const isLater = is.until === undefined || (was.until !== undefined && was.until < is.until);
+  const words = (it: Ending) => (untilInWords(it) || " without an end").trim();
+  return [says(isLater ? effect.later : effect.earlier, `${what} ${words(is)}; was ${words(was)}`)];
+}
+
+/** What has a last day, as `2027-01-31`, or none. */
+interface Ending {
+  readonly until?: string | undefined;
+}
+
 export function without<T>(list: readonly T[], taken: readonly T[]): T[] {
   return list.filter((it) => !taken.includes(it));
 }

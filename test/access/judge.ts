@@ -23,6 +23,7 @@ import { reviewed, settings, siteArgs } from "../unit/review/environments.ts";
 import {
   anyChange,
   blockedPerson,
+  ends,
   methods,
   people,
   programs,
@@ -126,11 +127,14 @@ class Side {
     return siteFiles?.["wiki"]?.find((it) => it.name === name)?.text ?? "";
   }
 
-  /** The environment with the domain that both sides of a pair have. */
+  /** The environment with the domain that both sides of a pair have, and as it can be seen today: what is to end has not. */
   reviewable(): Record<string, unknown> {
-    return settings({
-      sites: { wiki: { ...siteArgs("wiki", 4000), emailDomains: undefined, ...this.given } },
-    });
+    const own = { ...siteArgs("wiki", 4000), emailDomains: undefined, ...this.given };
+    const open = this.site.open.map(({ until, ...it }) => ({
+      ...it,
+      ...(until === ends.over ? { until } : {}),
+    }));
+    return settings({ sites: { wiki: { ...own, open } } });
   }
 }
 
@@ -238,7 +242,7 @@ async function judge(pairs: number, seed: number): Promise<Findings> {
       new Map(sides.map((it) => [it.site.domain, it.text("nginx.conf")])),
       new Map([
         ...sides.map((it) => [`${paths(it.site.domain).current}/${page}`, it.text(page)] as const),
-        [blockedFile, blockedList([blocked])],
+        [blockedFile, blockedList([{ user: blocked }])],
       ]),
     );
     for (const side of sides) await judgeSide(side, findings);

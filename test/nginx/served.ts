@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { nginxSite } from "../../components/render/nginx/site.ts";
 import { oauth2ProxyConfig } from "../../components/render/oauth2-proxy.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
-import { blockedList } from "../../components/render/nginx/blocked.ts";
+import { blockedList, type BlockedPerson } from "../../components/render/nginx/blocked.ts";
 import { blockedFile, cookieName, paths } from "../../components/site/names.ts";
 import type { SiteSettings } from "../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../components/site/site.ts";
@@ -91,10 +91,10 @@ export async function serve(sites: readonly Site[], files: ReadonlyMap<string, s
     for await (const chunk of response.setEncoding("utf8")) body += chunk as string;
     return { status: response.statusCode ?? 0, headers: response.headers, body } satisfies Answer;
   };
-  const block = async (users: readonly string[]) => {
+  const block = async (people: readonly (string | BlockedPerson)[]) => {
     const workers = () => readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "utf8");
     const before = await workers();
-    await put(blockedFile, blockedList(users));
+    await put(blockedFile, blockedList(people.map((it) => (typeof it === "string" ? { user: it } : it))));
     nginx.kill("SIGHUP");
     while (before.split(" ").some((it) => it !== "" && existsSync(`/proc/${it}`))) await sleep(20);
   };

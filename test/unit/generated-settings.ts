@@ -36,7 +36,17 @@ const match = fc.constantFrom("prefix", "exact");
 const methods = fc.uniqueArray(fc.constantFrom("GET", "HEAD", "POST", "PUT", "MOVE"), { minLength: 1 });
 const rule = fc.record({ path, match, allowedGroups: fc.array(guid, { minLength: 1, maxLength: 3 }) });
 const open = fc
-  .record({ path, match, methods, passAuthorization: fc.boolean(), why: fc.constant("A test.") })
+  .record(
+    {
+      path,
+      match,
+      methods,
+      passAuthorization: fc.boolean(),
+      why: fc.constant("A test."),
+      until: fc.constantFrom("2001-01-01", "2027-01-31", "2999-12-31"),
+    },
+    { requiredKeys: ["path", "match", "methods", "passAuthorization", "why"] },
+  )
   .map((it) => ({ ...it, path: it.match === "prefix" ? `${it.path}/` : it.path }));
 const role = fc.record({
   value: fc.constantFrom("reader", "editor", "Wiki.Admin-2"),

@@ -22,7 +22,7 @@ from .sites import Site, all_sites
 # Before the first list.
 NOBODY = f"# {OURS} (components/render/nginx/blocked.ts) for every site of this host; edits here are lost.\n"
 
-ENTRY = re.compile(r"""("?)[\w.!#^~'*$\\-]+@[\w.!#^~'*$\\-]+\1 :blocked;""", re.ASCII)
+ENTRY = re.compile(r"""("?)[\w.!#^~'*$\\-]+@[\w.!#^~'*$\\-]+\1 :blocked(?:-until-\d{11})?;""", re.ASCII)
 
 # What requests get of those who are not blocked, and that have begun before; then they end as well.
 GRACE = 3  # seconds
@@ -97,7 +97,7 @@ LETS_IN = "people who are blocked still get in, since its live generation does n
 def lets_blocked_in(site: Site) -> bool:
     """Whether somebody is on the list, and the site does not ask for it: what was pushed of it is older than lists."""
     nginx = read_text(site.current / "nginx.conf")
-    return nginx is not None and "$protected_sites_blocked" not in nginx and ":blocked;" in (read_text(BLOCKED) or "")
+    return nginx is not None and "$protected_sites_blocked" not in nginx and " :blocked" in (read_text(BLOCKED) or "")
 
 
 def end_old_workers() -> int:

@@ -7,6 +7,7 @@
 import { blockedFile } from "../../site/names.ts";
 import { block, comment, type Directive, expr, ifNotLike, type Item, printNginx } from "../../nginx/print.ts";
 import { header } from "../header.ts";
+import { digitsOf, isBefore, isTime, nowAnd } from "./ends.ts";
 import { page, sharedOfServer } from "./error-pages.ts";
 import { identityVariable } from "./identity-headers.ts";
 import { internal, internalPaths } from "./locations.ts";
@@ -17,8 +18,21 @@ export const blockedVariable = "$protected_sites_blocked";
 /** Variables of sites' servers that the maps read. */
 export const variablesOfBlocked = [identityVariable("email"), identityVariable("user")];
 
+/** Somebody on the list. */
+export interface BlockedPerson {
+  /** Their UPN. */
+  user: string;
+  /** The last day, in UTC, as `2027-01-31`; the host ends the block by its own clock. @default no end */
+  until?: string;
+}
+
+const isBlocked = ":blocked";
+/** Before the time at which a block ends. To a host that does not know of ends, it is no port either. */
+const blockedUntil = `${isBlocked}-until-`;
+
 /** For all sites of a host: whether who asks is blocked, by the UPN in oauth2-proxy's answer, in either of its headers. */
 export function blockedMaps(): Item[] {
+  const entry = `${blockedVariable}_entry`;
   const byUser = `${blockedVariable}_user`;
   const map = (source: string, variable: string, otherwise: Directive) =>
     block(
@@ -30,8 +44,18 @@ export function blockedMaps(): Item[] {
     comment(
       "Who is blocked at every site: the backend's address gets a port that is none, and so reaches nothing.",
     ),
-    map(identityVariable("email"), blockedVariable, ["default", expr(byUser)]),
+    map(identityVariable("email"), entry, ["default", expr(byUser)]),
     map(identityVariable("user"), byUser, ["default", ""]),
+    block(
+      ["map", expr(nowAnd(entry)), expr(blockedVariable)],
+      [
+        ["volatile"],
+        ["default", isBlocked],
+        [expr("~ $"), ""],
+        [expr(isBefore(blockedUntil)), isBlocked],
+        [expr(isTime(blockedUntil)), ""],
+      ],
+    ),
   ];
 }
 
@@ -40,16 +64,16 @@ const longestInTable = 46;
 
 /**
  * The text of {@link blockedFile}: entries of the maps, which ignore case.
- * @param users UPNs, in any order
+ * @param people in any order, each once
  */
-export function blockedList(users: readonly string[]): string {
-  const names = [...new Set(users.map((it) => it.toLowerCase()))].sort();
+export function blockedList(people: readonly Readonly<BlockedPerson>[]): string {
+  const names = new Map(people.map(({ user, until }) => [user.toLowerCase(), until]));
   return printNginx([
     comment(header("nginx/blocked.ts", "every site of this host")),
-    ...names.map((name): Directive => [
+    ...[...names].sort().map(([name, until]): Directive => [
       // A "~" at its beginning would make it a regular expression.
       name.length > longestInTable ? expr(`~*^${escaped(name)}$`) : name.replace(/^~/, "\\~"),
-      ":blocked",
+      until === undefined ? isBlocked : `${blockedUntil}${digitsOf(until)}`,
     ]),
   ]);
 }

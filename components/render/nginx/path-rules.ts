@@ -23,6 +23,7 @@ import {
   type Item,
   literal,
 } from "../../nginx/print.ts";
+import { untilThen } from "./ends.ts";
 import { authPathOf, internalPaths, openLocation, protectedLocation } from "./locations.ts";
 import { passOn, toBackend } from "./backend.ts";
 import { errorPages } from "./error-pages.ts";
@@ -83,11 +84,11 @@ export function ruleLocations(site: Site, { path, match }: PathRule, number: num
 }
 
 /**
- * With a method that is not open, or spelt so that a backend may read something else, the path is as protected as its
- * surroundings.
+ * With a method that is not open, spelt so that a backend may read something else, or after its last day, the path is as
+ * protected as its surroundings.
  */
 export function openPathLocations(site: Site, open: OpenPath, number: number): Item[] {
-  const { path, match, methods, passAuthorization, why } = open;
+  const { path, match, methods, passAuthorization, why, until } = open;
   const around = ruleAround(site, open);
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
@@ -96,10 +97,11 @@ export function openPathLocations(site: Site, open: OpenPath, number: number): I
     ...passOn(site),
   ];
   return [
-    comment(`Open to everybody: ${why}`),
+    comment(`Open to everybody${until === undefined ? "" : ` until ${until}`}: ${why}`),
     openLocation(match === "prefix" ? [path] : ["=", path], [
       ...errorPages,
       ["error_page", 418, "=", otherwise],
+      ...untilThen(until, ["return", 418]),
       ifNoneOf("$request_method", methods, ["return", 418]),
       ifNotLike("$request_uri", match === "prefix" ? `^${literal(path)}` : `^${literal(path)}(?:\\?|$)`, [
         "return",

@@ -6,6 +6,7 @@ import { accessLogFormats, variablesOfLogs } from "./access-log.ts";
 import { acmeLocations, acmeUpstream } from "./acme.ts";
 import { authCacheMaps } from "./auth-cache.ts";
 import { header } from "../header.ts";
+import { endMap, untilVariable } from "./ends.ts";
 import { blockedMaps, variablesOfBlocked } from "./blocked.ts";
 import { contactVariable } from "../pages.ts";
 import { inherited, inheritedTls, requestReading } from "./inherited.ts";
@@ -33,6 +34,7 @@ const variablesOfServers = new Set([
   contactVariable,
   ...variablesOfLogs,
   ...variablesOfBlocked,
+  untilVariable,
 ]);
 
 const sharedUpstream = "acme_protected-sites";
@@ -70,6 +72,7 @@ export function sharedNginx(acmeHosts: readonly string[] = []): string {
     ...spellingMap(),
     ...authCacheMaps(),
     ...blockedMaps(),
+    ...endMap(),
     ...securityHeaderMaps(),
     ...accessLogFormats(),
 

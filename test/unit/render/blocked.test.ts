@@ -3,7 +3,10 @@ import { expect, test } from "vitest";
 
 import { blockedList } from "../../../components/render/nginx/blocked.ts";
 
-const lines = (users: readonly string[]) => blockedList(users).split("\n").slice(1, -1);
+const lines = (users: readonly string[]) =>
+  blockedList(users.map((user) => ({ user })))
+    .split("\n")
+    .slice(1, -1);
 
 test("each person is one line, in lower case, in alphabetical order and once", () => {
   expect(lines(["bob@example.com", "Ada@Example.com", "ada@example.com"])).toEqual([
@@ -28,4 +31,10 @@ test("a name that is too long for Nginx's hash table is an expression for it alo
   const longest = `${"a".repeat(34)}@example.com`;
   expect(lines([longest])).toEqual([`${longest} :blocked;`]);
   expect(lines([`a${longest}`])).toEqual([`~*^a${"a".repeat(34)}@example\\.com$ :blocked;`]);
+});
+
+test("a block that ends says so in seconds since 1970, the end of its last day in UTC", () => {
+  expect(blockedList([{ user: "ada@example.com", until: "2027-01-31" }])).toContain(
+    `\nada@example.com :blocked-until-0${Date.UTC(2027, 1, 1) / 1000};\n`,
+  );
 });

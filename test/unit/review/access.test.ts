@@ -11,8 +11,17 @@ import { runs } from "../quick.ts";
 import { reviewed, siteArgs, settings } from "./environments.ts";
 import { byGroup, type GeneratedPerson, methods, people, targets } from "./generated-sites.ts";
 
+/** Days on which somebody asks: of what has ended, and of what ends. */
+const days = ["2026-11-30", "2100-01-01"];
+
 /** The rules of docs/configuration.md: nobody is `undefined`. */
-function mayEnter(site: Site, person: GeneratedPerson | undefined, method: string, target: string): boolean {
+function mayEnter(
+  site: Site,
+  person: GeneratedPerson | undefined,
+  method: string,
+  target: string,
+  day: string,
+): boolean {
   const opened = site.open
     // The name of an open folder without its slash is closed, also where it lies in another open folder.
     .filter((it) => it.match === "exact" || !site.open.some(({ path }) => path === `${target}/`))
@@ -28,7 +37,8 @@ function mayEnter(site: Site, person: GeneratedPerson | undefined, method: strin
     .sort((one, other) => other.path.length - one.path.length)[0];
   const openIsDeeper =
     opened !== undefined && (deepest === undefined || opened.path.length > deepest.path.length);
-  if (openIsDeeper && (opened.methods as string[]).includes(method)) return true;
+  const isOver = opened?.until !== undefined && opened.until < day;
+  if (openIsDeeper && !isOver && (opened.methods as string[]).includes(method)) return true;
   if (person === undefined || !site.emailDomains.includes(person.domain)) return false;
   const isIn = (any: readonly string[]) => any.length === 0 || any.some((it) => person.groups.includes(it));
   return isIn(site.allowedGroups) && isIn(deepest?.allowedGroups ?? []);
@@ -50,10 +60,12 @@ test("over generated pairs, the review reports that access widens or narrows exa
       const [before, after] = [siteOf(one), siteOf(other)];
       const entries = [undefined, ...people].flatMap((person) =>
         methods.flatMap((method) =>
-          targets.map((target) => [
-            mayEnter(before, person, method, target),
-            mayEnter(after, person, method, target),
-          ]),
+          targets.flatMap((target) =>
+            days.map((day) => [
+              mayEnter(before, person, method, target, day),
+              mayEnter(after, person, method, target, day),
+            ]),
+          ),
         ),
       );
       const review = reviewed(environment(other), environment(one));

@@ -58,8 +58,8 @@ const ofSites: Readonly<Record<AlarmsOf<typeof siteMeaning>, Cases>> = {
     passes: [rule(group(2), group(3)), rule(group(2))],
   },
   "open opens": {
-    catches: [part({}), part({ methods: ["GET", "HEAD", "POST"] })],
-    passes: [part({ methods: ["GET", "HEAD", "POST"] }), part({ methods: ["GET"] })],
+    catches: [part({ until: "2999-01-31" }), part({})],
+    passes: [part({ methods: ["GET", "HEAD", "POST"] }), part({ until: "2999-01-31" })],
   },
   "open weakens": {
     catches: [part({}), part({ passAuthorization: true })],
@@ -159,7 +159,7 @@ const ofEnvironments: Readonly<Record<AlarmsOf<typeof environmentMeaning>, Cases
     passes: [release("7.15.9"), release("7.16.0")],
   },
   "blocked opens": {
-    catches: [{ blocked: [blocked] }, { blocked: [] }],
+    catches: [{ blocked: [blocked] }, { blocked: [{ ...blocked, until: "2999-01-31" }] }],
     passes: [{ blocked: [{ ...blocked, until: "2999-01-31" }] }, { blocked: [blocked] }],
   },
   "repairDrift weakens": { catches: [{}, { repairDrift: false }], passes: [{ repairDrift: false }, {}] },

@@ -63,15 +63,21 @@ const upstreams = fc.option(
   }),
   { nil: undefined },
 );
+/** Last days of what ends: one that has passed, and one that has not. */
+export const ends = { over: "2020-02-29", toCome: "2099-12-31" };
 const open = (authorization: fc.Arbitrary<true | undefined>) =>
   fc
-    .record({
-      path: fc.constantFrom(...paths),
-      match,
-      methods: someOf(methods, 1),
-      passAuthorization: authorization,
-      why: fc.constant("for the test"),
-    })
+    .record(
+      {
+        path: fc.constantFrom(...paths),
+        match,
+        methods: someOf(methods, 1),
+        passAuthorization: authorization,
+        why: fc.constant("for the test"),
+        until: fc.constantFrom(ends.over, ends.toCome),
+      },
+      { requiredKeys: ["path", "match", "methods", "passAuthorization", "why"] },
+    )
     .map((it) => (it.match === "prefix" ? { ...it, path: `${it.path}/` } : it));
 
 /** Path rules and open paths, of which none has the path of another. */

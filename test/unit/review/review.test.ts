@@ -573,6 +573,47 @@ describe("an end date in the past", () => {
     expect(problems("2026-11-28", "2026-11-28")).toEqual([]);
   });
 
+  const open = (until: string | undefined) => ({
+    path: "/health",
+    why: "Why.",
+    ...(until === undefined ? {} : { until }),
+  });
+
+  test("of an open path is refused if the change adds it, and stays valid where it has passed since", () => {
+    const openUntil = (until: string | undefined) => ({
+      name: "side",
+      stacks: { prod: rendered(withWiki({ open: [open(until)] })) },
+    });
+    const problems = (before: string | undefined, after: string) =>
+      review(openUntil(before), openUntil(after), new Date("2026-11-29T12:00:00Z")).stacks[0]?.problems;
+    expect(problems(undefined, "2026-11-28")).toMatchObject([
+      {
+        where: 'site "wiki"',
+        what: 'open.0.until must not have passed, got "2026-11-28": the path would not be open',
+      },
+    ]);
+    expect(problems("2026-11-29", "2026-11-28")).toHaveLength(1);
+    expect(problems(undefined, "2026-11-29")).toEqual([]);
+    expect(problems("2026-11-28", "2026-11-28")).toEqual([]);
+  });
+
+  test("of an open path opens if it is later or gone, and closes if it is earlier or new, from when on", () => {
+    const told = (before: string | undefined, after: string | undefined) => {
+      const [was, is] = [before, after].map((until) => withWiki({ open: [open(until)] }));
+      const { widens, narrows, sites } = reviewed(is ?? {}, was);
+      const [way] = sites.flatMap(({ opened, closed }) => [...opened, ...closed]);
+      return { widens, narrows, from: way?.from?.toJSON().slice(0, 10) };
+    };
+    const [sooner, later] = ["2098-01-31", "2099-06-30"];
+    const opens = { widens: ["wiki"], narrows: [], from: "2098-02-01" };
+    const closes = { widens: [], narrows: ["wiki"], from: "2098-02-01" };
+    expect(told(sooner, later)).toEqual(opens);
+    expect(told(sooner, undefined)).toEqual(opens);
+    expect(told(later, sooner)).toEqual(closes);
+    expect(told(undefined, sooner)).toEqual(closes);
+    expect(told("2020-01-31", sooner)).toEqual({ widens: ["wiki"], narrows: [], from: undefined });
+  });
+
   test("that has passed since is reported, and the file stays valid, so that the secret can be rotated", () => {
     const { sites } = withWiki({ clientSecrets: [{ generation: 1, endDate: "2026-11-28" }] });
     const rest = rendered(settings({ sites, outboundProxy: "http://proxy.example.com:3128" }));
