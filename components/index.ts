@@ -3,4 +3,5 @@ export { ProtectedSite, type AcmeSettings, type ProtectedSiteArgs } from "./prot
 export { InternalCa, type CertificateAuthoritySettings, type InternalCaArgs } from "./internal-ca.ts";
 export { ProxyHost, type ProxyHostArgs, type Oauth2ProxySettings } from "./proxy-host.ts";
 export type { HostSettings } from "./host/connection.ts";
+export type { PagesSettings } from "./site/pages.ts";
 export type { SiteSettings } from "./site/settings.ts";

@@ -12,6 +12,7 @@ import { type CertificateAuthoritySettings, siteCertificate } from "./internal-c
 import { letsEncrypt } from "./site/names.ts";
 import { siteFiles } from "./render/site-files.ts";
 import { activeClientSecret } from "./site/client-secrets.ts";
+import { pagesFrom, type PagesSettings } from "./site/pages.ts";
 import type { SiteSettings } from "./site/settings.ts";
 import { type Site, siteFrom } from "./site/site.ts";
 import { tenantEndpoints } from "./site/tenant.ts";
@@ -55,6 +56,8 @@ export interface ProtectedSiteArgs {
    * `http://proxy.example.com:3128`, without a password. @default none
    */
   outboundProxy?: string;
+  /** How the pages look that people see instead of the site; as in its hosts' ProxyHostArgs. @default in English, without a name */
+  pages?: PagesSettings;
   /**
    * The cookie secret of an existing oauth2-proxy installation, to keep its sessions; used while
    * `site.cookieSecretGeneration` is 1. @default a new one is created
@@ -179,6 +182,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
       acme: { server: letsEncrypt, ...args.acme },
       hosts,
       outboundProxy: args.outboundProxy,
+      pages: pagesFrom(args.pages),
     });
     const loginTo = (host: HostSettings) => ({
       host,

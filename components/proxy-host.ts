@@ -6,6 +6,7 @@ import { hostBlocked, hostDeployer, hostProgram, hostSetup } from "./host/host-s
 import { blockedList, type BlockedPerson } from "./render/nginx/blocked.ts";
 import { sharedFiles } from "./render/nginx/shared-files.ts";
 import { sharedNginx } from "./render/nginx/shared-nginx.ts";
+import { pagesFrom, type PagesSettings } from "./site/pages.ts";
 
 /** An archive of an oauth2-proxy release. */
 export interface Oauth2ProxyArchiveSettings {
@@ -56,6 +57,8 @@ export interface ProxyHostArgs {
   workerShutdownTimeout?: string;
   /** Addresses of all hosts of the environment, if one of its sites gets its certificate by ACME. @default none */
   acmeHosts?: string[];
+  /** How the pages look that people see instead of a site; the same for all hosts and sites. @default in English, without a name */
+  pages?: PagesSettings;
   /** People who are blocked at every site of the host, whatever their session says. @default nobody */
   blocked?: BlockedPerson[];
   /**
@@ -103,6 +106,7 @@ export class ProxyHost extends pulumi.ComponentResource {
     };
 
     const { repair } = args;
+    const pages = pagesFrom(args.pages);
     const program = hostProgram(`${name}-program`, { login, repair }, childOptions(this, opts));
     const setup = hostSetup(
       `${name}-setup`,
@@ -119,7 +123,7 @@ export class ProxyHost extends pulumi.ComponentResource {
             link: "/etc/nginx/conf.d/protected-sites.conf",
             text: sharedNginx(args.acmeHosts),
           },
-          ...sharedFiles,
+          ...sharedFiles(pages),
         ],
         repair,
       },

@@ -2,6 +2,7 @@
 import type { HostSettings } from "../components/host/connection.ts";
 import type { AcmeSettings } from "../components/protected-site.ts";
 import type { Oauth2ProxySettings } from "../components/proxy-host.ts";
+import type { PagesSettings } from "../components/site/pages.ts";
 import type { SiteSettings } from "../components/site/settings.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface EnvironmentSettings {
    * and sends the list to the hosts at once. @default nobody
    */
   blocked?: BlockedSettings[];
+  /** How the pages look that people see instead of a site, and their language. @default in English, without a name */
+  pages?: PagesSettings;
   /**
    * Settings that the sites share, such as `emailDomains` or `sessionStore`; a site's own override them. Not what is
    * specific to each site: its names, ports, addresses, secrets, and what is `open`. @default none

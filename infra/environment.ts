@@ -4,6 +4,7 @@ import { z } from "zod";
 import * as checks from "../components/site/checks.ts";
 import { ConfigError } from "../components/site/errors.ts";
 import { letsEncrypt } from "../components/site/names.ts";
+import { pagesSchema } from "../components/site/pages.ts";
 import { rulesOver } from "../components/site/rules/rule.ts";
 import type { SiteSettings } from "../components/site/settings.ts";
 import { siteShape } from "../components/site/shape.ts";
@@ -174,6 +175,7 @@ export const environmentSchema = z.strictObject({
       }),
     )
     .default([]),
+  pages: pagesSchema.prefault({}),
   siteDefaults: siteDefaultsSchema.optional(),
   renamedSites: z
     .record(z.string(), z.string(), {

@@ -33,6 +33,7 @@ export const typesOf: Readonly<Record<string, string>> = {
   oauth2Proxy: "Oauth2ProxySettings",
   internalCa: "StackCaSettings",
   blocked: "BlockedSettings",
+  pages: "PagesSettings",
   arm64: "Oauth2ProxyArchiveSettings",
   acme: "AcmeSettings",
   roles: "RoleSettings",

@@ -2,6 +2,7 @@
 import { stringify } from "smol-toml";
 
 import { cookieName, defaultProxyPrefix, machineClientsFile, paths, redirectUrl } from "../site/names.ts";
+import { type Pages, usualPages } from "../site/pages.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { tenantEndpoints } from "../site/tenant.ts";
@@ -13,7 +14,7 @@ import { footer } from "./pages.ts";
  * The text of `/etc/oauth2-proxy/oauth2-proxy_<domain>.cfg`. It names the files of the secrets and contains none; the
  * client ID comes by the unit's environment, so that all of this is known before the registration exists.
  */
-export function oauth2ProxyConfig(site: Site, tenantId: string): string {
+export function oauth2ProxyConfig(site: Site, tenantId: string, pages: Pages = usualPages): string {
   const entra = tenantEndpoints(tenantId);
   const at = paths(site.domain);
   const allowed = [...site.allowedGroups, ...site.roles.map(({ value }) => value)];
@@ -58,7 +59,7 @@ export function oauth2ProxyConfig(site: Site, tenantId: string): string {
 
     // Holds `error.html`, which shows the footer.
     custom_templates_dir: at.shared,
-    footer: footer(site, tenantId),
+    footer: footer(site, tenantId, pages),
     silence_ping_logging: true,
     request_logging: false,
     auth_logging: true,

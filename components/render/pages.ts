@@ -1,7 +1,9 @@
 /** The pages that people see instead of the site. */
-import { signOutPath } from "../site/names.ts";
+import { pagesPath, signOutPath } from "../site/names.ts";
+import type { Language, Pages } from "../site/pages.ts";
 import type { Site } from "../site/site.ts";
 import { usualSite } from "./usual-site.ts";
+import { type Link, type Text, wordsIn } from "./words/words.ts";
 
 /**
  * What oauth2-proxy's template gets as `.Message`, see https://github.com/oauth2-proxy/oauth2-proxy/blob/v7.15.3/oauthproxy.go
@@ -21,43 +23,49 @@ export const errorPageFile = "error.html";
  * (`custom_templates_dir`); a site's own words are its {@link footer}. What anybody can put into the callback's address is
  * only compared, never shown. `.Redirect` is the destination of the sign-in, checked by oauth2-proxy: see callbackLocation.
  */
-export function errorPage(): string {
+export function errorPage(pages: Pages): string {
   const is = (...wanted: string[]) => `eq .Message ${wanted.map((it) => JSON.stringify(it)).join(" ")}`;
-  return page(
-    "Sign-in",
-    `{{- if ${is(messages.refused)} }}
-<h1>Your account does not have access to this site</h1>
+  const { signInFailed: words } = wordsIn(pages.language);
+  const [again, goOn] = [linkTo("{{.Redirect}}"), linkTo("{{.Redirect}}", ' id="go-on"')];
+  const says = ([heading, text]: (typeof words)["other"], link: Link) =>
+    `<h1>${heading}</h1>\n<p>${text(link)}</p>`;
+  return page(pages, {
+    title: words.title,
+    // oauth2-proxy includes nothing.
+    top: topOfPage(pages),
+    body: `{{- if ${is(messages.refused)} }}
+<h1>${words.refused}</h1>
 {{- else if ${is(messages.notBegunHere)} }}
-<h1>This sign-in has expired</h1>
-<p>A sign-in must be completed within half an hour, and your browser keeps only the last few. <a id="go-on" href="{{.Redirect}}">Continue</a>; you may have to sign in again. If you keep ending up here, your browser is blocking this site's cookies.</p>
+${says(words.expired, goOn)}
 ${goOnOnce}
 {{- else if ${is(messages.ofEntra("access_denied"))} }}
-<h1>You are not signed in</h1>
-<p>The sign-in was cancelled, or Microsoft did not let you continue. <a href="{{.Redirect}}">Sign in</a>.</p>
+${says(words.cancelled, again)}
 {{- else if ${is(messages.ofEntra("temporarily_unavailable"), messages.ofEntra("server_error"))} }}
-<h1>Microsoft's sign-in is currently unavailable</h1>
-<p>The problem is not with you or this site. <a href="{{.Redirect}}">Try again</a> in a minute.</p>
+${says(words.entraUnavailable, again)}
 {{- else }}
-<h1>Signing in failed</h1>
-<p>This is not your fault. <a href="{{.Redirect}}">Try again</a>.</p>
+${says(words.other, again)}
 {{- end }}
 <p>{{.Footer}}</p>
-<p><small>Quote this when you ask for help: {{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
-  );
+<p><small>${words.quote} {{.StatusCode}}{{ if .RequestID }} · {{.RequestID}}{{ end }}</small></p>`,
+  });
 }
 
 /**
  * What a site says below {@link errorPage}, as HTML, which oauth2-proxy does not escape: who has access, and whom to ask.
  * Names in it have been validated.
  */
-export function footer(site: Site, tenantId: string): string {
-  const domains = site.emailDomains.map((domain) => `@${domain}`).join(" or ");
-  const conditions = [
-    ...(domains === "" ? [] : [`whose account ends in ${domains}`]),
-    ...(site.allowedGroups.length > 0 ? ["who are in a group with access to it"] : []),
-    ...(site.roles.length > 0 ? ["who have a role in it"] : []),
-  ];
-  return `${site.domain} is open to people ${conditions.join(" and ")}. To use another account, <a href="${signOutPath(site, tenantId)}">sign out</a> first. For help, ask ${html(site.contact)}.`;
+export function footer(site: Site, tenantId: string, { language }: Pages): string {
+  const conditions = {
+    emailDomains: site.emailDomains.map((domain) => `@${domain}`),
+    byGroup: site.allowedGroups.length > 0,
+    byRole: site.roles.length > 0,
+  };
+  return wordsIn(language).footer(
+    site.domain,
+    conditions,
+    linkTo(signOutPath(site, tenantId)),
+    contactOf(site, language),
+  );
 }
 
 /** Follows the link automatically, but once a minute per tab: without cookies it would loop forever. */
@@ -77,70 +85,59 @@ const goOnOnce = `<script>
 </script>`;
 
 /** The text of `forbidden.html`, which Nginx shows to a user of the site whom a path rule denies access. */
-export function forbiddenPage(site: Site, tenantId: string): string {
-  return page(
-    `No access · ${site.domain}`,
-    `<h1>Your account does not have access to this part of ${site.domain}</h1>
-<p>It requires ${site.roles.length > 0 ? "a role that your account does not have" : "membership in a group that your account is not in"}. <a href="/">Go to the start page</a>, or, if you have another account, <a href="${signOutPath(site, tenantId)}">sign out</a> and use that one. If you should have access, ask ${html(site.contact)}; new access takes effect at your next sign-in.</p>
-${requestId}`,
-  );
+export function forbiddenPage(site: Site, tenantId: string, pages: Pages): string {
+  const signOut = linkTo(signOutPath(site, tenantId));
+  const by = site.roles.length > 0 ? "role" : "group";
+  const contact = contactOf(site, pages.language);
+  return numbered(pages, wordsIn(pages.language).forbidden(site.domain, by, toStart, signOut, contact));
 }
 
 /** The text of `bad-request.html`, which Nginx shows for an ambiguous request, usually because of its path. */
-export function badRequestPage(): string {
-  return page(
-    `Invalid address · ${domain}`,
-    `<h1>${domain} does not accept this address</h1>
-<p>Some parts of this site are restricted. This address is ambiguous: because of an encoded or doubled slash, a “;” or a “..” in it, it could also mean one of them. <a href="/">Go to the start page</a> and find the page from there.</p>
-<p>If a link or a program that you need leads here, tell ${contact} and quote the address and the number below.</p>
-${requestId}`,
-  );
+export function badRequestPage(pages: Pages): string {
+  return numbered(pages, wordsIn(pages.language).badRequest(domain, toStart, contactIn(pages)));
 }
 
 /** The text of `unavailable.html`, which Nginx shows if the backend or oauth2-proxy does not answer. */
-export function unavailablePage(): string {
-  return page(
-    `Unavailable · ${domain}`,
-    `<h1>${domain} is currently unavailable</h1>
-<p>This is not your fault. Try again in a minute. If the problem persists, tell ${contact} and quote the number below.</p>
-${requestId}`,
-  );
+export function unavailablePage(pages: Pages): string {
+  return numbered(pages, wordsIn(pages.language).unavailable(domain, contactIn(pages)));
 }
 
 /** The text of `blocked.html`, which Nginx shows to somebody who is blocked at every site. */
-export function blockedPage(): string {
-  return page(
-    `Access withdrawn · ${domain}`,
-    `<h1>Your access to ${domain} has been withdrawn</h1>
-<p>Your account is blocked at this site and at others. Signing in again does not change that. If you think that this is a mistake, ask ${contact} and quote the number below.</p>
-${requestId}`,
-  );
+export function blockedPage(pages: Pages): string {
+  return numbered(pages, wordsIn(pages.language).blocked(domain, contactIn(pages)));
 }
 
 /** The text of `too-many.html`, which Nginx shows to an address that starts more sign-ins than the site allows. */
-export function tooManyPage(): string {
-  return page(
-    `Too many sign-ins · ${domain}`,
-    `<h1>Too many sign-ins from your network</h1>
-<p>Wait a minute and <a href="/">try again</a>. If this happens to you without a reason, tell ${contact} and quote the number below.</p>
-${requestId}`,
-  );
+export function tooManyPage(pages: Pages): string {
+  return numbered(pages, wordsIn(pages.language).tooMany(domain, toStart, contactIn(pages)));
 }
 
 /** The text of `maintenance.html`, which everybody gets during maintenance. */
-export function maintenancePage(site: Site, message: string): string {
-  return page(
-    `Maintenance · ${site.domain}`,
-    `<h1>${site.domain} is closed for maintenance</h1>
-<p>${html(message)}</p>
-<p>If you have questions, ask ${html(site.contact)}.</p>`,
-  );
+export function maintenancePage(site: Site, message: string, pages: Pages): string {
+  const contact = contactOf(site, pages.language);
+  return plain(pages, wordsIn(pages.language).maintenance(site.domain, html(message), contact));
+}
+
+/** The text of `signed-out.html`, which Nginx shows after a sign-out. */
+export function signedOutPage(pages: Pages): string {
+  return plain(pages, wordsIn(pages.language).signedOut(domain, toStart));
 }
 
 /** What Nginx puts into a page that all sites share: the constants of the server that shows it. */
 export const domain = '<!--# echo var="server_name" -->';
 export const contactVariable = "$protected_sites_contact";
-const contact = `<!--# echo var="${contactVariable.slice(1)}" encoding="none" default="${html(usualSite.contact)}" -->`;
+/** The file with the {@link topOfPage}, where there is one: a logo stands once, and not in each page. */
+export const topFile = "top.html";
+
+function contactIn({ language }: Pages): string {
+  const usual = html(wordsIn(language).contact);
+  return `<!--# echo var="${contactVariable.slice(1)}" encoding="none" default="${usual}" -->`;
+}
+
+/** Whom a site's own pages name, as HTML. */
+function contactOf({ contact }: Site, language: Language): string {
+  return html(contact === usualSite.contact ? wordsIn(language).contact : contact);
+}
 
 /** Nginx inserts the values; the request ID is also in its log, and the backend gets it. */
 const requestId = `<p><small><!--# echo var="status" --> · <!--# echo var="request_id" --> · <!--# echo var="time_iso8601" --></small></p>`;
@@ -158,32 +155,67 @@ export function html(text: string): string {
   return text.replace(/[&<>"{$]/g, (character) => escapes[character] ?? "");
 }
 
-/** The text of `signed-out.html`, which Nginx shows after a sign-out. */
-export function signedOutPage(): string {
-  return page(
-    `Signed out · ${domain}`,
-    `<h1>You are signed out of ${domain}</h1>
-<p><a href="/">Sign in again</a></p>`,
-  );
+/** A link of a page. @param attributes more of them, with a space before each */
+export function linkTo(href: string, attributes = ""): Link {
+  return (words) => `<a${attributes} href="${href}">${words}</a>`;
 }
 
-/** A whole page. @param head additional lines for its head */
-export function page(title: string, body: string, head = ""): string {
+const toStart = linkTo("/");
+
+/** A page that says something. */
+function plain(pages: Pages, { title, heading, paragraphs }: Text, below = ""): string {
+  const text = paragraphs.map((it) => `<p>${it}</p>`).join("\n");
+  return page(pages, { title, body: `<h1>${heading}</h1>\n${text}${below}` });
+}
+
+/** The same with the number under which Nginx has logged the request. */
+function numbered(pages: Pages, text: Text): string {
+  return plain(pages, text, `\n${requestId}`);
+}
+
+/** What stands on top of each page, as HTML: a line in a color, and a logo or a name. Nothing without any of them. */
+export function topOfPage({ name, logo, color }: Pages): string {
+  if (name === undefined && logo === undefined && color === undefined) return "";
+  const image = logo && `data:image/svg+xml;base64,${Buffer.from(logo).toString("base64")}`;
+  const what = image === undefined ? html(name ?? "") : `<img src="${image}" alt="${html(name ?? "")}">`;
+  return `<header${color === undefined ? "" : ` style="border-color: ${color}"`}>${what}</header>`;
+}
+
+/** A whole page. */
+export function page(
+  pages: Pages,
+  {
+    title,
+    body,
+    head = "",
+    top = topOfPage(pages) && `<!--# include virtual="${pagesPath}${topFile}" -->`,
+  }: {
+    readonly title: string;
+    readonly body: string;
+    /** More lines for its head. @default none */
+    readonly head?: string;
+    /** What stands on top. @default the {@link topFile}, which Nginx puts in */
+    readonly top?: string;
+  },
+): string {
   return `<!doctype html>
-<html lang="en">
+<html lang="${pages.language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem; color: #222; background: #fff; }
+:root { color-scheme: light dark; color: CanvasText; background: Canvas; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem; }
+header { border-top: .25rem solid; padding-top: 1rem; }
+header img { display: block; max-width: 100%; max-height: 4rem; }
 h1 { font-size: 1.4rem; }
-a { color: #0b57d0; }
-small { color: #666; }
 </style>
 ${head}</head>
 <body>
+${top && `${top}\n`}<main>
 ${body}
+</main>
 </body>
 </html>
 `;

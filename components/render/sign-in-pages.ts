@@ -4,7 +4,9 @@
  * docs/decisions/url-fragments.md, docs/decisions/forms-without-a-session.md
  */
 import { signInPaths } from "../site/names.ts";
-import { domain, page } from "./pages.ts";
+import type { Pages } from "../site/pages.ts";
+import { domain, linkTo, page } from "./pages.ts";
+import { wordsIn } from "./words/words.ts";
 
 /** As they are at the site whose server shows the page. */
 const paths = signInPaths({ proxyPrefix: '<!--# echo var="protected_sites_proxy_prefix" -->' });
@@ -20,11 +22,13 @@ const longest = 8192;
  * to the sign-in automatically. In a frame, where Entra's pages cannot be shown, a link opens the sign-in in the whole
  * window; it returns to the page around the frame, if that belongs to the site.
  */
-export function beginPage(): string {
-  return page(
-    `Sign-in · ${domain}`,
-    `<h1>Signing in to ${domain}</h1>
-<p><a id="begin" href="${paths.start}" target="_top">Sign in</a></p>
+export function beginPage(pages: Pages): string {
+  const signIn = linkTo(paths.start, ' id="begin" target="_top"');
+  const { title, heading, paragraphs } = wordsIn(pages.language).begin(domain, signIn);
+  return page(pages, {
+    title,
+    body: `<h1>${heading}</h1>
+<p>${paragraphs.join("")}</p>
 <script>
 {
   const framed = window.top !== window;
@@ -54,10 +58,10 @@ export function beginPage(): string {
   }
 }
 </script>`,
-    `<noscript><meta http-equiv="refresh" content="0; url=${paths.start}"></noscript>
+    head: `<noscript><meta http-equiv="refresh" content="0; url=${paths.start}"></noscript>
 <meta name="referrer" content="same-origin">
 `,
-  );
+  });
 }
 
 /**
@@ -65,24 +69,26 @@ export function beginPage(): string {
  * browser can resend the form, so the sign-in opens in a new tab. Its link sends no referrer: the sign-in leads to the
  * start page, since the form's address may not support GET.
  */
-export function notSavedPage(): string {
-  return page(
-    `Not saved · ${domain}`,
-    `<h1>You are no longer signed in to ${domain}</h1>
-<p>What you just sent was not saved. Your browser still has it:</p>
+export function notSavedPage(pages: Pages): string {
+  const signIn = linkTo(paths.start, ' target="_blank" rel="noreferrer"');
+  const { title, heading, text, steps } = wordsIn(pages.language).notSaved(domain, signIn);
+  return page(pages, {
+    title,
+    body: `<h1>${heading}</h1>
+<p>${text}</p>
 <ol>
-<li><a href="${paths.start}" target="_blank" rel="noreferrer">Sign in</a>, in a new tab.</li>
-<li>Come back to this tab and reload it. If your browser asks whether to resend the form, confirm.</li>
+${steps.map((it) => `<li>${it}</li>`).join("\n")}
 </ol>`,
-  );
+  });
 }
 
 /** The text of `return.html`, to which a sign-in leads that began at an address with a fragment. */
-export function returnPage(): string {
-  return page(
-    `Sign-in · ${domain}`,
-    `<h1>You are signed in to ${domain}</h1>
-<p><a id="go-on" href="/">Continue</a></p>
+export function returnPage(pages: Pages): string {
+  const { title, heading, paragraphs } = wordsIn(pages.language).signedIn(domain, linkTo("/", ' id="go-on"'));
+  return page(pages, {
+    title,
+    body: `<h1>${heading}</h1>
+<p>${paragraphs.join("")}</p>
 <script>
 {
   const ours = (address) => {
@@ -101,5 +107,5 @@ export function returnPage(): string {
   location.replace(wanted.href);
 }
 </script>`,
-  );
+  });
 }

@@ -1,5 +1,6 @@
 /** Everything of a site that goes to a host as readable text, in the order in which a reviewer reads it. */
 import { defaultProxyPrefix, instanceName, machineClientsFile, paths } from "../site/names.ts";
+import { type Pages, usualPages } from "../site/pages.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { byPath } from "./nginx/path-rules.ts";
@@ -27,6 +28,8 @@ export interface SiteContext {
   readonly allowVulnerableNginx?: boolean;
   /** All hosts of the environment. @default none, where each answers ACME servers for itself only */
   readonly hosts?: readonly { readonly address: string }[];
+  /** How the pages look. @default in English, without a name */
+  readonly pages?: Pages;
   /** Who certifies sites with `certificateFrom: acme`. */
   readonly acme?: { readonly server: string; readonly email?: string | undefined } | undefined;
 }
@@ -41,6 +44,7 @@ export function siteFiles(
     acme,
     hosts = [],
     outboundProxy,
+    pages = usualPages,
   }: SiteContext,
 ): SiteFile[] {
   const at = paths(site.domain);
@@ -50,7 +54,7 @@ export function siteFiles(
   const facts = {
     name: site.name,
     domain: site.domain,
-    shared: sharedVersion,
+    shared: sharedVersion(pages),
     port: site.port,
     metricsPort: site.metricsPort,
     certificates: site.certificates,
@@ -64,15 +68,15 @@ export function siteFiles(
   return [
     { name: "site.json", text: `${JSON.stringify(facts, null, 2)}\n` },
     { name: "nginx.conf", link: at.nginx, text: nginxSite(site, addresses) },
-    { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId) },
+    { name: "oauth2-proxy.cfg", link: at.oauth2Proxy, text: oauth2ProxyConfig(site, tenantId, pages) },
     { name: `${instance}.socket`, link: at.socket, text: socketUnit(site) },
     { name: `${instance}.service`, link: at.service, text: serviceUnit(site, outboundProxy) },
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
-    ...(byPath(site) ? [{ name: "forbidden.html", text: forbiddenPage(site, tenantId) }] : []),
+    ...(byPath(site) ? [{ name: "forbidden.html", text: forbiddenPage(site, tenantId, pages) }] : []),
     ...(site.maintenance === undefined
       ? []
-      : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance) }]),
+      : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance, pages) }]),
   ];
 }
 

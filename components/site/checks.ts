@@ -208,6 +208,15 @@ export const sentence = text(
   "a line of text with 3 to 200 characters",
 );
 
+/** A color as CSS writes it, without names. */
+export const color = text(/^#[0-9a-f]{6}$/i, 'a color like "#0b57d0"');
+
+/** An SVG's text. Browsers show none in an image without its namespace. */
+export const svg = text(
+  /^(?=[^]{1,8192}$)\s*<svg\s[^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"[^]*<\/svg>\s*$/,
+  'an SVG of up to 8192 characters, from <svg xmlns="http://www.w3.org/2000/svg" …> to </svg>',
+);
+
 /** A rate in Nginx's syntax, or `off`. */
 export const rate = text(/^(?:off|[1-9][0-9]{0,3}r\/[sm])$/, 'a rate like "30r/s" or "90r/m", or "off"');
 

@@ -50,6 +50,9 @@ export const blockedFile = "/etc/protected-sites/blocked.conf";
 /** The prefix of what is internal to Nginx: see locations.ts. */
 export const internalPath = "/.well-known/protected-sites/";
 
+/** Where Nginx finds the pages that anybody may meet; only Nginx itself can request it. */
+export const pagesPath = `${internalPath}pages/`;
+
 /** The path of ACME challenges, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 

@@ -1,4 +1,5 @@
 /** What a change of an environment's own settings means, in words. */
+import type { Language } from "../../components/site/pages.ts";
 import type { Environment, Host } from "../environment.ts";
 import { type Entries, otherEnd, plain, says, type Statement, untilInWords, without } from "./statements.ts";
 
@@ -75,6 +76,20 @@ export const environmentMeaning = {
   workerShutdownTimeout: (before, after) => [
     plain(`connections from before a push, such as WebSockets, last ${after} at most; was ${before}`),
   ],
+  pages: (before, after) => [
+    ...(before.language === after.language
+      ? []
+      : [plain(`pages are in ${languages[after.language]}; were in ${languages[before.language]}`)]),
+    ...(before.name === after.name
+      ? []
+      : [plain(`pages name ${after.name ?? "nobody"}; was ${before.name ?? "nobody"}`)]),
+    ...(before.logo === after.logo
+      ? []
+      : [plain(after.logo === undefined ? "pages have no logo any more" : "pages have another logo")]),
+    ...(before.color === after.color
+      ? []
+      : [plain(`pages have a line in ${after.color ?? "the text's color"} on top`)]),
+  ],
   acme: (before, after) => [
     ...(before.server === after.server
       ? []
@@ -117,6 +132,8 @@ export const environmentMeaning = {
   ],
   hosts: (before, after) => hostStatements(before, after),
 } satisfies Entries<Omit<Environment, "sites">>;
+
+const languages = { en: "English", de: "German", fr: "French" } as const satisfies Record<Language, string>;
 
 function isSame(user: string, other: string): boolean {
   return user.toLowerCase() === other.toLowerCase();

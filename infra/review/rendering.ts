@@ -82,7 +82,7 @@ export function renderedEnvironment(environment: Environment): Omit<RenderedStac
         text: sharedNginx(acmeHosts(environment)),
       },
       { name: blockedName, link: blockedFile, text: blockedList(blockedAt(environment, new Date())) },
-      ...sharedFiles.map(({ name, text }) => ({ name: `${sharedFolder}/${name}`, text })),
+      ...sharedFiles(environment.pages).map(({ name, text }) => ({ name: `${sharedFolder}/${name}`, text })),
       ...programFiles().map(({ name, text }) => ({
         name: `protected-sites ${name}`,
         link: `${programVersions}/…/${name}`,

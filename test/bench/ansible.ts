@@ -140,7 +140,7 @@ function filesOf(domain: string, bundle: string): File[] {
   const generation = 'set $protected_sites_generation "1";\n';
   return [
     ...files,
-    ...sharedFiles.map(({ name, text }) => ({
+    ...sharedFiles().map(({ name, text }) => ({
       domain,
       to: `${shared}/${name}`,
       text: apart(text),

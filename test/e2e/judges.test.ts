@@ -67,7 +67,7 @@ beforeAll(async () => {
   const put = (file: string, text: string) =>
     onFirstHost(`mkdir -p "$(dirname ${folder}/${file})"; cat > ${folder}/${file}`, text);
   await put("protected-sites.conf", sharedNginx([]));
-  for (const { name, text } of sharedFiles) await put(`shared/${name}`, text);
+  for (const { name, text } of sharedFiles()) await put(`shared/${name}`, text);
   for (const { domain, files } of golden)
     for (const [name, text] of files) await put(`${domain}/${name}`, text);
 });

@@ -2,9 +2,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { bundle, unbundle } from "../../components/host/bundle.ts";
-import { sharedVersion } from "../../components/render/nginx/shared-files.ts";
+import { sharedVersion as versionFor } from "../../components/render/nginx/shared-files.ts";
 import { HostShell } from "../lab/host-shell.ts";
 import { lab } from "./instance.ts";
+
+/** Of this checkout. */
+const sharedVersion = versionFor();
 
 const program = "/usr/local/sbin/protected-sites";
 const host = new HostShell(lab.name, lab.hosts[0]?.name ?? "");

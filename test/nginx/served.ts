@@ -13,10 +13,12 @@ import { oauth2ProxyConfig } from "../../components/render/oauth2-proxy.ts";
 import { siteFiles } from "../../components/render/site-files.ts";
 import { blockedList, type BlockedPerson } from "../../components/render/nginx/blocked.ts";
 import { blockedFile, cookieName, paths } from "../../components/site/names.ts";
+import { type Pages, usualPages } from "../../components/site/pages.ts";
 import type { SiteSettings } from "../../components/site/settings.ts";
 import { type Site, siteFrom } from "../../components/site/site.ts";
 import { certificates, nginxRoot, startNginxIn } from "../access/nginx.ts";
 import { cookieOf, startOauth2Proxy } from "../access/oauth2-proxy.ts";
+import { sharedIncludes } from "../shared-includes.ts";
 import { tenantId } from "../sites.ts";
 
 /** What came back. */
@@ -57,13 +59,22 @@ export async function application(server: Server | RequestListener): Promise<str
   return `127.0.0.1:${(listening.address() as AddressInfo).port}`;
 }
 
-/** Has Nginx serve these sites. @returns asks one of them, blocks people in place of those before, and ends all of it */
-export async function serve(sites: readonly Site[], files: ReadonlyMap<string, string> = new Map()) {
-  const pages = sites.flatMap((site) =>
-    siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true })
+/**
+ * Has Nginx serve these sites.
+ * @param look how their pages look
+ * @returns asks one of them, blocks people in place of those before, and ends all of it
+ */
+export async function serve(
+  sites: readonly Site[],
+  files: ReadonlyMap<string, string> = new Map(),
+  look: Pages = usualPages,
+) {
+  const pages = sites.flatMap((site) => [
+    ...siteFiles(site, { tenantId, allowVulnerableOauth2Proxy: true, pages: look })
       .filter(({ name }) => name.endsWith(".html"))
       .map(({ name, text }) => [`${paths(site.domain).current}/${name}`, text] as const),
-  );
+    ...sharedIncludes(site.domain, look),
+  ]);
   const { root, put, close } = await nginxRoot(new Map(sites.map((site) => [site.domain, nginxSite(site)])));
   for (const [path, text] of [...pages, ...files]) await put(path, text);
   const { nginx, stop } = await startNginxIn(root);

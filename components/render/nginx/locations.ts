@@ -1,5 +1,5 @@
 /** The ways to write a location, each of which says who may reach it. */
-import { acmeFolder, acmePath, internalPath } from "../../site/names.ts";
+import { acmeFolder, acmePath, internalPath, pagesPath } from "../../site/names.ts";
 import { type Arg, block, type Directive, expr, type Item } from "../../nginx/print.ts";
 
 /** Where only Nginx itself goes. */
@@ -11,7 +11,7 @@ export const internalPaths = {
   /** Pages for requests without a session. */
   begin: `${internalPath}begin/`,
   /** Pages that anybody may meet. */
-  pages: `${internalPath}pages/`,
+  pages: pagesPath,
   forbidden: `${internalPath}forbidden`,
   maintenance: `${internalPath}maintenance`,
 } as const;

@@ -16,6 +16,7 @@ import {
   withGroupsAs,
 } from "../../nginx/print.ts";
 import { http2File, internalPath, paths } from "../../site/names.ts";
+import { type Pages, usualPages } from "../../site/pages.ts";
 import type { Site } from "../../site/site.ts";
 import { header } from "../header.ts";
 import {
@@ -25,6 +26,8 @@ import {
   errorPageFile,
   signedOutPage,
   tooManyPage,
+  topFile,
+  topOfPage,
   unavailablePage,
 } from "../pages.ts";
 import { beginPage, notSavedPage, returnPage } from "../sign-in-pages.ts";
@@ -89,37 +92,39 @@ const texts: readonly (readonly [name: string, why: string, items: readonly Item
   }),
 ];
 
-/** The files, in the order in which a reader meets them. */
-export const sharedFiles: readonly SharedFile[] = [
-  ...texts.map(([name, why, items]) => ({
-    name: `${name}.conf`,
-    text: printNginx([
-      comment(header("nginx/shared-files.ts", "every site of this host")),
-      comment(why),
-      ...items,
-    ]),
-  })),
-  { name: "begin.html", text: beginPage() },
-  { name: "return.html", text: returnPage() },
-  { name: "not-saved.html", text: notSavedPage() },
-  { name: errorPageFile, text: errorPage() },
-  { name: "signed-out.html", text: signedOutPage() },
-  { name: "bad-request.html", text: badRequestPage() },
-  { name: "unavailable.html", text: unavailablePage() },
-  { name: "too-many.html", text: tooManyPage() },
-  { name: "blocked.html", text: blockedPage() },
-];
+const included: readonly SharedFile[] = texts.map(([name, why, items]) => ({
+  name: `${name}.conf`,
+  text: printNginx([
+    comment(header("nginx/shared-files.ts", "every site of this host")),
+    comment(why),
+    ...items,
+  ]),
+}));
+
+/** The files, in the order in which a reader meets them. @param pages how the pages look */
+export function sharedFiles(pages: Pages = usualPages): SharedFile[] {
+  const top = topOfPage(pages);
+  return [
+    ...included,
+    ...(top === "" ? [] : [{ name: topFile, text: `${top}\n` }]),
+    { name: "begin.html", text: beginPage(pages) },
+    { name: "return.html", text: returnPage(pages) },
+    { name: "not-saved.html", text: notSavedPage(pages) },
+    { name: errorPageFile, text: errorPage(pages) },
+    { name: "signed-out.html", text: signedOutPage(pages) },
+    { name: "bad-request.html", text: badRequestPage(pages) },
+    { name: "unavailable.html", text: unavailablePage(pages) },
+    { name: "too-many.html", text: tooManyPage(pages) },
+    { name: "blocked.html", text: blockedPage(pages) },
+  ];
+}
 
 /** Their version, which a host works out in the same way: digits of the SHA-256 of names and texts. */
-export const sharedVersion: string = createHash("sha256")
-  .update(
-    [...sharedFiles]
-      .sort((one, other) => (one.name < other.name ? -1 : 1))
-      .map(({ name, text }) => `${name}\n${text}`)
-      .join(""),
-  )
-  .digest("hex")
-  .slice(0, 16);
+export function sharedVersion(pages: Pages = usualPages): string {
+  const inOrder = sharedFiles(pages).sort((one, other) => (one.name < other.name ? -1 : 1));
+  const content = inOrder.map(({ name, text }) => `${name}\n${text}`).join("");
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}
 
 const names = new Map(texts.map(([name, , items]) => [printNginx(items), name]));
 

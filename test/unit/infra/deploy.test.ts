@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 
+import { unbundle } from "../../../components/host/bundle.ts";
+import { sharedFiles, sharedVersion } from "../../../components/render/nginx/shared-files.ts";
+import { pagesFrom } from "../../../components/site/pages.ts";
 import { tenantId } from "../../sites.ts";
 import { host, settings, siteArgs } from "../review/environments.ts";
 import { update } from "../settings/declared.ts";
@@ -46,4 +49,20 @@ test("a site's push waits for its own host's set-up and for no other, so that a 
 test("with certificates by ACME it waits for all hosts, each of which an ACME server may ask", async () => {
   const all = ["edge-1-setup", "edge-2-setup", "edge-3-setup"];
   expect(await setUpsBefore({ certificateFrom: "acme" })).toEqual(Array(6).fill(all));
+});
+
+test("sites include the shared files that their hosts get, however pages look", async () => {
+  const sites = { code: siteArgs("code", 4180) };
+  const asked = await update(settings({ hosts: [host(1)], sites, pages: { language: "de" } }), tenantId);
+  const stdin = (name: string) => String(asked.find((it) => it.name === name)?.inputs["stdin"]);
+  const files = new Map(unbundle(stdin("edge-1-setup")).map(({ name, text }) => [name, text]));
+  const { shared } = JSON.parse(
+    unbundle(stdin("code-edge-1")).find(({ name }) => name === "site.json")?.text ?? "{}",
+  ) as { shared?: string };
+
+  expect(files.get("unavailable.html")).toContain("ist derzeit nicht verfügbar");
+  expect(shared).toBe(sharedVersion(pagesFrom({ language: "de" })));
+  expect(sharedFiles(pagesFrom({ language: "de" })).map(({ name, text }) => [name, text])).toEqual(
+    [...files].filter(([name]) => name !== "host.json" && name !== "protected-sites.conf"),
+  );
 });

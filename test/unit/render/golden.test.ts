@@ -155,7 +155,7 @@ describe.each(Object.entries(sites))("%s, as its hosts see it", (domain, golden)
   }
 });
 
-test.each(sharedFiles)("what sites include of what they share: $name", async ({ name, text }) => {
+test.each(sharedFiles())("what sites include of what they share: $name", async ({ name, text }) => {
   await expect(text).toMatchFileSnapshot(`../../golden/shared/${name}`);
 });
 

@@ -20,10 +20,10 @@ test("a plain site's own file is at most 80 lines", () => {
 
 test("a site's files name the version of the shared ones that they include", () => {
   const [facts] = siteFiles(plain, { tenantId, allowVulnerableOauth2Proxy: false });
-  expect(JSON.parse(facts?.text ?? "")).toMatchObject({ shared: sharedVersion });
+  expect(JSON.parse(facts?.text ?? "")).toMatchObject({ shared: sharedVersion() });
 });
 
-const read = sharedFiles
+const read = sharedFiles()
   .filter(({ name }) => name.endsWith(".conf"))
   .map(({ name, text }) => ({ name, directives: readNginx(text) }));
 
