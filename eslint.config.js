@@ -43,7 +43,13 @@ const noCommand = {
 };
 
 export default defineConfig(
-  globalIgnores(["node_modules/", "dist/", "components/dist/", "examples/"]),
+  globalIgnores([
+    "node_modules/",
+    "dist/",
+    "components/dist/",
+    "examples/",
+    "docs-site/{.vitepress,dist,pages}/",
+  ]),
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
  * contract  what the program expects of the provider plug-ins, through a real engine.
  * nginx     what Nginx makes of a site: the real one on loopback, in namespaces of its own and without a lab.
  * judges    outside judges before the golden sites, as nginx.
+ * docs-site  the built docs site in a browser, on loopback and without a lab.
  * e2e       inside a lab instance's namespaces; one file after the other, since they share its hosts.
  * rotation  as e2e; what takes longer than `npm test` may: `npm run test:rotation`.
  * applications  as e2e; real applications behind sites of their own: `npm run test:applications`.
@@ -51,6 +52,7 @@ export default defineConfig({
         },
       },
       { test: { name: "judges", include: ["test/judges/**/*.test.ts"] } },
+      { test: { name: "docs-site", include: ["test/docs-site/**/*.test.ts"], testTimeout: 120_000 } },
       {
         test: {
           name: "e2e",

@@ -89,6 +89,7 @@ function outsideJobs(filters: readonly string[]): readonly Job[] {
       title: "judges",
       run: (output) => vitest({ project: "judges", filters, enter: inNamespaces, output }),
     },
+    { title: "docs site", run: (output) => vitest({ project: "docs-site", filters, output }) },
   ];
 }
 

@@ -70,7 +70,8 @@ async function show(options: Options): Promise<void> {
   process.exitCode = exitCodeOf(rows);
 }
 
-function tableOf(rows: readonly Row[]): string {
+/** The rows as a person reads them. */
+export function tableOf(rows: readonly Row[]): string {
   const table = new Table({
     head: ["host", "site", "generation", "certificate until", "oauth2-proxy", "state"],
     style: { head: [], border: [], compact: true },

@@ -12,7 +12,8 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { type Browser, chromium, type Page } from "playwright-core";
 
-const executable = "/usr/bin/chromium";
+/** Where Debian has it. */
+export const executable = "/usr/bin/chromium";
 
 /**
  * Without these Chromium asks Google's hosts for updates and lists, which nothing in the lab answers. The lab runs as
@@ -38,8 +39,8 @@ export interface Person {
 
 /** What a browser needs. */
 export interface BrowserArgs {
-  /** File of the authority to trust, in PEM. */
-  readonly ca: string;
+  /** File of the authority to trust, in PEM. @default only those that Debian's Chromium trusts */
+  readonly ca?: string;
   /** Further flags of Chromium. */
   readonly args?: readonly string[];
 }
@@ -48,7 +49,7 @@ export interface BrowserArgs {
  * A browser without a window, for tests and screenshots; its home goes when it closes. Each context of it
  * (`newContext`, `newPage`) starts with no cookies.
  */
-export async function openBrowser({ ca, args = [] }: BrowserArgs): Promise<Browser> {
+export async function openBrowser({ ca, args = [] }: BrowserArgs = {}): Promise<Browser> {
   const home = await mkdtemp(join(tmpdir(), "protected-sites-browser-"));
   try {
     const browser = await chromium.launch({
@@ -117,13 +118,8 @@ export async function signIn(page: Page, { userPrincipalName, password }: Person
 }
 
 /** The variables of a process that has `home` for its home and trusts `ca`. */
-async function environmentOf(home: string, ca: string): Promise<Record<string, string>> {
-  const store = join(home, ".pki", "nssdb");
-  await rm(store, { recursive: true, force: true });
-  await mkdir(store, { recursive: true, mode: 0o700 });
-  await execa("certutil", ["-d", `sql:${store}`, "-N", "--empty-password"]);
-  await execa("certutil", ["-d", `sql:${store}`, "-A", "-n", "Protected Sites lab", "-t", "C,,", "-i", ca]);
-
+async function environmentOf(home: string, ca: string | undefined): Promise<Record<string, string>> {
+  if (ca !== undefined) await trust(home, ca);
   const { HOME: own = homedir(), ...rest } = process.env;
   const kept = Object.entries(rest).filter(
     (entry): entry is [string, string] =>
@@ -135,4 +131,13 @@ async function environmentOf(home: string, ca: string): Promise<Record<string, s
     ...Object.fromEntries(kept),
     HOME: home,
   };
+}
+
+/** Makes the browser of a home trust an authority. */
+async function trust(home: string, ca: string): Promise<void> {
+  const store = join(home, ".pki", "nssdb");
+  await rm(store, { recursive: true, force: true });
+  await mkdir(store, { recursive: true, mode: 0o700 });
+  await execa("certutil", ["-d", `sql:${store}`, "-N", "--empty-password"]);
+  await execa("certutil", ["-d", `sql:${store}`, "-A", "-n", "Protected Sites lab", "-t", "C,,", "-i", ca]);
 }

@@ -7,6 +7,14 @@ const root = join(import.meta.dirname, "../../..");
 const documents = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })];
 const read = (document: string) => readFileSync(join(root, document), "utf8");
 
+test("docs/index.md lists every page, and the docs site has its sidebar from it", () => {
+  const listed = [...read("docs/index.md").matchAll(/^- \[[^\]]+\]\(([^)]+)\)/gm)].map(
+    ([, link]) => `docs/${link}`,
+  );
+  const pages = documents.filter((it) => /^docs\/(?!decisions\/|index\.md)/.test(it));
+  expect(pages.filter((it) => !listed.includes(it))).toEqual([]);
+});
+
 describe.each(documents)("%s", (document) => {
   const text = read(document);
 
