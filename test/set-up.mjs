@@ -18,6 +18,7 @@ const scripts = {
   bench: "test/bench/bench.ts",
   "bench:push": "test/bench/push.ts",
   "bench:scale": "test/bench/scale.ts",
+  "bench:block": "test/bench/block.ts",
   faults: "test/faults/cli.ts",
   judge: "test/judges/judge.ts",
 };
