@@ -23,7 +23,7 @@ export default defineConfig({
           exclude: [
             "test/unit/lab/entra-*",
             "test/unit/components/package.test.ts",
-            "test/unit/infra/commands.test.ts",
+            "test/unit/infra/{answers,answers-schema,commands}.test.ts",
             "test/unit/host/log-files.test.ts",
           ],
           env: { QUICK: "1" },

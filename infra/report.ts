@@ -5,39 +5,68 @@ import { program } from "../components/host/program.ts";
 import type { Host } from "./environment.ts";
 import { type Asker, reasonIn, runOnHost } from "./ssh.ts";
 
+/** A generation of a site that a host has kept. */
+export interface GenerationReport {
+  readonly number: number;
+  /** Of the bundle that was pushed. */
+  readonly sha256: string;
+  readonly when?: string | undefined;
+  /** Who pushed: a user on the host. */
+  readonly by?: string | undefined;
+  /** Or a person, as announced by the Pulumi program. */
+  readonly who?: string | undefined;
+  readonly commit?: string | undefined;
+  readonly dirty?: boolean | undefined;
+  /** Of a rollback: the generation that was pushed again. */
+  readonly rollbackTo?: number | undefined;
+}
+
 const generationSchema = z.object({
   number: z.number(),
-  /** Of the bundle that was pushed. */
   sha256: z.string(),
   when: z.string().optional(),
-  /** Who pushed: a user on the host, or a person as announced by the Pulumi program. */
   by: z.string().optional(),
   who: z.string().optional(),
   commit: z.string().optional(),
   dirty: z.boolean().optional(),
-  /** Of a rollback: the generation that was pushed again. */
   rollbackTo: z.number().optional(),
-});
+}) satisfies z.ZodType<GenerationReport>;
+
+/** A site on a host. */
+export interface SiteReport {
+  readonly domain: string;
+  /** The live one. */
+  readonly generation: number | null;
+  /** The live one is the last. */
+  readonly generations: readonly GenerationReport[];
+  /** What a push repairs. */
+  readonly drift: readonly string[];
+  readonly credentialsDrift: readonly string[];
+  /** What it does not. */
+  readonly extra: readonly string[];
+  /** The mark of the last push that repaired drift (components/host/protected_sites/announcement.py). */
+  readonly repair: string;
+  readonly credentialsRepair: string;
+  /** The SHA-256 of every file with its place. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Seconds since 1970, of the certificate that Nginx serves. */
+  readonly certificateStarts: number | null;
+  readonly certificateEnds: number | null;
+}
 
 const siteSchema = z.object({
   domain: z.string(),
   generation: z.number().nullable(),
-  /** The live one is the last. */
   generations: z.array(generationSchema),
-  /** What a push repairs. */
   drift: z.array(z.string()),
   credentialsDrift: z.array(z.string()),
-  /** What it does not. */
   extra: z.array(z.string()),
-  /** The mark of the last push that repaired drift (components/host/protected_sites/announcement.py). */
   repair: z.string(),
   credentialsRepair: z.string(),
-  /** The SHA-256 of every file with its place. */
   files: z.record(z.string(), z.string()),
-  /** Seconds since 1970, of the certificate that Nginx serves. */
   certificateStarts: z.number().nullable().default(null),
   certificateEnds: z.number().nullable(),
-});
+}) satisfies z.ZodType<SiteReport>;
 
 const reportSchema = z.object({
   program: z.string(),
@@ -53,9 +82,9 @@ const reportSchema = z.object({
 });
 
 /** A host's report on what it runs. */
-export type Report = z.output<typeof reportSchema>;
-export type SiteReport = z.output<typeof siteSchema>;
-export type GenerationReport = z.output<typeof generationSchema>;
+export interface Report extends Omit<z.output<typeof reportSchema>, "sites"> {
+  readonly sites: readonly SiteReport[];
+}
 
 /**
  * Reads a host's status. Undefined: it has not been set up.

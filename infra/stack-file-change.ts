@@ -25,18 +25,36 @@ export function changedText({ stack, text, document }: StackFile): string {
   return after;
 }
 
+/** A change of an environment's file. */
+export interface ChangedFile {
+  /** For example `stacks/Pulumi.prod.yaml`. */
+  readonly source: string;
+  /** A sentence for each change; empty if there is nothing to do. */
+  readonly changes: readonly string[];
+  /** In unified format; empty if there is nothing to do. */
+  readonly patch: string;
+  /** Whether the file has the change now: not with `--dry-run`, or if there is nothing to do. */
+  readonly written: boolean;
+}
+
 /**
  * Writes a changed file, unless it is a dry run.
- * @returns the change as a patch
+ * @param changes in words; without any, nothing is written
  * @throws ConfigError where the change has made the file wrong; then nothing is written, and no update meets it
  */
 export function writeChange(
   file: StackFile,
-  { dryRun, folder = stacksFolder }: { readonly dryRun: boolean; readonly folder?: string },
-): string {
+  changes: readonly string[],
+  {
+    dryRun = false,
+    folder = stacksFolder,
+  }: { readonly dryRun?: boolean | undefined; readonly folder?: string } = {},
+): ChangedFile {
+  const { source } = file;
+  if (changes.length === 0) return { source, changes, patch: "", written: false };
   const after = changedText(file);
   environmentOf(parseStackFile(file.stack, after));
   if (!dryRun) writeFileSync(join(folder, `Pulumi.${file.stack}.yaml`), after);
-  const patch = createTwoFilesPatch(file.source, file.source, file.text, after, "", "", { context: 2 });
-  return patch.split("\n").slice(1).join("\n");
+  const patch = createTwoFilesPatch(source, source, file.text, after, "", "", { context: 2 });
+  return { source, changes, patch: patch.split("\n").slice(1).join("\n"), written: !dryRun };
 }

@@ -8,7 +8,7 @@ import { addBlock } from "../blocked.ts";
 import { readStackFile } from "../stack-file.ts";
 import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
 import { action, named, runCommand } from "./command.ts";
-import { folderOption, identityOption, stackOption } from "./options.ts";
+import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 interface Options extends BlockOptions {
   readonly why: string;
@@ -22,6 +22,7 @@ export function command(): Command {
     .requiredOption("--why <sentence>", "why, for the review and for whoever reads the file later")
     .option("--until <date>", "the last day, in UTC, such as 2027-01-31 (default: until unblocked)")
     .option("--dry-run", "only show the change")
+    .addOption(jsonOption())
     .addOption(folderOption())
     .addOption(identityOption())
     .addHelpText("after", "\nExit code 1: not in force at every host and site.")
@@ -31,7 +32,7 @@ export function command(): Command {
 async function block(user: string, options: Options): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   addBlock(file, { user, why: options.why, until: options.until });
-  await applyBlocks(file, options);
+  await applyBlocks("block", file, `${user} is blocked at every site`, options);
 }
 
 if (import.meta.main) await runCommand(command());

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 import { ConfigError } from "../../components/site/errors.ts";
 import { type CommandName, descriptions } from "./all.ts";
+import { type Answering, type Answers, jsonVersion } from "./answers.ts";
 
 /** What a command's exit code means; each says in its help what it finds. */
 export const exitCodes = {
@@ -15,9 +16,6 @@ export const exitCodes = {
   /** A bug, with its stack trace. */
   bug: 3,
 } as const;
-
-/** The version of all JSON: another one if a member changes its meaning or is gone. */
-const jsonVersion = 1;
 
 /** User errors, which a command reports without a stack trace. */
 type Mistake = new (...args: never[]) => Error;
@@ -67,13 +65,16 @@ export async function runCommand(command: Command): Promise<void> {
   }
 }
 
-/** Prints an answer for programs. */
-export function printJson(answer: object): void {
-  console.log(asJson(answer));
+/** Prints a command's answer for programs. */
+export function printJson<Name extends Answering>(command: Name, answer: Answers[Name]): void {
+  console.log(asJson(command, answer));
 }
 
-/** An answer for programs, with {@link jsonVersion}; without characters that would command a terminal. */
-export function asJson(answer: object): string {
+/**
+ * A command's answer for programs, with {@link jsonVersion}; without characters that would command a terminal.
+ * @param _command says what it consists of
+ */
+export function asJson<Name extends Answering>(_command: Name, answer: Answers[Name]): string {
   const text = JSON.stringify({ version: jsonVersion, ...answer }, null, 2);
   return text.replaceAll(
     /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,

@@ -7,15 +7,16 @@ import type { Command } from "commander";
 import { execa } from "execa";
 
 import { activeClientSecret } from "../../components/site/client-secrets.ts";
-import { daysLeft, expiryStatus } from "../client-secret-expiry.ts";
+import { daysLeft, type ExpiryStatus, expiryStatus } from "../client-secret-expiry.ts";
 import { columns } from "../columns.ts";
-import { endings } from "../ends.ts";
+import { type Ending, endings } from "../ends.ts";
 import { EngineFailure, fromEngine } from "../engine-failure.ts";
 import { type Finding, findings, registeredSites, unknownRegistrations } from "../entra-secrets.ts";
 import { GraphFailure, signInToGraph } from "../graph.ts";
 import { projectFolder } from "../project.ts";
 import { environmentOf, readStackFile, stacks } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { jsonOption } from "./options.ts";
 
 /**
  * What is in Entra and not in the stack's state, or the other way round.
@@ -28,6 +29,25 @@ async function askEntra(stack: string): Promise<Finding[]> {
   const registered = await registeredSites(JSON.parse(stdout), graph);
   const { sites } = environmentOf(readStackFile(stack));
   return [...findings(registered), ...(await unknownRegistrations(sites, registered, graph))];
+}
+
+/** When client secrets expire, the first first, and what else ends. */
+export interface Expiry {
+  readonly secrets: readonly {
+    readonly stack: string;
+    readonly site: string;
+    readonly domain: string;
+    readonly generation: number;
+    /** Such as `2027-05-28`; null if the file has none. */
+    readonly endDate: string | null;
+    /** Until then. */
+    readonly days: number | null;
+    readonly status: ExpiryStatus;
+  }[];
+  /** What ends by itself. */
+  readonly ends: readonly (Ending & { readonly stack: string })[];
+  /** With `--entra`: what is in Entra and not in the state, or the other way round. */
+  readonly entra?: readonly (Finding & { readonly stack: string })[];
 }
 
 interface Options {
@@ -47,7 +67,7 @@ export function command(): Command {
       30,
     )
     .option("--entra", "also compare Entra's client secrets and registrations with the stack's state")
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nExit code 1: one has expired or will soon, or Entra and the state differ.")
     .action(action(expiry, GraphFailure, EngineFailure));
 }
@@ -73,7 +93,8 @@ async function expiry(options: Options): Promise<void> {
   const inEntra: (Finding & { readonly stack: string })[] = [];
   for (const stack of options.entra ? (options.stack ?? stacks()) : [])
     inEntra.push(...(await askEntra(stack)).map((finding) => ({ stack, ...finding })));
-  if (options.json) printJson({ secrets: rows, ends, ...(options.entra ? { entra: inEntra } : {}) });
+  if (options.json)
+    printJson("expiry", { secrets: rows, ends, ...(options.entra ? { entra: inEntra } : {}) });
   else {
     const table = new Table({
       head: ["environment", "site", "domain", "secret", "expires", "days", ""],

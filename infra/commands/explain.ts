@@ -11,7 +11,7 @@ import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { configPath, environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
-import { stackOption } from "./options.ts";
+import { jsonOption, stackOption } from "./options.ts";
 
 /** Somebody who is signed in, or an application that calls with a token. */
 export interface SignedIn {
@@ -153,7 +153,7 @@ export function command(): Command {
     .option("--groups <id...>", "object IDs of their groups")
     .option("--roles <value...>", "their roles on the site")
     .option("--method <method>", "", "GET")
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nExit code 1: the request is denied; 2: the file cannot be judged.")
     .action(action(answer, CannotJudge));
 }
@@ -163,7 +163,7 @@ function answer(given: string, options: Options): void {
   const person =
     user === undefined ? undefined : { upn: user, groups: [...groups, ...roles.map((it) => `role ${it}`)] };
   const explained = explainer(readStackFile(stack))(given, method, person);
-  if (json) printJson(explained);
+  if (json) printJson("explain", explained);
   else {
     const sent = explained.headers.filter(([, value]) => value !== "");
     const blank = explained.headers

@@ -7,6 +7,7 @@ import { execa } from "execa";
 
 import { reasonIn } from "../ssh.ts";
 import { action, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { jsonOption } from "./options.ts";
 
 /** The host offered no usable key. */
 export class NoKey extends Error {}
@@ -42,7 +43,7 @@ export function command(): Command {
   return named("host-key")
     .argument("<address>", "IP address or host name")
     .option("--port <number>", "SSH port", wholeNumber, 22)
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .action(action(hostKey, NoKey));
 }
 
@@ -52,7 +53,7 @@ async function hostKey(
 ): Promise<void> {
   const key = await offeredKey(address, port);
   if (json) {
-    printJson(key);
+    printJson("host-key", key);
     return;
   }
   console.log(`hostKey: ${key.hostKey}

@@ -43,7 +43,7 @@ export function command(): Command {
 
 function show(url: string | undefined, { stack, folder, by, ...report }: Options): void {
   const matrix = accessMatrixOf(readStackFile(stack, folder))(url);
-  writeReport(matrix, report, {
+  writeReport("matrix", matrix, report, {
     text: (it) => asText(it, by),
     markdown: (it) => asMarkdown(it, by),
   });

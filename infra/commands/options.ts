@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 
 import { stacksFolder } from "../stack-file.ts";
+import type { Answers } from "./answers.ts";
 import { asJson } from "./command.ts";
 
 export const stackOption = () => new Option("--stack <name>", "the environment").makeOptionMandatory();
@@ -37,18 +38,20 @@ export interface ReportOptions {
 
 export const formatOption = () =>
   new Option("--format <format>", "").choices(["text", "markdown", "json"]).default("text");
+export const jsonOption = () => new Option("--json", "print JSON");
 export const jsonFormatOption = () =>
   new Option("--json", "the same as --format json").implies({ format: "json" });
 export const outputOption = () =>
   new Option("--output <file>", "write to this file instead of standard output");
 
 /** Writes a report as the options say. @param formats the whole text of it, in each format but JSON */
-export function writeReport<T extends object>(
-  report: T,
+export function writeReport<Name extends "review" | "matrix">(
+  command: Name,
+  report: Answers[Name],
   { format, output }: ReportOptions,
-  formats: Readonly<Record<"text" | "markdown", (report: T) => string>>,
+  formats: Readonly<Record<"text" | "markdown", (report: Answers[Name]) => string>>,
 ): void {
-  const text = format === "json" ? `${asJson(report)}\n` : formats[format](report);
+  const text = format === "json" ? `${asJson(command, report)}\n` : formats[format](report);
   if (output === undefined) process.stdout.write(text);
   else writeFileSync(output, text);
 }

@@ -17,7 +17,8 @@ import {
   type StackFile,
 } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named, printJson, runCommand } from "./command.ts";
+import { jsonOption } from "./options.ts";
 
 /**
  * What happens to each setting of a site. `own`: specific to each environment: where a site is, who it is for, its
@@ -150,6 +151,7 @@ interface Options {
   readonly to: string;
   readonly site?: string[];
   readonly dryRun?: true;
+  readonly json?: true;
 }
 
 export function command(): Command {
@@ -158,17 +160,22 @@ export function command(): Command {
     .requiredOption("--to <name>", "the environment whose file to change")
     .option("--site <name...>", "only these sites (default: all that both have)")
     .option("--dry-run", "only show the change")
+    .addOption(jsonOption())
     .addHelpText("after", `\nEvery environment keeps its own ${own.join(", ")}.`)
     .action(action(promoteSites));
 }
 
-function promoteSites({ from, to, site, dryRun }: Options): void {
+function promoteSites({ from, to, site, dryRun, json }: Options): void {
   const target = readStackFile(to);
   const { changed, left } = promote(readStackFile(from), target, site);
-  if (changed.length === 0) console.log(`${target.source}: nothing to promote`);
-  else console.log(writeChange(target, { dryRun: dryRun === true }));
-  const then = `then: npm run review -- --base HEAD --stack ${to}`;
-  const last = changed.length === 0 ? [] : [dryRun === undefined ? then : "(not written)"];
+  const change = writeChange(target, changed, { dryRun });
+  if (json) {
+    printJson("promote", { ...change, left });
+    return;
+  }
+  console.log(changed.length === 0 ? `${target.source}: nothing to promote` : change.patch);
+  const then = change.written ? `then: npm run review -- --base HEAD --stack ${to}` : "(not written)";
+  const last = changed.length === 0 ? [] : [then];
   console.log([...changed, ...left.map((it) => `left: ${it}`), ...last].join("\n"));
 }
 

@@ -83,7 +83,7 @@ async function show(options: Options): Promise<void> {
   const whole =
     options.whole ??
     `\`npm run review -- --base ${options.base}${options.head === undefined ? "" : ` --head ${options.head}`}\``;
-  writeReport(made, options, { text: asText, markdown: (it) => asMarkdown(it, whole) });
+  writeReport("review", made, options, { text: asText, markdown: (it) => asMarkdown(it, whole) });
   if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = exitCodes.found;
 }
 

@@ -2,9 +2,6 @@
  * `npm run revoke`: for a leaked client secret. Creates a new one, pushes it to every reachable host, and removes all
  * others from Entra at once, even if they are still in use.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import type { Command } from "commander";
 
@@ -16,10 +13,10 @@ import type { Environment } from "../environment.ts";
 import { type GraphCall, GraphFailure, signInToGraph } from "../graph.ts";
 import { projectFolder } from "../project.ts";
 import { rotate } from "../rotation.ts";
-import { changedText } from "../stack-file-change.ts";
-import { environmentOf, parseStackFile, readStackFile, siteCalled, stacksFolder } from "../stack-file.ts";
-import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
-import { stackOption } from "./options.ts";
+import { type ChangedFile, changedText, writeChange } from "../stack-file-change.ts";
+import { environmentOf, parseStackFile, readStackFile, siteCalled } from "../stack-file.ts";
+import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { jsonOption, stackOption } from "./options.ts";
 
 /** Which sites' client secrets to revoke, and where. */
 export interface Revocation {
@@ -33,6 +30,24 @@ export interface Revocation {
   readonly say: (line: string) => void;
 }
 
+/** What became of it. */
+interface Outcome {
+  /** Client secrets that are no longer in Entra; with `--dry-run` those that would go. */
+  readonly revoked: readonly RevokedSecret[];
+  /** Hosts without a new secret, which cannot sign anybody in until an update reaches them. */
+  readonly notUpdated: readonly string[];
+}
+
+interface RevokedSecret {
+  /** The site's name. */
+  readonly site: string;
+  readonly keyId: string;
+  readonly displayName: string;
+}
+
+/** A revocation, or what it would do. */
+export interface Revoked extends ChangedFile, Outcome {}
+
 /** Hosts could not be updated with the new secret, and are not in `without`. */
 export class HostsNotUpdated extends Error {
   override readonly name = "HostsNotUpdated";
@@ -42,11 +57,10 @@ export class HostsNotUpdated extends Error {
  * Deploys only the secrets, so that nothing else can get in the way. An unreachable host stops it before the old secrets
  * are removed: a host that keeps serving with one of them ends every session that is due for renewal, and with a Redis it
  * does so for all hosts.
- * @returns the hosts without a new secret, which cannot sign anybody in until an update reaches them
  * @throws if Entra does not create a new secret, or a host that is not in `without` did not get it: then nothing has been
  * removed
  */
-export async function revoke(revocation: Revocation): Promise<string[]> {
+export async function revoke(revocation: Revocation): Promise<Outcome> {
   const { stack, environment, sites, without, say } = revocation;
   const names = sites.map(({ name }) => name);
   await stack.up({
@@ -66,8 +80,7 @@ export async function revoke(revocation: Revocation): Promise<string[]> {
   }
   const left = interrupted.filter((host) => !without.includes(host));
   if (left.length > 0) throw new HostsNotUpdated(whatItMeans(left, sites));
-  await takeAway(revocation);
-  return interrupted;
+  return { revoked: await takeAway(revocation), notUpdated: interrupted };
 }
 
 function whatItMeans(hosts: readonly string[], sites: readonly Site[]): string {
@@ -84,7 +97,8 @@ function whatItMeans(hosts: readonly string[], sites: readonly Site[]): string {
 }
 
 /** Removes all client secrets but the new ones from Entra. */
-async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void> {
+async function takeAway({ stack, graph, sites, say }: Revocation): Promise<RevokedSecret[]> {
+  const revoked: RevokedSecret[] = [];
   const gone: string[] = [];
   for (const registered of await registeredSites(await stack.exportStack(), graph)) {
     const site = sites.find(({ name }) => name === registered.site);
@@ -97,19 +111,23 @@ async function takeAway({ stack, graph, sites, say }: Revocation): Promise<void>
       if (keyId === active.keyId) continue;
       await graph("POST", `/applications/${registered.objectId}/removePassword`, { keyId });
       say(`site "${site.name}": client secret ${keyId} ("${displayName}") is revoked`);
+      revoked.push({ site: site.name, keyId, displayName });
     }
     gone.push(...registered.inState.filter((it) => it !== active).map(({ urn }) => urn));
   }
   // Otherwise the next update would try to delete what is gone.
   if (gone.length > 0) await stack.refresh({ target: gone });
+  return revoked;
 }
 
-/** What a revocation would remove from Entra, in lines. */
-export function whatWouldGo(registered: readonly RegisteredSite[], sites: readonly Site[]): string[] {
+/** What a revocation would remove from Entra. */
+export function whatWouldGo(registered: readonly RegisteredSite[], sites: readonly Site[]): RevokedSecret[] {
   return sites.flatMap(({ name }) =>
-    (registered.find(({ site }) => site === name)?.secrets ?? []).map(
-      (it) => `site "${name}": client secret ${it.keyId} ("${it.displayName}") would be revoked`,
-    ),
+    (registered.find(({ site }) => site === name)?.secrets ?? []).map(({ keyId, displayName }) => ({
+      site: name,
+      keyId,
+      displayName,
+    })),
   );
 }
 
@@ -119,6 +137,7 @@ interface Options {
   readonly days: number;
   readonly without: string[];
   readonly dryRun?: true;
+  readonly json?: true;
 }
 
 export function command(): Command {
@@ -132,6 +151,7 @@ export function command(): Command {
     )
     .option("--days <number>", "lifetime of a new client secret in days", wholeNumber, 180)
     .option("--dry-run", "only show what would be created and revoked")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nExit code 1: done, but a host does not have the new secret; 2: nothing has been removed from Entra.",
@@ -143,34 +163,35 @@ async function revokeSecrets(options: Options): Promise<void> {
   const file = readStackFile(options.stack);
   const graph = await signInToGraph();
   const now = new Date();
-  const rotation = { sites: options.site, days: options.days, overlapDays: 0, now };
-  for (const line of rotate(file, rotation)) console.log(line);
-  const text = changedText(file);
-  const environment = environmentOf(parseStackFile(options.stack, text));
+  const changes = rotate(file, { sites: options.site, days: options.days, overlapDays: 0, now });
+  // With --json, standard output is for the answer alone.
+  const say = options.json ? console.error : console.log;
+  for (const line of changes) say(line);
+  const environment = environmentOf(parseStackFile(options.stack, changedText(file)));
   const selected = LocalWorkspace.selectStack({ stackName: options.stack, workDir: projectFolder });
   const stack = await fromEngine(selected);
   const sites = [...new Set(options.site.map((wanted) => siteCalled(wanted, environment.sites, file)))];
   if (options.dryRun) {
-    const registered = await registeredSites(await fromEngine(stack.exportStack()), graph);
-    console.log([...whatWouldGo(registered, sites), "(nothing was changed)"].join("\n"));
+    const revoked = whatWouldGo(await registeredSites(await fromEngine(stack.exportStack()), graph), sites);
+    for (const { site, keyId, displayName } of revoked)
+      say(`site "${site}": client secret ${keyId} ("${displayName}") would be revoked`);
+    say("(nothing was changed)");
+    if (options.json)
+      printJson("revoke", { ...writeChange(file, changes, { dryRun: true }), revoked, notUpdated: [] });
     return;
   }
-  writeFileSync(join(stacksFolder, `Pulumi.${options.stack}.yaml`), text);
-
-  const say = (line: string) => {
-    console.log(line);
-  };
-  const interrupted = await fromEngine(
-    revoke({ stack, graph, environment, sites, without: options.without, say }),
-  );
-  console.log("Access tokens obtained with a leaked secret expire after 90 minutes at most.");
-  if (interrupted.length > 0) {
-    console.log(
-      `Through ${interrupted.join(", ")} nobody can sign in or renew a session until \`pulumi up --stack ${options.stack}\` reaches it.`,
+  const change = writeChange(file, changes);
+  const without = options.without;
+  const outcome = await fromEngine(revoke({ stack, graph, environment, sites, without, say }));
+  say("Access tokens obtained with a leaked secret expire after 90 minutes at most.");
+  if (outcome.notUpdated.length > 0) {
+    say(
+      `Through ${outcome.notUpdated.join(", ")} nobody can sign in or renew a session until \`pulumi up --stack ${options.stack}\` reaches it.`,
     );
     process.exitCode = exitCodes.found;
   }
-  console.log(`Commit ${file.source}.`);
+  say(`Commit ${file.source}.`);
+  if (options.json) printJson("revoke", { ...change, ...outcome });
 }
 
 if (import.meta.main) await runCommand(command());

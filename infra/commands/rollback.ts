@@ -14,12 +14,14 @@ import { ask, type GenerationReport, type SiteReport } from "../report.ts";
 import { type Asker, runOnHost } from "../ssh.ts";
 import { environmentOf, readStackFile, siteCalled, type StackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
-import { folderOption, identityOption, stackOption } from "./options.ts";
+import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 /** The generation, in its own numbering, that a host should roll back to; none if it is already live. */
 export interface Step {
   readonly host: string;
+  /** The generation that was live. */
   readonly from: number;
+  /** Absent if it is live already. */
   readonly to?: number;
 }
 
@@ -27,6 +29,22 @@ export interface Step {
 export interface OnHost {
   readonly host: string;
   readonly site: SiteReport | undefined;
+}
+
+/** What the hosts have kept of a site. */
+export interface Generations {
+  readonly hosts: readonly OnHost[];
+}
+
+/** A rollback, host by host, up to the first that failed. */
+export interface RolledBack {
+  readonly steps: readonly (Step & {
+    /** The host's own output. */
+    readonly message: string;
+    readonly failed: boolean;
+  })[];
+  /** Those after it. */
+  readonly unchanged: readonly Step[];
 }
 
 /** Why nothing was tried. */
@@ -86,7 +104,7 @@ export function command(): Command {
     )
     .option("--host <name>", "only on this host")
     .option("--list", "list the generations, and change nothing")
-    .option("--json", "with --list: print JSON")
+    .addOption(jsonOption())
     .addOption(folderOption())
     .addOption(identityOption())
     .addHelpText(
@@ -104,32 +122,54 @@ async function rollBack(options: Options): Promise<void> {
   const asker = { user: environment.adminUser, identity: options.identity };
   const found = await Promise.all(hosts.map((host) => siteOn(host, asker, domain)));
   if (options.list) {
-    if (options.json) printJson({ hosts: found });
+    if (options.json) printJson("rollback", { hosts: found });
     else console.log(tableOf(found));
     return;
   }
-  const steps = rollbackSteps(found, options.to);
   const announced = announcement({ ...(await operator()), stack: options.stack });
-  for (const [index, { host, from, to }] of steps.entries()) {
-    const ended =
-      to === undefined
-        ? { exitCode: 0, stdout: `${domain} on ${host}: already at generation ${from}`, stderr: "" }
-        : await runOnHost(
-            hosts[index] as Host,
-            asker,
-            `${announced}sudo -n ${program} rollback ${domain} --to ${to}`,
-          );
-    console.log(ended.stdout.trim());
-    if (ended.exitCode === 0) continue;
-    console.error(ended.stderr.trim());
-    const rest = steps.slice(index + 1).map((it) => `${it.host} (generation ${it.from})`);
-    if (rest.length > 0) console.error(`unchanged: ${rest.join(", ")}`);
-    process.exitCode = exitCodes.found;
-    return;
+  const done = await inTurn(rollbackSteps(found, options.to), async ({ host, from, to }, index) => {
+    if (to === undefined)
+      return { message: `${domain} on ${host}: already at generation ${from}`, failed: false };
+    const command = `${announced}sudo -n ${program} rollback ${domain} --to ${to}`;
+    const { exitCode, stdout, stderr } = await runOnHost(hosts[index] as Host, asker, command);
+    const failed = exitCode !== 0;
+    const said = failed ? [stdout, stderr] : [stdout];
+    return {
+      message: said
+        .map((it) => it.trim())
+        .filter(Boolean)
+        .join("\n"),
+      failed,
+    };
+  });
+  if (options.json) printJson("rollback", done);
+  else tell(done, file.source);
+  if (done.steps.some(({ failed }) => failed)) process.exitCode = exitCodes.found;
+}
+
+async function inTurn(
+  steps: readonly Step[],
+  go: (step: Step, index: number) => Promise<{ readonly message: string; readonly failed: boolean }>,
+): Promise<RolledBack> {
+  const done: RolledBack["steps"][number][] = [];
+  for (const [index, step] of steps.entries()) {
+    const result = await go(step, index);
+    done.push({ ...step, ...result });
+    if (result.failed) return { steps: done, unchanged: steps.slice(index + 1) };
   }
-  console.log(
-    `The next \`pulumi up\` deploys ${file.source} again; to keep this, revert the file first (git revert).`,
-  );
+  return { steps: done, unchanged: [] };
+}
+
+function tell({ steps, unchanged }: RolledBack, source: string): void {
+  for (const { message, failed } of steps) (failed ? console.error : console.log)(message);
+  if (unchanged.length > 0)
+    console.error(
+      `unchanged: ${unchanged.map(({ host, from }) => `${host} (generation ${from})`).join(", ")}`,
+    );
+  if (!steps.some(({ failed }) => failed))
+    console.log(
+      `The next \`pulumi up\` deploys ${source} again; to keep this, revert the file first (git revert).`,
+    );
 }
 
 function hostsOf({ hosts }: Environment, { source }: StackFile, name: string | undefined): readonly Host[] {

@@ -7,8 +7,8 @@ import type { Command } from "commander";
 import { firstEndDates, rotate, rotateDeployerKey } from "../rotation.ts";
 import { readStackFile, type StackFile } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
-import { stackOption } from "./options.ts";
+import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { jsonOption, stackOption } from "./options.ts";
 
 export function command(): Command {
   return named("rotate")
@@ -30,6 +30,7 @@ export function command(): Command {
       7,
     )
     .option("--dry-run", "only show the change")
+    .addOption(jsonOption())
     .action(action(rotateSecrets));
 }
 
@@ -44,6 +45,7 @@ interface Options {
   readonly days: number;
   readonly overlap: number;
   readonly dryRun?: true;
+  readonly json?: true;
 }
 
 function rotated(file: StackFile, options: Options): string[] {
@@ -69,14 +71,14 @@ function rotateSecrets(options: Options): void {
     return;
   }
   const file = readStackFile(options.stack);
-  const changes = rotated(file, options);
-  if (changes.length === 0) {
-    console.log(`${file.source}: nothing to rotate`);
-    return;
+  const change = writeChange(file, rotated(file, options), { dryRun: options.dryRun });
+  const { source, changes, patch, written } = change;
+  if (options.json) printJson("rotate", change);
+  else if (changes.length === 0) console.log(`${source}: nothing to rotate`);
+  else {
+    const then = written ? `then: pulumi up --stack ${options.stack}` : "(not written)";
+    console.log([patch, ...changes, then].join("\n"));
   }
-  const dryRun = options.dryRun === true;
-  console.log(writeChange(file, { dryRun }));
-  console.log([...changes, dryRun ? "(not written)" : `then: pulumi up --stack ${options.stack}`].join("\n"));
 }
 
 if (import.meta.main) await runCommand(command());

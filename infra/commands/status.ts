@@ -10,7 +10,7 @@ import type { Environment } from "../environment.ts";
 import { ask } from "../report.ts";
 import { environmentOf, readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
-import { folderOption, identityOption, stackOption } from "./options.ts";
+import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 /** 0: no drift; 1: drift; 2: a host could not be reached. */
 export function exitCodeOf(rows: readonly Row[]): 0 | 1 | 2 {
@@ -53,7 +53,7 @@ export function command(): Command {
       "report certificates that expire in fewer days (default: 14, or a quarter of their lifetime if less)",
       wholeNumber,
     )
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nExit code 1: drift; 2: a host or the file could not be read.")
     .action(action(show));
 }
@@ -65,7 +65,7 @@ async function show(options: Options): Promise<void> {
     ...(options.days === undefined ? {} : { certificateDays: options.days }),
   };
   const rows = await status(environment, clock, options.identity);
-  if (options.json) printJson({ rows });
+  if (options.json) printJson("status", { rows });
   else console.log(tableOf(rows));
   process.exitCode = exitCodeOf(rows);
 }

@@ -9,13 +9,14 @@ import { removeBlock } from "../blocked.ts";
 import { readStackFile } from "../stack-file.ts";
 import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
 import { action, named, runCommand } from "./command.ts";
-import { folderOption, identityOption, stackOption } from "./options.ts";
+import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 export function command(): Command {
   return named("unblock")
     .argument("<upn>", "for example ada@example.com")
     .addOption(stackOption())
     .option("--dry-run", "only show the change")
+    .addOption(jsonOption())
     .addOption(folderOption())
     .addOption(identityOption())
     .addHelpText("after", "\nExit code 1: not in force at every host.")
@@ -26,7 +27,7 @@ async function unblock(user: string, options: BlockOptions): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   if (!removeBlock(file, user))
     throw new ConfigError(file.source, [{ where: "", what: `blocked does not list ${user}` }]);
-  await applyBlocks(file, options);
+  await applyBlocks("unblock", file, `${user} is no longer blocked`, options);
 }
 
 if (import.meta.main) await runCommand(command());

@@ -5,7 +5,7 @@ import { plural } from "../review/formats.ts";
 import { type LocatedProblem, rendering } from "../review/rendering.ts";
 import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
-import { folderOption } from "./options.ts";
+import { folderOption, jsonOption } from "./options.ts";
 
 /** An environment's file, and what is wrong with it. */
 export interface Validity {
@@ -35,7 +35,7 @@ export function command(): Command {
   return named("validate")
     .option("--stack <name...>", "only these environments")
     .addOption(folderOption())
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nExit code 1: a file is invalid.")
     .action(action(validate));
 }
@@ -45,7 +45,7 @@ function validate({ stack = [], folder, json }: Options): void {
   const missing = stack.find((name) => !found.some((it) => it.stack === name));
   // Says which there are.
   if (missing !== undefined || found.length === 0) readStackFile(missing ?? "*", folder);
-  if (json) printJson({ stacks: found });
+  if (json) printJson("validate", { stacks: found });
   else for (const it of found) console.log(inLines(it));
   if (found.some(({ problems }) => problems.length > 0)) process.exitCode = exitCodes.found;
 }

@@ -6,7 +6,14 @@ import { columns, printable } from "../columns.ts";
 import { environmentOf, readStackFile, siteCalled } from "../stack-file.ts";
 import { summarySchema, type Who, whoIn } from "../who.ts";
 import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
-import { folderOption, identityOption, logSiteOption, sinceOption, stackOption } from "./options.ts";
+import {
+  folderOption,
+  identityOption,
+  jsonOption,
+  logSiteOption,
+  sinceOption,
+  stackOption,
+} from "./options.ts";
 
 interface Options {
   readonly stack: string;
@@ -24,7 +31,7 @@ export function command(): Command {
     .addOption(sinceOption("24h"))
     .addOption(folderOption())
     .addOption(identityOption())
-    .option("--json", "print JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nExit code 2: a host could not be reached; the others are still reported.")
     .action(action(show));
 }
@@ -35,7 +42,7 @@ async function show({ since, ...options }: Options): Promise<void> {
   const site = options.site && siteCalled(options.site, environment.sites, file).domain;
   const answers = await askHosts(environment, options.identity, "who", { since, site }, summarySchema);
   const who = whoIn(environment, answers);
-  if (options.json) printJson({ since: since.toISOString(), ...who });
+  if (options.json) printJson("who", { since: since.toISOString(), ...who });
   else console.log(asText(who));
   if (answers.some((it) => "problem" in it)) process.exitCode = exitCodes.refused;
 }

@@ -6,6 +6,7 @@ import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { problemsOf } from "../answers.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
@@ -174,7 +175,11 @@ test("a rollback puts earlier files live, and the next preview says that they wi
   expect(said).toContain(`code.lab.test on ${first}: live, generation`);
   expect(said).toContain("The next `pulumi up` deploys stacks/Pulumi.local.yaml again");
   expect(await timeouts()).toEqual(["60s", "60s"]);
-  expect(await rollback("--site", "code", "--list")).toMatch(new RegExp(`${first} .*live, rollback to \\d+`));
+  const [, earlier = ""] =
+    new RegExp(`${first} .*live, rollback to (\\d+)`).exec(await rollback("--site", "code", "--list")) ?? [];
+  const again = await rollback("--site", "code", "--host", first, "--to", earlier, "--json");
+  expect(problemsOf("rollback", again)).toEqual([]);
+  expect(again).toContain("already at generation");
 
   const { warnings } = await run("preview");
   expect(warnings).toContainEqual(

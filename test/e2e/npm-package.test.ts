@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseDocument } from "yaml";
 
+import { type ComparedIn, problemsOf } from "../answers.ts";
 import { lab } from "./instance.ts";
 import { userRepository, type UserRepository } from "./user-repository.ts";
 
@@ -39,4 +40,31 @@ test("the hosts are as its file says", async () => {
   await copyFile(join(lab.state, "stack/Pulumi.local.yaml"), user.settings);
   const { exitCode, all } = await user.run("status", "--stack", "local", "--identity", lab.adminKey);
   expect(exitCode, all).toBe(0);
+});
+
+const stack = ["--stack", "local"];
+const identity = [...stack, "--identity", lab.adminKey];
+const eve = [...identity, "eve@elsewhere.test"];
+
+const commandLines: Readonly<Record<ComparedIn<"lab">, readonly (readonly string[])[]>> = {
+  status: [identity],
+  who: [identity],
+  "host-key": [[lab.hosts[0]?.address ?? ""]],
+  rollback: [[...identity, "--site", "code", "--list"]],
+  block: [
+    [...eve, "--why", "A test.", "--dry-run"],
+    [...eve, "--why", "A test."],
+  ],
+  unblock: [eve],
+  revoke: [[...stack, "--site", "code", "--dry-run"]],
+};
+
+test.each(
+  Object.entries(commandLines).flatMap(([command, lines]) =>
+    lines.map((args) => ({ command: command as ComparedIn<"lab">, args })),
+  ),
+)("$command $args: the answer is as the schema says", async ({ command, args }) => {
+  const { exitCode, all, stdout } = await user.run(command, ...args, "--json");
+  expect(exitCode, all).toBe(0);
+  expect(problemsOf(command, stdout)).toEqual([]);
 });

@@ -16,8 +16,8 @@ export interface UserRepository {
   readonly settings: string;
   /** Puts another version in the place of the installed one. */
   readonly install: (archive: string) => Promise<void>;
-  /** Runs a command of the installed version. @returns its exit code, and all that it said */
-  readonly run: (...args: readonly string[]) => Promise<{ exitCode: number; all: string }>;
+  /** Runs a command of the installed version. @returns its exit code, all that it said, and its standard output alone */
+  readonly run: (...args: readonly string[]) => Promise<{ exitCode: number; all: string; stdout: string }>;
   readonly remove: () => Promise<void>;
 }
 
@@ -46,8 +46,8 @@ export async function userRepository(archive?: string): Promise<UserRepository> 
       };
       const program = join(installed, manifest.bin["protected-sites"]);
       const options = { cwd: folder, env, all: true, reject: false, stdin: "ignore" } as const;
-      const { exitCode = -1, all } = await execa(process.execPath, [program, ...args], options);
-      return { exitCode, all };
+      const { exitCode = -1, all, stdout } = await execa(process.execPath, [program, ...args], options);
+      return { exitCode, all, stdout };
     },
     remove: () => rm(outside, { recursive: true, force: true }),
   };

@@ -126,7 +126,14 @@ function revoked(cannot: "reach edge-1" | "make secrets", without: readonly stri
 
 test("if a host cannot be reached, a revocation updates the others, names that host, and leaves only the new secret in Entra", async () => {
   const { interrupted, said, targets, kept } = revoked("reach edge-1", ["edge-1"]);
-  expect(await interrupted).toEqual(["edge-1"]);
+  expect(await interrupted).toEqual({
+    revoked: ["key-1", "stray"].map((keyId) => ({
+      site: "wiki",
+      keyId,
+      displayName: expect.any(String) as string,
+    })),
+    notUpdated: ["edge-1"],
+  });
   expect(said).toContain("host edge-1: could not be updated: no route");
   expect(said).toContain("host edge-2: uses them");
   expect([...kept]).toEqual(["key-2"]);
