@@ -58,12 +58,22 @@ export function writePages(pictures: Pictures): void {
     const text = path === "docs/decisions" ? listOfDecisions() : readFileSync(join(root, path), "utf8");
     const from = path === "docs/decisions" ? `${path}/index.md` : path;
     const linked = outsideFences(text, (part) => withLinks(part, { from, target, inSite, sources }));
-    write(target, withPictures(linked, path, pictures.inPages));
+    const drawn = withPictures(linked, path, pictures.inPages);
+    write(target, path === "CHANGELOG.md" ? withOtherVersions(drawn) : drawn);
   }
   for (const { path, text } of pictures.ofTheirOwn) write(path, text);
   for (const [path, image] of pictures.images) write(path, image);
   for (const path of sources) write(sourcePage(path), sourceText(path));
   write("sidebar.json", JSON.stringify(sidebar(inSite, pictures), null, 2));
+}
+
+/** The page of the changelog leads to other versions' sites, if this one lies in a folder beside them. */
+function withOtherVersions(text: string): string {
+  if ((process.env["DOCS_BASE"] ?? "/") === "/") return text;
+  return text.replace(
+    "\n",
+    '\n\n<a href="../versions.html" target="_self">All versions of this documentation</a>\n',
+  );
 }
 
 function write(path: string, content: string | Uint8Array): void {

@@ -1,8 +1,8 @@
 /** Draws the sequence diagrams of the pages, which GitHub draws from the same text: Mermaid, in the few forms in use. */
 
-const columnWidth = 210;
+const columnWidth = 150;
 const rowHeight = 34;
-const top = 64;
+const top = 70;
 
 interface Participant {
   readonly id: string;
@@ -40,7 +40,7 @@ export function sequenceDiagram(text: string): string {
   const bottom = top + messages.length * rowHeight + 12;
   const width = columnWidth * participants.length;
   return [
-    `<svg viewBox="0 0 ${width} ${bottom}" role="img" aria-label="How a request flows" font-size="13" fill="currentColor" stroke="none" font-family="inherit">`,
+    `<svg viewBox="0 0 ${width} ${bottom}" role="img" aria-label="How a request flows" font-size="14" fill="currentColor" stroke="none" font-family="inherit">`,
     ...participants.map((it) => lifeline(it, bottom)),
     ...messages,
     "</svg>",
@@ -48,11 +48,19 @@ export function sequenceDiagram(text: string): string {
 }
 
 function lifeline({ name, x }: Participant, bottom: number): string {
-  const half = columnWidth / 2 - 12;
+  const half = columnWidth / 2 - 6;
+  const words = name.split(" ");
+  // In two lines, except for a single word.
+  const lines = [words.slice(0, Math.ceil(words.length / 2)), words.slice(Math.ceil(words.length / 2))]
+    .filter((it) => it.length > 0)
+    .map((it) => it.join(" "));
   return [
-    `<line x1="${x}" y1="40" x2="${x}" y2="${bottom}" stroke="currentColor" stroke-opacity="0.3"/>`,
-    `<rect x="${x - half}" y="4" width="${half * 2}" height="36" rx="6" fill="none" stroke="currentColor" stroke-opacity="0.5"/>`,
-    `<text x="${x}" y="27" text-anchor="middle" font-weight="600">${escaped(name)}</text>`,
+    `<line x1="${x}" y1="50" x2="${x}" y2="${bottom}" stroke="currentColor" stroke-opacity="0.3"/>`,
+    `<rect x="${x - half}" y="4" width="${half * 2}" height="46" rx="6" fill="none" stroke="currentColor" stroke-opacity="0.5"/>`,
+    ...lines.map(
+      (line, index) =>
+        `<text x="${x}" y="${(lines.length === 1 ? 32 : 23) + index * 18}" text-anchor="middle" font-weight="600">${escaped(line)}</text>`,
+    ),
   ].join("\n");
 }
 

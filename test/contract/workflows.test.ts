@@ -288,7 +288,7 @@ describe("a release", () => {
 
   test("publishes exactly that", async () => {
     await mkdir(join(work, "release"));
-    for (const name of ["protected-sites-1.2.3.tgz", "sbom.cdx.json"])
+    for (const name of ["docs-site.tar.gz", "protected-sites-1.2.3.tgz", "sbom.cdx.json"])
       await writeFile(join(work, "release", name), "");
     await standIn("gh");
     await standIn("npm");
@@ -297,9 +297,31 @@ describe("a release", () => {
     expect(calls).toEqual([
       "gh run download 7 --name release --dir release",
       "npm publish release/protected-sites-1.2.3.tgz --provenance --access public",
-      "gh release create v1.2.3 --verify-tag --title v1.2.3 --notes What changes: CHANGELOG.md of this tag release/protected-sites-1.2.3.tgz release/sbom.cdx.json",
+      "gh release create v1.2.3 --verify-tag --title v1.2.3 --notes What changes: CHANGELOG.md of this tag release/docs-site.tar.gz release/protected-sites-1.2.3.tgz release/sbom.cdx.json",
     ]);
   });
+});
+
+test("the docs sites of all releases are published together, the latest as the first to be seen", async () => {
+  await standIn(
+    "gh",
+    `case "$*" in
+      api*) printf 'v1.2.3\\nv1.2.2\\n' ;;
+      *) mkdir -p site archives/"$3" && echo "$3" > site/index.html && tar -czf archives/"$3"/docs-site.tar.gz -C site . ;;
+    esac`,
+  );
+  const { exitCode, all } = await run("workflows/release.yml", "All versions", {
+    TAG: "v1.2.3",
+    GH_REPO: "example/sites",
+  });
+  expect(exitCode, all).toBe(0);
+  const { stdout } = await execa("tar", ["-tf", join(work, "artifact.tar")]);
+  const files = ["./index.html", "./versions.html", "./v1.2.2/index.html", "./v1.2.3/index.html"];
+  expect(stdout.split("\n")).toEqual(expect.arrayContaining(files));
+  const page = (name: string) => readFile(join(work, "pages", name), "utf8");
+  expect(await page("v1.2.2/index.html")).toBe("v1.2.2\n");
+  expect(await page("versions.html")).toContain('<a href="v1.2.3/">v1.2.3</a></li>\n<li><a href="v1.2.2/">');
+  expect(await page("index.html")).toContain("url=v1.2.3/");
 });
 
 test("a new repository gets all workflows but this project's own", async () => {
