@@ -88,6 +88,24 @@ const handlers: Handlers = {
     userOf(tenant, user).accountEnabled = enabled;
     return null;
   },
+  deleteUser: ({ state: { tenant } }, { user }) => {
+    const found = userOf(tenant, user);
+    tenant.users = tenant.users.filter((it) => it !== found);
+    tenant.deletedUsers.push(found);
+    return null;
+  },
+  restoreUser: ({ state: { tenant } }, { user }) => {
+    const found = userOf({ users: tenant.deletedUsers }, user);
+    tenant.deletedUsers = tenant.deletedUsers.filter((it) => it !== found);
+    tenant.users.push(found);
+    return null;
+  },
+  renameUser: ({ state: { tenant } }, { user, name }) => {
+    const found = userOf(tenant, user);
+    const renamed = { ...found, userPrincipalName: name, signInName: name };
+    tenant.users = tenant.users.map((it) => (it === found ? renamed : it));
+    return null;
+  },
   revokeSessions: ({ state: { tenant } }, { user }) => {
     userOf(tenant, user).validFrom = Date.now();
     return null;
@@ -136,7 +154,7 @@ export function controlHandler(controlled: Controlled): RequestListener {
   };
 }
 
-function userOf({ users }: Tenant, key: string): User {
+function userOf({ users }: Pick<Tenant, "users">, key: string): User {
   const found = users.find((user) => user.key === key || user.signInName === key);
   if (found === undefined)
     throw new Error(`no user is called ${key}; there are ${users.map((user) => user.key).join(", ")}`);

@@ -53,6 +53,9 @@ export interface Commands {
     readonly gives: null;
   };
   setEnabled: { readonly takes: { readonly user: string; readonly enabled: boolean }; readonly gives: null };
+  deleteUser: { readonly takes: { readonly user: string }; readonly gives: null };
+  restoreUser: { readonly takes: { readonly user: string }; readonly gives: null };
+  renameUser: { readonly takes: { readonly user: string; readonly name: string }; readonly gives: null };
   revokeSessions: { readonly takes: { readonly user: string }; readonly gives: null };
   ageSignIns: { readonly takes: { readonly user: string; readonly hours: number }; readonly gives: null };
   rollKeys: { readonly takes: object; readonly gives: null };
@@ -124,6 +127,21 @@ export class EntraControl {
   /** Enables or disables a user. */
   async setEnabled(user: string, enabled: boolean): Promise<void> {
     await this.#send("setEnabled", { user, enabled });
+  }
+
+  /** Deletes a user, who can be restored. */
+  async deleteUser(user: string): Promise<void> {
+    await this.#send("deleteUser", { user });
+  }
+
+  /** Restores a deleted user. */
+  async restoreUser(user: string): Promise<void> {
+    await this.#send("restoreUser", { user });
+  }
+
+  /** Gives a user another UPN, which is also what is typed at the sign-in. */
+  async renameUser(user: string, name: string): Promise<void> {
+    await this.#send("renameUser", { user, name });
   }
 
   /** An administrator's "revoke sessions": sign-ins and refresh tokens from before are void. */

@@ -66,6 +66,7 @@ export const wellBehaved: Behaviour = {
   secretDays: null,
   interactionRequired: [],
   concurrencyViolations: 0,
+  usersDelta: { pageSize: 100, tokens: "known", tracksSessions: true },
 };
 
 interface Entry {
@@ -180,6 +181,8 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
     format,
     tenantId,
     users: people.map((person) => userOf(person, hash(passwords.get(person.key) ?? ""), kept)),
+    deletedUsers: [],
+    deltaTokens: {},
     groups: groups(),
     registrations: [deployer],
     principals: [graph, principal],
@@ -214,8 +217,14 @@ export async function makeTenant(kept?: Tenant): Promise<{ tenant: Tenant; crede
 /** Puts people, groups and the deployer's permissions back to what they were at first. */
 export function restorePeople(tenant: Tenant): void {
   tenant.groups = groups();
-  for (const user of tenant.users)
-    user.accountEnabled = people.find(({ key }) => key === user.key)?.enabled ?? true;
+  const all = [...tenant.users, ...tenant.deletedUsers];
+  tenant.users = people.flatMap((person) => {
+    const { enabled = true } = person;
+    return all
+      .filter(({ key }) => key === person.key)
+      .map((user) => ({ ...user, ...namesOf(person), accountEnabled: enabled }));
+  });
+  tenant.deletedUsers = [];
   givePermissions(tenant, leastPermissions);
 }
 
@@ -259,6 +268,16 @@ function permissionOf(
   };
 }
 
+function namesOf({ key, homeDomain }: { readonly key: string; readonly homeDomain?: string | undefined }) {
+  return {
+    userPrincipalName:
+      homeDomain === undefined
+        ? `${key}@${tenantDomain}`
+        : `${key}_${homeDomain}#EXT#@${tenantDomain.replace(".", "")}.onmicrosoft.com`,
+    signInName: `${key}@${homeDomain ?? tenantDomain}`,
+  };
+}
+
 function userOf(
   { key, number, name, mail, homeDomain, enabled = true }: Entry,
   passwordHash: string,
@@ -272,15 +291,13 @@ function userOf(
     givenName,
     surname,
     mail,
-    userPrincipalName:
-      homeDomain === undefined
-        ? `${key}@${tenantDomain}`
-        : `${key}_${homeDomain}#EXT#@${tenantDomain.replace(".", "")}.onmicrosoft.com`,
-    signInName: `${key}@${homeDomain ?? tenantDomain}`,
+    ...namesOf({ key, homeDomain }),
     userType: homeDomain === undefined ? "Member" : "Guest",
     ...(homeDomain === undefined ? {} : { homeTenantId: elsewhere }),
     accountEnabled: enabled,
-    passwordHash: kept?.users.find((user) => user.key === key)?.passwordHash ?? passwordHash,
+    passwordHash:
+      [...(kept?.users ?? []), ...(kept?.deletedUsers ?? [])].find((user) => user.key === key)
+        ?.passwordHash ?? passwordHash,
     validFrom: 0,
   };
 }

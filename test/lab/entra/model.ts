@@ -236,6 +236,27 @@ export interface Behaviour {
   interactionRequired: readonly string[];
   /** How many of the next parallel changes of an application's secrets get Directory_ConcurrencyViolation. */
   concurrencyViolations: number;
+  /**
+   * Of delta queries of users: how many come on a page; whether a state token is known, too old, or of a tenant that has
+   * moved; and whether signInSessionsValidFromDateTime can be selected, of which the documentation says neither.
+   */
+  usersDelta: {
+    readonly pageSize: number;
+    readonly tokens: "known" | "expired" | "gone";
+    readonly tracksSessions: boolean;
+  };
+}
+
+/** What a state token of a delta query stands for. */
+export interface DeltaToken {
+  /** Milliseconds since 1970. */
+  readonly made: number;
+  /** The properties that are tracked; null is all. */
+  readonly select: readonly string[] | null;
+  /** What whoever has this token has been shown: JSON, by object ID. */
+  readonly shown: Readonly<Record<string, string>>;
+  /** What the pages after this one hold; null for a token that asks for what has changed since. */
+  readonly rest: readonly Readonly<Record<string, unknown>>[] | null;
 }
 
 /** All of it. */
@@ -244,6 +265,10 @@ export interface Tenant {
   readonly format: number;
   readonly tenantId: string;
   users: User[];
+  /** Those who lie in /directory/deletedItems. */
+  deletedUsers: User[];
+  /** By their texts. */
+  deltaTokens: Record<string, DeltaToken>;
   groups: Group[];
   registrations: Registration[];
   principals: Principal[];

@@ -28,7 +28,9 @@ export class State {
       const { format: of = found.salt === undefined ? 0 : 1 } = found;
       if (of === format) {
         const behaviour = { ...wellBehaved, ...found.behaviour };
-        return new State(file, { ...(found as Tenant), format, behaviour });
+        // Files that were written before these existed.
+        const { deletedUsers = [], deltaTokens = {} } = found;
+        return new State(file, { ...(found as Tenant), format, behaviour, deletedUsers, deltaTokens });
       }
       console.error(`${file} is of another version of the emulator; the tenant starts over`);
     }

@@ -12,11 +12,14 @@ import { peopleRoutes, userinfo } from "./people.ts";
 import { permissionGrantRoutes } from "./permission-grants.ts";
 import { policyRoutes } from "./policies.ts";
 import { servicePrincipalRoutes } from "./service-principals.ts";
+import { usersDeltaRoutes } from "./users-delta.ts";
 
 const routes: readonly Route[] = [
   ...applicationRoutes,
   ...servicePrincipalRoutes,
   ...permissionGrantRoutes,
+  // Before a user who could be called "delta".
+  ...usersDeltaRoutes,
   ...peopleRoutes,
   ...policyRoutes,
 ];

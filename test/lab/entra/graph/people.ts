@@ -9,7 +9,8 @@ import { list, one } from "./odata.ts";
 
 const id = "([0-9a-fA-F-]{36})";
 const groupReaders = ["GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"];
-const userReaders = ["User.Read.All", "Directory.Read.All"];
+/** Application permissions that are enough to read users. */
+export const userReaders = ["User.Read.All", "Directory.Read.All"];
 
 /** The calls. */
 export const peopleRoutes: readonly Route[] = [
@@ -139,7 +140,8 @@ function shownGroup(group: Group): Readonly<Record<string, unknown>> {
   };
 }
 
-function shownUser(user: User): Readonly<Record<string, unknown>> {
+/** A user as Graph shows it where nothing else is selected. */
+export function shownUser(user: User): Readonly<Record<string, unknown>> {
   const {
     id: userId,
     displayName,
