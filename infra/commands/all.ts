@@ -18,6 +18,7 @@ export const descriptions = {
   revoke: "Revokes leaked client secrets: creates new ones, pushes them, removes all others from Entra.",
   block: "Blocks somebody at every site of an environment, at once: in its file and on all hosts.",
   unblock: "Takes somebody off that list again.",
+  "block-disabled": "Blocks whoever Entra has disabled or deleted since the last run: for a scheduled job.",
   rollback: "Rolls a site back to an earlier generation, on all hosts or on one.",
   promote: "Copies sites' behaviour from one environment to another, into its file only.",
   "host-key": "Shows a host's public SSH key and its fingerprint.",

@@ -39,6 +39,8 @@ export interface Answers {
   revoke: Revoked;
   block: BlockAnswer;
   unblock: BlockAnswer;
+  /** Prints the log of a job. */
+  "block-disabled": never;
   /** With `--list` the generations, without it what was done. */
   rollback: Generations | RolledBack;
   promote: PromoteAnswer;

@@ -1,10 +1,10 @@
-/** What `npm run block` and `npm run unblock` have in common: they write the changed file, and send the list to the hosts. */
+/** What `npm run block`, `unblock` and `block-disabled` have in common: they write the changed file, and send the list to the hosts. */
 import { sendBlocks } from "../blocked.ts";
 import { environmentOf, type StackFile } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
 import { exitCodes, printJson } from "./command.ts";
 
-/** Options of both commands. */
+/** Options of these commands. */
 export interface BlockOptions {
   readonly stack: string;
   readonly folder: string;
@@ -14,20 +14,22 @@ export interface BlockOptions {
 }
 
 /**
- * Writes the file before it contacts a host, so that what hosts have is always in a file. Not in force at every host and
- * site is exit code 1.
- * @param file with its document changed
+ * Writes the file before it contacts a host, so that what hosts have is always in a file. A dry run does neither. Not in
+ * force at every host and site is exit code 1.
+ * @param file with its document changed; unchanged, its list is only sent
  * @param what has changed, in words
+ * @returns whether the list is in force at every host and site
  * @throws ConfigError where the change has made the file wrong; then nothing is written, and no host is contacted
  */
 export async function applyBlocks(
   command: "block" | "unblock",
   file: StackFile,
-  what: string,
+  what: readonly string[],
   options: BlockOptions,
-): Promise<void> {
-  const change = writeChange(file, [what], options);
-  if (!options.json) console.log(change.written ? change.patch : `${change.patch}\n(not written)`);
+): Promise<boolean> {
+  const change = writeChange(file, what, options);
+  if (!options.json && what.length > 0)
+    console.log(change.written ? change.patch : `${change.patch}\n(not written)`);
   const hosts = options.dryRun ? [] : await sendBlocks(environmentOf(file), options.stack, options.identity);
   if (options.json) printJson(command, { ...change, hosts });
   else
@@ -42,4 +44,5 @@ export async function applyBlocks(
   }
   if (!options.json && change.written)
     console.log(`Commit ${file.source}; the next \`pulumi up\` sends the same list.`);
+  return !options.dryRun && missing.length === 0;
 }

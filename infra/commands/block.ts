@@ -32,7 +32,7 @@ export function command(): Command {
 async function block(user: string, options: Options): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   addBlock(file, { user, why: options.why, until: options.until });
-  await applyBlocks("block", file, `${user} is blocked at every site`, options);
+  await applyBlocks("block", file, [`${user} is blocked at every site`], options);
 }
 
 if (import.meta.main) await runCommand(command());

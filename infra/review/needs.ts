@@ -60,13 +60,17 @@ export function passes(
   const upn = person.upn.toLowerCase();
   return (
     needs.blocked?.includes(upn) !== true &&
-    (needs.programs.includes(upn) ||
-      needs.emailDomains.some(
-        (domain) =>
-          domain === "*" ||
-          upn.endsWith(`@${domain.toLowerCase()}`) ||
-          (domain.startsWith(".") && upn.endsWith(domain.toLowerCase())),
-      )) &&
+    (needs.programs.includes(upn) || isOf(needs.emailDomains, upn)) &&
     needs.groups.every((any) => any.some((group) => person.groups.includes(group)))
+  );
+}
+
+/** Whether somebody is of one of these `email_domains`. @param upn in lower case */
+export function isOf(emailDomains: readonly string[], upn: string): boolean {
+  return emailDomains.some(
+    (domain) =>
+      domain === "*" ||
+      upn.endsWith(`@${domain.toLowerCase()}`) ||
+      (domain.startsWith(".") && upn.endsWith(domain.toLowerCase())),
   );
 }

@@ -18,6 +18,7 @@ import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
+import { deployerEnvironment, entra } from "./client-secrets.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -75,7 +76,7 @@ afterAll(async () => {
 /** One of the operator's commands on the copy of the stack's file. */
 async function run(command: string, ...more: string[]) {
   const args = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey];
-  const options = { reject: false, all: true } as const;
+  const options = { reject: false, all: true, env: deployerEnvironment() } as const;
   const { exitCode, all } = await execa(
     process.execPath,
     [join(commands, `${command}.ts`), ...more, ...args],
@@ -220,6 +221,32 @@ test("while a host does not answer, the others block them, and it is named until
   expect((await ask(code, second.address, session.ada[code])).status).toBe(403);
   expect((await run("status")).exitCode).toBe(0);
   expect((await unblock()).exitCode).toBe(0);
+});
+
+test("whoever Entra disables is out once the job has run, and, enabled again, only when they are unblocked", async () => {
+  const job = (...more: string[]) => run("block-disabled", "--state", join(folder, "people.json"), ...more);
+  const adas = () => Promise.all(hosts.map(({ address }) => ask(code, address, session.ada[code])));
+  const statuses = async () => (await adas()).map(({ status }) => status);
+  try {
+    await entra.setPermissions(["User.Read.All"]);
+    expect(await job("--baseline")).toMatchObject({ exitCode: 0 });
+    await entra.setEnabled("ada", false);
+    // Her session lives until it is renewed.
+    expect(await statuses()).toEqual([200, 200]);
+    const { exitCode, all } = await job();
+    expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
+    expect(await statuses()).toEqual([403, 403]);
+    expect((await ask(code, first.address, session.bob[code])).status).toBe(200);
+    expect((await run("status")).exitCode).toBe(0);
+
+    await entra.setEnabled("ada", true);
+    expect((await job()).all).toContain("npm run unblock -- --stack local ada@lab.test");
+    expect(await statuses()).toEqual([403, 403]);
+    expect((await unblock()).exitCode).toBe(0);
+    expect(await statuses()).toEqual([200, 200]);
+  } finally {
+    await entra.reset();
+  }
 });
 
 const tries = Number(process.env["BLOCK_TRIES"] ?? 0);
