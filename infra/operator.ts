@@ -7,7 +7,7 @@ import { projectFolder } from "./project.ts";
 
 /** As hosts write it to their push log. */
 export interface Operator {
-  /** For example `ada@laptop`; in a GitHub workflow, the user who started it. */
+  /** For example `ada@laptop`; in a GitHub workflow, the user who started it, or its schedule. */
   readonly who: string;
   /** Of the configuration; missing outside of a Git repository. */
   readonly commit?: string;
@@ -16,10 +16,16 @@ export interface Operator {
 }
 
 export async function operator(): Promise<Operator> {
-  const who = process.env["GITHUB_ACTOR"] ?? `${userInfo().username}@${hostname()}`;
+  const who = ofWorkflow(process.env) ?? `${userInfo().username}@${hostname()}`;
   const commit = await git("rev-parse", "HEAD");
   if (commit === undefined) return { who };
   return { who, commit, dirty: (await git("status", "--porcelain")) !== "" };
+}
+
+/** Of a schedule, GitHub's actor is whoever changed it last. */
+function ofWorkflow(environment: NodeJS.ProcessEnv): string | undefined {
+  const { GITHUB_ACTOR: actor, GITHUB_EVENT_NAME: event, GITHUB_WORKFLOW: workflow } = environment;
+  return event === "schedule" ? `schedule of ${workflow ?? "a workflow"}` : actor;
 }
 
 async function git(...args: string[]): Promise<string | undefined> {

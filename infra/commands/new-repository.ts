@@ -23,7 +23,7 @@ export interface Wanted {
 /** The workflows, as this package has them: they call the scripts that {@link newRepository} writes. */
 export const workflowFiles = [
   ".github/actions/engine/action.yml",
-  ...["drift", "preview", "review", "review-comment", "rotate", "up"].map(
+  ...["block-disabled", "drift", "preview", "review", "review-comment", "rotate", "up"].map(
     (name) => `.github/workflows/${name}.yml`,
   ),
 ];

@@ -176,6 +176,89 @@ test("the hosts are queried with a key that nobody else can read, and that is re
   await expect(stat(identity)).rejects.toThrow("ENOENT");
 });
 
+describe("blocking whom Entra has disabled", () => {
+  const kept = () => join(work, "kept.json");
+
+  test("begins where the last run ended, and keeps the hosts' key for nobody else to read", async () => {
+    await standIn("pulumi", "echo the-key");
+    await standIn("npm");
+    await writeFile(kept(), "of the last run");
+    const env = { KEPT: kept(), BASELINE: "", LIMIT: "5" };
+    const { exitCode, calls } = await run("workflows/block-disabled.yml", "Block", env);
+    expect({ exitCode, calls }).toEqual({
+      exitCode: 0,
+      calls: [
+        "pulumi config get protected-sites:adminPrivateKey --stack prod",
+        `npm run --silent block-disabled -- --stack prod --state ${work}/people.json --limit 5 --identity ${work}/identity`,
+      ],
+    });
+    expect(await readFile(join(work, "people.json"), "utf8")).toBe("of the last run");
+    expect((await stat(join(work, "identity"))).mode & 0o777).toBe(0o600);
+  });
+
+  test("takes a baseline where that is asked for, and fails where the command fails", async () => {
+    await standIn("pulumi", "echo the-key");
+    await standIn("npm", "exit 2");
+    const env = { KEPT: kept(), BASELINE: "yes", LIMIT: "5" };
+    const { exitCode, calls } = await run("workflows/block-disabled.yml", "Block", env);
+    expect(exitCode).toBe(2);
+    expect(calls.at(-1)).toContain(`--state ${work}/people.json --baseline --limit 5`);
+  });
+
+  const author = {
+    GIT_AUTHOR_NAME: "bot",
+    GIT_AUTHOR_EMAIL: "bot@example.com",
+    GIT_COMMITTER_NAME: "bot",
+    GIT_COMMITTER_EMAIL: "bot@example.com",
+  };
+  const commit = (repository: string) =>
+    run("workflows/block-disabled.yml", "Commit", { BRANCH: "main", ...author }, repository);
+  const onMain = async () =>
+    (await execa("git", ["log", "--format=%s", "main"], { cwd: join(work, "origin") })).stdout.split("\n");
+
+  test("says so on the branch, also if that has moved meanwhile", async () => {
+    const repository = await changedRepository();
+    await execa("git", ["stash", "--quiet"], { cwd: repository, env: author });
+    await execa("git", ["push", "--quiet", "origin", "main"], { cwd: repository });
+    const other = join(work, "other");
+    await execa("git", ["clone", "--quiet", "--branch", "main", join(work, "origin"), other]);
+    await execa("git", ["commit", "--quiet", "--allow-empty", "--message", "of somebody else"], {
+      cwd: other,
+      env: author,
+    });
+    await execa("git", ["push", "--quiet", "origin", "main"], { cwd: other });
+    await execa("git", ["stash", "pop", "--quiet"], { cwd: repository, env: author });
+    const { exitCode, all } = await commit(repository);
+    expect(exitCode, all).toBe(0);
+    expect(await onMain()).toEqual([
+      "Block whoever Entra has disabled or deleted (prod)",
+      "of somebody else",
+      "first",
+    ]);
+  });
+
+  test("fails where the branch does not take it, and commits nothing if nobody is new", async () => {
+    const repository = await changedRepository();
+    await execa("git", ["push", "--quiet", "origin", "main"], { cwd: repository });
+    const hook = join(work, "origin/hooks/pre-receive");
+    await writeFile(hook, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const { exitCode, all } = await commit(repository);
+    expect(exitCode).toBe(1);
+    expect(all).toContain("Hosts block them, but main does not say so");
+    expect((await commit(repository)).exitCode).toBe(0);
+    expect(await onMain()).toEqual(["first"]);
+  });
+
+  test("keeps where it ended, for nobody else to read", async () => {
+    await writeFile(join(work, "people.json"), "of this run");
+    await run("workflows/block-disabled.yml", "Keep", { KEPT: kept() });
+    expect(await readFile(kept(), "utf8")).toBe("of this run");
+    expect((await stat(kept())).mode & 0o777).toBe(0o600);
+    await run("workflows/block-disabled.yml", "Sign out");
+    await expect(stat(join(work, "people.json"))).rejects.toThrow("ENOENT");
+  });
+});
+
 test("a review is written for people and for the comment", async () => {
   await execa("git", ["clone", "--quiet", "--shared", root, clone]);
   await writeFile(join(clone, ".git/info/exclude"), "node_modules\n");
@@ -191,22 +274,26 @@ test("a review is written for people and for the comment", async () => {
   expect(await readFile(join(clone, "report.txt"), "utf8")).toContain("renders identically");
 });
 
+/** A repository with a change, and its origin. */
+async function changedRepository(): Promise<string> {
+  const [origin, repository] = [join(work, "origin"), join(work, "repository")];
+  await execa("git", ["init", "--quiet", "--bare", origin]);
+  await execa("git", ["init", "--quiet", "--initial-branch=main", repository]);
+  const git = (...args: string[]) =>
+    execa("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: repository });
+  await mkdir(join(repository, "stacks"));
+  await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 1\n");
+  await git("add", ".");
+  await git("commit", "--quiet", "--message", "first");
+  await git("remote", "add", "origin", origin);
+  await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 2\n");
+  return repository;
+}
+
 describe("a rotation on a schedule", () => {
-  /** A repository with a change, and its origin. */
   async function changed(): Promise<string> {
-    const [origin, repository] = [join(work, "origin"), join(work, "repository")];
-    await execa("git", ["init", "--quiet", "--bare", origin]);
-    await execa("git", ["init", "--quiet", "--initial-branch=main", repository]);
-    const git = (...args: string[]) =>
-      execa("git", ["-c", "user.name=a", "-c", "user.email=a@example.com", ...args], { cwd: repository });
-    await mkdir(join(repository, "stacks"));
-    await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 1\n");
-    await git("add", ".");
-    await git("commit", "--quiet", "--message", "first");
-    await git("remote", "add", "origin", origin);
-    await writeFile(join(repository, "stacks/Pulumi.prod.yaml"), "generation: 2\n");
     await writeFile(join(work, "rotation.txt"), "+generation: 2\n");
-    return repository;
+    return changedRepository();
   }
 
   test("selects what expires within 30 days", async () => {
