@@ -79,17 +79,68 @@ function mayAdministrate() {
   return ((BigInt(`0x${capabilities}`) >> systemAdministration) & 1n) === 1n;
 }
 
-/** Go builds what cannot be downloaded: the engine and oauth2-proxy, unless an earlier run did. */
-async function missingGo() {
-  const cache = process.env.XDG_CACHE_HOME?.startsWith("/")
+/** Which things that take long an earlier run has made; as in test/lab/paths.ts. */
+function cached() {
+  const base = process.env.XDG_CACHE_HOME?.startsWith("/")
     ? process.env.XDG_CACHE_HOME
     : join(homedir(), ".cache");
+  const cache = join(base, "protected-sites");
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const engine = join(cache, "protected-sites", "pulumi", `v${dependencies["@pulumi/pulumi"]}`);
-  const engineIsThere = ["built", "official"].some((origin) => existsSync(join(engine, origin)));
-  const proxies = join(cache, "protected-sites", "oauth2-proxy");
-  const proxyIsThere = existsSync(proxies) && readdirSync(proxies).some((name) => /^v[\d.]+$/.test(name));
-  if (engineIsThere && proxyIsThere) return undefined;
+  const engine = join(cache, "pulumi", `v${dependencies["@pulumi/pulumi"]}`);
+  const has = (folder, pattern) =>
+    existsSync(join(cache, folder)) && readdirSync(join(cache, folder)).some((name) => pattern.test(name));
+  return {
+    engine: ["built", "official"].some((origin) => existsSync(join(engine, origin))),
+    oauth2Proxy: has("oauth2-proxy", /^v[\d.]+$/),
+    image: has("images", /^[0-9a-f]+$/),
+  };
+}
+
+/** What takes long once the lab is there. */
+const afterwards = {
+  local: "the hosts and their sites take up to half a minute",
+  test: "the tests take about 20 minutes",
+};
+
+/**
+ * How long it will take, and why, by the figures of docs/lab.md.
+ * @param packages Debian packages that are missing
+ */
+function outlook(packages) {
+  const { engine, oauth2Proxy, image } = cached();
+  const built = "where it cannot be downloaded, it is built from its Go module:";
+  const lines = [
+    ...(npmPackagesAreThere() ? [] : ["npm packages: half a minute"]),
+    ...(packages.length === 0 ? [] : [`Debian packages (${packages.join(", ")}): a minute or two`]),
+    ...(engine || found("pulumi") ? [] : [`the Pulumi engine; ${built} 4 to 7 minutes`]),
+    ...(image ? [] : ["the image of the hosts: a minute"]),
+    ...(oauth2Proxy ? [] : [`oauth2-proxy; ${built} a minute`]),
+  ];
+  const then = args.includes("--lab") ? undefined : afterwards[command];
+  const times = "on two cores that are otherwise idle";
+  if (lines.length === 0) return then === undefined ? "" : `All is cached; ${then}, ${times}.\n`;
+  return `To be made or downloaded first, once, ${times}:
+${lines.map((line) => `  - ${line}\n`).join("")}${then === undefined ? "" : `Then ${then}.\n`}`;
+}
+
+/** What a machine without the lab can do. */
+function withoutLab() {
+  const engines = ["docker", "podman"].filter((program) => found(program));
+  return [
+    ...(engines.length === 0
+      ? []
+      : [
+          `${engines.join(" and ")} cannot take its place: the lab boots whole Debian hosts, with systemd, sshd and networks of their own (systemd-nspawn).`,
+        ]),
+    "A virtual machine with Debian 12 has all of it. Possible here: `npm run test:unit`, and the commands that contact nothing (docs/commands.md).",
+    "",
+  ].join("\n");
+}
+
+/** Go builds what cannot be downloaded: the engine and oauth2-proxy, unless an earlier run did. */
+async function missingGo() {
+  const { engine, oauth2Proxy } = cached();
+  if (engine && oauth2Proxy) return undefined;
 
   const needed = newest(
     ["pulumi", "oauth2-proxy"].map((module) => {
@@ -180,14 +231,15 @@ async function main() {
   if (missing.length > 0)
     throw new Error(
       `\`npm ${command === "test" ? "test" : `run ${command}`}\` needs what this machine lacks:\n` +
-        `${missing.map((line) => `  - ${line}\n`).join("")}Nothing has been changed.`,
+        `${missing.map((line) => `  - ${line}\n`).join("")}${lab.length > 0 ? withoutLab() : ""}Nothing has been changed.`,
     );
 
+  const packages = Object.entries(debianPackages).flatMap(([program, name]) =>
+    found(program) ? [] : [name],
+  );
+  if (lab.length === 0 && !removes) process.stdout.write(outlook(packages));
   if (!npmPackagesAreThere()) install("npm packages", "npm", ["ci"]);
   if (lab.length === 0 && !removes) {
-    const packages = Object.entries(debianPackages).flatMap(([program, name]) =>
-      found(program) ? [] : [name],
-    );
     if (packages.length > 0) {
       install("Debian's package lists", "apt-get", ["update"]);
       // What is recommended beside them would change how the machine resolves names.

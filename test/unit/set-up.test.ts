@@ -57,8 +57,16 @@ describe.skipIf(process.platform !== "linux")("a machine that lacks something", 
       "`npm run local` needs what this machine lacks:",
       `  - root, who may boot hosts; this is user ${user}`,
       "  - apt-get (Debian or Ubuntu), which installs the lab's programs and hosts",
+      "A virtual machine with Debian 12 has all of it. Possible here: `npm run test:unit`, and the commands that contact nothing (docs/commands.md).",
       "Nothing has been changed.",
     ]);
+  });
+
+  test("is told that a container engine is not enough", async () => {
+    await symlink("node", join(machine, "bin", "podman"));
+    const { stderr } = await setUp("local");
+    expect(stderr).toContain("podman cannot take its place: the lab boots whole Debian hosts");
+    await rm(join(machine, "bin", "podman"));
   });
 
   test("fails npm test where a complete run is asked for", async () => {
@@ -71,7 +79,7 @@ describe.skipIf(process.platform !== "linux")("a machine that lacks something", 
     const { exitCode, stderr } = await setUp("tests");
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
-      'set-up: the command must be one of local, test, bench, bench:push, bench:scale, faults, judge, got "tests"',
+      'set-up: the command must be one of local, test, bench, bench:push, bench:scale, bench:block, faults, judge, got "tests"',
     );
   });
 });
