@@ -21,7 +21,7 @@ import { enterCommand, labPhases, remove } from "./lab/lab.ts";
 import { type Lock, lock } from "./lab/lock.ts";
 import { pebblePhase } from "./lab/pebble.ts";
 import { type Phase, runPhases } from "./lab/phases.ts";
-import { promtoolPhase } from "./lab/promtool.ts";
+import { prometheusPhase } from "./lab/prometheus.ts";
 import { type Count, interruption, run, vitest } from "./vitest-run.ts";
 
 const ownInstances = ["test", "test-2"];
@@ -145,7 +145,7 @@ async function applicationsJob(): Promise<Job> {
 async function inLabs(instances: readonly string[], jobs: Job[], interrupted: Promise<never>): Promise<void> {
   const locks: Lock[] = [];
   const work = async () => {
-    await bringUp("engine", [enginePhase, pebblePhase, promtoolPhase, judgesPhase]);
+    await bringUp("engine", [enginePhase, pebblePhase, prometheusPhase, judgesPhase]);
     for (const instance of instances) {
       locks.push(await held(instance));
       await bringUp(`lab ${instance}`, bringUpPhases(instance, { fresh: true }));
@@ -216,7 +216,7 @@ async function inOneLab(
       await step(project, () => vitest({ project, filters: [], enter }));
       return;
     }
-    await bringUp("lab", [pebblePhase, promtoolPhase, ...bringUpPhases(instance, { fresh: bare, bare })]);
+    await bringUp("lab", [pebblePhase, prometheusPhase, ...bringUpPhases(instance, { fresh: bare, bare })]);
     await step(project, () => vitest({ project, filters, enter }));
   };
   try {

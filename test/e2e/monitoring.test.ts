@@ -2,17 +2,17 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { navigation, request } from "../lab/http.ts";
-import { ensurePromtool } from "../lab/promtool.ts";
+import { ensurePrometheus } from "../lab/prometheus.ts";
 import { lab } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
+import { failSignIn } from "./people.ts";
 
 const domains = ["code.lab.test", "wiki.lab.test"];
 const textfiles = "/var/lib/prometheus/node-exporter";
 let promtool: string;
 
 beforeAll(async () => {
-  promtool = await ensurePromtool();
+  ({ promtool } = await ensurePrometheus());
 });
 
 afterAll(() => Promise.all(lab.hosts.map(({ name }) => shellOn(name, `rm -rf ${textfiles}`))));
@@ -42,8 +42,8 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     const value = (metric: string, domain: string) =>
       Number(new RegExp(`^${metric}\\{site="${domain}"\\} (\\d+)$`, "m").exec(told)?.[1]);
     for (const domain of domains) {
-      expect(value("protected_sites_up", domain)).toBe(1);
-      expect(value("protected_sites_as_pushed", domain)).toBe(1);
+      for (const metric of ["closed", "up", "as_pushed", "last_push_ok"])
+        expect(value(`protected_sites_${metric}`, domain), metric).toBe(1);
       expect(value("protected_sites_client_secret_end_seconds", domain)).toBe(
         Date.parse("2099-12-31T00:00:00Z") / 1000,
       );
@@ -62,15 +62,12 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     await shellOn(name, `systemctl start ${units}`);
     expect(down).toContain('protected_sites_up{site="code.lab.test"} 0');
     expect(down).toContain('protected_sites_as_pushed{site="code.lab.test"} 0');
+    expect(down).toContain('protected_sites_closed{site="code.lab.test"} 1');
     expect(down).toContain('protected_sites_up{site="wiki.lab.test"} 1');
   });
 
   test("counts a sign-in that Entra refuses among the answers of 5xx", async () => {
-    const began = await request({ url: "https://code.lab.test/", address, headers: navigation });
-    const state = new URL(began.headers["location"]?.[0] ?? "").searchParams.get("state") ?? "";
-    const cookie = (began.headers["set-cookie"] ?? []).map((it) => it.split(";")[0]).join("; ");
-    const url = `https://code.lab.test/oauth2/callback?${new URLSearchParams({ code: "none", state }).toString()}`;
-    expect((await request({ url, address, headers: { ...navigation, cookie } })).status).toBe(500);
+    expect((await failSignIn("code.lab.test", address)).status).toBe(500);
     const metrics = await shellOn(name, "curl --fail --silent http://127.0.0.1:14180/metrics");
     expect(metrics).toMatch(/^oauth2_proxy_requests_total\{code="500"\} [1-9]/m);
   });
@@ -83,7 +80,7 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
       name,
       `mkdir -p ${textfiles} && ${start} && stat -c %a ${textfiles}/* && cat ${textfiles}/protected-sites.prom`,
     );
-    expect(written).toMatch(/^644\n# HELP protected_sites_up /);
+    expect(written).toMatch(/^644\n# HELP protected_sites_closed /);
     expect(written).toMatch(/^protected_sites_written_seconds \d+$/m);
   });
 });

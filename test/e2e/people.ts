@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { Echo } from "../lab/application.ts";
 import { type Person, signIn } from "../lab/browser.ts";
 import { Visitor } from "../lab/entra/visitor.ts";
-import { type Answer, request, type RequestArgs } from "../lab/http.ts";
+import { type Answer, navigation, request, type RequestArgs } from "../lab/http.ts";
 import type { Lab } from "../lab/lab.ts";
 import { tenantId } from "../sites.ts";
 
@@ -101,6 +101,16 @@ export function visitorOf({ ca }: Pick<Lab, "ca">, address: () => string): Visit
     ca: readFileSync(ca, "utf8"),
     resolve: (host) => (host.endsWith(".microsoftonline.com") ? undefined : { address: address() }),
   });
+}
+
+/** Begins a sign-in at a site on a host, and comes back with a code that Entra does not know. */
+export async function failSignIn(domain: string, address: string): Promise<Answer> {
+  const began = await request({ url: `https://${domain}/`, address, headers: navigation });
+  const state = new URL(began.headers["location"]?.[0] ?? "").searchParams.get("state") ?? "";
+  const cookie = (began.headers["set-cookie"] ?? []).map((it) => it.split(";")[0]).join("; ");
+  const query = new URLSearchParams({ code: "none", state }).toString();
+  const url = `https://${domain}/oauth2/callback?${query}`;
+  return request({ url, address, headers: { ...navigation, cookie } });
 }
 
 /** A token that a program gets from Entra for itself. @param scope as in `<client ID>/.default` */

@@ -85,6 +85,12 @@ def list_in_force() -> str:
     return text if is_in_force(text) else ""
 
 
+def people_blocked() -> int:
+    """How many the list in force blocks now: some of it may have ended."""
+    ends = re.findall(r" :blocked(?:-until-(\d+))?;", list_in_force())
+    return sum(end == "" or int(end) > time.time() for end in ends)
+
+
 def blocked_drift() -> list[str]:
     """Whether the list is what was pushed last."""
     kept = read_text(BLOCKED_IN_FORCE)

@@ -6,20 +6,24 @@ import contextlib
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from .addresses import trouble_in
+from .blocked import people_blocked
 from .bundle import Bundle
 from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .instances import ping
+from .log import last_of_each_site
 from .nginx import nginx_trouble
 from .nginx_limits import connections_held
-from .probe import certificate_served
+from .probe import certificate_served, is_closed
 from .sessions import check_store, store_of
 from .sites import Site, all_sites
 
 HELP = {
+    "protected_sites_closed": "Whether requests without a session are refused, as far as the probe's requests show.",
     "protected_sites_up": "Whether the site's oauth2-proxy answers on its port; asking starts one that is not running.",
     "protected_sites_as_pushed": "Whether the site has no drift, is closed to anonymous requests, and Nginx could restart.",
     "protected_sites_backend_resolved": "Whether the names of the site's backends resolve; 1 without names.",
@@ -28,6 +32,8 @@ HELP = {
     "protected_sites_certificate_end_seconds": "Expiry of the certificate that Nginx serves, in seconds since 1970.",
     "protected_sites_session_store_up": "Whether the site's Redis allows and has room for what its sessions need.",
     "protected_sites_client_secret_end_seconds": "Expiry of the client secret in use, in seconds since 1970.",
+    "protected_sites_last_push_ok": "Whether the last push of the site, of its credentials or a rollback succeeded.",
+    "protected_sites_last_push_seconds": "When that ended, in seconds since 1970.",
 }
 
 
@@ -37,8 +43,10 @@ def metrics(textfile: str | None) -> int:
     sites = all_sites()
     units = units_of(sites)
     nginx_is_healthy = not nginx_trouble()
+    pushes = last_of_each_site()
     for site in sites:
-        for name, value in metrics_of(site, units, nginx_is_healthy).items():
+        of_site = metrics_of(site, units, nginx_is_healthy) | metrics_of_push(pushes.get(site.domain, {}))
+        for name, value in of_site.items():
             values[name][site.domain] = value
     lines: list[str] = []
     for name, sites in values.items():
@@ -48,6 +56,7 @@ def metrics(textfile: str | None) -> int:
     host = {
         "nginx_connections": ("Most sockets that one Nginx worker has open, to clients and to backends.", held),
         "nginx_connections_limit": ("Most sockets that one Nginx worker can open.", limit),
+        "blocked_people": ("How many people are blocked at every site of this host.", people_blocked()),
     }
     for name, (help_text, value) in host.items():
         lines += [f"# HELP protected_sites_{name} {help_text}", f"# TYPE protected_sites_{name} gauge"]
@@ -74,7 +83,10 @@ def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, fl
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(bundle.port())
-        found["protected_sites_as_pushed"] = nginx_is_healthy and not drift_of(site, bundle, live, units)
+        drift = drift_of(site, bundle, live, units)
+        found["protected_sites_as_pushed"] = nginx_is_healthy and not drift
+        # Without drift that has been probed.
+        found["protected_sites_closed"] = not drift or is_closed(site, bundle)
         found["protected_sites_backend_resolved"] = not any(map(trouble_in, addresses_of(site)))
         certificate = certificate_served(site, bundle)
         found["protected_sites_certificate_start_seconds"] = certificate.starts
@@ -89,6 +101,14 @@ def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, fl
     if ends:
         found["protected_sites_client_secret_end_seconds"] = datetime.fromisoformat(ends).timestamp()
     return found
+
+
+def metrics_of_push(last: dict[str, Any]) -> dict[str, float]:
+    """Of a site's last line in the log of pushes."""
+    if not last:
+        return {}
+    ended = datetime.fromisoformat(last["when"]).timestamp()
+    return {"protected_sites_last_push_ok": last["ok"], "protected_sites_last_push_seconds": ended}
 
 
 def has_store(site: Site, bundle: Bundle) -> bool:
