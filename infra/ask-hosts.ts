@@ -74,7 +74,7 @@ export function gaps({ begins, unread, invalid }: Reading, of: string): string[]
   return [
     ...(begins === null ? [] : [`${of}: the log begins at ${timeOf(begins)}, and knows nothing from before`]),
     ...unread.map((it) => `${of}: could not be read to its end: ${it}`),
-    ...(invalid === 0 ? [] : [`${of}: ${invalid} lines have another format and were left out`]),
+    ...(invalid === 0 ? [] : [`${of}: lines of another format, left out: ${invalid}`]),
   ];
 }
 

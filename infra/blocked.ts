@@ -15,7 +15,7 @@ import { configPath, type StackFile } from "./stack-file.ts";
 export function blockedAt({ blocked }: Pick<Environment, "blocked">, now: Date): BlockedPerson[] {
   return blocked
     .filter((it) => !hasEnded(it, now))
-    .map(({ user, until }) => ({ user, ...(until === undefined ? {} : { until }) }));
+    .map(({ user, until, why }) => ({ user, ...(until === undefined ? {} : { until }), why }));
 }
 
 /** An entry that `npm run block` writes. */

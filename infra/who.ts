@@ -67,8 +67,8 @@ export interface Who {
 
 /** Puts the summaries of hosts together: one line for each person, site and address, whichever host was asked. */
 export function whoIn(
-  { sites }: Pick<Environment, "sites">,
   answers: readonly HostAnswer<z.output<typeof summarySchema>>[],
+  { sites }: Pick<Environment, "sites">,
 ): Who {
   const nameOf = (domain: string) => sites.find((site) => site.domain === domain)?.name ?? domain;
   const uses = new Map<string, Use>();

@@ -26,6 +26,7 @@ interface Places {
   promote: "unit";
   status: "lab";
   who: "lab";
+  history: "lab";
   revoke: "lab";
   block: "lab";
   unblock: "lab";

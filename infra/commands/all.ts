@@ -10,6 +10,7 @@ export const descriptions = {
   up: "Updates an environment: runs `pulumi up`.",
   status: "Shows what every host of an environment runs, and where that differs from its file.",
   who: "Shows who has used which site from where, as the hosts' access logs know it.",
+  history: "Shows what was done on an environment's hosts, by whom and why: pushes, rotations, blocks.",
   explain:
     "Explains whether a request passes, what the backend gets, and which line decides. Contacts no host.",
   matrix: "Shows who may open which site and path of an environment. Contacts no host.",

@@ -5,6 +5,7 @@
 import type { AccessMatrix } from "../access-matrix.ts";
 import type { HostResult } from "../blocked.ts";
 import type { Row } from "../drift.ts";
+import type { History } from "../history.ts";
 import type { Review } from "../review/formats.ts";
 import type { ChangedFile } from "../stack-file-change.ts";
 import type { Who } from "../who.ts";
@@ -32,6 +33,7 @@ export interface Answers {
   /** Hosts in the order of the file, each with its sites. */
   status: { readonly rows: readonly Row[] };
   who: WhoAnswer;
+  history: HistoryAnswer;
   explain: Explanation;
   matrix: AccessMatrix;
   expiry: Expiry;
@@ -59,6 +61,12 @@ export interface BlockAnswer extends ChangedFile {
 
 /** Who has used the sites. */
 export interface WhoAnswer extends Who {
+  /** Since when, such as `2027-01-31T08:00:00.000Z`. */
+  readonly since: string;
+}
+
+/** What was done on the hosts. */
+export interface HistoryAnswer extends History {
   /** Since when, such as `2027-01-31T08:00:00.000Z`. */
   readonly since: string;
 }

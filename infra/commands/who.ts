@@ -1,51 +1,14 @@
 /** `npm run who`: who has used which site from where, as the hosts' access logs know it. Changes nothing. */
-import type { Command } from "commander";
-
-import { askHosts } from "../ask-hosts.ts";
 import { columns, printable } from "../columns.ts";
-import { environmentOf, readStackFile, siteCalled } from "../stack-file.ts";
 import { summarySchema, type Who, whoIn } from "../who.ts";
-import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
-import {
-  folderOption,
-  identityOption,
-  jsonOption,
-  logSiteOption,
-  sinceOption,
-  stackOption,
-} from "./options.ts";
+import { logCommand } from "./ask-logs.ts";
+import { asJson, runCommand } from "./command.ts";
 
-interface Options {
-  readonly stack: string;
-  readonly folder: string;
-  readonly identity?: string;
-  readonly site?: string;
-  readonly since: Date;
-  readonly json?: true;
-}
-
-export function command(): Command {
-  return named("who")
-    .addOption(stackOption())
-    .addOption(logSiteOption())
-    .addOption(sinceOption("24h"))
-    .addOption(folderOption())
-    .addOption(identityOption())
-    .addOption(jsonOption())
-    .addHelpText("after", "\nExit code 2: a host could not be reached; the others are still reported.")
-    .action(action(show));
-}
-
-async function show({ since, ...options }: Options): Promise<void> {
-  const file = readStackFile(options.stack, options.folder);
-  const environment = environmentOf(file);
-  const site = options.site && siteCalled(options.site, environment.sites, file).domain;
-  const answers = await askHosts(environment, options.identity, "who", { since, site }, summarySchema);
-  const who = whoIn(environment, answers);
-  if (options.json) printJson("who", { since: since.toISOString(), ...who });
-  else console.log(asText(who));
-  if (answers.some((it) => "problem" in it)) process.exitCode = exitCodes.refused;
-}
+export const command = () =>
+  logCommand({
+    ...{ name: "who", since: "24h", schema: summarySchema, reportOf: whoIn, asText },
+    asJson: (report) => asJson("who", report),
+  });
 
 /** What no log of a request knows. */
 const unknowable = [

@@ -1,7 +1,8 @@
 /**
- * What hosts' logs say, asked over SSH by `npm run who`.
+ * What hosts' logs say, asked over SSH by `npm run who` and `npm run history`.
  * WHO_LINES=1000000 measures that over as many lines, in equal parts on the hosts.
  */
+import { copyFile, mkdir } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +11,7 @@ import { execa } from "execa";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import type { History } from "../../infra/history.ts";
 import type { Who } from "../../infra/who.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
@@ -130,6 +132,58 @@ test("a host that cannot be asked is named, and the others are reported", async 
   } finally {
     await shellOn(second.name, "mv /run/kept /usr/local/sbin/protected-sites");
   }
+});
+
+test("what was done is one line on each host, in the order of time, with who and why; also what failed", async () => {
+  const folder = join(lab.state, "history");
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(lab.state, "stack/Pulumi.local.yaml"), join(folder, "Pulumi.local.yaml"));
+  const change = (command: string, user: string, ...more: string[]) =>
+    run(command, user, "--folder", folder, ...more);
+  const since = await fromNow();
+  try {
+    expect(await change("block", "bob@lab.test", "--why", "Left last week.")).toMatchObject({
+      exitCode: 0,
+    });
+    expect((await ask("bob", first)).status).toBe(403);
+    await shellOn(first.name, "echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf");
+    expect((await change("block", "mallory@lab.test", "--why", "Left.")).exitCode).toBe(1);
+  } finally {
+    await shellOn(first.name, "rm -f /etc/nginx/conf.d/broken.conf");
+    for (const user of ["mallory", "bob"])
+      expect((await change("unblock", `${user}@lab.test`)).exitCode).toBe(0);
+  }
+  expect((await who(since, "--site", "code")).uses).toMatchObject([
+    { user: "bob@lab.test", requests: 1, refused: 1, refusedByBackend: 0 },
+  ]);
+  const current = "/etc/protected-sites/sites/code.lab.test/current";
+  await shellOn(second.name, `protected-sites push < ${current}/bundle`);
+  const elsewhere = "s#-> /etc/nginx/.*#-> /etc/motd#";
+  await shellOn(second.name, `! sed '${elsewhere}' ${current}/bundle | protected-sites push 2>/dev/null`);
+
+  const { stdout } = await run("history", "--json", "--since", since);
+  const { version, entries, gaps } = JSON.parse(stdout) as History & { readonly version: number };
+  expect({ version, gaps }).toEqual({ version: 1, gaps: [] });
+  expect(entries.map(({ when }) => when)).toEqual(entries.map(({ when }) => when).sort());
+  const mallory = { user: "mallory@lab.test", why: "Left." };
+  const bob = { user: "bob@lab.test", why: "Left last week." };
+  const of = (host: string) => entries.filter((it) => it.host === host);
+  expect(of(first.name)).toMatchObject([
+    { action: "block", ...bob, ok: true, who: expect.stringContaining("@") as string, stack: "local" },
+    { action: "block", ...mallory, ok: false },
+    { action: "unblock", ...bob, ok: true },
+  ]);
+  expect(of(second.name)).toMatchObject([
+    { action: "block", ...bob, ok: true },
+    { action: "block", ...mallory, ok: true },
+    { action: "unblock", ...mallory, ok: true },
+    { action: "unblock", ...bob, ok: true },
+    { action: "push", site: "code.lab.test", ok: true },
+    { action: "push", site: "code.lab.test", ok: false, step: "places" },
+  ]);
+  const { all } = await run("history", "--since", since, "--site", "wiki");
+  expect(all).toMatch(/^\S+Z +\S+ +block +mallory@lab\.test +\S.* +FAILED +Left\. .*no_such_directive/m);
+  expect(all).not.toContain("push");
 });
 
 const lines = Number(process.env["WHO_LINES"] ?? 0);

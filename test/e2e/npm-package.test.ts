@@ -49,6 +49,7 @@ const eve = [...identity, "eve@elsewhere.test"];
 const commandLines: Readonly<Record<ComparedIn<"lab">, readonly (readonly string[])[]>> = {
   status: [identity],
   who: [identity],
+  history: [identity],
   "host-key": [[lab.hosts[0]?.address ?? ""]],
   rollback: [[...identity, "--site", "code", "--list"]],
   block: [

@@ -96,6 +96,13 @@ test("after interaction_required at a renewal, a session lasts as long as its ac
   await entra.behave({ interactionRequired: [] });
 });
 
+/** What the last rotation on the first host changed, as its log says. */
+async function lastRotation(): Promise<unknown> {
+  const log = "/var/log/protected-sites/pushes.jsonl";
+  const line = await shellOn(lab.hosts[0]?.name ?? "", `grep '"action": "credentials"' ${log} | tail -1`);
+  return (JSON.parse(line) as { readonly changed?: unknown }).changed;
+}
+
 test("every host switches to a new client secret although Entra accepts it only after seconds, and nobody notices", async () => {
   const before = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 4, meanwhile: "alternate" } });
@@ -115,6 +122,7 @@ test("every host switches to a new client secret although Entra accepts it only 
   const after = await secretsOnHosts();
   expect(new Set(after).size).toBe(1);
   expect(after[0]).not.toBe(before[0]);
+  expect(await lastRotation()).toEqual(expect.arrayContaining(["client-secret"]));
 });
 
 test("after a rotation that failed on a host, each host has a working secret, and the next update finishes it", async () => {
@@ -216,4 +224,5 @@ test("a preview of a new cookie secret says who has to sign in again, and the up
   const status = async () =>
     (await context.request.get("https://wiki.lab.test/api/page", { maxRedirects: 0 })).status();
   expect(await status()).toBe(401);
+  expect(await lastRotation()).toEqual(["cookie-secret"]);
 });

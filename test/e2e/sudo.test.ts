@@ -48,6 +48,7 @@ describe.each(sudos)("by %s", (sudo) => {
       ["credentials", "--patience", "1"],
       ["status", "--json", "--json"],
       ["who"],
+      ["history"],
       ["remove"],
       ["remove", "code.lab.test --of code"],
       ["remove", "code.lab.test\n"],

@@ -25,6 +25,7 @@ USAGE = """usage, as root: protected-sites COMMAND
   block [--every-site]           sets who is blocked at every site (the list on standard input)
   status [--json]                shows what is on this host
   who                            shows who has used which site from where (since when on standard input)
+  history                        shows what was done here, and by whom (since when on standard input)
   metrics [--textfile FILE]      prints this host's metrics for Prometheus, or writes them to a file
 
 MARK is that of the drift which the command repairs. systemd starts `worker`, `recover [--boot]` and `follow-addresses`,
@@ -131,6 +132,10 @@ def act_for_caller(arguments: list[str]) -> int:
             from .who import who
 
             return who()
+        case ["history"]:
+            from .history import history
+
+            return history()
         case ["metrics", *options]:
             from .metrics import metrics
 

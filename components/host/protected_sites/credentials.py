@@ -33,6 +33,7 @@ from .files import (
 from .host import host_name
 from .https import opener
 from .instances import start_instance
+from .log import log_failure
 from .nginx import check_nginx, reload_nginx, served_certificate
 from .outbound import outbound_proxy
 from .places import CREDENTIALS, SERVICE_USER
@@ -74,7 +75,8 @@ def credentials(repair: str | None) -> int:
         environment |= {key: value for key, value in site.environment().items() if key == REDIS_PASSWORD}
     variables = {"OAUTH2_PROXY_CLIENT_ID": values["clientId"], **environment}
     if certificate:
-        check_certificate(site, certificate)
+        with log_failure("credentials", site.domain):
+            check_certificate(site, certificate)
     files = {
         "client.env": "".join(f"{key}={value}\n" for key, value in variables.items()),
         "client-secret": values["clientSecret"],
@@ -91,7 +93,8 @@ def credentials(repair: str | None) -> int:
     if any(read_text(current / name) != files[name] for name in ("client.env", "client-secret")):
         # The one in use works, so there is no hurry; a replica that does not know the new one yet signs people out.
         times = 5 if current.is_symlink() else 1
-        prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], times)
+        with log_failure("credentials", site.domain):
+            prove(values["tokenEndpoint"], values["clientId"], values["clientSecret"], times)
     if not certificate and served_from(site):
         # The live Nginx file uses it until the next push.
         files |= {name: read_text(current / name) or "" for name in CERTIFICATE_FILES}
@@ -204,6 +207,8 @@ def switch_credentials(request: Request) -> None:
         read_text(current / name) != read_text(site.credentials / new / name)
         for name in ("client.env", "cookie-secret")
     )
+    names = {entry.name for folder in (current, site.credentials / new) if folder.is_dir() for entry in folder.iterdir()}
+    changed = sorted(name for name in names if read_text(current / name) != read_text(site.credentials / new / name))
     renewed = live is not None and served_from(site) and is_other_certificate(site, new)
     write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
     try:
@@ -219,7 +224,7 @@ def switch_credentials(request: Request) -> None:
         problems = go_back_to_credentials(site.domain, old, new)
         raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
     how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if restart else "no restart needed"])
-    request.settle(True, f"credentials live ({how})")
+    request.settle(True, f"credentials live ({how})", changed=changed)
     forget()
     for entry in site.credentials.iterdir():
         if entry.name not in {new, "current"}:

@@ -10,6 +10,7 @@ from .announcement import keep_mark
 from .bundle import Bundle, read_input
 from .failure import Failure
 from .host import host_name
+from .log import log_failure
 from .sites import Site
 from .submission import submit
 
@@ -18,12 +19,13 @@ def push(repair: str | None) -> int:
     """Puts the bundle on standard input live. With `repair`, a mark, it repairs drift (announcement.py)."""
     bundle = Bundle.parse(read_input())
     site = Site(str(bundle.facts("site.json").get("domain")))
-    bundle.port()
-    site.check_places(bundle)
-    ensure_certificate(site, bundle)
-    first = site.live() is None
-    # Only a name that is new to this host may be a typo; one that stops resolving later does not fail a push.
-    addresses = look_up_new(bundle.text_of("nginx.conf"), needed=True)
+    with log_failure("push", site.domain):
+        bundle.port()
+        site.check_places(bundle)
+        ensure_certificate(site, bundle)
+        first = site.live() is None
+        # Only a name that is new to this host may be a typo; one that stops resolving later does not fail a push.
+        addresses = look_up_new(bundle.text_of("nginx.conf"), needed=True)
     failed = submit("push", site, bundle=bundle.text, addresses=addresses)
     if not failed:
         keep_mark(f"site-{site.domain}", repair, first=first)
@@ -46,7 +48,8 @@ def rollback(domain: str, to: str | None) -> int:
     if number not in earlier:
         kept = ", ".join(map(str, earlier)) or "none"
         raise Failure("rollback", f"{domain}: expected an earlier generation ({kept}), got {number}")
-    bundle = site.bundle(number)
-    ensure_certificate(site, bundle)
-    addresses = look_up_new(bundle.text_of("nginx.conf"), needed=False)
+    with log_failure("rollback", domain):
+        bundle = site.bundle(number)
+        ensure_certificate(site, bundle)
+        addresses = look_up_new(bundle.text_of("nginx.conf"), needed=False)
     return submit("push", site, bundle=bundle.text, addresses=addresses, rollbackTo=number)

@@ -50,15 +50,17 @@ class Request(NamedTuple):
         text = self.site.redacted(f"{self.domain} on {host_name()}: {headline}")
         for line in self.site.redacted(details).splitlines():
             text += f"\n  {line}"
+        to = self.content.get("rollbackTo")
         entry = {
             "when": now(),
             "by": self.by,
             **self.content.get("operator", {}),
-            "action": self.kind,
+            "action": self.kind if to is None else "rollback",
             "site": self.domain,
             "generation": self.site.live(),
             "ok": ok,
             "verdict": text,
+            **({} if to is None else {"rollbackTo": to}),
             **logged,
         }
         try:

@@ -135,7 +135,7 @@ def setup(repair: str | None) -> int:
         done += install_units(own)
         provide(wanted.values(), peers)
         if not BLOCKED.exists():  # Nginx does not start without it
-            replace_file(BLOCKED, read_text(BLOCKED_IN_FORCE) or NOBODY)
+            replace_file(BLOCKED, read_text(BLOCKED_IN_FORCE) or NOBODY, 0o600)
         done += install_shared_files(bundle)
         done += install_shared_nginx(wanted, made)
         remove_unused(version_of(files_of(bundle)))

@@ -14,6 +14,7 @@ from .commands import run
 from .failure import Failure
 from .files import replace_file
 from .host import boot_id
+from .log import log_failure
 from .places import QUEUE, VERDICTS, WORKER
 from .sites import Site
 
@@ -41,7 +42,8 @@ def submit(kind: str, site: Site, **content: Any) -> int:
     except Failure as failure:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # still queued: then it will not run any more
-            raise Failure(failure.step, f"{failure.what}\nthe request was withdrawn") from None
+            with log_failure(kind, site.domain):
+                raise Failure(failure.step, f"{failure.what}\nthe request was withdrawn") from None
         raise
     said = json.loads(verdict.read_text())
     verdict.unlink()

@@ -24,6 +24,8 @@ export interface BlockedPerson {
   user: string;
   /** The last day, in UTC, as `2027-01-31`; the host ends the block by its own clock. @default no end */
   until?: string;
+  /** Why, for the host's log. @default none */
+  why?: string;
 }
 
 const isBlocked = ":blocked";
@@ -67,14 +69,21 @@ const longestInTable = 46;
  * @param people in any order, each once
  */
 export function blockedList(people: readonly Readonly<BlockedPerson>[]): string {
-  const names = new Map(people.map(({ user, until }) => [user.toLowerCase(), until]));
+  const names = new Map(people.map((it) => [it.user.toLowerCase(), it]));
   return printNginx([
     comment(header("nginx/blocked.ts", "every site of this host")),
-    ...[...names].sort().map(([name, until]): Directive => [
-      // A "~" at its beginning would make it a regular expression.
-      name.length > longestInTable ? expr(`~*^${escaped(name)}$`) : name.replace(/^~/, "\\~"),
-      until === undefined ? isBlocked : `${blockedUntil}${digitsOf(until)}`,
-    ]),
+    ...[...names.keys()].sort().flatMap((name): Item[] => {
+      const { until, why } = names.get(name) ?? {};
+      return [
+        // Each comment belongs to the entry after it (components/host/protected_sites/blocked.py).
+        ...(why === undefined ? [] : [comment(why)]),
+        [
+          // A "~" at its beginning would make it a regular expression.
+          name.length > longestInTable ? expr(`~*^${escaped(name)}$`) : name.replace(/^~/, "\\~"),
+          until === undefined ? isBlocked : `${blockedUntil}${digitsOf(until)}`,
+        ],
+      ];
+    }),
   ]);
 }
 

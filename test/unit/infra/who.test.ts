@@ -7,7 +7,7 @@ import { summarySchema, whoIn } from "../../../infra/who.ts";
 const none = { requests: 0, refused: 0, refusedByBackend: 0 };
 const environment = { sites: [{ name: "wiki", domain: "wiki.example.com" }] } as unknown as Parameters<
   typeof whoIn
->[0];
+>[1];
 
 /** A host's summary of one site. */
 function from(host: string, uses: readonly object[], given: object = {}) {
@@ -22,10 +22,13 @@ const use = (given: object) => ({
 });
 
 test("a person at a site from an address is one row, whichever hosts they were sent to; the latest come first", () => {
-  const { uses, unnamed } = whoIn(environment, [
-    from("edge-1", [use({}), use({ client: "192.0.2.8" })], { unnamed: { ...none, requests: 4 } }),
-    from("edge-2", [use({ first: 50, last: 300, requests: 3 })], { unnamed: { ...none, requests: 5 } }),
-  ]);
+  const { uses, unnamed } = whoIn(
+    [
+      from("edge-1", [use({}), use({ client: "192.0.2.8" })], { unnamed: { ...none, requests: 4 } }),
+      from("edge-2", [use({ first: 50, last: 300, requests: 3 })], { unnamed: { ...none, requests: 5 } }),
+    ],
+    environment,
+  );
   expect(uses).toEqual([
     {
       ...{ user: "ada@example.com", site: "wiki", domain: "wiki.example.com", client: "192.0.2.7" },
@@ -39,15 +42,15 @@ test("a person at a site from an address is one row, whichever hosts they were s
 
 test("what is missing is named: hosts, logs that begin too late, files and lines that could not be read", () => {
   const given = { begins: 100, invalid: 2, unread: ["/var/log/nginx/x.gz: Not a gzipped file"] };
-  const { gaps, uses } = whoIn(environment, [
-    from("edge-1", [use({})], given),
-    { host: "edge-2", problem: "no route to host" },
-  ]);
+  const { gaps, uses } = whoIn(
+    [from("edge-1", [use({})], given), { host: "edge-2", problem: "no route to host" }],
+    environment,
+  );
   expect(uses).toHaveLength(1);
   expect(gaps).toEqual([
     "edge-1, wiki.example.com: the log begins at 1970-01-01T00:01:40Z, and knows nothing from before",
     "edge-1, wiki.example.com: could not be read to its end: /var/log/nginx/x.gz: Not a gzipped file",
-    "edge-1, wiki.example.com: 2 lines have another format and were left out",
+    "edge-1, wiki.example.com: lines of another format, left out: 2",
     "edge-2: could not be reached: no route to host",
   ]);
 });

@@ -38,3 +38,10 @@ test("a block that ends says so in seconds since 1970, the end of its last day i
     `\nada@example.com :blocked-until-0${Date.UTC(2027, 1, 1) / 1000};\n`,
   );
 });
+
+test("why somebody is blocked is a comment before their line", () => {
+  const ada = { user: "ada@example.com", why: "Left; see #1." };
+  expect(blockedList([ada, { user: "bob@example.com" }])).toMatch(
+    /^# [^\n]+\n# Left; see #1\.\nada@example\.com :blocked;\nbob@example\.com :blocked;\n$/,
+  );
+});

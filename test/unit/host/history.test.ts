@@ -1,0 +1,153 @@
+/** What the program on a host writes into its log about blocks, and what it reports of that log; without an Nginx. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { blockedList, type BlockedPerson } from "../../../components/render/nginx/blocked.ts";
+
+/** Runs a command of the program on files of the test's own; Nginx reads every list, or none. */
+const run = `
+import contextlib, os, sys
+from pathlib import Path
+from protected_sites import announcement, blocked, files, history, host, log, log_files
+folder, nginx, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+os.fchown = lambda *_: None
+def reload_nginx(_):
+    if nginx != "reads": raise blocked.Failure("nginx -t", "emerg: no such directive")
+blocked.reload_nginx, blocked.end_old_workers, blocked.all_sites = reload_nginx, lambda: 1, lambda: []
+blocked.lock = contextlib.nullcontext
+blocked.BLOCKED, blocked.BLOCKED_IN_FORCE = folder / "blocked.conf", folder / "blocked"
+blocked.HOST = host.HOST = folder / "host.json"
+log.LOG = history.LOG = folder / "pushes.jsonl"
+announcement.ANNOUNCEMENT = folder / "announcement.json"
+sys.exit(blocked.block(every_site=True) if command == "block" else history.history())
+`;
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "protected-sites-history-"));
+  writeFileSync(join(folder, "host.json"), '{"name": "edge-1"}');
+  writeFileSync(
+    join(folder, "announcement.json"),
+    '{"who": "bob@laptop", "commit": "c0ffee", "stack": "prod"}',
+  );
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+async function program(command: "block" | "history", input: string, nginx = "reads") {
+  const env = { PYTHONPATH: join(import.meta.dirname, "../../../components/host"), SUDO_USER: "admin" };
+  return execa("python3", ["-B", "-c", run, folder, nginx, command], { env, input, reject: false });
+}
+
+const block = (people: readonly BlockedPerson[], nginx?: string) =>
+  program("block", blockedList(people), nginx);
+
+/** The log's lines. */
+const logged = () =>
+  readFileSync(join(folder, "pushes.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((it) => JSON.parse(it) as Record<string, unknown>);
+
+const ada = { user: "ada@example.com", why: "Her laptop was stolen." };
+const by = { by: "admin", who: "bob@laptop", commit: "c0ffee", stack: "prod" };
+
+describe("in the log of a host", () => {
+  test("each block, unblock and changed reason is one line, with who and why; the same list again is none", async () => {
+    const long = {
+      user: "~somebody.with.a.rather.long.name@a-subsidiary.example.com",
+      why: "Left #1; see\u2028HR.",
+    };
+    for (const people of [
+      [ada],
+      [ada],
+      [ada, long],
+      [{ ...ada, why: "It was her phone." }, long],
+      [long],
+      [],
+    ])
+      expect((await block(people)).exitCode).toBe(0);
+    expect(logged()).toMatchObject([
+      { ...by, action: "block", ...ada, ok: true },
+      { ...by, action: "block", ...long, ok: true },
+      { action: "block", user: ada.user, why: "It was her phone.", ok: true },
+      { action: "unblock", user: ada.user, ok: true },
+      { action: "unblock", user: long.user, ok: true },
+    ]);
+  });
+
+  test("a block that fails is a line as well, with the step and the error; it is tried again by the next", async () => {
+    expect((await block([ada], "does not")).exitCode).toBe(1);
+    expect((await block([ada])).exitCode).toBe(0);
+    expect(logged()).toMatchObject([
+      { ...by, action: "block", ...ada, ok: false, step: "nginx -t", verdict: "emerg: no such directive" },
+      { ...by, action: "block", ...ada, ok: true },
+    ]);
+  });
+
+  test("so is a list that is refused, and nobody whom it names is logged as blocked", async () => {
+    const { exitCode } = await program("block", `${blockedList([ada])}include /etc/passwd;\n`);
+    expect(exitCode).toBe(1);
+    expect(logged()).toEqual([
+      expect.objectContaining({ ...by, action: "block", ok: false, step: "input" }) as object,
+    ]);
+    expect(logged()[0]).not.toHaveProperty("user");
+  });
+
+  test("an entry that has ended by itself leaves as an end of its block", async () => {
+    await block([{ ...ada, until: "2026-01-31" }]);
+    await block([]);
+    expect(logged()).toMatchObject([
+      { action: "block", until: "2026-02-01T00:00:00Z" },
+      { action: "end of block", user: ada.user, until: "2026-02-01T00:00:00Z", why: ada.why },
+    ]);
+  });
+
+  test("another reason for somebody who is blocked ends no connections", async () => {
+    expect((await block([ada])).stdout).toContain("ended 1 old workers");
+    expect((await block([{ ...ada, why: "It was her phone." }])).stdout).toBe("edge-1: 1 blocked, in force");
+  });
+});
+
+describe("a host's history", () => {
+  const history = async (question: object) => {
+    const { stdout } = await program("history", JSON.stringify(question));
+    return JSON.parse(stdout) as { entries: Record<string, unknown>[]; invalid: number; lines: number };
+  };
+  const pushed = (when: string, site: string) =>
+    JSON.stringify({ when, action: "push", site, ok: true, verdict: "" });
+
+  test("is of the time and the site that were asked for, with what concerns every site", async () => {
+    const lines = [
+      pushed("2026-01-01T00:00:00Z", "wiki.example.com"),
+      pushed("2026-01-03T00:00:00Z", "wiki.example.com"),
+      pushed("2026-01-04T00:00:00Z", "code.example.com"),
+      '{"when": "2026-01-05T00:00:00Z", "action": "block", "ok": true}',
+      '{"when": "2026-01-06T00:00:00Z", "action": ',
+    ];
+    writeFileSync(join(folder, "pushes.jsonl"), `${lines.join("\n")}\n`);
+    const since = Date.parse("2026-01-02T00:00:00Z") / 1000;
+    const { entries, invalid } = await history({ since, site: "wiki.example.com" });
+    expect(entries.map(({ when, action }) => [when, action])).toEqual([
+      ["2026-01-03T00:00:00Z", "push"],
+      ["2026-01-05T00:00:00Z", "block"],
+    ]);
+    expect(invalid).toBe(1);
+    expect((await history({ since })).entries).toHaveLength(3);
+  });
+
+  test("has the end of a block that has ended and is still on the list, in its place", async () => {
+    await block([{ ...ada, until: "2026-01-31" }]);
+    const { entries } = await history({ since: 0 });
+    expect(entries).toMatchObject([
+      { when: "2026-02-01T00:00:00Z", action: "end of block", ...ada, ok: true },
+      { action: "block", ...ada },
+    ]);
+    expect((await history({ since: Date.parse("2026-02-02T00:00:00Z") / 1000 })).entries).toHaveLength(1);
+  });
+});
