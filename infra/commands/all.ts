@@ -4,6 +4,8 @@ import type { Command } from "commander";
 /** What each is for, in the order of `protected-sites --help`. */
 export const descriptions = {
   init: "Makes a repository for your own environments.",
+  import:
+    "Makes sites of an existing oauth2-proxy's configuration with its Nginx or Ingress. Contacts nothing.",
   validate: "Checks the environments' files. Contacts nothing.",
   review: "Shows what a change does to every environment: in one line, in words, and file by file.",
   preview: "Shows what an update would change: runs `pulumi preview`.",

@@ -24,6 +24,8 @@ export const jsonVersion = 1;
 export interface Answers {
   /** Asks, or says what was missing. */
   init: never;
+  /** Prints YAML. */
+  import: never;
   validate: { readonly stacks: readonly Validity[] };
   review: Review;
   /** The engine's own: `-- --json`. */
