@@ -149,7 +149,8 @@ async function judgeSide(side: Side, findings: Findings): Promise<void> {
   const config = Object.fromEntries(
     Object.entries(side.environment).map(([key, value]) => [`protected-sites:${key}`, value]),
   );
-  const file = parseStackFile("judge", stringify({ config }));
+  // Days are in quotes.
+  const file = parseStackFile("judge", stringify({ config }, { defaultStringType: "QUOTE_DOUBLE" }));
   const explain = explainer(file);
   const matrix = new JudgedMatrix(file, site);
   const answers = async (all: readonly Asked[]) => {
