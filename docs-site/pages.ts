@@ -16,7 +16,7 @@ import { sequenceDiagram } from "./sequence-diagram.ts";
 
 const root = join(import.meta.dirname, "..");
 /** What VitePress reads. */
-export const pagesFolder = join(import.meta.dirname, "pages");
+const pagesFolder = join(import.meta.dirname, "pages");
 
 /** A picture's Markdown by the name in its mark, `<!-- picture: NAME -->`; or what it says on a page of its own. */
 export interface Pictures {
@@ -96,7 +96,7 @@ function withPictures(text: string, page: string, pictures: ReadonlyMap<string, 
 }
 
 /** A picture in a page. @param inner HTML without empty lines */
-export function figure(inner: string, caption = ""): string {
+function figure(inner: string, caption = ""): string {
   const words = caption === "" ? "" : `<figcaption>${caption}</figcaption>\n`;
   return `<figure class="picture">\n${inner}\n${words}</figure>`;
 }
