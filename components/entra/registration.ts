@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import * as azuread from "@pulumi/azuread";
 import * as pulumi from "@pulumi/pulumi";
 
-import { displayName, registeredUrls } from "../site/names.ts";
+import { frontChannelLogoutUrl, displayName, registeredUrls } from "../site/names.ts";
 import { isObjectId, machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { lookUpHolders } from "./holders.ts";
@@ -107,7 +107,7 @@ function applicationOf(
       ? {}
       : { serviceManagementReference: site.serviceManagementReference }),
     api: { requestedAccessTokenVersion: 2 },
-    web: { redirectUris: registeredUrls(site) },
+    web: { redirectUris: registeredUrls(site), logoutUrl: frontChannelLogoutUrl(site) },
     // Its tokens contain only groups assigned to this application, so there are never too many.
     ...(groups.length > 0 ? { groupMembershipClaims: ["ApplicationGroup"] } : {}),
     ...(site.roles.length > 0

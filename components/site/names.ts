@@ -53,6 +53,9 @@ export const internalPath = "/.well-known/protected-sites/";
 /** Where Nginx finds the pages that anybody may meet; only Nginx itself can request it. */
 export const pagesPath = `${internalPath}pages/`;
 
+/** Where a frame in Entra's page of a sign-out has the browser end the site's session. */
+export const frontChannelLogoutPath = `${internalPath}front-channel-logout`;
+
 /** The path of ACME challenges, https://www.rfc-editor.org/rfc/rfc8555#section-8.3 */
 export const acmePath = "/.well-known/acme-challenge/";
 
@@ -143,6 +146,11 @@ export function displayName(domain: string): string {
 /** The redirect URI after a sign-out at Entra; registered like {@link redirectUrl}. */
 function signedOutUrl(site: Placed): string {
   return `https://${site.domain}${signInPaths(site).signedOut}`;
+}
+
+/** Where Entra's page of a sign-out, begun anywhere, has the browser end the site's session; registered as the `logoutUrl`. */
+export function frontChannelLogoutUrl({ domain }: Pick<Placed, "domain">): string {
+  return `https://${domain}${frontChannelLogoutPath}`;
 }
 
 /** All redirect URIs of the site's registration, including those of former prefixes, for hosts that still, or again, have them. */

@@ -5,12 +5,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type LaunchOptions, type Page } from "playwright-core";
 
 /** Where Debian has it. */
 export const executable = "/usr/bin/chromium";
@@ -47,23 +47,55 @@ export interface BrowserArgs {
 
 /**
  * A browser without a window, for tests and screenshots; its home goes when it closes. Each context of it
- * (`newContext`, `newPage`) starts with no cookies.
+ * (`newContext`, `newPage`) starts with no cookies, and is what people call an incognito window.
  */
-export async function openBrowser({ ca, args = [] }: BrowserArgs = {}): Promise<Browser> {
+export async function openBrowser(args: BrowserArgs = {}): Promise<Browser> {
+  return withHome(args, async (home, options) => {
+    const browser = await chromium.launch(options);
+    // At once: a test run may end as soon as its browser is closed.
+    browser.on("disconnected", () => {
+      removeHome(home);
+    });
+    return browser;
+  });
+}
+
+/**
+ * The same with a profile that takes cookies in frames of other sites, as Chrome does unless it is told otherwise; not
+ * in incognito windows, and Debian's Chromium not by default.
+ */
+export async function openProfile(args: BrowserArgs): Promise<BrowserContext> {
+  return withHome(args, async (home, options) => {
+    const folder = join(home, "profile");
+    await mkdir(join(folder, "Default"), { recursive: true });
+    // 0: allow.
+    const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+    await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
+    const context = await chromium.launchPersistentContext(folder, options);
+    context.on("close", () => {
+      removeHome(home);
+    });
+    return context;
+  });
+}
+
+function removeHome(home: string): void {
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function withHome<Opened>(
+  { ca, args = [] }: BrowserArgs,
+  open: (home: string, options: LaunchOptions) => Promise<Opened>,
+): Promise<Opened> {
   const home = await mkdtemp(join(tmpdir(), "protected-sites-browser-"));
   try {
-    const browser = await chromium.launch({
+    return await open(home, {
       executablePath: executable,
       headless: true,
       chromiumSandbox: false,
       args: [...flags, ...args],
       env: await environmentOf(home, ca),
     });
-    // At once: a test run may end as soon as its browser is closed.
-    browser.on("disconnected", () => {
-      rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-    });
-    return browser;
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     throw error;

@@ -13,6 +13,7 @@ import { block, comment, type Directive, expr, type Item } from "../../nginx/pri
 const cookieParts = ["", ...Array.from({ length: 10 }, (_, index) => `_${index}`)];
 
 const cookieAttributes = "Path=/; HttpOnly; Secure; SameSite=Lax";
+const cookieAttributesInFrames = cookieAttributes.replace("Lax", "None");
 
 /** What the shared maps read of a site: of its server, and of oauth2-proxy's answer to the subrequest. */
 const maxAge = "$protected_sites_cookie_expire";
@@ -79,6 +80,17 @@ export function voidedCookies({ sessionStore }: Pick<Site, "sessionStore">): Dir
     expr(`\${${voidedCookie.slice(1)}}${part}=; Max-Age=0; ${cookieAttributes}`),
     "always",
   ]);
+}
+
+/**
+ * Deletes the session's cookies in a frame of another site's page, to which a browser sends none of them: one that takes
+ * cookies there at all takes what says `SameSite=None`, also in place of one that says `Lax`.
+ */
+export function deletedInFrame(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Directive[] {
+  const prefix = cookieName(site).startsWith("__Host-") ? "__Host-" : "";
+  return (site.sessionStore === "redis" ? [""] : cookieParts).map((part) =>
+    toBrowser(`${prefix}${cookie(part)}=; Max-Age=0; ${cookieAttributesInFrames}`),
+  );
 }
 
 function toBrowser(variable: string): Directive {

@@ -41,7 +41,7 @@ import { asking, askingForStore } from "./oauth2-proxy.ts";
 import { refuseHtFiles } from "./path-rules.ts";
 import { onEveryAnswer } from "./security-headers.ts";
 import { leftoverCookies, renewedCookies } from "./session-cookies.ts";
-import { beginPages, begins, signInAnswers, signInLimit } from "./sign-in.ts";
+import { beginPages, begins, frontChannelLogout, signInAnswers, signInLimit } from "./sign-in.ts";
 import { intermediateTls } from "./tls.ts";
 import { usualSite } from "../usual-site.ts";
 
@@ -84,8 +84,8 @@ const texts: readonly (readonly [name: string, why: string, items: readonly Item
     return [
       [
         `session-${sessionStore}`,
-        "Cookies of renewed sessions, and pages for requests without a session.",
-        [...renewedCookies(site), ...beginPages(site)],
+        "Cookies of renewed sessions, pages for requests without a session, and the front-channel logout.",
+        [...renewedCookies(site), ...beginPages(site), frontChannelLogout(site)],
       ],
       [`begin-${sessionStore}`, "Sends requests without a session to the sign-in.", begins(site)],
     ] as const;

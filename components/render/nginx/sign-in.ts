@@ -1,5 +1,5 @@
 /** How a sign-in begins: where it leads back to, and how many one address may begin. */
-import { identifier, instanceName, signInPaths } from "../../site/names.ts";
+import { frontChannelLogoutPath, identifier, instanceName, signInPaths } from "../../site/names.ts";
 import { type Site } from "../../site/site.ts";
 import {
   block,
@@ -16,7 +16,7 @@ import { errorPages, openPage, page, sharedOfServer } from "./error-pages.ts";
 import { internal, internalPaths, internalWithStore, openLocation, withinOpenLocation } from "./locations.ts";
 import { toOauth2Proxy, withoutBody } from "./oauth2-proxy.ts";
 import { onEveryAnswer } from "./security-headers.ts";
-import { leftoverCookies, voidedCookies } from "./session-cookies.ts";
+import { deletedInFrame, leftoverCookies, voidedCookies } from "./session-cookies.ts";
 import { usualSite } from "../usual-site.ts";
 
 /** Where a browser goes after the sign-in. */
@@ -211,6 +211,23 @@ export function signInLocation(site: Site): Directive {
       withinOpenLocation(["=", paths.auth], [["return", 404]]),
       openPage(site, paths.signedOut, "signed-out.html"),
       openPage(site, paths.return, "return.html"),
+    ],
+  );
+}
+
+/**
+ * A frame in Entra's page of a sign-out, https://openid.net/specs/openid-connect-frontchannel-1_0.html#RPLogout.
+ * oauth2-proxy's own sign-out would see no cookie there, and delete none.
+ */
+export function frontChannelLogout(site: Pick<Site, "domain" | "sessionStore" | "cookieName">): Directive {
+  return openLocation(
+    ["=", frontChannelLogoutPath],
+    [
+      ...onEveryAnswer,
+      ["add_header", "Cache-Control", "no-store"],
+      ...deletedInFrame(site),
+      ["default_type", "text/plain"],
+      ["return", 200, ""],
     ],
   );
 }

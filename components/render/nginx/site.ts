@@ -26,6 +26,7 @@ import { cookieConstants, ownLeftoversMap, renewedCookies } from "./session-cook
 import {
   beginLocation,
   beginPages,
+  frontChannelLogout,
   movedSignIns,
   ownSignInZone,
   proxyPrefixVariable,
@@ -96,7 +97,7 @@ function httpsServer(site: Site): Directive {
       comment("Every location requires a session, unless it turns this off itself."),
       ["auth_request", internalPaths.auth],
       ...authCacheAnswer(site),
-      group([...renewedCookies(site), ...beginPages(site)]),
+      group([...renewedCookies(site), ...beginPages(site), frontChannelLogout(site)]),
       ...(byPath(site) ? [["error_page", 403, internalPaths.forbidden] as const] : []),
 
       comment("Headers for the backend, unless a location sets its own."),

@@ -158,6 +158,7 @@ test("the site's callback is the only redirect URI, and groups are assigned to t
         "https://wiki.example.com/oauth2/callback",
         "https://wiki.example.com/oauth2/signed-out",
       ],
+      logoutUrl: "https://wiki.example.com/.well-known/protected-sites/front-channel-logout",
     },
     groupMembershipClaims: ["ApplicationGroup"],
   });

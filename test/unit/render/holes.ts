@@ -47,6 +47,7 @@ function openByDesign(prefix: string): Readonly<Record<string, readonly string[]
     [`= ${prefix}/return`]: ["alias"],
     [acmeChallenge]: ["root"],
     "/.well-known/protected-sites/": ["return"],
+    "= /.well-known/protected-sites/front-channel-logout": ["return"],
     "= /.well-known/protected-sites/generation": ["return"],
   };
 }

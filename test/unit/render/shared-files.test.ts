@@ -35,6 +35,9 @@ const answeredByNginx = [
   "location ~ /\\.ht in ht-files.conf",
   "location /.well-known/protected-sites/ in https.conf",
   "location = /.well-known/protected-sites/generation in https.conf",
+  ...["cookie", "minimal", "redis"].map(
+    (store) => `location = /.well-known/protected-sites/front-channel-logout in session-${store}.conf`,
+  ),
 ];
 
 test("no shared file opens a way to an application or to oauth2-proxy", () => {
