@@ -66,7 +66,8 @@ export function problemsOf(command: Answering, answer: string): readonly string[
       ? { ...value, additionalProperties: false }
       : value,
   );
-  const ajv = new Ajv({ allErrors: true }).addSchema(schema as object, "answers");
+  const formats = { "date-time": (text: string) => !Number.isNaN(Date.parse(text)) };
+  const ajv = new Ajv({ allErrors: true, formats }).addSchema(schema as object, "answers");
   const validate = ajv.getSchema(`answers#/definitions/${command}`);
   if (validate === undefined) throw new Error(`the schema does not know "${command}"`);
   if (validate(JSON.parse(answer)) === true) return [];

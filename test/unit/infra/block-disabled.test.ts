@@ -146,7 +146,10 @@ test("who is disabled or deleted afterwards is blocked, in the file and on the h
     { user: "ada@lab.test", why: `Deleted in Entra, seen on ${today}.` },
     { user: "bob@lab.test", why: `Disabled in Entra, seen on ${today}.` },
   ]);
-  expect(await sent()).toMatch(/"?ada@lab\.test"? :blocked;\n"?bob@lab\.test"? :blocked;/);
+  expect((await sent()).match(/^\S+ :blocked;$/gm)).toEqual([
+    "ada@lab.test :blocked;",
+    "bob@lab.test :blocked;",
+  ]);
 
   await rm(path("sent"));
   expect(await run()).toMatchObject({ exitCode: 0 });
