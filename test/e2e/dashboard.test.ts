@@ -209,7 +209,9 @@ test("every query of the dashboard finds what it should of the hosts and their s
     await traffic();
     const answers = await Promise.all(
       Object.entries(expected).map(async ([title, [labels, right]]) => {
-        const found = await answer(title);
+        // Other tests may have been answered with other codes.
+        const answers = title === "oauth2-proxy's answers" ? await answer(title) : undefined;
+        const found = answers?.filter(({ value }) => value > 0) ?? (await answer(title));
         const same = sorted(found.map((it) => it.labels)).join() === sorted(labels).join();
         return same && found.every((it) => right(it.value, it.labels)) ? [] : [{ title, found }];
       }),

@@ -157,9 +157,9 @@ test("what was done is one line on each host, in the order of time, with who and
     { user: "bob@lab.test", requests: 1, refused: 1, refusedByBackend: 0 },
   ]);
   const current = "/etc/protected-sites/sites/code.lab.test/current";
-  await shellOn(second.name, `protected-sites push < ${current}/bundle`);
   const elsewhere = "s#-> /etc/nginx/.*#-> /etc/motd#";
   await shellOn(second.name, `! sed '${elsewhere}' ${current}/bundle | protected-sites push 2>/dev/null`);
+  await shellOn(second.name, `protected-sites push < ${current}/bundle`);
 
   const { stdout } = await run("history", "--json", "--since", since);
   const { version, entries, gaps } = JSON.parse(stdout) as History & { readonly version: number };
@@ -178,8 +178,8 @@ test("what was done is one line on each host, in the order of time, with who and
     { action: "block", ...mallory, ok: true },
     { action: "unblock", ...mallory, ok: true },
     { action: "unblock", ...bob, ok: true },
-    { action: "push", site: "code.lab.test", ok: true },
     { action: "push", site: "code.lab.test", ok: false, step: "places" },
+    { action: "push", site: "code.lab.test", ok: true },
   ]);
   const { all } = await run("history", "--since", since, "--site", "wiki");
   expect(all).toMatch(/^\S+Z +\S+ +block +mallory@lab\.test +\S.* +FAILED +Left\. .*no_such_directive/m);

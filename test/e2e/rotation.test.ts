@@ -224,5 +224,5 @@ test("a preview of a new cookie secret says who has to sign in again, and the up
   const status = async () =>
     (await context.request.get("https://wiki.lab.test/api/page", { maxRedirects: 0 })).status();
   expect(await status()).toBe(401);
-  expect(await lastRotation()).toEqual(["cookie-secret"]);
+  expect(await lastRotation()).toEqual(expect.arrayContaining(["cookie-secret"]));
 });
