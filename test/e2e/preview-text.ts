@@ -15,7 +15,9 @@ export interface RunFacts {
  */
 export function previewText(printed: string, facts: RunFacts): string {
   // The mark of a repair, in `update`, is there after a test that has made one.
-  const lines = printed.split("\n").filter((line) => !/^\s*\[(?:id|provider)=|^@ |^ *(?:~ )?update *: /.test(line));
+  const lines = printed
+    .split("\n")
+    .filter((line) => !/^\s*\[(?:id|provider)=|^@ |^ *(?:~ )?update *: /.test(line));
   const start = lines.findIndex((line) => heading.test(line));
   const end = lines.findIndex((line) => line.startsWith("Resources:"));
   const blocks: string[][] = [];
