@@ -4,14 +4,13 @@ import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect } from "node:tls";
 import { parseArgs } from "node:util";
 
 import { execa } from "execa";
-import { WebSocket } from "ws";
 
 import { lab, people } from "../e2e/instance.ts";
 import { certify } from "../e2e/on-hosts.ts";
+import { keepAsking, openSocket } from "../e2e/people-at-work.ts";
 import { Visitor } from "../lab/entra/visitor.ts";
 import type { Person } from "../lab/browser.ts";
 import { startRedis } from "../lab/redis.ts";
@@ -57,48 +56,24 @@ async function signedIn(person: Person): Promise<Sessions[]> {
   );
 }
 
-interface Came {
-  readonly store: string;
-  readonly status: number;
-  readonly when: number;
-}
-
-/** Asks for every used site on every host on and on, until told to stop. */
-function keepAsking(all: readonly Sessions[]): () => Promise<Came[]> {
-  const came: Came[] = [];
-  let going = true;
-  const loops = all.flatMap(({ visitor }) =>
-    used.map(async ({ store, url }) => {
-      await sleep(Math.random() * pause);
-      while (going) {
-        const asked = visitor.fetch(`${url}/`, { headers: { accept: "application/json" } });
-        const status = await asked.then((it) => it.status).catch(() => 0);
-        came.push({ store, status, when: Date.now() });
-        await sleep(pause);
-      }
-    }),
-  );
-  return async () => {
-    going = false;
-    await Promise.all(loops);
-    return came;
-  };
+/** Asks for every used site on every host. */
+function keepAskingWith(all: readonly Sessions[]) {
+  const asked = all.flatMap(({ visitor }) => used.map((site) => ({ ...site, visitor })));
+  const ask = ({ url, visitor }: (typeof asked)[number]) =>
+    visitor.fetch(`${url}/`, { headers: { accept: "application/json" } });
+  return keepAsking(asked, ask, pause);
 }
 
 /** A WebSocket on each host. @returns when each has ended */
 async function sockets(all: readonly Sessions[]): Promise<Promise<number>[]> {
   const [{ url } = { url: "" }] = used;
-  const servername = new URL(url).host;
-  const opened = all.map(async ({ address, visitor }) => {
-    const socket = new WebSocket(`wss://${address}/ws`, {
-      headers: { host: servername, cookie: visitor.cookieHeader(url) },
-      createConnection: () => connect({ host: address, port: 443, servername }),
-    });
+  const opened = await Promise.all(
+    all.map(({ address, visitor }) => openSocket(address, new URL(url).host, visitor.cookieHeader(url))),
+  );
+  return opened.map((socket) => {
     socket.on("error", () => undefined); // "close" follows
-    await once(socket, "open");
-    return socket;
+    return once(socket, "close").then(() => Date.now());
   });
-  return (await Promise.all(opened)).map((socket) => once(socket, "close").then(() => Date.now()));
 }
 
 const redis = await startRedis(lab);
@@ -145,7 +120,7 @@ try {
   const others: number[] = [];
   for (let count = 0; count < tries; count++) {
     const open = await sockets(ada);
-    const [adas, bobs] = [keepAsking(ada), keepAsking(bob)];
+    const [adas, bobs] = [keepAskingWith(ada), keepAskingWith(bob)];
     await sleep(1000);
     const enter = Date.now();
     await command("block", "--why", "A laptop was stolen.");
@@ -154,7 +129,7 @@ try {
     const all = await adas();
     others.push(...(await bobs()).map(({ status }) => status));
     for (const [store, times] of lastPassed) {
-      const own = all.filter((it) => it.store === store);
+      const own = all.filter(({ of }) => of.store === store);
       times.push(Math.max(...own.filter(({ status }) => status === 200).map(({ when }) => when)) - enter);
       const late = own.find(({ status, when }) => when > done && status !== 403 && status !== 200);
       if (late !== undefined) throw new Error(`${store}: expected 403, got ${late.status}`);

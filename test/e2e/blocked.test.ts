@@ -1,12 +1,11 @@
 /**
  * Somebody is blocked at every site: `npm run block` before the instance's hosts, over SSH, while people work.
- * BLOCK_TRIES=20 measures how long that takes.
+ * `npm run bench:block` measures how long that takes.
  */
 import { once } from "node:events";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect as tlsConnect } from "node:tls";
 
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { execa } from "execa";
@@ -21,6 +20,7 @@ import { openStack, setAll } from "../lab/stack.ts";
 import { deployerEnvironment, entra } from "./client-secrets.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
+import { keepAsking, openSocket } from "./people-at-work.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 /** Answers of oauth2-proxy are cached at the one, sessions renewed and in a Redis at the other. */
@@ -90,43 +90,23 @@ const unblock = () => run("unblock", "ada@lab.test");
 const ask = (site: string, address: string, cookie: string) =>
   request({ url: `${site}/`, address, headers: { accept: "application/json", cookie } });
 
-/** Asks every host for every site on and on, until told to end. @returns each answer's status, and when it came */
-function keepAsking(sessions: Readonly<Record<string, string>>) {
-  const came: { status: number; when: number }[] = [];
-  let ends = false;
-  const loops = Object.entries(sessions).flatMap(([site, cookie]) =>
-    hosts.map(async ({ address }) => {
-      while (!ends) {
-        const status = await ask(site, address, cookie).then(
-          (it) => it.status,
-          () => 0,
-        );
-        came.push({ status, when: Date.now() });
-        await sleep(20);
-      }
-    }),
+/** Asks every host for every site of a session. */
+const keepAskingWith = (sessions: Readonly<Record<string, string>>) =>
+  keepAsking(
+    Object.entries(sessions).flatMap(([site, cookie]) =>
+      hosts.map(({ address }) => ({ site, cookie, address })),
+    ),
+    ({ site, cookie, address }) => ask(site, address, cookie),
+    20,
   );
-  return async () => {
-    ends = true;
-    await Promise.all(loops);
-    return came;
-  };
-}
 
-async function openSocket(cookie: string): Promise<WebSocket> {
-  const socket = new WebSocket(`wss://${first.address}/ws`, {
-    headers: { host: "code.lab.test", cookie },
-    createConnection: () => tlsConnect({ host: first.address, port: 443, servername: "code.lab.test" }),
-  });
-  await once(socket, "open");
-  return socket;
-}
+const openSocketWith = (cookie: string) => openSocket(first.address, "code.lab.test", cookie);
 
 /** Blocks ada while she and bob are at work. @returns milliseconds until her last request that passed, and her socket's end */
 async function blocked() {
-  const socket = await openSocket(session.ada[code]);
+  const socket = await openSocketWith(session.ada[code]);
   const ended = once(socket, "close").then(() => Date.now());
-  const [adas, bobs] = [keepAsking(session.ada), keepAsking(session.bob)];
+  const [adas, bobs] = [keepAskingWith(session.ada), keepAskingWith(session.bob)];
   await sleep(300);
   const start = Date.now();
   const { exitCode, all } = await block();
@@ -162,7 +142,7 @@ test("they are out within seconds, at every site and host, with the sessions and
 test("a new sign-in of theirs ends at a page that says so, and a new WebSocket is refused", async () => {
   const page = await openAs(browser, people.ada, `${code}/`);
   expect(await page.locator("h1").textContent()).toBe("Your access to code.lab.test has been withdrawn");
-  await expect(openSocket(session.ada[code])).rejects.toThrow("403");
+  await expect(openSocketWith(session.ada[code])).rejects.toThrow("403");
 });
 
 test("the next update sends the same list, for which Nginx is not reloaded", async () => {
@@ -190,7 +170,7 @@ test("without the list Nginx takes no other configuration, and still refuses the
 });
 
 test("unblocked, they get in with the session they have, and no connection of others ends", async () => {
-  const socket = await openSocket(session.bob[code]);
+  const socket = await openSocketWith(session.bob[code]);
   expect(await unblock()).toMatchObject({ exitCode: 0 });
   expect((await ask(code, first.address, session.ada[code])).status).toBe(200);
   expect((await ask(wiki, second.address, session.ada[wiki])).status).toBe(200);
@@ -247,19 +227,4 @@ test("whoever Entra disables is out once the job has run, and, enabled again, on
   } finally {
     await entra.reset();
   }
-});
-
-const tries = Number(process.env["BLOCK_TRIES"] ?? 0);
-test.runIf(tries > 0)("how long it takes", { timeout: tries * 60_000 }, async () => {
-  const found: Awaited<ReturnType<typeof blocked>>[] = [];
-  for (let count = 0; count < tries; count += 1) {
-    found.push(await blocked());
-    await unblock();
-  }
-  const at = (share: number, key: "lastPassed" | "socketEnded" | "commandEnded") =>
-    found.map((it) => it[key]).sort((one, other) => one - other)[Math.ceil(share * tries) - 1] ?? NaN;
-  for (const key of ["lastPassed", "socketEnded", "commandEnded"] as const)
-    console.log(`${key}: p50 ${at(0.5, key)} ms, p99 ${at(0.99, key)} ms, of ${tries}`);
-  const others = found.flatMap(({ bobs }) => bobs);
-  console.log(`requests of others: ${others.length}, failed ${others.filter((it) => it !== 200).length}`);
 });
