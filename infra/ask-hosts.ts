@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { program } from "../components/host/program.ts";
 import type { Environment } from "./environment.ts";
-import { reasonIn, runOnHost } from "./ssh.ts";
+import { answerIn, type Ended, reasonIn, runOnHost } from "./ssh.ts";
 
 /** What is asked: for the time since then, and for one site or all. */
 export interface Question {
@@ -47,7 +47,7 @@ export async function askHosts<T>(
     environment.hosts.map(async (host): Promise<HostAnswer<T>> => {
       try {
         const ended = await runOnHost(host, asker, `sudo -n ${program} ${command}`, question);
-        return { host: host.name, answer: answerIn(ended, schema) };
+        return { host: host.name, answer: summaryIn(ended, schema) };
       } catch (error) {
         return { host: host.name, problem: error instanceof Error ? error.message : String(error) };
       }
@@ -55,18 +55,12 @@ export async function askHosts<T>(
   );
 }
 
-function answerIn<T>(
-  { exitCode, stdout, stderr }: Awaited<ReturnType<typeof runOnHost>>,
-  schema: z.ZodType<T>,
-): T {
+function summaryIn<T>(ended: Ended, schema: z.ZodType<T>): T {
+  const { exitCode, stderr } = ended;
   if (stderr.includes("usage, as root: protected-sites"))
     throw new Error("its push program is older than this command; `pulumi up` replaces it");
   if (exitCode !== 0) throw new Error(stderr.trim().split("\n").at(-1)?.trim() ?? reasonIn(stderr));
-  // A shell's startup file may print something first.
-  const parsed = schema.safeParse(JSON.parse(stdout.slice(Math.max(stdout.search(/^\{/m), 0))));
-  if (!parsed.success)
-    throw new Error("its push program has a different version, which this command does not support");
-  return parsed.data;
+  return answerIn(ended, /^\{/m, schema);
 }
 
 /** What is missing in hosts' answers, in lines. @param of what the log is of, where a host has several */

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { program } from "../components/host/program.ts";
 import type { Host } from "./environment.ts";
-import { type Asker, reasonIn, runOnHost } from "./ssh.ts";
+import { answerIn, type Asker, runOnHost } from "./ssh.ts";
 
 /** A generation of a site that a host has kept. */
 export interface GenerationReport {
@@ -93,15 +93,10 @@ export interface Report extends Omit<z.output<typeof reportSchema>, "sites"> {
  */
 export async function ask(host: Host, asker: Asker, before = ""): Promise<Report | undefined> {
   const command = `${before}if [ -e ${program} ]; then sudo -n ${program} status --json; else echo not set up; fi`;
-  const { stdout, stderr } = await runOnHost(host, asker, command);
-  if (stdout.trimEnd().endsWith("not set up")) return undefined;
-  // A shell's startup file may print something first. The exit code only says whether there is drift.
-  const start = stdout.search(/^\{$/m);
-  if (start < 0) throw new Error(reasonIn(stderr));
-  const parsed = reportSchema.safeParse(JSON.parse(stdout.slice(start)));
-  if (!parsed.success)
-    throw new Error("its push program has a different version, which this command does not support");
-  return parsed.data;
+  const ended = await runOnHost(host, asker, command);
+  if (ended.stdout.trimEnd().endsWith("not set up")) return undefined;
+  // The exit code only says whether there is drift.
+  return answerIn(ended, /^\{$/m, reportSchema);
 }
 
 /** Describes the rollback of a site that has not been pushed since. */

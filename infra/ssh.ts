@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
+import type { z } from "zod";
 
 import type { Host } from "./environment.ts";
 
@@ -98,6 +99,20 @@ export async function runOnHost(host: Host, asker: Asker, command: string, stdin
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/**
+ * What the push program of a host has answered in JSON.
+ * @param begin where the answer begins: a shell's startup file may print something first
+ * @throws Error with the reason in one line if there is no answer, or it is not as the schema says
+ */
+export function answerIn<T>({ stdout, stderr }: Ended, begin: RegExp, schema: z.ZodType<T>): T {
+  const start = stdout.search(begin);
+  if (start < 0) throw new Error(reasonIn(stderr));
+  const parsed = schema.safeParse(JSON.parse(stdout.slice(start)));
+  if (!parsed.success)
+    throw new Error("its push program has a different version, which this command does not support");
+  return parsed.data;
 }
 
 /** An agent that exits with the command after it, and loads the keys on standard input, one after the other. */

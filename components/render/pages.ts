@@ -126,6 +126,7 @@ export function signedOutPage(pages: Pages): string {
 /** What Nginx puts into a page that all sites share: the constants of the server that shows it. */
 export const domain = '<!--# echo var="server_name" -->';
 export const contactVariable = "$protected_sites_contact";
+
 /** The file with the {@link topOfPage}, where there is one: a logo stands once, and not in each page. */
 export const topFile = "top.html";
 

@@ -127,7 +127,7 @@ async function rollBack(options: Options): Promise<void> {
     return;
   }
   const announced = announcement({ ...(await operator()), stack: options.stack });
-  const done = await inTurn(rollbackSteps(found, options.to), async ({ host, from, to }, index) => {
+  const go = async ({ host, from, to }: Step, index: number) => {
     if (to === undefined)
       return { message: `${domain} on ${host}: already at generation ${from}`, failed: false };
     const command = `${announced}sudo -n ${program} rollback ${domain} --to ${to}`;
@@ -141,9 +141,15 @@ async function rollBack(options: Options): Promise<void> {
         .join("\n"),
       failed,
     };
+  };
+  const done = await inTurn(rollbackSteps(found, options.to), async (step, index) => {
+    const result = await go(step, index);
+    // At once: the next host may not answer.
+    if (!options.json) (result.failed ? console.error : console.log)(result.message);
+    return result;
   });
   if (options.json) printJson("rollback", done);
-  else tell(done, file.source);
+  else tellRest(done, file.source);
   if (done.steps.some(({ failed }) => failed)) process.exitCode = exitCodes.found;
 }
 
@@ -160,8 +166,7 @@ async function inTurn(
   return { steps: done, unchanged: [] };
 }
 
-function tell({ steps, unchanged }: RolledBack, source: string): void {
-  for (const { message, failed } of steps) (failed ? console.error : console.log)(message);
+function tellRest({ steps, unchanged }: RolledBack, source: string): void {
   if (unchanged.length > 0)
     console.error(
       `unchanged: ${unchanged.map(({ host, from }) => `${host} (generation ${from})`).join(", ")}`,

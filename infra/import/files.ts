@@ -12,8 +12,9 @@ import {
   addVariable,
   GatheredOptions,
   isTable,
-  textOf,
   type Oauth2ProxyOptions,
+  type Table,
+  textOf,
   wordsOf,
 } from "./oauth2-proxy-options.ts";
 
@@ -22,9 +23,6 @@ export interface GivenFile {
   readonly name: string;
   readonly text: string;
 }
-
-/** A Kubernetes object, or another table of a YAML file. */
-export type Table = Readonly<Record<string, unknown>>;
 
 /** A Kubernetes object, and where it is. */
 export interface Manifest {

@@ -3,8 +3,8 @@
  * https://github.com/kubernetes/ingress-nginx/blob/main/docs/user-guide/nginx-configuration/annotations.md
  */
 import type { ReadDirective } from "../../components/nginx/read.ts";
-import { isTable, textOf } from "./oauth2-proxy-options.ts";
-import { type Inputs, type Manifest, readConfiguration, type Table } from "./files.ts";
+import { isTable, type Table, textOf } from "./oauth2-proxy-options.ts";
+import { type Inputs, type Manifest, readConfiguration } from "./files.ts";
 
 /** Prefixes of ingress-nginx's annotations, today's and before 2018. */
 const prefix = /^(?:nginx\.)?ingress\.kubernetes\.io\//;

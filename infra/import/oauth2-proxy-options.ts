@@ -126,7 +126,8 @@ export function wordsOf(line: string): string[] {
   );
 }
 
-type Table = Readonly<Record<string, unknown>>;
+/** A table of TOML or YAML, such as a Kubernetes object. */
+export type Table = Readonly<Record<string, unknown>>;
 
 /** Members of "alpha config", each with the option that it is. Others are read by {@link addAlpha}. */
 const alphaMembers: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import type { Gate } from "../review/needs.ts";
 import { siteReadings } from "../review/site-readings.ts";
 import { pathsOfExpression } from "./open-paths.ts";
 import { skippedAuth } from "./path-access.ts";
-import { type Part, partFor } from "./server.ts";
+import { type Part, partFor, type Server } from "./server.ts";
 import type { Imported } from "./site-settings.ts";
 
 /** One path, and who gets its content. */
@@ -36,20 +36,17 @@ const methods = ["GET", "POST", "DELETE"];
 export function verdictOf(imported: Imported): Verdict {
   const { settings, server } = imported;
   const reading = readingOf(imported.name, settings);
-  const targets = [
-    ...new Set([
-      ...server.parts.flatMap(examplesOf),
-      ...skipExamples(imported),
-      ...representativeTargets([reading]),
-    ]),
-  ];
+  const skipped = skippedAuth(imported.source);
+  const examples = [...server.parts.flatMap(examplesOf), ...skipped.flatMap(skipExamples)];
+  const shown = new Set(["/", ...examples]);
+  const targets = [...new Set([...examples, ...representativeTargets([reading])])];
   const asked = targets
     .filter((it) => !isSignIn(server.parts, it))
     .flatMap((target) =>
       methods.map((method) => ({
         target,
         method,
-        before: before(imported, target, method),
+        before: before(server, skipped, target, method),
         now: inWords(reading.gate({ scheme: "https", method, target })),
       })),
     );
@@ -58,7 +55,6 @@ export function verdictOf(imported: Imported): Verdict {
       asked.filter((it) => it[from] !== everybody && it[to] === everybody).map(({ target }) => target),
     ),
   ];
-  const shown = new Set(["/", ...server.parts.flatMap(examplesOf), ...skipExamples(imported)]);
   return {
     rows: asked.filter(({ method, target }) => method === "GET" && shown.has(target)),
     opens: differences("before", "now"),
@@ -100,11 +96,11 @@ function examplesOf(part: Part): string[] {
   return match.endsWith("/") ? [match, `${match}anything`] : [match, `${match}/anything`];
 }
 
-function skipExamples({ source }: Imported): string[] {
-  return skippedAuth(source).flatMap(({ pattern }) =>
-    pathsOfExpression(pattern).paths.map(({ path, match }) =>
-      match === "prefix" ? `${path}anything` : path,
-    ),
+type Skipped = ReturnType<typeof skippedAuth>[number];
+
+function skipExamples({ pattern }: Skipped): string[] {
+  return pathsOfExpression(pattern).paths.map(({ path, match }) =>
+    match === "prefix" ? `${path}anything` : path,
   );
 }
 
@@ -112,17 +108,17 @@ function isSignIn(parts: readonly Part[], target: string): boolean {
   return partFor({ parts }, target)?.access === "sign-in";
 }
 
-function before({ server, source }: Imported, target: string, method: string): string {
+function before(server: Server, skipped: readonly Skipped[], target: string, method: string): string {
   const part = partFor(server, target);
   if (part === undefined) return "nobody";
   const { access, restrictions } = part;
   if (access === "nobody") return "nobody";
   if (access === "nginx") return "Nginx answered";
-  const skipped = skippedAuth(source).some(
+  const isSkipped = skipped.some(
     ({ pattern, methods: open, problem }) =>
       problem === undefined && open.includes(method) && new RegExp(pattern).test(target),
   );
-  if (access === "open" || skipped) return restrictions.length === 0 ? everybody : "restricted otherwise";
+  if (access === "open" || isSkipped) return restrictions.length === 0 ? everybody : "restricted otherwise";
   return "signed in";
 }
 

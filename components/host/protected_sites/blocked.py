@@ -68,7 +68,7 @@ def block(*, every_site: bool) -> int:
         raise
     said = f"{host_name()}: {len(entries)} blocked, {'in force' if changed else 'unchanged'}"
     said += f"; ended {ended} old workers of Nginx and their connections" if ended else ""
-    for change in changes or unknown * changed:
+    for change in changes or (unknown if changed else []):
         change.log(ok=True, verdict=said)
     print(said)
     without = [site.domain for site in all_sites() if lets_blocked_in(site)]

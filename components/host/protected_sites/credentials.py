@@ -203,12 +203,9 @@ def switch_credentials(request: Request) -> None:
     current = site.credentials / "current"
     old = os.readlink(current) if current.is_symlink() else None
     live = site.live()
-    restart = live is not None and any(
-        read_text(current / name) != read_text(site.credentials / new / name)
-        for name in ("client.env", "cookie-secret")
-    )
     names = {entry.name for folder in (current, site.credentials / new) if folder.is_dir() for entry in folder.iterdir()}
     changed = sorted(name for name in names if read_text(current / name) != read_text(site.credentials / new / name))
+    restart = live is not None and not {"client.env", "cookie-secret"}.isdisjoint(changed)
     renewed = live is not None and served_from(site) and is_other_certificate(site, new)
     write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
     try:

@@ -74,12 +74,9 @@ const voidedCookie = "$protected_sites_voided_cookie";
  */
 export function voidedCookies({ sessionStore }: Pick<Site, "sessionStore">): Directive[] {
   if (sessionStore !== "minimal") return [];
-  return cookieParts.map((part) => [
-    "add_header",
-    "Set-Cookie",
-    expr(`\${${voidedCookie.slice(1)}}${part}=; Max-Age=0; ${cookieAttributes}`),
-    "always",
-  ]);
+  return cookieParts.map((part) =>
+    toBrowser(`\${${voidedCookie.slice(1)}}${part}=; Max-Age=0; ${cookieAttributes}`),
+  );
 }
 
 /**
@@ -93,8 +90,8 @@ export function deletedInFrame(site: Pick<Site, "domain" | "sessionStore" | "coo
   );
 }
 
-function toBrowser(variable: string): Directive {
-  return ["add_header", "Set-Cookie", expr(variable), "always"];
+function toBrowser(cookie: string): Directive {
+  return ["add_header", "Set-Cookie", expr(cookie), "always"];
 }
 
 /**

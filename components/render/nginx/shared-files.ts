@@ -121,10 +121,17 @@ export function sharedFiles(pages: Pages = usualPages): SharedFile[] {
 
 /** Their version, which a host works out in the same way: digits of the SHA-256 of names and texts. */
 export function sharedVersion(pages: Pages = usualPages): string {
+  const known = versions.get(pages);
+  if (known !== undefined) return known;
   const inOrder = sharedFiles(pages).sort((one, other) => (one.name < other.name ? -1 : 1));
   const content = inOrder.map(({ name, text }) => `${name}\n${text}`).join("");
-  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const version = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  versions.set(pages, version);
+  return version;
 }
+
+// Each site's files name it, and it renders every page.
+const versions = new WeakMap<Pages, string>();
 
 const names = new Map(texts.map(([name, , items]) => [printNginx(items), name]));
 
