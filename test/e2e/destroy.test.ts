@@ -58,6 +58,7 @@ test("after a destroy, hosts have none of our files except logs, and all of thei
       await lines(name, "systemctl list-units --all --plain --no-legend '*oauth2*' '*protected*' || true"),
     ).toEqual([]);
     const folders = [
+      "etc/logrotate.d",
       "etc/nginx",
       "etc/sudoers.d",
       "etc/systemd",

@@ -55,6 +55,25 @@ describe.each(lab.hosts)("$name", ({ name, address }) => {
     }
   });
 
+  test("reports the last pushes, and history has them, when logrotate has renamed their log", async () => {
+    const log = "/var/log/protected-sites/pushes.jsonl";
+    const pushes = async () => {
+      const told = await shellOn(name, "protected-sites metrics");
+      const history = await shellOn(name, "protected-sites history", '{"since": 0}');
+      const { entries, unread } = JSON.parse(history) as Record<"entries" | "unread", unknown[]>;
+      return { told: told.split("\n").filter((line) => line.includes("last_push_")), entries, unread };
+    };
+    const before = await pushes();
+    expect(before.told).toHaveLength(4 + 2 * domains.length);
+    const rotate = "logrotate --force /etc/logrotate.d/protected-sites";
+    expect(await shellOn(name, `${rotate} 2>&1; ${rotate} 2>&1; ls ${log}*`)).toBe(`${log}.1`);
+    expect(await pushes()).toEqual(before);
+    await shellOn(name, `echo '{"when": "2026-01-01T00:00:00Z"}' >${log}; ${rotate} 2>&1`);
+    expect(await shellOn(name, `ls ${log}*`)).toBe(`${log}.1\n${log}.2.gz`);
+    expect((await pushes()).told).toEqual(before.told);
+    await shellOn(name, `zcat ${log}.2.gz >${log}; rm ${log}.*`);
+  });
+
   test("reports an instance that is down, and a changed file", async () => {
     const units = "oauth2-proxy_code.lab.test.socket oauth2-proxy_code.lab.test.service";
     await shellOn(name, `systemctl stop ${units}`);

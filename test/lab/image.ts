@@ -33,6 +33,7 @@ const packages = [
   "procps",
   "curl",
   "certbot",
+  "logrotate",
   "passwd",
   "mount",
 ];

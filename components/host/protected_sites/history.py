@@ -1,15 +1,17 @@
-"""What has been done on this host: the log of it, and blocks that have ended since."""
+"""What has been done on this host: its log, also what logrotate has made of it, and blocks that have ended since."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zlib
 from collections import deque
 from typing import Any
 
 from .blocked import entries_in_force, facts_of, has_ended
 from .host import host_name
 from .log import as_text
-from .log_files import Reading, lines_since, question
+from .log_files import Reading, lines_of, lines_since, log_files, open_logs, question
 from .places import LOG
 
 MOST = 10_000  # entries; the oldest are left out
@@ -36,3 +38,20 @@ def history() -> int:
     entries = [entry for _, entry in sorted(found, key=lambda one: one[0])]
     print(json.dumps({"host": host_name(), "entries": entries, **reading.facts()}, separators=(",", ":")))
     return 0
+
+
+def last_of_each_site(domains: set[str]) -> dict[str, dict[str, Any]]:
+    """The last line about each of these sites, by its domain. Reads no further back than it has to."""
+    last = dict[str, dict[str, Any]]()
+    with contextlib.ExitStack() as stack:
+        for _, file in reversed(open_logs(log_files(LOG), stack)):
+            found = dict[str, dict[str, Any]]()
+            with contextlib.suppress(OSError, EOFError, zlib.error):
+                for line in lines_of(file):
+                    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+                        entry = json.loads(line)
+                        found[entry["site"]] = entry
+            last = found | last
+            if domains <= last.keys():
+                break
+    return last

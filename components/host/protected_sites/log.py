@@ -31,18 +31,6 @@ def write_log(entry: dict[str, Any]) -> None:
         os.fsync(log.fileno())
 
 
-def last_of_each_site() -> dict[str, dict[str, Any]]:
-    """The last line about each site, by its domain."""
-    last: dict[str, dict[str, Any]] = {}
-    with contextlib.suppress(FileNotFoundError), LOG.open(errors="replace") as lines:
-        for line in lines:
-            with contextlib.suppress(ValueError):  # half a line, from a power cut or a full disk
-                entry = json.loads(line)
-                if "site" in entry:
-                    last[entry["site"]] = entry
-    return last
-
-
 def log_result(action: str, *, ok: bool, verdict: str, **facts: Any) -> None:
     """Appends a line about what this process has done or tried, for whoever called it."""
     by = os.environ.get("SUDO_USER", "root")

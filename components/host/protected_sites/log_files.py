@@ -72,9 +72,7 @@ def lines_since(log: Path, key: str, since: float, reading: Reading) -> Generato
     stamp = re.compile(rb'\{"%s": ?"([0-9T:+Z-]{20,25})"' % key.encode())
     text, when = b"", None
     with contextlib.ExitStack() as stack:
-        # All of them before the first is read: logrotate renames them.
-        opened = [(file.path, stack.enter_context(open_log(file))) for file in wanted]
-        for path, file in opened:
+        for path, file in open_logs(wanted, stack):
             try:
                 for line in lines_of(file):
                     found = stamp.match(line)
@@ -91,6 +89,11 @@ def lines_since(log: Path, key: str, since: float, reading: Reading) -> Generato
             except (OSError, EOFError, zlib.error) as error:
                 reading.unread.append(f"{path}: {error}")
     reading.begins = None if reaches else oldest
+
+
+def open_logs(files: list[LogFile], stack: contextlib.ExitStack) -> list[tuple[Path, IO[bytes]]]:
+    """All of them before the first is read: logrotate renames them."""
+    return [(file.path, stack.enter_context(open_log(file))) for file in files]
 
 
 def open_log(file: LogFile) -> IO[bytes]:

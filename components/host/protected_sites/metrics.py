@@ -14,8 +14,8 @@ from .bundle import Bundle
 from .drift import Units, addresses_of, drift_of, units_of
 from .failure import Failure
 from .files import read_text, replace_file
+from .history import last_of_each_site
 from .instances import ping
-from .log import last_of_each_site
 from .nginx import nginx_trouble
 from .nginx_limits import connections_held
 from .probe import certificate_served, is_closed
@@ -43,7 +43,7 @@ def metrics(textfile: str | None) -> int:
     sites = all_sites()
     units = units_of(sites)
     nginx_is_healthy = not nginx_trouble()
-    pushes = last_of_each_site()
+    pushes = last_of_each_site({site.domain for site in sites})
     for site in sites:
         of_site = metrics_of(site, units, nginx_is_healthy) | metrics_of_push(pushes.get(site.domain, {}))
         for name, value in of_site.items():

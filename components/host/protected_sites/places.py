@@ -42,6 +42,7 @@ UNITS = Path("/etc/systemd/system")
 CERTBOT_DROP_IN = UNITS / "certbot.service.d" / "00-protected-sites.conf"
 NGINX_DROP_IN = UNITS / "nginx.service.d" / "00-protected-sites.conf"  # so that any other drop-in comes after it
 SUDO_RULE = Path("/etc/sudoers.d/protected-sites")
+LOG_ROTATION = Path("/etc/logrotate.d/protected-sites")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PACKAGED_DEFAULT_SITE = Path("/etc/nginx/sites-available/default")
 

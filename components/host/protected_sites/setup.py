@@ -79,7 +79,7 @@ from .places import (
 from .shared_files import files_of, install_shared_files, remove_unused, version_of
 from .shared_nginx import shared_texts
 from .sites import all_sites
-from .units import OUR_UNITS, sudo_rule, units_for
+from .units import OUR_FILES, files_for, sudo_rule
 
 # Programs used here, and their packages. The last two are part of a minimal system up to Debian 13.
 NEEDED = {"nginx": "nginx", "sudo": "sudo", "ip": "iproute2", "useradd": "passwd", "mount": "mount"}
@@ -96,7 +96,7 @@ def setup(repair: str | None) -> int:
     deployer = str(facts.get("deployer", "protected-sites"))
     release = facts["oauth2Proxy"]
     own = {
-        **{place: (text, 0o644) for place, text in units_for(facts).items()},
+        **{place: (text, 0o644) for place, text in files_for(facts).items()},
         SUDO_RULE: (sudo_rule(deployer), 0o440),
     }
     for place in [*wanted, *own]:
@@ -236,7 +236,7 @@ def teardown() -> int:
     with lock():
         for unit in (FOLLOWER, METRICS_TIMER, METRICS, WORKER, RECOVER):
             run_quietly("systemctl", "--quiet", "disable", "--now", unit)
-        for place in (NGINX_SHARED, *OUR_UNITS, CERTBOT_DROP_IN, SUDO_RULE):
+        for place in (NGINX_SHARED, *OUR_FILES, CERTBOT_DROP_IN, SUDO_RULE):
             if OURS in (read_text(place) or "").split("\n")[0]:
                 place.unlink()
         undo_limits(made)

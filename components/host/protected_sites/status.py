@@ -40,7 +40,7 @@ from .probe import certificate_served, file_of
 from .shared_files import damage_to, files_of, version_of
 from .shared_nginx import shared_texts
 from .sites import Site, all_sites
-from .units import sudo_rule, units_for
+from .units import sudo_rule, files_for
 
 
 def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def host_drift(trouble: list[str], set_up: dict[Path, str], shared: dict[Path, s
     """What of the host, apart from its sites, differs from its setup, which repairs it: Nginx that is not running, but
     not Nginx's own files."""
     facts = json.loads(read_text(HOST) or "{}")
-    own = units_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
+    own = files_for(facts) | {SUDO_RULE: sudo_rule(str(facts.get("deployer", "protected-sites")))}
     own |= {place: text for place, text in set_up.items() if place != NGINX_SHARED}
     drift = [f"{place} differs" for place, text in (own | shared).items() if read_text(place) != text]
     if Path(__file__).parents[1].name != program_digest():

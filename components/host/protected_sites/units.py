@@ -1,4 +1,4 @@
-"""The systemd units and the sudo rule that the program brings itself."""
+"""The systemd units, the sudo rule and the rotation of its log that the program brings itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .places import (
     CERTBOT_DROP_IN,
     FOLLOWER,
     JOURNAL,
+    LOG,
+    LOG_ROTATION,
     METRICS,
     METRICS_TIMER,
     NGINX_DROP_IN,
@@ -109,6 +111,20 @@ NGINX_DROP_IN_TEXT = f"""# {OURS} (components/host/protected_sites); edits here 
 LimitNOFILE=65536:524288
 """
 
+# The program opens the log for each line, and makes it if there is none. `maxsize` bounds what the metrics read.
+LOG_ROTATION_TEXT = f"""# {OURS} (components/host/protected_sites); edits here are lost.
+{LOG} {{
+    monthly
+    maxsize 10M
+    rotate 36
+    compress
+    delaycompress
+    missingok
+    notifempty
+    nocreate
+}}
+"""
+
 
 def certbot_drop_in(proxy: object) -> str:
     """For renewals, which certbot's own timer starts."""
@@ -116,7 +132,8 @@ def certbot_drop_in(proxy: object) -> str:
     return f"# {OURS} (components/host/protected_sites); edits here are lost.\n[Service]\n{variable}"
 
 
-OUR_UNITS = {
+OUR_FILES = {
+    LOG_ROTATION: LOG_ROTATION_TEXT,
     NGINX_DROP_IN: NGINX_DROP_IN_TEXT,
     UNITS / WORKER: WORKER_UNIT,
     UNITS / RECOVER: RECOVER_UNIT,
@@ -126,10 +143,10 @@ OUR_UNITS = {
 }
 
 
-def units_for(facts: Mapping[str, Any]) -> dict[Path, str]:
-    """The units of a host with these facts."""
+def files_for(facts: Mapping[str, Any]) -> dict[Path, str]:
+    """The files of a host with these facts."""
     certbot = {CERTBOT_DROP_IN: certbot_drop_in(facts.get("outboundProxy"))} if facts.get("acme") is True else {}
-    return OUR_UNITS | certbot
+    return OUR_FILES | certbot
 
 
 def sudo_rule(user: str) -> str:

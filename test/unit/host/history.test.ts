@@ -1,7 +1,8 @@
 /** What the program on a host writes into its log about blocks, and what it reports of that log; without an Nginx. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +11,7 @@ import { blockedList, type BlockedPerson } from "../../../components/render/ngin
 
 /** Runs a command of the program on files of the test's own; Nginx reads every list, or none. */
 const run = `
-import contextlib, os, sys
+import contextlib, json, os, sys
 from pathlib import Path
 from protected_sites import announcement, blocked, files, history, host, log, log_files
 folder, nginx, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -23,6 +24,9 @@ blocked.BLOCKED, blocked.BLOCKED_IN_FORCE = folder / "blocked.conf", folder / "b
 blocked.HOST = host.HOST = folder / "host.json"
 log.LOG = history.LOG = folder / "pushes.jsonl"
 announcement.ANNOUNCEMENT = folder / "announcement.json"
+if command == "last":
+    print(json.dumps(history.last_of_each_site(set(json.load(sys.stdin)))))
+    sys.exit()
 sys.exit(blocked.block(every_site=True) if command == "block" else history.history())
 `;
 
@@ -39,7 +43,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function program(command: "block" | "history", input: string, nginx = "reads") {
+async function program(command: "block" | "history" | "last", input: string, nginx = "reads") {
   const env = { PYTHONPATH: join(import.meta.dirname, "../../../components/host"), SUDO_USER: "admin" };
   return execa("python3", ["-B", "-c", run, folder, nginx, command], { env, input, reject: false });
 }
@@ -149,5 +153,54 @@ describe("a host's history", () => {
       { action: "block", ...ada },
     ]);
     expect((await history({ since: Date.parse("2026-02-02T00:00:00Z") / 1000 })).entries).toHaveLength(1);
+  });
+
+  describe("once logrotate has renamed and compressed the log", () => {
+    const write = (name: string, day: string, text: string | Uint8Array) => {
+      writeFileSync(join(folder, name), text);
+      utimesSync(join(folder, name), new Date(day), new Date(day));
+    };
+    const last = async (...domains: string[]) => {
+      const { stdout } = await program("last", JSON.stringify(domains));
+      return Object.fromEntries(
+        Object.entries(JSON.parse(stdout) as Record<string, { when: string }>).map(([site, it]) => [
+          site,
+          it.when.slice(0, 10),
+        ]),
+      );
+    };
+
+    beforeEach(() => {
+      const lines = (...all: string[]) => all.map((it) => `${it}\n`).join("");
+      write(
+        "pushes.jsonl.2.gz",
+        "2026-01-31",
+        gzipSync(lines(pushed("2026-01-01T00:00:00Z", "a.test"), pushed("2026-01-02T00:00:00Z", "b.test"))),
+      );
+      write("pushes.jsonl.1", "2026-02-28", lines(pushed("2026-02-01T00:00:00Z", "b.test")));
+      write("pushes.jsonl", "2026-03-31", lines("[]", pushed("2026-03-01T00:00:00Z", "c.test"), '{"when'));
+    });
+
+    test("it has the same entries", async () => {
+      const { entries, invalid } = await history({ since: 0 });
+      expect(entries.map(({ site }) => site)).toEqual(["a.test", "b.test", "b.test", "c.test"]);
+      expect(invalid).toBe(2);
+    });
+
+    test("the last line about each site is found as far back as it is", async () => {
+      expect(await last("a.test", "b.test", "c.test")).toEqual({
+        "a.test": "2026-01-01",
+        "b.test": "2026-02-01",
+        "c.test": "2026-03-01",
+      });
+      expect(await last("never.test")).toMatchObject({ "a.test": "2026-01-01" });
+    });
+
+    test("no file is read that need not be, and a damaged one hides no other", async () => {
+      expect(await last("b.test", "c.test")).not.toHaveProperty("a.test");
+      write("pushes.jsonl.1", "2026-02-28", pushed("2026-02-01T00:00:00Z", "b.test"));
+      write("pushes.jsonl.2.gz", "2026-01-31", "damaged");
+      expect(await last("a.test")).toEqual({ "c.test": "2026-03-01" });
+    });
   });
 });
