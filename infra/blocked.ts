@@ -8,7 +8,7 @@ import { hasEnded } from "../components/site/ends.ts";
 import type { Environment } from "./environment.ts";
 import { announcement, operator } from "./operator.ts";
 import { quoted } from "./rotation.ts";
-import { runOnHost } from "./ssh.ts";
+import { type Ended, runOnHost, shellWord } from "./ssh.ts";
 import { configPath, type StackFile } from "./stack-file.ts";
 
 /** The people whom hosts block, without those whose last day has passed. */
@@ -85,26 +85,46 @@ export interface HostResult {
   readonly failed: boolean;
 }
 
+/** Who sends a list, and for what. */
+export interface Sending {
+  readonly stack: string;
+  /** Who may leave the list. Whoever else a host blocks, and the list lacks, was blocked from another checkout, and stays. */
+  readonly unblocks: readonly string[];
+  /** File of the administrator's private key. */
+  readonly identity?: string | undefined;
+}
+
 /** Puts the environment's list in force on all of its hosts in parallel, with one connection each. A failure delays no other. */
 export async function sendBlocks(
   environment: Environment,
-  stack: string,
-  identity?: string,
+  { stack, unblocks, identity }: Sending,
 ): Promise<HostResult[]> {
-  const list = blockedList(blockedAt(environment, new Date()));
+  const people = blockedAt(environment, new Date());
   const announced = announcement({ ...(await operator()), stack });
   const asker = { user: environment.adminUser, identity };
   return Promise.all(
     environment.hosts.map(async (host): Promise<HostResult> => {
       try {
         const command = `${announced}sudo -n ${program} block --every-site`;
-        const { exitCode, stdout, stderr } = await runOnHost(host, asker, command, list);
-        const output = [stdout, stderr].map((it) => it.trim()).filter((it) => it !== "");
-        return { host: host.name, message: output.join("\n"), failed: exitCode !== 0 };
+        const known = `${command} --unblocks ${unblocks.map(shellWord).join(" ")}`;
+        const ended = await runOnHost(host, asker, known, blockedList(people));
+        if (ended.exitCode !== 2) return resultOf(host.name, ended);
+        // Its program is older: what every version understands. Nobody waits at the door for an update.
+        const plain = blockedList(people.map(({ why: _, ...it }) => it));
+        const { message, failed } = resultOf(host.name, await runOnHost(host, asker, command, plain));
+        return { host: host.name, message: `${message}\n${olderProgram}`, failed };
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         return { host: host.name, message: `could not be reached: ${reason}`, failed: true };
       }
     }),
   );
+}
+
+const olderProgram =
+  "this host's program is older than this checkout's: it does not keep whom others have blocked, nor why; `pulumi up` updates it";
+
+function resultOf(host: string, { exitCode, stdout, stderr }: Ended): HostResult {
+  const output = [stdout, stderr].map((it) => it.trim()).filter((it) => it !== "");
+  return { host, message: output.join("\n"), failed: exitCode !== 0 };
 }

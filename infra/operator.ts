@@ -4,6 +4,7 @@ import { hostname, userInfo } from "node:os";
 import { execa } from "execa";
 
 import { projectFolder } from "./project.ts";
+import { shellWord } from "./ssh.ts";
 
 /** As hosts write it to their push log. */
 export interface Operator {
@@ -36,6 +37,5 @@ async function git(...args: string[]): Promise<string | undefined> {
 /** A shell command by which the host remembers the operator for the following update. */
 export function announcement(facts: Operator & { readonly stack: string; readonly repair?: string }): string {
   const text = JSON.stringify(facts).replaceAll(/[^\x20-\x7e]/g, "?");
-  const quoted = `'${text.replaceAll("'", `'\\''`)}'`;
-  return `printf %s ${quoted} | sudo -n tee /run/protected-sites-announcement.json >/dev/null; `;
+  return `printf %s ${shellWord(text)} | sudo -n tee /run/protected-sites-announcement.json >/dev/null; `;
 }

@@ -37,6 +37,11 @@ export class Unreachable extends Error {
   }
 }
 
+/** Quotes a word of such a command. */
+export function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /**
  * Runs a command on a host by the system's `ssh`, so that the user's own configuration and agent work; only the pinned
  * host key is accepted.

@@ -18,6 +18,7 @@ export interface BlockOptions {
  * force at every host and site is exit code 1.
  * @param file with its document changed; unchanged, its list is only sent
  * @param what has changed, in words
+ * @param unblocks who may leave the hosts' list
  * @returns whether the list is in force at every host and site
  * @throws ConfigError where the change has made the file wrong; then nothing is written, and no host is contacted
  */
@@ -26,11 +27,12 @@ export async function applyBlocks(
   file: StackFile,
   what: readonly string[],
   options: BlockOptions,
+  unblocks: readonly string[] = [],
 ): Promise<boolean> {
   const change = writeChange(file, what, options);
   if (!options.json && what.length > 0)
     console.log(change.written ? change.patch : `${change.patch}\n(not written)`);
-  const hosts = options.dryRun ? [] : await sendBlocks(environmentOf(file), options.stack, options.identity);
+  const hosts = options.dryRun ? [] : await sendBlocks(environmentOf(file), { ...options, unblocks });
   if (options.json) printJson(command, { ...change, hosts });
   else
     for (const { host, message, failed } of hosts)

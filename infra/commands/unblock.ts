@@ -27,7 +27,7 @@ async function unblock(user: string, options: BlockOptions): Promise<void> {
   const file = readStackFile(options.stack, options.folder);
   if (!removeBlock(file, user))
     throw new ConfigError(file.source, [{ where: "", what: `blocked does not list ${user}` }]);
-  await applyBlocks("unblock", file, [`${user} is no longer blocked`], options);
+  await applyBlocks("unblock", file, [`${user} is no longer blocked`], options, [user]);
 }
 
 if (import.meta.main) await runCommand(command());

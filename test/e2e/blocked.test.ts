@@ -183,6 +183,25 @@ test("unblocked, they get in with the session they have, and no connection of ot
   });
 });
 
+test("somebody whom another checkout has blocked stays blocked, and is named, until an update or their own unblock", async () => {
+  const text = await readFile(file, "utf8");
+  expect((await block()).exitCode).toBe(0);
+  await writeFile(file, text);
+  const { exitCode, all } = await run("block", "eve@elsewhere.test", "--why", "Left.");
+  expect({ exitCode, all }).toMatchObject({ exitCode: 0 });
+  for (const { name } of hosts) {
+    expect(all).toContain(`${name}: 2 blocked, in force`);
+    expect(all).toContain(`ada@lab.test on ${name}: stays blocked (Her laptop was stolen.)`);
+  }
+  expect((await ask(code, first.address, session.ada[code])).status).toBe(403);
+  expect((await run("status")).all).toContain("other people are blocked");
+  expect((await block()).exitCode).toBe(0);
+  expect((await run("status")).exitCode).toBe(0);
+  expect((await unblock()).exitCode).toBe(0);
+  expect((await ask(code, first.address, session.ada[code])).status).toBe(200);
+  expect((await run("unblock", "eve@elsewhere.test")).exitCode).toBe(0);
+});
+
 test("while a host does not answer, the others block them, and it is named until it has caught up", async () => {
   const text = await readFile(file, "utf8");
   await writeFile(file, text.replace(second.address, "192.0.2.99"));

@@ -22,7 +22,8 @@ USAGE = """usage, as root: protected-sites COMMAND
   remove-credentials DOMAIN [--of NAME]
                                  removes a site's credentials
   forget-sessions                deletes a removed site's sessions from its Redis (standard input)
-  block [--every-site]           sets who is blocked at every site (the list on standard input)
+  block [--every-site [--unblocks UPN...]]
+                                 sets who is blocked at every site (the list on standard input)
   status [--json]                shows what is on this host
   who                            shows who has used which site from where (since when on standard input)
   history                        shows what was done here, and by whom (since when on standard input)
@@ -124,6 +125,10 @@ def act_for_caller(arguments: list[str]) -> int:
             from .blocked import block
 
             return block(every_site=bool(options))
+        case ["block", "--every-site", "--unblocks", *unblocks]:
+            from .blocked import block
+
+            return block(every_site=True, unblocks=unblocks)
         case ["status", *options] if options in ([], ["--json"]):
             from .status import status
 

@@ -48,9 +48,11 @@ class Entry(NamedTuple):
         return float(until[1]) if until else None
 
 
-def block(*, every_site: bool) -> int:
+def block(*, every_site: bool, unblocks: list[str] | None = None) -> int:
     """Puts the list on standard input in force, in place of the one before. Nginx keeps the old one if this fails.
-    With `every_site` it returns 1 if a site does not ask for the list. Each change of it is a line in the log."""
+    With `every_site` it returns 1 if a site does not ask for the list. Each change of it is a line in the log.
+
+    unblocks: the only people who may leave the list; who else is missing stays blocked. None: whoever is missing leaves"""
     changes, unknown = list[Change](), [Change("block", None)]
     try:
         text = read_input()
@@ -58,6 +60,9 @@ def block(*, every_site: bool) -> int:
         if not HOST.exists():
             raise Failure("input", "this host has not been set up")
         with lock():
+            kept = [] if unblocks is None else missing_from(entries, unblocks)
+            text += "".join(f"# {entry.why}\n{entry.text}\n" if entry.why else f"{entry.text}\n" for entry in kept)
+            entries += kept
             changes = changes_to(entries)
             changed = not is_in_force(text)
             ended = put_in_force(text, entries) if changed else 0
@@ -71,6 +76,9 @@ def block(*, every_site: bool) -> int:
     for change in changes or (unknown if changed else []):
         change.log(ok=True, verdict=said)
     print(said)
+    for entry in kept:
+        why = f" ({entry.why})" if entry.why else ""
+        print(f"{entry.user} on {host_name()}: stays blocked{why}; {NOT_LISTED}")
     without = [site.domain for site in all_sites() if lets_blocked_in(site)]
     for domain in without:
         print(f"{domain} on {host_name()}: {LETS_IN}")
@@ -156,6 +164,12 @@ def changes_to(entries: list[Entry]) -> list[Change]:
     ]
 
 
+def missing_from(entries: list[Entry], unblocks: list[str]) -> list[Entry]:
+    """Who is blocked now, and neither in these entries nor to be unblocked: somebody else has blocked them since."""
+    known = {name.lower() for name in [*unblocks, *(entry.user for entry in entries)]}
+    return [entry for entry in entries_in_force() if entry.user.lower() not in known and not has_ended(entry)]
+
+
 def has_ended(entry: Entry) -> bool:
     """Whether the block is over, by this host's clock."""
     return entry.ends is not None and entry.ends <= time.time()
@@ -182,6 +196,8 @@ def blocked_drift() -> list[str]:
     kept = read_text(BLOCKED_IN_FORCE)
     return [f"{BLOCKED} differs"] if kept is not None and kept != read_text(BLOCKED) else []
 
+
+NOT_LISTED = "your file does not list them: `git pull`, and commit your own change; an update from a file without them lets them in"
 
 LETS_IN = "people who are blocked still get in, since its live generation does not know of them; push it again"
 

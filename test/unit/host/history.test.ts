@@ -27,7 +27,10 @@ announcement.ANNOUNCEMENT = folder / "announcement.json"
 if command == "last":
     print(json.dumps(history.last_of_each_site(set(json.load(sys.stdin)))))
     sys.exit()
-sys.exit(blocked.block(every_site=True) if command == "block" else history.history())
+if command == "history":
+    sys.exit(history.history())
+unblocks = sys.argv[4].split() if len(sys.argv) > 4 else None
+sys.exit(blocked.block(every_site=True, unblocks=unblocks))
 `;
 
 let folder = "";
@@ -43,9 +46,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function program(command: "block" | "history" | "last", input: string, nginx = "reads") {
+async function program(
+  command: "block" | "history" | "last",
+  input: string,
+  nginx = "reads",
+  ...more: string[]
+) {
   const env = { PYTHONPATH: join(import.meta.dirname, "../../../components/host"), SUDO_USER: "admin" };
-  return execa("python3", ["-B", "-c", run, folder, nginx, command], { env, input, reject: false });
+  return execa("python3", ["-B", "-c", run, folder, nginx, command, ...more], { env, input, reject: false });
 }
 
 const block = (people: readonly BlockedPerson[], nginx?: string) =>
@@ -115,6 +123,43 @@ describe("in the log of a host", () => {
   test("another reason for somebody who is blocked ends no connections", async () => {
     expect((await block([ada])).stdout).toContain("ended 1 old workers");
     expect((await block([{ ...ada, why: "It was her phone." }])).stdout).toBe("edge-1: 1 blocked, in force");
+  });
+});
+
+describe("a list from a checkout that does not know of somebody's block", () => {
+  const eve = { user: "~eve.with.a.rather.long.name@a-subsidiary.example.com", why: "Left #1; see HR." };
+  const only = (people: readonly BlockedPerson[], unblocks: string) =>
+    program("block", blockedList(people), "reads", unblocks);
+  const inForce = () => readFileSync(join(folder, "blocked.conf"), "utf8");
+
+  test("keeps that block, says so, and adds its own", async () => {
+    await block([eve, { ...ada, user: "gone@example.com", until: "2026-01-31" }]);
+    const { exitCode, stdout } = await only([ada], "");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^edge-1: 2 blocked, in force; ended 1 old workers/);
+    expect(stdout).toContain(`${eve.user} on edge-1: stays blocked (Left #1; see HR.); your file does not`);
+    expect(inForce()).toBe(
+      blockedList([ada]) + blockedList([eve]).slice(blockedList([eve]).indexOf("\n") + 1),
+    );
+    expect(logged().slice(2)).toMatchObject([
+      { action: "block", user: ada.user },
+      { action: "end of block", user: "gone@example.com" },
+    ]);
+    expect((await only([ada], "")).stdout).toContain("edge-1: 2 blocked, unchanged");
+  });
+
+  test("ends the block that it names, whatever its case, and no other", async () => {
+    await block([ada, eve]);
+    expect((await only([], "Ada@Example.com")).stdout).toContain("edge-1: 1 blocked, in force");
+    expect(inForce()).not.toContain("ada@");
+    expect(inForce()).toContain("eve");
+    expect(logged().at(-1)).toMatchObject({ action: "unblock", user: ada.user });
+  });
+
+  test("is the whole list when it comes from an update", async () => {
+    await block([ada, eve]);
+    expect((await block([ada])).stdout).toBe("edge-1: 1 blocked, in force");
+    expect(inForce()).toBe(blockedList([ada]));
   });
 });
 

@@ -1,7 +1,11 @@
-/** Who is blocked at every site, in an environment's file. */
-import { describe, expect, test } from "vitest";
+/** Who is blocked at every site, in an environment's file, and what hosts are sent of that. */
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 
-import { addBlock, blockedAt, removeBlock } from "../../../infra/blocked.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+
+import { addBlock, blockedAt, removeBlock, sendBlocks } from "../../../infra/blocked.ts";
 import { environmentOf, parseStackFile } from "../../../infra/stack-file.ts";
 import { changedText } from "../../../infra/stack-file-change.ts";
 
@@ -103,4 +107,52 @@ test.each([
   ],
 ])("%s is refused", (entries, problem) => {
   expect(() => environmentOf(fileOf(`  protected-sites:blocked:\n    ${entries}\n`))).toThrow(problem);
+});
+
+describe("what a host is sent, with a stand-in for ssh", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "protected-sites-blocked-"));
+    vi.stubEnv("PATH", [folder, process.env["PATH"]].join(delimiter));
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+
+  /** @param program what the host's does, given its command line as `$*` and the list as a file */
+  async function send(program: string, ...unblocks: string[]) {
+    const script = `#!/bin/sh\nfor command; do :; done\ncat >${folder}/list\neval "set -- \${command##*protected-sites block }"\n${program}\n`;
+    await writeFile(join(folder, "ssh"), script);
+    await chmod(join(folder, "ssh"), 0o755);
+    const environment = environmentOf(fileOf(list));
+    const [result] = await sendBlocks(environment, { stack: "prod", unblocks });
+    return { ...result, list: await readFile(join(folder, "list"), "utf8") };
+  }
+
+  test("names whom the command unblocks, and nobody else may leave the list", async () => {
+    const { message, failed, list: sent } = await send('echo "edge-1: $*"', "o'neil@example.com", "b@c.test");
+    expect({ message, failed }).toEqual({
+      message: "edge-1: --every-site --unblocks o'neil@example.com b@c.test",
+      failed: false,
+    });
+    expect(sent).toContain("# Stolen.");
+    expect((await send('echo "$*"')).message).toBe("--every-site --unblocks");
+  });
+
+  test("a program from before that gets a list that it understands, and is in force at once", async () => {
+    const older = `[ "$*" = --every-site ] || { echo usage >&2; exit 2; }; echo "edge-1: 2 blocked, in force"`;
+    const { message, failed, list: sent } = await send(older);
+    expect({ failed, message }).toEqual({
+      failed: false,
+      message: expect.stringMatching(/^edge-1: 2 blocked, in force\n.* older than .*`pulumi up`/) as string,
+    });
+    expect(sent).toMatch(/^ada@example\.com :blocked;$/m);
+    expect(sent).not.toContain("Stolen.");
+  });
+
+  test("a failure is not tried again", async () => {
+    const { message, failed } = await send(`echo "failed: $*" >&2; exit 1`);
+    expect({ message, failed }).toEqual({ message: "failed: --every-site --unblocks", failed: true });
+  });
 });
