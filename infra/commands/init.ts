@@ -5,11 +5,12 @@ import { createInterface, type Interface } from "node:readline/promises";
 
 import type { Command } from "commander";
 
+import { ConfigError } from "../../components/site/errors.ts";
 import { environmentOf, parseStackFile } from "../stack-file.ts";
 import { ownPackage } from "../own-package.ts";
 import { action, named, runCommand } from "./command.ts";
 import { NoKey, offeredKey } from "./host-key.ts";
-import { newRepository, type Wanted, workflowFiles } from "./new-repository.ts";
+import { environment, newRepository, type Wanted, workflowFiles } from "./new-repository.ts";
 
 /** Why nothing was written. */
 class Refused extends Error {}
@@ -39,7 +40,7 @@ async function init(where: string, options: Options): Promise<void> {
   const folder = resolve(where);
   const terminal = options.yes ? undefined : createInterface(process.stdin, process.stdout);
   try {
-    const wanted = await answers(options, terminal && questions(terminal));
+    const wanted = await validAnswers(options, terminal && questions(terminal));
     write(folder, wanted);
     console.log(nextSteps(where, wanted));
   } finally {
@@ -57,11 +58,39 @@ function questions(terminal: Interface): Ask {
     });
 }
 
-/** @throws Refused if something is missing and may not be asked for */
-async function answers(options: Options, question: Ask | undefined): Promise<Wanted> {
-  const ask = async (key: keyof Wanted, what: string, unset?: string) => {
+/**
+ * Answers that make a valid file: asks again until they do.
+ * @throws Refused if they do not, and nobody may be asked
+ */
+async function validAnswers(options: Options, question: Ask | undefined): Promise<Wanted> {
+  let wanted = await answers(options, {}, question);
+  for (;;) {
+    try {
+      environmentOf(parseStackFile(wanted.stack, environment(wanted, new Date())));
+      return wanted;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const problems = error.problems.map(({ what }) => what).join("\n");
+      if (question === undefined) throw new Refused(`init: nothing was written:\n${problems}`);
+      console.log(`\n${problems}\n\nOnce more; Enter takes what is in brackets.`);
+      wanted = await answers({}, wanted, question);
+    }
+  }
+}
+
+/**
+ * @param former what was answered before
+ * @throws Refused if something is missing and may not be asked for
+ */
+async function answers(
+  options: Options,
+  former: Partial<Wanted>,
+  question: Ask | undefined,
+): Promise<Wanted> {
+  const ask = async (key: keyof Wanted, what: string, otherwise?: string) => {
     const given = options[key];
     if (given !== undefined) return given;
+    const unset = former[key] ?? otherwise;
     const flag = `--${key.replaceAll(/[A-Z]/g, (it) => `-${it.toLowerCase()}`)}`;
     if (question === undefined && unset === undefined)
       throw new Refused(`init: ${flag} is required with --yes`);
@@ -73,7 +102,8 @@ async function answers(options: Options, question: Ask | undefined): Promise<Wan
   const tenantId = await ask("tenantId", "Tenant ID (Entra admin center, Overview)");
   const stack = await ask("stack", "Name of the environment", "prod");
   const host = await ask("host", "Address of the first proxy host");
-  const hostKey = options.hostKey ?? (await confirmedKey(host, question));
+  const confirmed = host === former.host ? former.hostKey : options.hostKey;
+  const hostKey = confirmed ?? (await confirmedKey(host, question));
   const adminUser = await ask("adminUser", "User who sets it up by SSH, with sudo", "admin");
   const domain = await ask("domain", "Domain of the first site, such as wiki.example.com");
   const upstream = await ask("upstream", "Its backend, such as http://10.0.0.5:3000");
@@ -98,13 +128,12 @@ async function confirmedKey(host: string, question: Ask | undefined): Promise<st
   return hostKey;
 }
 
-/** @throws Refused if a file is there already; ConfigError if an answer is invalid. Then nothing is written. */
+/** @throws Refused if a file is there already; then nothing is written */
 function write(folder: string, wanted: Wanted): void {
   const { folder: own, version } = ownPackage();
   const manifest = join(folder, "package.json");
   const present = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, "utf8")) as object) : {};
   const files = newRepository(wanted, present, version, new Date());
-  environmentOf(parseStackFile(wanted.stack, files[`stacks/Pulumi.${wanted.stack}.yaml`] ?? ""));
   const taken = [...Object.keys(files), ...workflowFiles].filter(
     (name) => name !== "package.json" && existsSync(join(folder, name)),
   );
@@ -116,15 +145,21 @@ function write(folder: string, wanted: Wanted): void {
   for (const name of workflowFiles) cpSync(join(own, name), join(folder, name));
 }
 
-function nextSteps(where: string, { stack }: Wanted): string {
+function nextSteps(where: string, { stack, adminUser, host }: Wanted): string {
   return [
+    `Wrote stacks/Pulumi.${stack}.yaml, with the first host and site, and what a repository needs around it. Next:`,
+    "",
     ...(where === "." ? [] : [`cd ${where}`]),
     "npm install",
     "npx protected-sites validate",
     "pulumi login                        # where your state is stored",
     `pulumi stack init ${stack}`,
+    "export ARM_TENANT_ID=… ARM_CLIENT_ID=… ARM_CLIENT_SECRET=…    # the deployer's registration in Entra",
+    `ssh-add ~/.ssh/…                    # a key with which ${adminUser}@${host} lets you in`,
     `npx protected-sites preview --stack ${stack}`,
     `npx protected-sites up --stack ${stack}`,
+    "",
+    "Details: node_modules/protected-sites/README.md, A first real environment",
   ].join("\n");
 }
 

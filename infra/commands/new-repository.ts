@@ -88,7 +88,8 @@ import { rules } from "protected-sites/policy";
 new PolicyPack("protected-sites", { enforcementLevel: "mandatory", policies: [...rules] });
 `;
 
-function environment(wanted: Wanted, now: Date): string {
+/** The environment's file, with the first host and site. */
+export function environment(wanted: Wanted, now: Date): string {
   const { tenantId, host, hostKey, adminUser, domain, upstream, emailDomain } = wanted;
   const settings = {
     tenantId,
