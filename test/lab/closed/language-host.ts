@@ -2,6 +2,7 @@
  * `node language-host.ts <engine address>`: stand-in for Pulumi's Node language host. As the official one does, it runs
  * programs and policy packs by Pulumi's own scripts for them, each in a process of its own.
  */
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 
 import grpc from "@grpc/grpc-js";
@@ -107,4 +108,6 @@ server.addService(service.LanguageRuntimeService, implementation);
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
   process.stdout.write(`${port}\n`);
+  // The engine ends this process by a signal, after which Node keeps nothing that it has compiled.
+  flushCompileCache();
 });
