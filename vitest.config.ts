@@ -15,7 +15,16 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 120_000,
+          // Importing takes longer than most tests do: each thread does it once.
+          pool: "threads",
+          isolate: false,
+        },
+      },
       {
         test: {
           name: "quick",
@@ -29,7 +38,6 @@ export default defineConfig({
           ],
           env: { QUICK: "1" },
           testTimeout: 30_000,
-          // Importing takes longer than the tests do: each thread does it once.
           pool: "threads",
           isolate: false,
         },

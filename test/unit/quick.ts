@@ -1,15 +1,20 @@
-/** How much of what is generated the quick loop tries: `npm run test:unit` a fixed part, `npm test` all of it. */
-const part = process.env["QUICK"] === undefined ? undefined : 1 / 15;
+/** How much of what is generated is tried: `npm run test:generated` all of it, `npm test` a part, the quick loop less. */
+const isWhole = process.env["EVERY_CASE"] !== undefined;
 
 /** For what takes seconds by its size alone. */
-export const isQuick = part !== undefined;
+export const isQuick = process.env["QUICK"] !== undefined;
+
+/** One case of so many. */
+const every = isWhole ? 1 : isQuick ? 15 : 3;
 
 /** For fast-check. The quick loop tries the same ones every time, so that only a change turns it red. */
 export function runs(all: number): { readonly numRuns: number; readonly seed?: number } {
-  return part === undefined ? { numRuns: all } : { numRuns: Math.ceil(all * part), seed: 1 };
+  const numRuns = Math.ceil(all / every);
+  return isQuick ? { numRuns, seed: 1 } : { numRuns };
 }
 
-/** Of a list, evenly spread, as much as is tried. */
+/** Of a list, evenly spread, as much as is tried; others at each run, except in the quick loop. */
 export function tried<Item>(all: readonly Item[]): Item[] {
-  return part === undefined ? [...all] : all.filter((_, index) => index % Math.round(1 / part) === 0);
+  const first = isQuick ? 0 : Math.floor(Math.random() * every);
+  return all.filter((_, index) => index % every === first);
 }
