@@ -10,7 +10,7 @@ import { readPeople } from "../lab/people.ts";
 import { cookieHeader, openAs } from "../e2e/people.ts";
 import { Askers, type Heard } from "./askers.ts";
 import { type Ended, HostShell } from "../lab/host-shell.ts";
-import { TracedWorker } from "./traced-worker.ts";
+import { type Step, TracedWorker } from "./traced-worker.ts";
 
 export const program = "/usr/local/sbin/protected-sites";
 const domain = "code.lab.test";
@@ -66,6 +66,7 @@ export class Bench {
   readonly worker: TracedWorker;
   readonly askers: Askers;
   #session: Session;
+  #steps: Promise<readonly Step[]> | undefined;
   readonly domain = domain;
   #pushes = Date.now() % 1_000_000;
 
@@ -172,11 +173,15 @@ export class Bench {
     );
   }
 
-  /** What the push program does in a change that nothing is done to; a push of other files unless told otherwise. */
-  async record(change?: () => Promise<Ended>) {
-    const make = change ?? this.push.bind(this, await this.changed("all"));
+  /** What the push program does in a push of other files, which is the same each time. */
+  steps(): Promise<readonly Step[]> {
+    return (this.#steps ??= this.changed("all").then((text) => this.record(() => this.push(text))));
+  }
+
+  /** What the push program does in a change that nothing is done to. */
+  async record(change: () => Promise<Ended>): Promise<readonly Step[]> {
     await this.worker.arm();
-    const making = make();
+    const making = change();
     const traced = await this.worker.attach();
     const { ok, text } = await making;
     await traced.ended;

@@ -176,7 +176,7 @@ const certificate: Fault = {
         },
       );
     if (which === "critical") return;
-    const steps = await bench.record();
+    const steps = await bench.steps();
     const switched = chosen(steps, "critical").find(({ title }) => title.endsWith("/current"));
     if (switched === undefined) throw new Error("a push must switch");
     const outcome = await heldAt(bench, switched, async () => {
@@ -349,6 +349,7 @@ const blackHole = onTheWay(
   "every packet to it is lost",
   { succeeds: false, says: /timed out/, mayFail: true },
   packetsLost,
+  ["ConnectTimeout=3"],
 );
 
 /** Opens so many connections to sshd, which say nothing. */

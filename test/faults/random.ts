@@ -70,7 +70,7 @@ async function onHost(
   let asked = 0;
   try {
     const wanted = await bench.live();
-    const steps = await bench.record();
+    const steps = await bench.steps();
     for (let push = 1; push <= pushes; push++) {
       const { title, hurt } = choose(bench, steps, chance);
       const outcome = await bench.attempt(

@@ -53,7 +53,7 @@ function injected(
     kind,
     title,
     async *tries(bench, which) {
-      const steps = await bench.record();
+      const steps = await bench.steps();
       for (const step of chosen(steps, which).filter(where)) yield await hurtAt(bench, inject(step, steps));
     },
   };
@@ -116,7 +116,7 @@ function held(
     title,
     slow: options.slow ?? false,
     async *tries(bench, which) {
-      const steps = chosen(await bench.record(), options.onlyCritical === undefined ? which : "critical");
+      const steps = chosen(await bench.steps(), options.onlyCritical === undefined ? which : "critical");
       for (const step of steps.filter((it) => options.onlyCritical?.test(it.title) ?? true))
         yield await heldAt(bench, step, (it) => happens(bench, it), options);
     },

@@ -106,7 +106,7 @@ export const updateFault: Fault = {
   title: "a whole update",
   async *tries(bench, which) {
     const stack = await openStack(bench.lab.name);
-    const steps = await bench.record();
+    const steps = await bench.steps();
     try {
       // Whatever earlier tries pushed past it is drift, which it puts right.
       const { ok, text } = await up(stack);
