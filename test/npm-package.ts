@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
+import { madeOnce } from "./lab/made-once.ts";
+
 const root = join(import.meta.dirname, "..");
 
 /** What the package is made of. */
@@ -18,12 +20,27 @@ export const sources = [
   "tsconfig.package.json",
 ];
 
+/** Where `npm test` keeps what its jobs share. It goes with the run, so it is always of this checkout as it is. */
+const shared = process.env["TEST_RUN"];
+
 /**
- * Builds the package as `npm publish` does, of a copy: several runs may do so at the same time.
+ * The package that `npm publish` would make.
+ * @param folder where it may be built
  * @param from the checkout, of whose own packages only this one's are used
  * @returns its archive
  */
 export async function pack(folder: string, from = root): Promise<string> {
+  if (shared === undefined || from !== root) return build(folder, from);
+  const made = join(shared, "package");
+  await madeOnce(made, async (aside) => {
+    await build(aside, root);
+  });
+  const [archive = ""] = (await readdir(made)).filter((name) => name.endsWith(".tgz"));
+  return join(made, archive);
+}
+
+/** Builds it of a copy: several runs may do so at the same time. */
+async function build(folder: string, from: string): Promise<string> {
   const copy = join(folder, "source");
   for (const name of sources) await cp(join(from, name), join(copy, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(copy, "node_modules"));

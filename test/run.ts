@@ -265,16 +265,17 @@ function print(text: string): void {
   process.stdout.write(text);
 }
 
+const shared = await mkdtemp(join(tmpdir(), "protected-sites-run-"));
+process.env["TEST_RUN"] = shared;
 // Commands, and the engine's stand-ins at each update, start again and again: Node compiles their files once in a run.
-const compiled = await mkdtemp(join(tmpdir(), "protected-sites-compiled-"));
-process.env["NODE_COMPILE_CACHE"] = compiled;
+process.env["NODE_COMPILE_CACHE"] = join(shared, "compiled");
 try {
   await main();
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
   total.failed += 1;
 }
-await rm(compiled, { recursive: true, force: true });
+await rm(shared, { recursive: true, force: true });
 if (total.passed + total.failed === 0) {
   console.error("\nno test has run");
   process.exitCode ??= 1;
