@@ -1,7 +1,8 @@
 /**
  * `npm test`: the checks, then every test there is. Unit and contract tests run as they are, end-to-end tests inside
  * labs of their own, which are removed at the end, however that comes. Two labs stand side by side, and each takes the
- * next file as soon as it is free: tests wait for hosts far longer than they compute. The last line says how many passed.
+ * next file as soon as it is free; what needs no lab runs beside them: tests wait for hosts far longer than they compute.
+ * The last line says how many passed.
  *
  * `--lab <name>` runs the end-to-end tests alone, in a lab that stays: from the second time on they begin in seconds.
  * Further arguments are parts of the names of the test files that are wanted; with `--update` their golden files are
@@ -18,8 +19,10 @@ import { sample } from "./applications/all.ts";
 import { installPhase } from "./applications/install.ts";
 import { judgesPhase } from "./judges/programs.ts";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
+import { ensureImage } from "./lab/image.ts";
 import { enterCommand, labPhases, remove } from "./lab/lab.ts";
 import { type Lock, lock } from "./lab/lock.ts";
+import { ensureOauth2Proxy } from "./lab/oauth2-proxy.ts";
 import { pebblePhase } from "./lab/pebble.ts";
 import { type Phase, runPhases } from "./lab/phases.ts";
 import { prometheusPhase } from "./lab/prometheus.ts";
@@ -76,7 +79,7 @@ async function outside(filters: readonly string[]): Promise<void> {
   for (const job of outsideJobs(filters).slice(0, 2)) await step(job.title, () => job.run(print, (it) => it));
 }
 
-function outsideJobs(filters: readonly string[]): readonly Job[] {
+function outsideJobs(filters: readonly string[]): Job[] {
   const check = async (output: (text: string) => void) => {
     const code = await run(["npm", "run", "--silent", "check"], output);
     return { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 };
@@ -101,14 +104,14 @@ async function everything(
   wanted: readonly string[],
   interrupted: Promise<never>,
 ): Promise<void> {
-  const [first, ...others] = await endToEndJobs(update, wanted);
-  const jobs = [
-    ...(first === undefined ? [] : [first]),
-    ...outsideJobs([...update, ...wanted]),
-    ...others,
-    ...(wanted.length === 0 ? [await applicationsJob()] : []),
-  ];
-  await inLabs(others.length > 0 ? ownInstances : ownInstances.slice(0, 1), jobs, interrupted);
+  const jobs = await endToEndJobs(update, wanted);
+  const beside = outsideJobs([...update, ...wanted]);
+  const instances = jobs.length > 1 ? ownInstances : ownInstances.slice(0, 1);
+  if (wanted.length > 0) await inLabs(instances, jobs, interrupted, beside);
+  else {
+    process.env["APPLICATIONS"] ??= sample.join(",");
+    await inLabs(instances, [...jobs, applicationsJob], interrupted, beside, [installPhase()]);
+  }
 }
 
 /** The end-to-end tests on hosts of a distribution that is not the machine's. */
@@ -135,27 +138,37 @@ async function endToEndJobs(update: readonly string[], wanted: readonly string[]
 }
 
 /** A sample of the applications. It comes last, since its sites stay in the lab's stack. */
-async function applicationsJob(): Promise<Job> {
-  process.env["APPLICATIONS"] ??= sample.join(",");
-  await bringUp("applications", [installPhase()]);
-  return {
-    title: "applications",
-    run: (output, enter) => vitest({ project: "applications", filters: [], enter, output }),
-  };
-}
+const applicationsJob: Job = {
+  title: "applications",
+  run: (output, enter) => vitest({ project: "applications", filters: [], enter, output }),
+};
 
-/** Brings up labs, which take the jobs between them, and go at the end. */
-async function inLabs(instances: readonly string[], jobs: Job[], interrupted: Promise<never>): Promise<void> {
+/**
+ * Brings up labs, which take the jobs between them, and go at the end.
+ * @param beside - Jobs that need no lab, done one after the other at the same time.
+ * @param more - What else has to be installed first.
+ */
+async function inLabs(
+  instances: readonly string[],
+  jobs: Job[],
+  interrupted: Promise<never>,
+  beside: Job[] = [],
+  more: readonly Phase[] = [],
+): Promise<void> {
   const locks: Lock[] = [];
   const work = async () => {
-    await bringUp("engine", [enginePhase, pebblePhase, prometheusPhase, judgesPhase]);
-    for (const instance of instances) {
-      locks.push(await held(instance));
-      await bringUp(`lab ${instance}`, bringUpPhases(instance, { fresh: true }));
-    }
+    // A build of the engine leaves a core alone now and then, and the others wait for the network.
+    const others = [imagePhase, oauth2ProxyPhase, pebblePhase, prometheusPhase, judgesPhase, ...more];
+    await bringUp("programs", [enginePhase], others);
+    for (const instance of instances) locks.push(await held(instance));
+    await bringUp("labs", ...instances.map(labOf));
     console.log();
-    const all = jobs.length;
-    await Promise.all(instances.map((instance) => takeTurns(instance, all, jobs)));
+    const all = jobs.length + beside.length;
+    const left = () => `${jobs.length + beside.length} of ${all} have not begun`;
+    await Promise.all([
+      takeTurns(beside, (command) => command, left),
+      ...instances.map((instance) => takeTurns(jobs, (command) => enterCommand(instance, command), left)),
+    ]);
   };
   try {
     await Promise.race([work(), interrupted]);
@@ -165,22 +178,35 @@ async function inLabs(instances: readonly string[], jobs: Job[], interrupted: Pr
   }
 }
 
-/** Takes one job after the other from the list, which others take from as well. */
-async function takeTurns(instance: string, all: number, jobs: Job[]): Promise<void> {
+/** The steps of a lab that comes up beside others. */
+function labOf(instance: string): readonly Phase[] {
+  return bringUpPhases(instance, { fresh: true }).map(({ title, run }) => ({
+    title: `${instance}: ${title}`,
+    run,
+  }));
+}
+
+const imagePhase: Phase = { title: "image", run: async (say) => (await ensureImage(say)).line };
+const oauth2ProxyPhase: Phase = {
+  title: "oauth2-proxy",
+  run: async (say) => (await ensureOauth2Proxy(say)).line,
+};
+
+/** Takes one job after the other from the list, which others may take from as well. */
+async function takeTurns(
+  jobs: Job[],
+  enter: (command: string[]) => string[],
+  left: () => string,
+): Promise<void> {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
     const begin = Date.now();
     let said = "";
-    const ended = await job.run(
-      (text) => (said += text),
-      (command) => enterCommand(instance, command),
-    );
+    const ended = await job.run((text) => (said += text), enter);
     add(job.title, ended);
     if (ended.failed > 0) console.log(`\n${said.trimEnd()}\n`);
     const tests = [`${ended.passed} passed`, ...(ended.failed > 0 ? [`${ended.failed} failed`] : [])];
     const time = `${((Date.now() - begin) / 1000).toFixed(1).padStart(5)} s`;
-    console.log(
-      `${time}  ${job.title.padEnd(20)}  ${tests.join(", ").padEnd(24)}  ${jobs.length} of ${all} have not begun`,
-    );
+    console.log(`${time}  ${job.title.padEnd(20)}  ${tests.join(", ").padEnd(24)}  ${left()}`);
   }
 }
 
@@ -247,9 +273,9 @@ async function step(title: string, work: () => Promise<Count>): Promise<void> {
   console.log(`== ${title}: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 }
 
-async function bringUp(title: string, phases: readonly Phase[]): Promise<void> {
+async function bringUp(title: string, ...lanes: readonly (readonly Phase[])[]): Promise<void> {
   await step(title, async () => {
-    await runPhases(phases);
+    await runPhases(...lanes);
     return { passed: 0, failed: 0, skipped: 0 };
   });
 }

@@ -12,15 +12,18 @@ export interface Phase {
   readonly run: (say: (line: string) => void) => Promise<string | undefined>;
 }
 
-/** Runs the steps, one after the other, and shows them. The first that fails is the last; it is for the caller to tell. */
-export async function runPhases(phases: readonly Phase[]): Promise<void> {
-  if (process.stdout.isTTY) await onTerminal(phases);
-  else await asText(phases);
+/**
+ * Runs the steps of each lane one after the other, the lanes side by side, and shows them. The first that fails is its
+ * lane's last; it is for the caller to tell.
+ */
+export async function runPhases(...lanes: readonly (readonly Phase[])[]): Promise<void> {
+  if (process.stdout.isTTY) await onTerminal(lanes);
+  else await asText(lanes);
 }
 
-async function onTerminal(phases: readonly Phase[]): Promise<void> {
-  const width = widthOf(phases);
-  const tasks = phases.map(({ title, run }) => ({
+async function onTerminal(lanes: readonly (readonly Phase[])[]): Promise<void> {
+  const width = widthOf(lanes.flat());
+  const taskOf = ({ title, run }: Phase) => ({
     title: title.padEnd(width),
     task: async (_context: unknown, task: { title: string; output: string }) => {
       const begin = Date.now();
@@ -29,23 +32,31 @@ async function onTerminal(phases: readonly Phase[]): Promise<void> {
       });
       task.title = `${title.padEnd(width)}  ${seconds(begin)}  ${result ?? ""}`.trimEnd();
     },
-  }));
-  await new Listr(tasks, {
-    // Errors are told in full at the end, once.
-    rendererOptions: { showErrorMessage: false, collapseErrors: false, formatOutput: "wrap" },
-  }).run();
+  });
+  // Errors are told in full at the end, once.
+  const rendererOptions = { showErrorMessage: false, collapseErrors: false, formatOutput: "wrap" } as const;
+  const [only, ...others] = lanes;
+  if (only !== undefined && others.length === 0) await new Listr(only.map(taskOf), { rendererOptions }).run();
+  else
+    await new Listr(
+      lanes.map((lane) => ({ task: (_context, task) => task.newListr(lane.map(taskOf)) })),
+      { concurrent: true, rendererOptions },
+    ).run();
 }
 
 /** For logs: no colours, nothing that is written over. */
-async function asText(phases: readonly Phase[]): Promise<void> {
-  const width = widthOf(phases);
-  for (const { title, run } of phases) {
-    const begin = Date.now();
-    const result = await run((line) => {
-      console.log(`${title.padEnd(width)}  ${" ".repeat(7)}  ${line}`);
-    });
-    console.log(`${title.padEnd(width)}  ${seconds(begin)}  ${result ?? ""}`.trimEnd());
-  }
+async function asText(lanes: readonly (readonly Phase[])[]): Promise<void> {
+  const width = widthOf(lanes.flat());
+  const runLane = async (lane: readonly Phase[]) => {
+    for (const { title, run } of lane) {
+      const begin = Date.now();
+      const result = await run((line) => {
+        console.log(`${title.padEnd(width)}  ${" ".repeat(7)}  ${line}`);
+      });
+      console.log(`${title.padEnd(width)}  ${seconds(begin)}  ${result ?? ""}`.trimEnd());
+    }
+  };
+  await Promise.all(lanes.map(runLane));
 }
 
 function widthOf(phases: readonly Phase[]): number {
