@@ -22,6 +22,7 @@ const shared: readonly Shown[] = [
 ];
 const ofSites: readonly Shown[] = [
   ["forbidden.html", 403, "A path requires a group that somebody is not in"],
+  ["expired.html", 403, "A role or group has ended that somebody had for some time"],
   ["maintenance.html", 503, "The site is in maintenance"],
 ];
 /** The cases of `error.html`, in its order. */

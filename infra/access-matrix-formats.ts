@@ -148,7 +148,8 @@ function inWords(who: Exclude<Who, { readonly kind: "anybody" }>): string {
   const domains = who.emailDomains.map((it) => `@${it}`).join(", ");
   if (who.kind === "account")
     return anyDomain ? "every account of the tenant, guests included" : `every account of ${domains}`;
-  return `group ${who.group}${roles}${also}; ${anyDomain ? "guests included" : `only ${domains}`}`;
+  const except = who.except === undefined ? "" : `, except ${who.except.join(", ")}, for whom that has ended`;
+  return `group ${who.group}${roles}${also}${except}; ${anyDomain ? "guests included" : `only ${domains}`}`;
 }
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

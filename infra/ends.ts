@@ -1,5 +1,6 @@
-/** What of an environment ends by itself: its open paths and blocks with a last day. */
-import { endOf, hasEnded } from "../components/site/ends.ts";
+/** What of an environment ends by itself: its open paths, roles, groups and blocks with a last day. */
+import { endOf, hasEnded, type MembershipEnd, membershipEnds } from "../components/site/ends.ts";
+import type { Site } from "../components/site/site.ts";
 import type { Environment } from "./environment.ts";
 
 /** Something with a last day. */
@@ -15,8 +16,16 @@ export interface Ending {
   readonly status: "ends" | "has ended";
 }
 
+/** As in `role editor of ada@example.com`. */
+export function membershipInWords({ roles }: Pick<Site, "roles">, { group, user }: MembershipEnd): string {
+  return `${roles.length > 0 ? "role" : "group"} ${group}${user === undefined ? "" : ` of ${user}`}`;
+}
+
 /** All of an environment, the next first. */
-export function endings({ sites, blocked }: Pick<Environment, "sites" | "blocked">, now: Date): Ending[] {
+export function endings(
+  { sites, blocked }: Pick<Environment, "blocked"> & { readonly sites: readonly Site[] },
+  now: Date,
+): Ending[] {
   const ending = (site: string | null, what: string, until: string | undefined): Ending[] =>
     until === undefined
       ? []
@@ -30,9 +39,10 @@ export function endings({ sites, blocked }: Pick<Environment, "sites" | "blocked
           },
         ];
   return [
-    ...sites.flatMap(({ name, open }) =>
-      open.flatMap(({ path, until }) => ending(name, `open path ${path}`, until)),
-    ),
+    ...sites.flatMap((site) => [
+      ...site.open.flatMap(({ path, until }) => ending(site.name, `open path ${path}`, until)),
+      ...membershipEnds(site).flatMap((it) => ending(site.name, membershipInWords(site, it), it.until)),
+    ]),
     ...blocked.flatMap(({ user, until }) => ending(null, `block of ${user}`, until)),
   ].sort((one, other) => one.days - other.days);
 }

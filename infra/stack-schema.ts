@@ -37,6 +37,8 @@ export const typesOf: Readonly<Record<string, string>> = {
   arm64: "Oauth2ProxyArchiveSettings",
   acme: "AcmeSettings",
   roles: "RoleSettings",
+  temporaryUsers: "TemporaryUserSettings",
+  temporaryGroups: "TemporaryGroupSettings",
   paths: "PathRuleSettings",
   open: "OpenPathSettings",
   upstreams: "PathUpstreamSettings",

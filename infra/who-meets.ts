@@ -1,7 +1,7 @@
 /** Who meets what a part of a site requires: groups, people and applications, as the settings give them roles. */
 import { CannotJudge } from "../components/nginx/cannot-judge.ts";
 import type { Role } from "../components/site/roles.ts";
-import { type Needs, passes } from "./review/needs.ts";
+import { counts, type Needs, passes } from "./review/needs.ts";
 
 /**
  * Somebody who may open a part. Groups are as in the file: object IDs, or the display names of a role's groups. `roles`
@@ -19,6 +19,8 @@ export type Who =
       readonly roles: readonly string[];
       readonly emailDomains: readonly string[];
       readonly and: Needs["groups"];
+      /** UPNs for whom these roles have ended, so that the group does not let them in. @default nobody */
+      readonly except?: readonly string[];
     }
   | {
       readonly kind: "user";
@@ -34,11 +36,17 @@ export type Who =
  * @param roles of the site, which the files only name
  * @throws CannotJudge if the files name another
  */
-export function whoMeets(needs: Needs, roles: readonly Role[]): Who[] {
+export function whoMeets(needs: Needs, all: readonly Role[]): Who[] {
   const { emailDomains } = needs;
-  const [first, ...others] = withoutImplied(needs.groups);
+  const roles = all
+    .filter(({ value }) => counts(needs, `role ${value}`))
+    .map((it) => ({ ...it, users: it.users.filter((user) => counts(needs, `role ${it.value}`, user)) }));
+  const lasting = needs.groups.map((any) => any.filter((it) => counts(needs, it)));
+  const [first, ...others] = withoutImplied(lasting);
   const known = (group: string) => roles.find(({ value }) => group === `role ${value}`);
-  const unknown = needs.groups.flat().find((it) => it.startsWith("role ") && known(it) === undefined);
+  const unknown = needs.groups
+    .flat()
+    .find((it) => it.startsWith("role ") && !all.some(({ value }) => it === `role ${value}`));
   if (unknown !== undefined)
     throw new CannotJudge("unknown-role", `${unknown} is required, which is not one of the site's`);
 
@@ -52,7 +60,16 @@ export function whoMeets(needs: Needs, roles: readonly Role[]): Who[] {
 
   const groups = holders("groups").map((group): Who => {
     const held = [group, ...rolesOf((it) => it.groups.includes(group))];
-    return { kind: "group", group, roles: required(held), emailDomains, and: and(held) };
+    const enough = [first ?? [], ...others].filter((list) => list.some((it) => held.includes(it)));
+    const except = (needs.ended ?? [])
+      .flatMap(({ user }) => user ?? [])
+      .filter(
+        (user) => !enough.every((list) => list.some((it) => held.includes(it) && counts(needs, it, user))),
+      );
+    return {
+      ...{ kind: "group", group, roles: required(held), emailDomains, and: and(held) },
+      ...(except.length === 0 ? {} : { except: [...new Set(except)] }),
+    };
   });
   const users = holders("users")
     .filter((user) => passes({ ...needs, groups: [] }, { upn: user, groups: [] }))

@@ -24,6 +24,7 @@ export const rules = [
   "unknown-auth-parameter",
   "unknown-condition",
   "unknown-directive",
+  "unknown-end",
   "unknown-include",
   "unknown-option",
   "unknown-role",

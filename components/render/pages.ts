@@ -107,6 +107,13 @@ export function blockedPage(pages: Pages): string {
   return numbered(pages, wordsIn(pages.language).blocked(domain, contactIn(pages)));
 }
 
+/** The text of `expired.html`, which Nginx shows to somebody whose role or group has ended on its last day. */
+export function expiredPage(site: Site, tenantId: string, pages: Pages): string {
+  const signOut = linkTo(signOutPath(site, tenantId));
+  const contact = contactOf(site, pages.language);
+  return numbered(pages, wordsIn(pages.language).expired(site.domain, toStart, signOut, contact));
+}
+
 /** The text of `too-many.html`, which Nginx shows to an address that starts more sign-ins than the site allows. */
 export function tooManyPage(pages: Pages): string {
   return numbered(pages, wordsIn(pages.language).tooMany(domain, toStart, contactIn(pages)));

@@ -1,13 +1,14 @@
 /** Everything of a site that goes to a host as readable text, in the order in which a reviewer reads it. */
 import { defaultProxyPrefix, instanceName, machineClientsFile, paths } from "../site/names.ts";
 import { type Pages, usualPages } from "../site/pages.ts";
+import { membershipEnds } from "../site/ends.ts";
 import { machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { byPath } from "./nginx/path-rules.ts";
 import { nginxSite } from "./nginx/site.ts";
 import { oauth2ProxyConfig } from "./oauth2-proxy.ts";
 import { sharedVersion } from "./nginx/shared-files.ts";
-import { forbiddenPage, maintenancePage } from "./pages.ts";
+import { expiredPage, forbiddenPage, maintenancePage } from "./pages.ts";
 import { serviceUnit, socketUnit } from "./systemd.ts";
 
 /** One file of a generation: its name there, its text and, where another program looks for it, that place. */
@@ -74,6 +75,9 @@ export function siteFiles(
     { name: "prometheus.json", link: at.prometheus, text: prometheusTargets(site) },
     ...(machines.length > 0 ? [{ name: machineClientsFile, text: `${machines.join("\n")}\n` }] : []),
     ...(byPath(site) ? [{ name: "forbidden.html", text: forbiddenPage(site, tenantId, pages) }] : []),
+    ...(membershipEnds(site).length > 0
+      ? [{ name: "expired.html", text: expiredPage(site, tenantId, pages) }]
+      : []),
     ...(site.maintenance === undefined
       ? []
       : [{ name: "maintenance.html", text: maintenancePage(site, site.maintenance, pages) }]),

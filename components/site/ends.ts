@@ -1,4 +1,28 @@
 /** What ends by itself after a last day, in UTC. */
+import type { Role } from "./roles.ts";
+
+/** A role or a group that counts at a site until a last day, for one of its people or for everybody. */
+export interface MembershipEnd {
+  /** The value of the role, or the object ID of the group. */
+  readonly group: string;
+  /** The UPN. @default everybody's */
+  readonly user?: string;
+  readonly until: string;
+}
+
+/** All of a site's, in the order of its settings. */
+export function membershipEnds(site: {
+  readonly roles: readonly Role[];
+  readonly temporaryGroups: readonly { readonly group: string; readonly until: string }[];
+}): MembershipEnd[] {
+  return [
+    ...site.temporaryGroups,
+    ...site.roles.flatMap(({ value: group, until, temporaryUsers }): MembershipEnd[] => [
+      ...(until === undefined ? [] : [{ group, until }]),
+      ...temporaryUsers.map((it) => ({ group, ...it })),
+    ]),
+  ];
+}
 
 /** When something ends whose last day this is, in seconds since 1970: with the beginning of the next day, in UTC. */
 export function endOf(lastDay: string): number {

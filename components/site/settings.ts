@@ -4,6 +4,7 @@ import type { ClientSecretSettings } from "./client-secrets.ts";
 import type { ConditionalAccessSettings } from "./conditional-access.ts";
 import type { OpenPathSettings, PathRuleSettings } from "./path-access.ts";
 import type { PathUpstreamSettings } from "./path-upstreams.ts";
+import type { TemporaryGroupSettings } from "./temporary-groups.ts";
 import type { RoleSettings } from "./roles.ts";
 import type { SecurityHeadersSettings } from "./security-headers.ts";
 import type { RedisSettings } from "./session-store.ts";
@@ -69,6 +70,8 @@ export interface SiteSettings {
    * @default everybody of `emailDomains`
    */
   allowedGroups?: string[];
+  /** Groups that are allowed until a last day, beside `allowedGroups`. @default none */
+  temporaryGroups?: TemporaryGroupSettings[];
   /** Parts of the site with additional requirements. @default none */
   paths?: PathRuleSettings[];
   /** Parts of the site that everybody may reach without signing in. @default none */

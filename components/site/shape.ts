@@ -10,6 +10,7 @@ import { openPathSchema, pathRuleSchema } from "./path-access.ts";
 import { pathUpstreamSchema } from "./path-upstreams.ts";
 import { roleSchema } from "./roles.ts";
 import { securityHeadersSchema } from "./security-headers.ts";
+import { temporaryGroupSchema } from "./temporary-groups.ts";
 import { redisSchema, sessionStoreSchema } from "./session-store.ts";
 import type { SiteSettings } from "./settings.ts";
 
@@ -48,6 +49,7 @@ export const siteShape = {
   guests: checks.flag.default(false),
   roles: checks.listOf(roleSchema, "roles").default([]),
   allowedGroups: checks.listOf(checks.guid, "object IDs of groups").default([]),
+  temporaryGroups: checks.listOf(temporaryGroupSchema, "groups that are allowed for some time").default([]),
   paths: checks.listOf(pathRuleSchema, "rules for paths").default([]),
   open: checks.listOf(openPathSchema, "open paths").default([]),
   conditionalAccess: conditionalAccessSchema.optional(),

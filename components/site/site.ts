@@ -29,7 +29,10 @@ export const siteSchema = z
     ...sessionRules,
   );
 
-/** A validated site: code that gets one needs no checks. Created only by {@link siteFrom}. */
+/**
+ * A validated site: code that gets one needs no checks. Created only by {@link siteFrom}. The groups that are allowed for
+ * some time are among its `allowedGroups`, too.
+ */
 export interface Site extends ShapedSettings {
   readonly name: string;
   /** Empty only if guests may enter by a role or group. */
@@ -51,6 +54,7 @@ export function withDefaults(name: string, checked: ShapedSettings): Site {
     cookieExpire: checked.cookieExpire ?? cookieExpire,
     cookieRefresh: checked.cookieRefresh ?? cookieRefresh,
     emailDomains: checked.emailDomains ?? [],
+    allowedGroups: [...checked.allowedGroups, ...checked.temporaryGroups.map(({ group }) => group)],
     identityHeaders: checked.identityHeaders ?? [
       "user",
       "email",

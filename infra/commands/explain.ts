@@ -6,7 +6,7 @@ import { paths } from "../../components/site/names.ts";
 import type { Site } from "../../components/site/site.ts";
 import type { Environment } from "../environment.ts";
 import type { SiteReading } from "../review/gate.ts";
-import { type AskedRequest, type Gate, passes, type Place } from "../review/needs.ts";
+import { type AskedRequest, counts, type Gate, passes, type Place } from "../review/needs.ts";
 import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { configPath, environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
@@ -105,6 +105,11 @@ function verdictOf(gate: Gate, enters: boolean, person: SignedIn | undefined): s
   if (enters) return `passes, to ${to.what}`;
   if (person === undefined) return "denied: a browser is redirected to sign in, anything else gets 401";
   if (isBlocked(gate, person)) return `denied: ${person.upn} is blocked at every site`;
+  const ended = needs.groups
+    .flat()
+    .find((it) => person.groups.includes(it) && !counts(needs, it, person.upn));
+  if (ended !== undefined && passes({ ...needs, ended: [] }, person))
+    return `denied: ${ended} of ${person.upn} has ended`;
   const domain = passes({ ...needs, groups: [] }, person);
   const missing = needs.groups.find((any) => !any.some((it) => person.groups.includes(it)));
   return domain

@@ -39,6 +39,7 @@ export const promotionOf: Readonly<Record<keyof SiteSettings, "own" | "promoted"
   guests: "own",
   roles: "own",
   allowedGroups: "own",
+  temporaryGroups: "own",
   paths: "promoted",
   open: "promoted",
   conditionalAccess: "own",

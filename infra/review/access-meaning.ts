@@ -1,6 +1,7 @@
 /** What a change of who may open a site, and what, means. */
 import { isEncrypted, protocolOf } from "../../components/site/backends.ts";
 import type { PathRule } from "../../components/site/path-access.ts";
+import type { Role } from "../../components/site/roles.ts";
 import type { Site } from "../../components/site/site.ts";
 import {
   authorization,
@@ -9,6 +10,7 @@ import {
   otherEnd,
   plain,
   says,
+  type Statement,
   untilInWords,
   without,
 } from "./statements.ts";
@@ -64,6 +66,14 @@ export const accessMeaning = {
       ),
     ];
   },
+  temporaryGroups: (before, after) =>
+    after.flatMap(({ group, until }): Statement<"plain" | "opens" | "closes">[] => {
+      const was = before.find((it) => it.group === group);
+      const what = `members of group ${group} may enter`;
+      return was === undefined
+        ? [plain(`${what} until ${until}`)]
+        : otherEnd(what, was, { until }, { later: "opens", earlier: "closes" });
+    }),
   // Its only effect is that emailDomains may be omitted.
   guests: (_, after, whole) =>
     whole.before.emailDomains.length > 0 && whole.after.emailDomains.length > 0
@@ -80,7 +90,8 @@ export const accessMeaning = {
         ],
       );
       return [
-        ...(was === undefined ? [plain(`a new role: ${now.value}`)] : []),
+        ...(was === undefined ? [plain(`a new role: ${now.value}${untilInWords(now)}`)] : []),
+        ...(was === undefined ? [] : otherEnds(was, now)),
         ...without(has ?? [], had ?? []).map((it) => says("opens", `${it} has the role ${now.value}`)),
         ...without(had ?? [], has ?? []).map((it) =>
           says("closes", `${it} no longer has the role ${now.value}`),
@@ -154,6 +165,20 @@ export const accessMeaning = {
       .map((was) => says("closes", `${below(was)} is no longer open to everybody`)),
   ],
 } satisfies Partial<Entries<Site>>;
+
+/** Of a role whose last day is another, and of the people who have it for some time. */
+function otherEnds(was: Role, now: Role): Statement<"opens" | "closes">[] {
+  const effect = { later: "opens", earlier: "closes" } as const;
+  const has = `the role ${now.value}`;
+  const endOf = ({ temporaryUsers }: Role, user: string) =>
+    temporaryUsers.find((it) => it.user === user) ?? {};
+  return [
+    ...otherEnd(`everybody with ${has} has it`, was, now, effect),
+    ...now.users
+      .filter((user) => was.users.includes(user))
+      .flatMap((user) => otherEnd(`${user} has ${has}`, endOf(was, user), endOf(now, user), effect)),
+  ];
+}
 
 function neededFor({ allowedGroups, allowedRoles }: PathRule): string {
   return [...allowedGroups, ...allowedRoles.map((it) => `the role ${it}`)].join(" or ");

@@ -7,14 +7,9 @@ import { CannotJudge } from "../../components/nginx/cannot-judge.ts";
 import { laterChanges } from "./ends.ts";
 import { SiteReading } from "./gate.ts";
 import { isExpression } from "./locations.ts";
-import { type AskedRequest, type Gate, type Needs, passes } from "./needs.ts";
+import type { AskedRequest, Gate } from "./needs.ts";
+import { type Entry, entryOf, type Person, someoneOnlyIn } from "./somebody.ts";
 import type { SiteTexts } from "./site-texts.ts";
-
-/** A representative of all people like them: a UPN and groups, or nobody signed in. */
-export interface Person {
-  readonly upn: string;
-  readonly groups: readonly string[];
-}
 
 /** One way in that is new (or gone): a request, and somebody who passes with it only on one side. */
 export interface Way {
@@ -163,48 +158,6 @@ function entriesOf(
   return entries.length > 0 ? entries : [undefined];
 }
 
-/** Who passes: nobody (undefined), anybody, or those who meet the needs. */
-type Entry = "anybody" | Needs | undefined;
-
-function entryOf(gate: Gate | undefined, roles: readonly Role[] = []): Entry {
-  if (gate?.to.kind !== "content") return undefined;
-  if (gate.needs === undefined) return "anybody";
-  const groups = gate.needs.groups.map((any) => any.flatMap((it) => holders(it, roles)));
-  return { ...gate.needs, groups };
-}
-
-/** Replaces a role by its holders: groups, and users as groups of one. Other groups are unchanged. */
-function holders(group: string, roles: readonly Role[]): string[] {
-  const role = roles.find(({ value }) => group === `role ${value}`);
-  return role === undefined
-    ? [group]
-    : [
-        ...role.groups,
-        ...role.users.map((upn) => `user ${upn}`),
-        ...role.applications.map((id) => `application ${id}`),
-      ];
-}
-
-/** Whether somebody passes, with users as groups of one. */
-function enters(needs: Needs, { upn, groups }: Person): boolean {
-  return passes(needs, { upn, groups: [...groups, `user ${upn}`] });
-}
-
-/**
- * Somebody whom `one` lets in and none of the others does. Complete: of the people whom `one` lets in, the others refuse
- * those with the fewest groups first, and all of these are tried.
- */
-function someoneOnlyIn(one: Entry, ...others: readonly Entry[]): { readonly person?: Person } | undefined {
-  if (one === undefined || others.includes("anybody")) return undefined;
-  if (one === "anybody") return {};
-  const needs = others.filter((it) => typeof it === "object");
-  if (needs.includes(one)) return undefined;
-  for (const person of fewestGroups(one, needs)) {
-    if (!needs.some((it) => enters(it, person))) return { person };
-  }
-  return undefined;
-}
-
 /** Somebody who gets in on both sides and has a role of `one` only there. A first role restricts access. */
 function newRole(
   one: Entry,
@@ -215,46 +168,13 @@ function newRole(
   if (typeof one !== "object" || typeof other !== "object" || othersRoles.length === 0) return undefined;
   for (const { value: role } of roles) {
     const [has, had] = [
-      { ...one, groups: [...one.groups, holders(`role ${role}`, roles)] },
-      { ...other, groups: [...other.groups, holders(`role ${role}`, othersRoles)] },
+      { ...one, groups: [...one.groups, [`role ${role}`]] },
+      { ...other, groups: [...other.groups, [`role ${role}`]] },
     ];
     const found = someoneOnlyIn(has, had)?.person;
     if (found !== undefined) return { person: found, role };
   }
   return undefined;
-}
-
-function* fewestGroups(needs: Needs, others: readonly Needs[]): Generator<Person> {
-  const wild = needs.emailDomains.some((it) => it === "*");
-  const domains = wild
-    ? ["elsewhere.invalid", ...others.flatMap(({ emailDomains }) => emailDomains)]
-    : needs.emailDomains;
-  const blocked = others.flatMap((it) => it.blocked ?? []);
-  for (const groups of choices(needs.groups)) {
-    if (groups.some((it) => it.startsWith("application "))) {
-      // An application is in no group and has no other's roles.
-      const program = { upn: groups[0]?.slice("application ".length) ?? "", groups };
-      if (groups.length === 1 && enters(needs, program)) yield program;
-      continue;
-    }
-    const users = groups.filter((it) => it.startsWith("user ")).map((it) => it.slice("user ".length));
-    const [upn] = users;
-    if (upn !== undefined) {
-      const user = { upn, groups: groups.filter((it) => !it.startsWith("user ")) };
-      if (enters(needs, user)) yield user;
-      continue;
-    }
-    for (const domain of domains)
-      yield { upn: someoneAt(domain.startsWith(".") ? `any${domain}` : domain, [needs, ...others]), groups };
-    for (const upn of blocked) if (enters(needs, { upn, groups })) yield { upn, groups };
-  }
-}
-
-/** Somebody who is blocked on no side: they stand for all who are not. */
-function someoneAt(domain: string, sides: readonly Needs[]): string {
-  const isBlocked = (upn: string) => sides.some((it) => it.blocked?.includes(upn));
-  const upn = ["someone", "somebody-else"].map((name) => `${name}@${domain}`).find((it) => !isBlocked(it));
-  return upn ?? `nobody-blocked@${domain}`;
 }
 
 /** Who passes with each method; with one that is not named, as with {@link otherMethod}. */
@@ -342,14 +262,6 @@ interface WayTo {
   /** `any` where the files tell no method from another. */
   readonly method: string;
   readonly entry: Exclude<Entry, undefined>;
-}
-
-/** One group from each list. */
-function choices(lists: readonly (readonly string[])[]): string[][] {
-  return lists.reduce<string[][]>(
-    (made, list) => made.flatMap((groups) => list.map((group) => [...new Set([...groups, group])])),
-    [[]],
-  );
 }
 
 /** For every location and every key of a `map` on either side: the path itself, a sibling and one below it. */

@@ -25,6 +25,12 @@ export function laterChanges(
       const taken = locationFor(normalized(target) ?? "", locations);
       return typeof taken === "object" && endOfLocation(taken) !== undefined;
     });
-  const times = [...new Set(ends)].filter((it) => it > Date.now()).sort((one, other) => one - other);
-  return { times: times.map((it) => new Date(it)), targets: targets.filter(isEnding) };
+  const ofMemberships = readings.flatMap((it) => it?.membershipEnds ?? []).map((it) => it.getTime());
+  const times = [...new Set([...ends, ...ofMemberships])]
+    .filter((it) => it > Date.now())
+    .sort((one, other) => one - other);
+  return {
+    times: times.map((it) => new Date(it)),
+    targets: ofMemberships.length > 0 ? targets : targets.filter(isEnding),
+  };
 }

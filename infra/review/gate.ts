@@ -32,7 +32,8 @@ import {
   upstreamsOf,
   urlOf,
 } from "./known-directives.ts";
-import { isExpression, type Location, locationFor, locationsOf, normalized } from "./locations.ts";
+import { MembershipReading } from "./memberships.ts";
+import { isExpression, type Location, locationFor, locationsOf, normalized, serverFor } from "./locations.ts";
 import type { AskedRequest, Gate, Needs, Place } from "./needs.ts";
 import { Oauth2ProxyReading } from "./oauth2-proxy-reading.ts";
 import { requestVariable } from "./request-variables.ts";
@@ -52,6 +53,7 @@ export class SiteReading {
   readonly #nginxLines: readonly string[];
   readonly #oauth2Proxy: Oauth2ProxyReading;
   readonly #blocked: readonly string[];
+  readonly #memberships: MembershipReading;
   readonly #ownPort: string | undefined;
   readonly #locations: ReadonlyMap<ReadDirective, readonly Location[]>;
 
@@ -77,6 +79,12 @@ export class SiteReading {
     for (const server of this.#servers) checkBody(server);
     this.#blocked = blockedIn(texts.blocked, this.#definitions);
     this.#oauth2Proxy = new Oauth2ProxyReading(oauth2Proxy, programs, texts.tenantId);
+    this.#memberships = new MembershipReading(domain, this.#definitions, this.#oauth2Proxy, this.locations());
+  }
+
+  /** When roles and groups end. */
+  get membershipEnds(): Date[] {
+    return this.#memberships.ends;
   }
 
   /** The path prefix of the sign-in. */
@@ -98,7 +106,7 @@ export class SiteReading {
 
   /** What a request gets in the location with that regular expression; undefined if there is none. */
   gateOf(expression: string, request: AskedRequest): Gate | undefined {
-    const server = this.#serverFor(request.scheme);
+    const server = serverFor(this.#servers, request.scheme, this.domain);
     const location =
       server &&
       this.#locationsOf(server).find(({ modifier, match }) => `${modifier} ${match}` === expression);
@@ -116,7 +124,7 @@ export class SiteReading {
 
   /** @throws CannotJudge if the request reaches something unknown */
   gate(request: AskedRequest): Gate {
-    const server = this.#serverFor(request.scheme);
+    const server = serverFor(this.#servers, request.scheme, this.domain);
     if (server === undefined) return { to: { kind: "answer", status: 444 }, places: [] };
     const path = normalized(request.target);
     if (path === undefined) return { to: { kind: "answer", status: 400 }, places: [] };
@@ -129,7 +137,7 @@ export class SiteReading {
     request: AskedRequest,
     value: Variables,
   ): (readonly [name: string, value: string])[] {
-    const server = this.#serverFor(request.scheme);
+    const server = serverFor(this.#servers, request.scheme, this.domain);
     if (server === undefined || gate.location?.body === undefined) return [];
     const constants = this.#variables([...(server.body ?? []), ...gate.location.body], request);
     const pass = passOf(gate.location.body, constants)?.name ?? "proxy_pass";
@@ -147,15 +155,6 @@ export class SiteReading {
       return answer === undefined ? requestVariable(this.domain, name, request) : expand(answer, variables);
     });
     return inForce.map(({ args }) => [args[0] ?? "", expand(args[1] ?? "", variables)] as const);
-  }
-
-  #serverFor(scheme: "http" | "https"): ReadDirective | undefined {
-    const port = scheme === "https" ? "443" : "80";
-    return this.#servers.find(
-      ({ body = [] }) =>
-        body.some(({ name, args }) => name === "listen" && (args[0] ?? "").replace(/^.*:/, "") === port) &&
-        body.some(({ name, args }) => name === "server_name" && args.includes(this.domain)),
-    );
   }
 
   #at(
@@ -213,8 +212,10 @@ export class SiteReading {
     if (this.#errorPage(403, path, body, server, request, how)?.to.kind === "content")
       throw notRead("refusal-leads-to-content", auth);
     const asked = this.#askedFor(auth, server, request, path);
-    const blocked = keepsBlockedOut(passOf(body, variables)) ? this.#blocked : [];
-    return this.#guarded(content, { ...asked, needs: { ...asked.needs, blocked } }, auth, otherwise);
+    const pass = passOf(body, variables);
+    const blocked = keepsBlockedOut(pass) ? this.#blocked : [];
+    const ended = this.#memberships.endedAt(request.at, { auth, body, pass });
+    return this.#guarded(content, { ...asked, needs: { ...asked.needs, blocked, ended } }, auth, otherwise);
   }
 
   #guarded(
@@ -332,8 +333,9 @@ export class SiteReading {
     const pass = passOf(body, variables);
     if (pass !== undefined) {
       // A path of the backend, followed by the request's own.
-      const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(pass.args[0] ?? "");
-      const target = expand(below?.[1] ?? pass.args[0] ?? "", variables);
+      const address = this.#memberships.addressOf(pass);
+      const below = /^(https?:\/\/[^/$]+)((?:\/[\w.~-]+)+)\$request_uri$/.exec(address);
+      const target = expand(below?.[1] ?? address, variables);
       const { protocol, hostname } = urlOf(target, pass);
       if (hostname === this.#ownPort) return { kind: "sign-in", what: requested };
       const servers = this.#upstreams.get(hostname);

@@ -1,6 +1,7 @@
 /** Which location of a server Nginx chooses for a request. */
 import type { ReadDirective } from "../../components/nginx/read.ts";
 import { regularExpression } from "../../components/nginx/variables.ts";
+import { internalPaths } from "../../components/render/nginx/locations.ts";
 import { passing } from "./known-directives.ts";
 
 /** What a location matches. */
@@ -39,6 +40,39 @@ function matchOf({ args }: ReadDirective): Match {
   return args.length > 1
     ? { modifier: args[0] ?? "", match: args[1] ?? "" }
     : { modifier: "", match: args[0] ?? "" };
+}
+
+/** The server of a site that answers over this scheme. */
+export function serverFor(
+  servers: readonly ReadDirective[],
+  scheme: "http" | "https",
+  domain: string,
+): ReadDirective | undefined {
+  const port = scheme === "https" ? "443" : "80";
+  return servers.find(
+    ({ body = [] }) =>
+      body.some(({ name, args }) => name === "listen" && (args[0] ?? "").replace(/^.*:/, "") === port) &&
+      body.some(({ name, args }) => name === "server_name" && args.includes(domain)),
+  );
+}
+
+/** The number of the path rule that a subrequest asks for; undefined where it is none's. */
+export function ruleOf(authPath: string): number | undefined {
+  const rule = authPath.startsWith(`${internalPaths.auth}/`)
+    ? authPath.slice(internalPaths.auth.length + 1)
+    : "";
+  return /^\d+$/.test(rule) ? Number(rule) : undefined;
+}
+
+/** The roles or groups of which each path rule needs one, as the subrequests say. */
+export function rulesIn(locations: readonly Location[]): string[][] {
+  const rules: string[][] = [];
+  for (const { match, directive } of locations) {
+    const rule = ruleOf(match);
+    const asked = directive.body?.find(({ name }) => name === "proxy_pass")?.args[0] ?? "";
+    if (rule !== undefined) rules[rule - 1] = (asked.split("?allowed_groups=")[1] ?? "").split(",");
+  }
+  return rules;
 }
 
 /** https://nginx.org/en/docs/http/ngx_http_core_module.html#location */

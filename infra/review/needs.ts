@@ -23,6 +23,22 @@ export interface Needs {
   readonly blocked?: readonly string[];
   /** The user must be in at least one of each list; a role of the site's registration is `role <value>`. */
   readonly groups: readonly (readonly string[])[];
+  /** What has ended, and counts no more, whoever still has it. @default nothing */
+  readonly ended?: readonly EndedMembership[];
+}
+
+/** A role or group as in {@link Needs}, for one person or for everybody. */
+export interface EndedMembership {
+  readonly group: string;
+  /** The UPN. @default everybody's */
+  readonly user?: string | undefined;
+}
+
+/** Whether a role or group still counts for somebody. @param upn undefined for somebody of whom nothing is said */
+export function counts({ ended = [] }: Needs, group: string, upn?: string): boolean {
+  return !ended.some(
+    (it) => it.group === group && (it.user === undefined || it.user.toLowerCase() === upn?.toLowerCase()),
+  );
 }
 
 /** A line of a file that hosts get. */
@@ -61,7 +77,9 @@ export function passes(
   return (
     needs.blocked?.includes(upn) !== true &&
     (needs.programs.includes(upn) || isOf(needs.emailDomains, upn)) &&
-    needs.groups.every((any) => any.some((group) => person.groups.includes(group)))
+    needs.groups.every((any) =>
+      any.some((group) => person.groups.includes(group) && counts(needs, group, upn)),
+    )
   );
 }
 

@@ -30,9 +30,19 @@ export class Oauth2ProxyReading {
     return typeof prefix === "string" ? prefix : defaultProxyPrefix;
   }
 
+  /** Roles or groups of which everybody needs one, as they are in the file. */
+  get allowed(): readonly string[] {
+    return strings(this.#cfg["allowed_groups"]);
+  }
+
+  /** Whether those are roles. */
+  get ofRoles(): boolean {
+    return this.#cfg["oidc_groups_claim"] === "roles";
+  }
+
   /** What everybody needs, whatever a location requires, and the lines that say so. */
   needs(): { readonly needs: Needs; readonly places: readonly Place[] } {
-    const everywhere = this.asGroups(strings(this.#cfg["allowed_groups"]));
+    const everywhere = this.asGroups(this.allowed);
     const emailDomains = strings(this.#cfg["email_domains"]);
     const groups = everywhere.length > 0 ? [everywhere] : [];
     return {
@@ -68,8 +78,7 @@ export class Oauth2ProxyReading {
         refuse("other-tenant", key, `must be "${expected}", got ${JSON.stringify(this.#cfg[key])}`);
     }
     // Without a required role, every application of the tenant gets a token that passes.
-    const tokensNeedARole =
-      this.#cfg["oidc_groups_claim"] === "roles" && strings(this.#cfg["allowed_groups"]).length > 0;
+    const tokensNeedARole = this.ofRoles && this.allowed.length > 0;
     if (this.#cfg["skip_jwt_bearer_tokens"] === true && !tokensNeedARole)
       refuse("token-without-role", "skip_jwt_bearer_tokens", "requires allowed_groups with roles");
   }

@@ -1,8 +1,8 @@
-/** Client secrets, open paths and blocks that a change creates, but that would already have ended. */
+/** Client secrets, open paths, roles, groups and blocks that a change creates, but that would already have ended. */
 import { parseDocument } from "yaml";
 
 import type { Problem } from "../../components/site/errors.ts";
-import { hasEnded } from "../../components/site/ends.ts";
+import { hasEnded, type MembershipEnd, membershipEnds } from "../../components/site/ends.ts";
 import { daysUntil } from "../client-secret-expiry.ts";
 import { siteOf } from "./file-changes.ts";
 import { lineOf } from "./problem-lines.ts";
@@ -20,7 +20,7 @@ export function pastEndDates(
 ): LocatedProblem[] {
   const text = after?.text ?? "";
   const old = withNewNames(before, renamesOf(before?.environment, after?.environment));
-  return [pastSecrets, pastOpenPaths, pastBlocks]
+  return [pastSecrets, pastOpenPaths, pastMemberships, pastBlocks]
     .flatMap((past) => past(old, after, now))
     .map((problem) => ({ ...problem, line: lineOf(problem, text, parseDocument(text)) }));
 }
@@ -55,6 +55,30 @@ const pastOpenPaths: Past = (before, after, now) =>
       ];
     }),
   );
+
+const pastMemberships: Past = (before, after, now) =>
+  (after?.environment?.sites ?? []).flatMap((site) => {
+    const old = siteOf(before, site.name);
+    const known = (old === undefined ? [] : membershipEnds(old)).map((it) => JSON.stringify(it));
+    const problem = (field: string, end: MembershipEnd) =>
+      known.includes(JSON.stringify(end)) || !hasEnded(end, now)
+        ? []
+        : [
+            {
+              where: `site "${site.name}"`,
+              what: `${field}.until must not have passed, got "${end.until}": nobody would get in by it`,
+            },
+          ];
+    return [
+      ...site.temporaryGroups.flatMap((it, index) => problem(`temporaryGroups.${index}`, it)),
+      ...site.roles.flatMap(({ value: group, until, temporaryUsers }, number) => [
+        ...(until === undefined ? [] : problem(`roles.${number}`, { group, until })),
+        ...temporaryUsers.flatMap((it, index) =>
+          problem(`roles.${number}.temporaryUsers.${index}`, { group, ...it }),
+        ),
+      ]),
+    ];
+  });
 
 const pastBlocks: Past = (before, after, now) =>
   (after?.environment?.blocked ?? []).flatMap((entry, index) => {

@@ -71,6 +71,7 @@ export const notForInstance: readonly string[] = [
   "not-saved.html",
   "signed-out.html",
   "forbidden.html",
+  "expired.html",
   "bad-request.html",
   "unavailable.html",
   "too-many.html",

@@ -13,6 +13,7 @@ import { stringify } from "yaml";
 
 import { blockedList } from "../../components/render/nginx/blocked.ts";
 import { blockedFile, paths } from "../../components/site/names.ts";
+import type { SiteSettings } from "../../components/site/settings.ts";
 import type { Site } from "../../components/site/site.ts";
 import { environmentFrom } from "../../infra/environment.ts";
 import { explainer } from "../../infra/commands/explain.ts";
@@ -100,9 +101,11 @@ const inOtherWords: readonly Asked[] = [undefined, people[0], people.at(-1)].fla
   spellings.map((target) => ({ person, method: "GET", target })),
 );
 
+type GivenSite = Partial<Pick<SiteSettings, "open" | "roles" | "allowedGroups" | "temporaryGroups">>;
+
 /** One side of a pair: the same site under a domain and a port that no other has. */
 class Side {
-  readonly given: object;
+  readonly given: GivenSite;
   readonly site: Site;
   readonly environment: Record<string, unknown>;
   /** For {@link everything}, in its order. */
@@ -110,7 +113,7 @@ class Side {
   /** Roles that the backend was told, each with whom it was told them of. */
   readonly told = new Set<string>();
 
-  constructor(given: object, index: number) {
+  constructor(given: GivenSite, index: number) {
     this.given = given;
     const own = { emailDomains: undefined, certificates, ...given };
     this.environment = settings({
@@ -130,12 +133,30 @@ class Side {
   /** The environment with the domain that both sides of a pair have, and as it can be seen today: what is to end has not. */
   reviewable(): Record<string, unknown> {
     const own = { ...siteArgs("wiki", 4000), emailDomains: undefined, ...this.given };
-    const open = this.site.open.map(({ until, ...it }) => ({
-      ...it,
-      ...(until === ends.over ? { until } : {}),
-    }));
-    return settings({ sites: { wiki: { ...own, open } } });
+    return settings({ sites: { wiki: asToday(own) } });
   }
+}
+
+/** Without the ends that are to come, and without those who have access for some time as others who have it for good. */
+function asToday(own: GivenSite): GivenSite {
+  const isOver = ({ until }: { readonly until?: string }) => until === ends.over;
+  const without = <T extends { readonly until?: string }>({ until, ...it }: T) =>
+    until === ends.over ? { ...it, until } : it;
+  const { open = [], roles = [], allowedGroups = [], temporaryGroups = [], ...others } = own;
+  return {
+    ...others,
+    open: open.map(without),
+    allowedGroups: [
+      ...allowedGroups,
+      ...temporaryGroups.filter((it) => !isOver(it)).map(({ group }) => group),
+    ],
+    temporaryGroups: temporaryGroups.filter(isOver),
+    roles: roles.map(({ users = [], temporaryUsers = [], ...it }) => ({
+      ...without(it),
+      users: [...users, ...temporaryUsers.filter((user) => !isOver(user)).map(({ user }) => user)],
+      temporaryUsers: temporaryUsers.filter(isOver),
+    })),
+  };
 }
 
 async function judgeSide(side: Side, findings: Findings): Promise<void> {

@@ -48,11 +48,20 @@ const open = fc
     { requiredKeys: ["path", "match", "methods", "passAuthorization", "why"] },
   )
   .map((it) => ({ ...it, path: it.match === "prefix" ? `${it.path}/` : it.path }));
-const role = fc.record({
-  value: fc.constantFrom("reader", "editor", "Wiki.Admin-2"),
-  groups: fc.array(fc.constantFrom("Wiki readers", "Editors"), { minLength: 1, maxLength: 2 }),
-  applications: fc.array(guid, { maxLength: 2 }),
-});
+const until = fc.constantFrom("2001-01-01", "2027-01-31", "2999-12-31");
+const role = fc.record(
+  {
+    value: fc.constantFrom("reader", "editor", "Wiki.Admin-2"),
+    groups: fc.array(fc.constantFrom("Wiki readers", "Editors"), { minLength: 1, maxLength: 2 }),
+    temporaryUsers: fc.uniqueArray(
+      fc.record({ user: fc.constantFrom("ada@example.com", "o'neil.b~c@example.com"), until }),
+      { selector: ({ user }) => user },
+    ),
+    applications: fc.array(guid, { maxLength: 2 }),
+    until,
+  },
+  { requiredKeys: ["value", "groups", "applications"] },
+);
 const date = fc.constantFrom("2027-11-01", "2028-02-29");
 
 /** A generator for each setting. A setting without one does not compile. */
@@ -73,6 +82,13 @@ const generators: {
   guests: fc.boolean(),
   roles: fc.uniqueArray(role, { selector: ({ value }) => value, maxLength: 3 }),
   allowedGroups: fc.array(guid, { maxLength: 3 }),
+  temporaryGroups: fc.uniqueArray(
+    fc.record({
+      group: fc.constantFrom("7e57ab1e-0000-4000-8000-0000000000c1", "7e57ab1e-0000-4000-8000-0000000000c2"),
+      until,
+    }),
+    { selector: ({ group }) => group },
+  ),
   paths: fc.array(rule, { maxLength: 4 }),
   open: fc.array(open, { maxLength: 4 }),
   conditionalAccess: fc.constant({ mfa: true }),
@@ -149,15 +165,16 @@ function withConsistentBackends(given: SiteSettings): SiteSettings {
 }
 
 function withConsistentGate(given: SiteSettings): SiteSettings {
-  const { roles = [], allowedGroups, guests, emailDomains, ...settings } = given;
+  const { roles = [], allowedGroups, temporaryGroups, guests, emailDomains, ...settings } = given;
   const byRole = roles.length > 0;
-  const isGated = byRole || (allowedGroups ?? []).length > 0;
+  const isGated = byRole || (allowedGroups ?? []).length + (temporaryGroups ?? []).length > 0;
   const some = (index: number) => roles[index % roles.length]?.value ?? "";
   return {
     ...settings,
     roles,
     ...(guests === undefined ? {} : { guests }),
     ...(byRole || allowedGroups === undefined ? {} : { allowedGroups }),
+    ...(byRole || temporaryGroups === undefined ? {} : { temporaryGroups }),
     ...((guests === true && isGated) || emailDomains === undefined ? {} : { emailDomains }),
     paths: (given.paths ?? []).map(({ allowedGroups: groups = [], ...it }, index) =>
       byRole ? { ...it, allowedRoles: [some(index)] } : { ...it, allowedGroups: groups },
@@ -170,7 +187,12 @@ function withConsistentTokens(given: SiteSettings): SiteSettings {
   const roles: readonly RoleSettings[] = given.roles ?? [];
   const hasPrograms = roles.some(({ applications = [] }) => applications.length > 0);
   const minimal = sessionStore === "minimal";
-  const untold = [roles.length > 0 ? "groups" : "roles", ...(minimal ? ["accessToken", "idToken"] : [])];
+  const ends = [given.temporaryGroups, ...roles.map((it) => it.temporaryUsers)].some((it) => it?.length);
+  const untold = [
+    roles.length > 0 ? "groups" : "roles",
+    ...(minimal ? ["accessToken", "idToken"] : []),
+    ...(ends || roles.some((it) => it.until !== undefined) ? ["idToken"] : []),
+  ];
   const identityHeaders = (given.identityHeaders ?? []).filter((it) => !untold.includes(it));
   const passes = !hasPrograms && !identityHeaders.includes("idToken");
   return {

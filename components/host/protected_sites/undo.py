@@ -28,6 +28,7 @@ NOT_FOR_INSTANCE = {
     "not-saved.html",
     "signed-out.html",
     "forbidden.html",
+    "expired.html",
     "bad-request.html",
     "unavailable.html",
     "too-many.html",

@@ -28,6 +28,7 @@ import { identityHeaders, identityVariable } from "./identity-headers.ts";
 import { family, forwarded, type RequestHeader, setHeaders } from "./forwarded.ts";
 import { otherMethodHeaders } from "./overwritten-headers.ts";
 import { looksAtDestination, originOf } from "./destination.ts";
+import { addressOfExpired, remainingOf } from "./temporary.ts";
 import { rewrites } from "./redirects.ts";
 
 /** What the site's applications speak, HTTP first. */
@@ -134,21 +135,22 @@ function backend(site: Site, number = 0): string {
  *
  * Where a site has applications of both protocols, the path decides between the two directives as it decides between
  * the backends, in the one location and under its rule.
+ * @param whom who gets here
  */
-export function passOn(site: Site): Directive[] {
+export function passOn(site: Site, whom: Whom = "user"): Directive[] {
   const protocols = protocolsOf(site);
   return [
     ...rewrites(site),
     ...streams(site),
-    ...(protocols.length > 1 ? [ifEquals(grpcVariable(site), 1, passTo(site, "grpc"))] : []),
-    passTo(site, protocols.includes("http") ? "http" : "grpc"),
+    ...(protocols.length > 1 ? [ifEquals(grpcVariable(site), 1, passTo(site, "grpc", whom))] : []),
+    passTo(site, protocols.includes("http") ? "http" : "grpc", whom),
   ];
 }
 
-function passTo(site: Site, protocol: Protocol): Directive {
+function passTo(site: Site, protocol: Protocol, whom: Whom): Directive {
   const path = upstreamPath(site.upstream).slice(0, -1);
   const to = site.upstreams.length === 0 ? backend(site) : backendVariable(site);
-  const address = `${protocol}${isEncrypted(site.upstream) ? "s" : ""}://${to}${blockedVariable}`;
+  const address = `${protocol}${isEncrypted(site.upstream) ? "s" : ""}://${to}${blockedVariable}${whom === "user" ? addressOfExpired(site) : ""}`;
   return [`${family[protocol]}_pass`, path === "" ? expr(address) : expr(`${address}${path}$request_uri`)];
 }
 
@@ -220,7 +222,7 @@ type Whom = "user" | "nobody";
 export function toBackend(site: Site, whom: Whom, passAuthorization = site.passAuthorization): Item[] {
   return protocolsOf(site).flatMap((protocol) => [
     group(connectionHeaders(protocol)),
-    group(userHeaders(protocol, whom, site)),
+    group(userHeaders(protocol, whom, site, remainingOf(site))),
     ...setHeaders(protocol, [
       ["Authorization", authorization(site, whom, passAuthorization)],
       ["Host", hostOf(site)],
@@ -246,18 +248,24 @@ export function connectionHeaders(protocol: Protocol): Directive[] {
   ];
 }
 
-/** The headers about the user for a backend of this protocol; those that it does not get are blank, whatever a client sends. */
+/**
+ * The headers about the user for a backend of this protocol; those that it does not get are blank, whatever a client sends.
+ * @param remaining the variable with the roles or groups, where some end
+ */
 export function userHeaders(
   protocol: Protocol,
   whom: Whom,
   { identityHeaders: sent }: Pick<Site, "identityHeaders">,
+  remaining?: string,
 ): Directive[] {
   return setHeaders(protocol, [
     ...identityHeaders
       .filter(([, name]) => name !== "Authorization")
       .map(([identity, name]): RequestHeader => {
         const isSent = whom === "user" && sent.includes(identity);
-        return [name, isSent ? expr(identityVariable(identity)) : ""];
+        const isTemporary = identity === "roles" || identity === "groups";
+        const value = isTemporary && remaining !== undefined ? remaining : identityVariable(identity);
+        return [name, isSent ? expr(value) : ""];
       }),
     ...(whom === "nobody" ? otherMethodHeaders.map((name): RequestHeader => [name, ""]) : []),
   ]);

@@ -88,7 +88,7 @@ export function blockedList(people: readonly Readonly<BlockedPerson>[]): string 
 }
 
 /** As a regular expression that matches this alone. */
-function escaped(name: string): string {
+export function escaped(name: string): string {
   return name.replaceAll(/[^\w@-]/g, "\\$&");
 }
 

@@ -32,12 +32,13 @@ export function isTime(before = ""): string {
 /**
  * The key of a `map` from {@link nowAnd} for a variable that holds a time to come.
  * @param before what it holds before the time
+ * @param after what follows the time, as a regular expression
  */
-export function isBefore(before = ""): string {
+export function isBefore(before = "", after = "$"): string {
   const differs = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(
     (digit) => `${digit}\\d*\\.\\d+ ${before}\\1[${digit + 1}-9]`,
   );
-  return `~^(?=\\d{${digits}}\\.\\d+ ${before}\\d{${digits}}$)(\\d*)(?:${differs.join("|")})`;
+  return `~^(?=\\d{${digits}}\\.\\d+ ${before}\\d{${digits}}${after})(\\d*)(?:${differs.join("|")})`;
 }
 
 /** For all sites of a host: whether an open path has ended. */

@@ -14,6 +14,8 @@ export const internalPaths = {
   pages: pagesPath,
   forbidden: `${internalPath}forbidden`,
   maintenance: `${internalPath}maintenance`,
+  expired: `${internalPath}expired`,
+  notEnough: `${internalPath}not-enough`,
 } as const;
 
 /** The subrequest for the rule with this number, 1 for the first. */

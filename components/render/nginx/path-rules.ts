@@ -27,6 +27,7 @@ import { untilThen } from "./ends.ts";
 import { authPathOf, internalPaths, openLocation, protectedLocation } from "./locations.ts";
 import { passOn, toBackend } from "./backend.ts";
 import { errorPages } from "./error-pages.ts";
+import { ruleConstant } from "./temporary.ts";
 
 export function byPath(site: Site): boolean {
   return site.paths.length > 0 || site.open.length > 0;
@@ -73,6 +74,7 @@ export function misreadPaths(site: Site): Directive[] {
 export function ruleLocations(site: Site, { path, match }: PathRule, number: number): Item[] {
   const body: Directive[] = [
     ["auth_request", authPathOf(number)],
+    ...ruleConstant(site, number),
     ...destinationWithin(site, number),
     ...passOn(site),
   ];
@@ -93,6 +95,7 @@ export function openPathLocations(site: Site, open: OpenPath, number: number): I
   const otherwise = `@protected_${number}`;
   const protection: Directive[] = [
     ...(around === 0 ? [] : [["auth_request", authPathOf(around)] as const]),
+    ...ruleConstant(site, around),
     ...destinationWithin(site, around),
     ...passOn(site),
   ];
@@ -110,7 +113,7 @@ export function openPathLocations(site: Site, open: OpenPath, number: number): I
       ifNoneOf(spelling, ["plain", "odd"], ["return", 418]),
       ...destinationWithinOpen(site, open, number),
       ...toBackend(site, "nobody", passAuthorization),
-      ...passOn(site),
+      ...passOn(site, "nobody"),
     ]),
     protectedLocation([otherwise], protection),
     // Without this, Nginx answers the path without its "/" by a redirect to the open one.

@@ -34,6 +34,7 @@ import {
 } from "./sign-in.ts";
 import { askForStore, askOauth2Proxy } from "./oauth2-proxy.ts";
 import { contactConstant, maintenance, ownPage } from "./error-pages.ts";
+import { expiredLocations, expiredPage, temporaryMaps } from "./temporary.ts";
 import { withIncludes } from "./shared-files.ts";
 
 /**
@@ -52,6 +53,7 @@ export function nginxSite(site: Site, hosts: readonly string[] = []): string {
       ...(peers.length === 0 ? [] : [acmeUpstream(peers, acmeUpstreamName(site))]),
       ...ownLeftoversMap(site),
       ...authCacheDefinitions(site),
+      ...temporaryMaps(site),
       ...ownSignInZone(site),
       ...misreadPaths(site),
       ...destinationMap(site),
@@ -86,6 +88,7 @@ function httpsServer(site: Site): Directive {
       ["ssl_certificate_key", `${site.certificates}/privkey.pem`],
       ["include", paths(site.domain).generation],
       ...maintenance(site),
+      ...expiredPage(site),
       ["include", `${paths(site.domain).shared}/https.conf`],
       ["access_log", `/var/log/nginx/${site.domain}.log`, logFormat(site)],
       ["client_max_body_size", site.clientMaxBodySize],
@@ -106,6 +109,7 @@ function httpsServer(site: Site): Directive {
       group(answering(site)),
       ...rewrittenLinks(site),
       ...refusals(site),
+      ...expiredLocations(site),
       protectedLocation(["/"], [...destinationWithin(site, 0), ...passOn(site)]),
       ...site.paths.flatMap((rule, index) => ruleLocations(site, rule, index + 1)),
       ...site.open.flatMap((open, index) => openPathLocations(site, open, index + 1)),

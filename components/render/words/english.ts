@@ -59,6 +59,13 @@ export const english: Words = {
       `Your account is blocked at this site and at others. Signing in again does not change that. If you think that this is a mistake, ask ${contact} and quote the number below.`,
     ],
   }),
+  expired: (domain, start, signOut, contact) => ({
+    title: `Access ended · ${domain}`,
+    heading: `Your access to this part of ${domain} has ended`,
+    paragraphs: [
+      `It was given until a day that has passed. Signing in again does not change that. ${start("Go to the start page")}, or, if you have another account, ${signOut("sign out")} and use that one. If you still need access, ask ${contact} and quote the number below.`,
+    ],
+  }),
   tooMany: (domain, again, contact) => ({
     title: `Too many sign-ins · ${domain}`,
     heading: "Too many sign-ins from your network",

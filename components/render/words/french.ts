@@ -60,6 +60,13 @@ export const french: Words = {
       `Votre compte est bloqué sur ce site et sur d’autres. Vous reconnecter n’y changera rien. Si vous pensez qu’il s’agit d’une erreur, contactez ${contact} en indiquant le numéro ci-dessous.`,
     ],
   }),
+  expired: (domain, start, signOut, contact) => ({
+    title: `Accès terminé · ${domain}`,
+    heading: `Votre accès à cette partie de ${domain} a pris fin`,
+    paragraphs: [
+      `Il vous avait été accordé jusqu’à un jour qui est passé. Vous reconnecter n’y changera rien. ${start("Allez à la page d’accueil")} ou, si vous avez un autre compte, ${signOut("déconnectez-vous")} et utilisez celui-là. Si vous en avez encore besoin, contactez ${contact} en indiquant le numéro ci-dessous.`,
+    ],
+  }),
   tooMany: (domain, again, contact) => ({
     title: `Trop de connexions · ${domain}`,
     heading: "Trop de connexions depuis votre réseau",

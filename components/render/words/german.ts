@@ -64,6 +64,13 @@ export const german: Words = {
       `Ihr Konto ist auf dieser und auf anderen Websites gesperrt. Eine neue Anmeldung ändert daran nichts. Wenn Sie das für einen Irrtum halten, wenden Sie sich an ${contact} und geben Sie die Nummer unten an.`,
     ],
   }),
+  expired: (domain, start, signOut, contact) => ({
+    title: `Zugriff beendet · ${domain}`,
+    heading: `Ihr Zugriff auf diesen Teil von ${domain} ist beendet`,
+    paragraphs: [
+      `Er war bis zu einem Tag erteilt, der vorbei ist. Eine neue Anmeldung ändert daran nichts. ${start("Gehen Sie zur Startseite")} oder, falls Sie ein anderes Konto haben, ${signOut("melden Sie sich ab")} und verwenden Sie dieses. Wenn Sie den Zugriff weiterhin brauchen, wenden Sie sich an ${contact} und geben Sie die Nummer unten an.`,
+    ],
+  }),
   tooMany: (domain, again, contact) => ({
     title: `Zu viele Anmeldungen · ${domain}`,
     heading: "Zu viele Anmeldungen aus Ihrem Netz",

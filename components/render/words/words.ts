@@ -48,6 +48,7 @@ export interface Words {
   readonly badRequest: (domain: string, start: Link, contact: string) => Text;
   readonly unavailable: (domain: string, contact: string) => Text;
   readonly blocked: (domain: string, contact: string) => Text;
+  readonly expired: (domain: string, start: Link, signOut: Link, contact: string) => Text;
   readonly tooMany: (domain: string, again: Link, contact: string) => Text;
   /** @param message what the site's owner says */
   readonly maintenance: (domain: string, message: string, contact: string) => Text;

@@ -1,5 +1,6 @@
 /** Rules over who may enter a site, and what the backend gets to know about them. */
 import { siteRule } from "./rule.ts";
+import { temporaryRules } from "./temporary.ts";
 
 /** For members of more groups, Entra lists none in a token. */
 const mostGroups = 200;
@@ -14,22 +15,25 @@ export const accessRules = [
   ),
   siteRule(
     ["emailDomains", "guests"],
-    ({ emailDomains, guests, roles, allowedGroups }) =>
-      emailDomains === undefined && guests && roles.length + allowedGroups.length === 0
+    ({ emailDomains, guests, roles, allowedGroups, temporaryGroups }) =>
+      emailDomains === undefined &&
+      guests &&
+      roles.length + allowedGroups.length + temporaryGroups.length === 0
         ? ["nothing says who may enter; set emailDomains, roles or allowedGroups"]
         : [],
-    ["roles", "allowedGroups"],
+    ["roles", "allowedGroups", "temporaryGroups"],
   ),
   siteRule(
     [],
-    ({ roles, allowedGroups }) =>
-      roles.length > 0 && allowedGroups.length > 0
+    ({ roles, allowedGroups, temporaryGroups }) =>
+      roles.length > 0 && allowedGroups.length + temporaryGroups.length > 0
         ? [
             "allowedGroups and roles are mutually exclusive, since a token has one of the two; list the groups in roles.N.groups",
           ]
         : [],
-    ["roles", "allowedGroups"],
+    ["roles", "allowedGroups", "temporaryGroups"],
   ),
+  ...temporaryRules,
   siteRule(["roles"], ({ roles }) =>
     roles.flatMap(({ value, groups, users, applications }, index) => [
       ...(roles.findIndex((other) => other.value === value) < index
@@ -40,8 +44,9 @@ export const accessRules = [
         : []),
     ]),
   ),
-  siteRule(["allowedGroups", "paths"], ({ allowedGroups, paths }) => {
-    const count = new Set([...allowedGroups, ...paths.flatMap((rule) => rule.allowedGroups)]).size;
+  siteRule(["allowedGroups", "temporaryGroups", "paths"], ({ allowedGroups, temporaryGroups, paths }) => {
+    const atSite = [...allowedGroups, ...temporaryGroups.map(({ group }) => group)];
+    const count = new Set([...atSite, ...paths.flatMap((rule) => rule.allowedGroups)]).size;
     return count > mostGroups
       ? [
           `allowedGroups and paths name ${count} groups; for members of more than ${mostGroups} of them Entra lists none, so use at most ${mostGroups}, or roles`,

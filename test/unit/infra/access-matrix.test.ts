@@ -88,12 +88,20 @@ describe("the usual environment", () => {
 
 test("an application or a person without what else is needed is not listed", () => {
   const roles = [
-    { value: "reader", displayName: "reader", groups: ["Staff"], users: [], applications: [application] },
+    {
+      value: "reader",
+      displayName: "reader",
+      groups: ["Staff"],
+      users: [],
+      temporaryUsers: [],
+      applications: [application],
+    },
     {
       value: "editor",
       displayName: "editor",
       groups: ["Staff"],
       users: ["ada@example.com"],
+      temporaryUsers: [],
       applications: [],
     },
   ];
@@ -116,6 +124,23 @@ test("who is blocked is named, and a person with a role of their own is in no ro
   expect(text).toContain("Blocked at every site, whatever is said above: Ada@example.com.");
   expect(text).toContain("user bob@example.com");
   expect(text).not.toContain("user ada@example.com");
+});
+
+test("somebody whose role has ended is no user of it, and an exception of its groups", () => {
+  const temporaryUsers = [{ user: "ada@example.com", until: "2020-01-31" }];
+  const roles = [
+    { value: "reader", groups: [group(1)] },
+    { value: "editor", groups: [group(2)], temporaryUsers },
+    { value: "guest", groups: [group(3)], until: "2020-01-31" },
+  ];
+  const wiki = siteArgs("wiki", 4181, { roles, paths: [{ path: "/edit", allowedRoles: ["editor"] }] });
+  const text = asText(accessMatrixOf(stackFile({ wiki }))(), "site");
+  expect(text).not.toContain("user ada@example.com");
+  expect(text).not.toContain(group(3));
+  expect(text).toContain(
+    `group ${group(2)} (role editor), except ada@example.com, for whom that has ended; only @example.com`,
+  );
+  expect(text).toContain(`group ${group(1)} (role reader); only @example.com`);
 });
 
 describe("what cannot be judged is said so", () => {

@@ -306,6 +306,22 @@ describe("a hole is seen:", () => {
     });
   });
 
+  test("whoever has a role that has ended gets in where a backend's address does not ask for that", () => {
+    const ending = siteFrom("code", {
+      ...codeSettings,
+      identityHeaders: ["user", "groups"],
+      temporaryGroups: [{ group: "7e57ab1e-0000-4000-8000-000000000003", until: "2027-01-31" }],
+    });
+    const whole = inFull(nginxSite(ending), ending.domain);
+    const found = (broken: string) => holesIn(broken, ending.domain, declaredOpen(ending)).holes;
+    expect(found(whole)).toEqual([]);
+    const asked = "$protected_sites_blocked$protected_sites_expired_code_refol_us";
+    const unasked = found(
+      whole.replace(`backend_code.refol.us${asked}`, "backend_code.refol.us$protected_sites_blocked"),
+    );
+    expect(unasked).toEqual([expect.stringContaining("whose role or group has ended")]);
+  });
+
   describe("of gRPC:", () => {
     const part = siteFrom("code", {
       ...codeSettings,

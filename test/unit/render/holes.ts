@@ -24,7 +24,7 @@ import { sharedIncludes } from "../../shared-includes.ts";
  * WebDAV asks the application for.
  */
 const trusted =
-  /^(?:server_name|remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|oauth2_[a-z_]+)$/;
+  /^(?:server_name|remote_addr|request_id|request_uri|http_destination|protected_sites_(?:upgrade|connection|cookie)|protected_sites_return_to|protected_sites_(?:origin|referer|destination)_\w+|protected_sites_remaining_\d+_\w+|oauth2_[a-z_]+)$/;
 
 const ofConnection: readonly string[] = ["Host", ...connectionHeaders, "Connection"];
 
@@ -130,7 +130,7 @@ export function holesIn(
       statement.body?.some(({ name }) => name !== "return") === true
     )
       holes.push(`${shown(statement)} holds more than a return`);
-    if (statement.name === "auth_request_set" && !/^\$upstream_\w+$/.test(statement.args[1] ?? ""))
+    if (statement.name === "auth_request_set" && !/^(?:\$upstream_\w+)?$/.test(statement.args[1] ?? ""))
       holes.push(`${shown(statement)} is not taken from the answer`);
   }
   for (const server of servers) {
@@ -230,9 +230,14 @@ export function holesIn(
         const [to = ""] = args;
         if (inherited(holds, own, "ssi").some(([state]) => state !== "off"))
           say("lets a backend include what nobody was asked for");
-        const hop = nextHop(pass, to.replace(blocked, ""), domain, byPath.length > 0);
+        const expired = `$protected_sites_expired_${identifier(domain)}`;
+        const address = to.replace(blocked, "").replace(expired, "");
+        const hop = nextHop(pass, address, domain, byPath.length > 0);
         if (hop === `backend_${domain}`) {
           if (kind === "protected" && !to.includes(blocked)) say("lets people in who are blocked");
+          const ends = top.some(({ name, args }) => name === "map" && args[1] === expired);
+          if (kind === "protected" && ends !== to.includes(expired))
+            say("lets people in whose role or group has ended");
           if (kind !== "protected" && !open.includes(match))
             say("brings people to the backend without asking");
         } else if (pass !== "proxy_pass" || hop !== `oauth2-proxy_${domain}`) say(`proxies to ${to}`);

@@ -22,6 +22,7 @@ const roles = (...groups: string[]) => ({
   allowedGroups: [],
   roles: [{ value: "reader", groups: [group(1), ...groups] }],
 });
+const temporary = (until: string) => ({ temporaryGroups: [{ group: group(2), until }] });
 const rule = (...allowedGroups: string[]) => ({ paths: [{ path: "/admin", allowedGroups }] });
 const part = (given: object) => ({ open: [{ path: "/health", why: "the monitoring asks here", ...given }] });
 const redis = (given: object) => ({
@@ -51,6 +52,10 @@ const ofSites: Readonly<Record<AlarmsOf<typeof siteMeaning>, Cases>> = {
   "allowedGroups opens": {
     catches: [{}, { allowedGroups: [group(1), group(2)] }],
     passes: [{ allowedGroups: [group(1), group(2)] }, {}],
+  },
+  "temporaryGroups opens": {
+    catches: [temporary("2999-01-31"), temporary("2999-12-31")],
+    passes: [temporary("2999-12-31"), temporary("2999-01-31")],
   },
   "roles opens": { catches: [roles(), roles(group(2))], passes: [roles(group(2)), roles()] },
   "paths opens": {

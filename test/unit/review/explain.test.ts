@@ -79,6 +79,30 @@ test("who is blocked is denied by the environment's line, and only where somebod
   expect(explained("/", { ...ada, upn: "bob@example.com" }).passes).toBe(true);
 });
 
+test("whose role has ended is denied for that, and for nothing else", () => {
+  const temporaryUsers = [{ user: "Ada@example.com", until: "2020-01-31" }];
+  const roles = [{ value: "reader", groups: ["Staff"], temporaryUsers }];
+  const wiki = { domain: "wiki.example.com", port: 4181, upstream: "http://10.0.0.5:3000", roles };
+  const file = parseStackFile(
+    "prod",
+    stringify(
+      {
+        config: { ...config, "protected-sites:sites": { wiki: { ...wiki, emailDomains: ["example.com"] } } },
+      },
+      { defaultStringType: "QUOTE_DOUBLE" },
+    ),
+  );
+  const explained = (upn: string, ...groups: string[]) =>
+    explainer(file)("https://wiki.example.com/", "GET", { upn, groups });
+  const { passes, verdict } = explained("ada@example.com", "role reader");
+  expect({ passes, verdict }).toEqual({
+    passes: false,
+    verdict: "denied: role reader of ada@example.com has ended",
+  });
+  expect(explained("ada@example.com").verdict).toBe("denied: ada@example.com is in none of role reader");
+  expect(explained("bob@example.com", "role reader").passes).toBe(true);
+});
+
 test("a host name that belongs to no site is refused by name", () => {
   expect(() => explain("https://other.example.com/")).toThrow("no site has the domain other.example.com");
 });

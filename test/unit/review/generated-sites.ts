@@ -65,6 +65,11 @@ const upstreams = fc.option(
 );
 /** Last days of what ends: one that has passed, and one that has not. */
 export const ends = { over: "2020-02-29", toCome: "2099-12-31" };
+/** Of a role or a group. */
+const until = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(undefined) },
+  { weight: 2, arbitrary: fc.constantFrom(ends.over, ends.toCome) },
+);
 const open = (authorization: fc.Arbitrary<true | undefined>) =>
   fc
     .record(
@@ -108,13 +113,21 @@ function withPaths<T extends object>(
 
 /** Sites whose people are told apart by groups. */
 export const byGroup = withPaths(
-  fc.record({
-    emailDomains: someOf(domains, 1),
-    allowedGroups: someOf(groups, 0),
-    authCache,
-    passAuthorization,
-    proxyPrefix,
-  }),
+  fc
+    .record({
+      emailDomains: someOf(domains, 1),
+      groups: fc.uniqueArray(fc.tuple(fc.constantFrom(...groups), until), { selector: ([group]) => group }),
+      authCache,
+      passAuthorization,
+      proxyPrefix,
+    })
+    .map(({ groups: allowed, ...it }) => ({
+      ...it,
+      allowedGroups: allowed.flatMap(([group, last]) => (last === undefined ? [group] : [])),
+      temporaryGroups: allowed.flatMap(([group, last]) =>
+        last === undefined ? [] : [{ group, until: last }],
+      ),
+    })),
   fc.record({ allowedGroups: someOf(groups, 1) }),
   passAuthorization,
 );
@@ -124,15 +137,27 @@ const role = fc
     value: fc.constantFrom("reader", "editor"),
     groups: someOf(groups, 0),
     users: fc.oneof(
-      fc.constant([]),
+      fc.constant<string[]>([]),
       someOf(
         domains.map((it) => upnAt(it)),
         0,
       ),
     ),
-    applications: fc.oneof(fc.constant([]), someOf(programs, 0)),
+    applications: fc.oneof(fc.constant<string[]>([]), someOf(programs, 0)),
+    until,
+    usersUntil: until,
   })
-  .filter(({ groups: some, users, applications }) => some.length + users.length + applications.length > 0);
+  .map(({ until: last, usersUntil, users, ...it }) => ({
+    ...it,
+    ...(last === undefined ? {} : { until: last }),
+    ...(usersUntil === undefined
+      ? { users, temporaryUsers: [] }
+      : { users: [], temporaryUsers: users.map((user) => ({ user, until: usersUntil })) }),
+  }))
+  .filter(
+    ({ groups: some, users, temporaryUsers, applications }) =>
+      some.length + users.length + temporaryUsers.length + applications.length > 0,
+  );
 
 /** Sites whose people and programs are told apart by roles, which Entra gives to groups, people and programs. */
 const byRole = fc.uniqueArray(role, { selector: (it) => it.value, minLength: 1 }).chain((roles) =>

@@ -46,6 +46,7 @@ export function admits(row: Row, person: Somebody): boolean {
     if (who.kind === "user") return who.user === upnAt(person.domain) && who.and.length === 0;
     const domain = who.emailDomains.some((it) => it === "*" || it === person.domain);
     if (who.kind === "account") return domain;
+    if (who.except?.includes(upnAt(person.domain)) === true) return false;
     const isIn = (group: string) => person.groups.includes(group);
     return domain && isIn(who.group) && who.and.every((list) => list.some(isIn));
   });

@@ -422,7 +422,11 @@ test("the review and the host agree on the files that restart an instance", () =
 });
 
 test("an instance restarts for the files that it reads, and for no others", () => {
-  const whole = { paths: [{ path: "/a", allowedGroups: [group(1)] }], maintenance: "It moves" };
+  const whole = {
+    paths: [{ path: "/a", allowedGroups: [group(1)] }],
+    temporaryGroups: [{ group: group(2), until: "2999-01-31" }],
+    maintenance: "It moves",
+  };
   const files = rendered(withWiki(whole)).siteFiles?.["wiki"]?.map(({ name }) => name) ?? [];
   const instance = "oauth2-proxy_wiki.example.com";
   expect(files.filter((it) => !notForInstance.includes(it))).toEqual([
@@ -595,6 +599,69 @@ describe("an end date in the past", () => {
     expect(problems("2026-11-29", "2026-11-28")).toHaveLength(1);
     expect(problems(undefined, "2026-11-29")).toEqual([]);
     expect(problems("2026-11-28", "2026-11-28")).toEqual([]);
+  });
+
+  const user = "ada@example.com";
+  const ending = {
+    "of somebody's role": (until: string) => ({
+      roles: [{ value: "reader", groups: [group(1)], temporaryUsers: [{ user, until }] }],
+    }),
+    "of a role": (until: string) => ({
+      roles: [
+        { value: "reader", groups: [group(1)] },
+        { value: "editor", groups: [group(2)], until },
+      ],
+    }),
+    "of a group": (until: string) => ({
+      allowedGroups: [group(1)],
+      temporaryGroups: [{ group: group(2), until }],
+    }),
+  };
+  const places = {
+    "of somebody's role": "roles.0.temporaryUsers.0",
+    "of a role": "roles.1",
+    "of a group": "temporaryGroups.0",
+  };
+
+  describe.each(Object.keys(ending) as (keyof typeof ending)[])("%s", (what) => {
+    const site = (until: string) => withWiki({ allowedGroups: [], ...ending[what](until) });
+
+    test("is refused if the change adds it, and stays valid where it has passed since", () => {
+      const side = (until: string) => ({ name: "side", stacks: { prod: rendered(site(until)) } });
+      const problems = (before: string, after: string) =>
+        review(side(before), side(after), new Date("2026-11-29T12:00:00Z")).stacks[0]?.problems;
+      expect(problems("2026-12-31", "2026-11-28")).toMatchObject([
+        {
+          where: 'site "wiki"',
+          what: `${places[what]}.until must not have passed, got "2026-11-28": nobody would get in by it`,
+        },
+      ]);
+      expect(problems("2026-12-31", "2026-11-29")).toEqual([]);
+      expect(problems("2026-11-28", "2026-11-28")).toEqual([]);
+    });
+
+    test("opens if it is later, and closes if it is earlier, from when on", () => {
+      const told = (before: string, after: string) => {
+        const { widens, narrows, sites } = reviewed(site(after), site(before));
+        const [way] = sites.flatMap(({ opened, closed }) => [...opened, ...closed]);
+        const alarms = sites.flatMap(({ statements }) => statements.map(({ effect }) => effect));
+        return [widens.length, narrows.length, way?.from?.toJSON().slice(0, 10), ...alarms];
+      };
+      expect(told("2999-01-31", "2999-02-28")).toEqual([1, 0, "2999-02-01", "opens"]);
+      expect(told("2999-02-28", "2999-01-31")).toEqual([0, 1, "2999-02-01", "closes"]);
+      expect(told("2020-01-31", "2999-01-31")).toEqual([1, 0, undefined, "opens"]);
+    });
+  });
+
+  test("of somebody's role closes what a group gives them, too", () => {
+    const site = (...temporaryUsers: object[]) =>
+      withWiki({
+        allowedGroups: [],
+        roles: [{ value: "reader", groups: [group(1)], temporaryUsers }],
+      });
+    const { widens, narrows, sites } = reviewed(site(), site({ user, until: "2020-01-31" }));
+    expect([widens.length, narrows.length]).toEqual([1, 0]);
+    expect(sites[0]?.opened[0]?.person).toEqual({ upn: user, groups: [group(1)] });
   });
 
   test("of an open path opens if it is later or gone, and closes if it is earlier or new, from when on", () => {

@@ -125,6 +125,11 @@ const cases: Readonly<Record<Rule, Cases>> = {
     passes: inRoot("if ($http_x ~ open) { return 403; }"),
   },
   "unknown-directive": { catches: inRoot("satisfy any;"), passes: inRoot("satisfy all;") },
+  "unknown-end": {
+    given: { roles: [{ value: "reader", groups: ["Readers"], until: "2027-01-31" }] },
+    catches: ["0$msec 01801440000 $oauth2_user", "0$msec 01801440001 $oauth2_user"],
+    passes: ["0$msec 01801440000 $oauth2_user", "0$msec 01801526400 $oauth2_user"],
+  },
   "unknown-include": {
     catches: inRoot("include /etc/nginx/snippets/open.conf;"),
     passes: inRoot(`include ${shared}/anonymous.conf;`),
