@@ -1,6 +1,6 @@
 /**
  * The three example environments on the real hosts: who of the lab's people enters what. `npm run test:entry` deploys
- * all 20 sites of the company, and those of its own rules in every session store.
+ * all 20 sites of the company, and those of its own rules in every session store, and renews sessions three times.
  */
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -29,6 +29,7 @@ import { certify, everywhere } from "./on-hosts.ts";
 import { cookieHeader, echoOf, newPage, openAs, shownIdentity, tokenFor, visitorOf } from "./people.ts";
 
 const everything = process.env["EVERY_SITE"] !== undefined;
+const renewals = everything ? 3 : 1;
 const entra = new EntraControl("http://192.0.2.2:8400");
 const { users: people, deployer: robot } = readCredentials(lab.state);
 const [first = "", ...otherHosts] = lab.hosts.map(({ address }) => address);
@@ -262,7 +263,7 @@ test.each([
   const addresses = [first, ...otherHosts];
   const visitor = visitorOf(lab, () => addresses[count++ % addresses.length] ?? first);
   await enter(visitor, site, people.bob);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < renewals; round++) {
     await entra.clearRequests();
     // Older than cookieRefresh, in whole seconds.
     await sleep(3200);
@@ -270,8 +271,8 @@ test.each([
       Array.from({ length: 20 }, () => visitor.fetch(`https://${site}/`, { headers: api })),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-    const renewals = (await entra.requests()).filter(({ path }) => path.endsWith("/token"));
-    expect(renewals.length).toBeGreaterThan(0);
+    const asked = (await entra.requests()).filter(({ path }) => path.endsWith("/token"));
+    expect(asked.length).toBeGreaterThan(0);
   }
 });
 
@@ -378,7 +379,7 @@ test("both tokens of somebody in 150 groups reach the application, and a renewed
         .map((it) => [it.split("=")[0] ?? "", it] as const),
     );
   await enter(visitor, tokensSite, people.grace);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < renewals; round++) {
     const before = session();
     expect(before.size).toBeGreaterThan(5);
     await entra.clearRequests();
