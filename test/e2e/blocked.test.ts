@@ -15,18 +15,21 @@ import { WebSocket } from "ws";
 
 import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
+import { readCredentials } from "../lab/entra/directory.ts";
+import { leastPermissions } from "../lab/entra/permissions.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { deployerEnvironment, entra } from "./client-secrets.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { keepAsking, openSocket } from "./people-at-work.ts";
-import { cookieHeader, openAs } from "./people.ts";
+import { cookieHeader, echoOf, openAs } from "./people.ts";
 
 /** Answers of oauth2-proxy are cached at the one, sessions renewed and in a Redis at the other. */
 const [code, wiki] = ["https://code.lab.test", "https://wiki.lab.test"] as const;
 const [first = { name: "", address: "" }, second = { name: "", address: "" }] = lab.hosts;
 const hosts = [first, second];
+const { deployer: robot } = readCredentials(lab.state);
 const folder = join(lab.state, "blocked");
 const file = join(folder, "Pulumi.local.yaml");
 const commands = join(import.meta.dirname, "../../infra/commands");
@@ -37,6 +40,8 @@ let stack: Stack;
 let redis: LabRedis;
 let browser: Browser;
 const session = { ada: { [code]: "", [wiki]: "" }, bob: { [code]: "" } };
+/** In place of a session: the ID token that the application gets, with its "Bearer". */
+const token = { ada: "", bob: "" };
 
 beforeAll(async () => {
   redis = await startRedis(lab);
@@ -47,6 +52,13 @@ beforeAll(async () => {
   await stack.setConfig("protected-sites:redisPassword", { value: redis.password, secret: true });
   const settings = {
     "code.authCache": "60s",
+    // A person's own ID token is let in where programs are.
+    "code.roles[0].value": "member",
+    "code.roles[0].users[0]": people.ada.userPrincipalName,
+    "code.roles[0].users[1]": people.bob.userPrincipalName,
+    "code.roles[0].applications[0]": robot.objectId,
+    "code.identityHeaders[0]": "user",
+    "code.identityHeaders[1]": "idToken",
     "wiki.sessionStore": "redis",
     "wiki.cookieRefresh": "2s",
     "wiki.redis.host": redis.host,
@@ -54,6 +66,7 @@ beforeAll(async () => {
     "wiki.redis.username": "sites",
   };
   await setAll(stack, settings, "sites.");
+  await entra.setPermissions([...leastPermissions, "User.Read.All"]);
   await stack.up();
   await mkdir(folder, { recursive: true });
   await copyFile(join(lab.state, "stack/Pulumi.local.yaml"), file);
@@ -61,6 +74,11 @@ beforeAll(async () => {
   for (const site of [code, wiki])
     session.ada[site] = await cookieHeader((await openAs(browser, people.ada, `${site}/`)).context(), site);
   session.bob[code] = await cookieHeader((await openAs(browser, people.bob, `${code}/`)).context(), code);
+  for (const name of ["ada", "bob"] as const) {
+    const answer = await ask(code, first.address, session[name][code]);
+    token[name] = echoOf(answer).headers["authorization"]?.[0] ?? "";
+    expect((await askByToken(first.address, token[name])).status).toBe(200);
+  }
 });
 
 afterAll(async () => {
@@ -89,6 +107,9 @@ const unblock = () => run("unblock", "ada@lab.test");
 
 const ask = (site: string, address: string, cookie: string) =>
   request({ url: `${site}/`, address, headers: { accept: "application/json", cookie } });
+
+const askByToken = (address: string, authorization: string) =>
+  request({ url: `${code}/`, address, headers: { accept: "application/json", authorization } });
 
 /** Asks every host for every site of a session. */
 const keepAskingWith = (sessions: Readonly<Record<string, string>>) =>
@@ -137,6 +158,13 @@ test("they are out within seconds, at every site and host, with the sessions and
   expect(new Set(bobs)).toEqual(new Set([200]));
   expect(await readFile(file, "utf8")).toContain("user: Ada@lab.test");
   expect((await run("status")).exitCode).toBe(0);
+});
+
+test("their own ID token, which is let in where programs are, does not let them in; somebody else's does", async () => {
+  for (const { address } of hosts) {
+    expect((await askByToken(address, token.ada)).status).toBe(403);
+    expect((await askByToken(address, token.bob)).status).toBe(200);
+  }
 });
 
 test("a new sign-in of theirs ends at a page that says so, and a new WebSocket is refused", async () => {
