@@ -60,7 +60,7 @@ export interface ProxyHostArgs {
   /** How the pages look that people see instead of a site; the same for all hosts and sites. @default in English, without a name */
   pages?: PagesSettings;
   /** People who are blocked at every site of the host, whatever their session says. @default nobody */
-  blocked?: BlockedPerson[];
+  blocked?: pulumi.Input<BlockedPerson[]>;
   /**
    * As `repair`, of the list of who is blocked: another one puts it in force again.
    * @default what is in the state
@@ -131,7 +131,7 @@ export class ProxyHost extends pulumi.ComponentResource {
     );
     hostBlocked(
       `${name}-blocked`,
-      { login, list: blockedList(args.blocked ?? []), repair: args.blockedRepair },
+      { login, list: pulumi.output(args.blocked ?? []).apply(blockedList), repair: args.blockedRepair },
       childOptions(this, opts, [setup]),
     );
     hostDeployer(

@@ -21,6 +21,7 @@ import { judgesPhase } from "./judges/programs.ts";
 import { bringUpPhases, enginePhase } from "./lab/bring-up.ts";
 import { ensureImage } from "./lab/image.ts";
 import { enterCommand, labPhases, remove } from "./lab/lab.ts";
+import { languagesPhase } from "./lab/languages.ts";
 import { type Lock, lock } from "./lab/lock.ts";
 import { ensureOauth2Proxy } from "./lab/oauth2-proxy.ts";
 import { pebblePhase } from "./lab/pebble.ts";
@@ -37,7 +38,7 @@ const root = join(import.meta.dirname, "..");
 const longest = ["faults", "rotation", "upgrade-from-release", "who-may-enter", "push", "removal", "secrets"];
 
 /** Longer suites with commands of their own, of which others run the most telling part: its alerts, and `monitoring`. */
-const onlyWhenNamed = ["dashboard"];
+const onlyWhenNamed = ["dashboard", "languages"];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** What failed, by job. */
@@ -249,7 +250,13 @@ async function inOneLab(
       await step(project, () => vitest({ project, filters: [], enter }));
       return;
     }
-    await bringUp("lab", [pebblePhase, prometheusPhase, ...bringUpPhases(instance, { fresh: bare, bare })]);
+    const languages = filters.includes("languages") ? [languagesPhase] : [];
+    await bringUp("lab", [
+      pebblePhase,
+      prometheusPhase,
+      ...bringUpPhases(instance, { fresh: bare, bare }),
+      ...languages,
+    ]);
     await step(project, () => vitest({ project, filters, enter }));
   };
   try {

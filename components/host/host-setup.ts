@@ -106,7 +106,7 @@ export function hostBlocked(
   }: {
     readonly login: Login;
     /** As blockedList prints it. */
-    readonly list: string;
+    readonly list: pulumi.Input<string>;
     readonly repair: string | undefined;
   },
   opts: pulumi.CustomResourceOptions,

@@ -2,6 +2,7 @@
  * `node language-host.ts <engine address>`: stand-in for Pulumi's Node language host. As the official one does, it runs
  * programs and policy packs by Pulumi's own scripts for them, each in a process of its own.
  */
+import { existsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 
@@ -60,11 +61,16 @@ type PluginRun = grpc.ServerWritableStream<
   InstanceType<typeof messages.RunPluginResponse>
 >;
 
-function runPolicyPack(call: PluginRun): void {
+/** A policy pack, or a package of components for programs in other languages. */
+function runPlugin(call: PluginRun): void {
   const { request } = call;
-  const pack = request.getInfo()?.getProgramDirectory() ?? "";
-  const child = execa(process.execPath, [join(scripts, "run-policy-pack"), ...request.getArgsList(), pack], {
-    cwd: pack,
+  const folder = request.getInfo()?.getProgramDirectory() ?? "";
+  const args = request.getArgsList();
+  const words = existsSync(join(folder, "PulumiPlugin.yaml"))
+    ? [join(scripts, "run-plugin"), folder, ...args]
+    : [join(scripts, "run-policy-pack"), ...args, folder];
+  const child = execa(process.execPath, words, {
+    cwd: folder,
     env: Object.fromEntries(request.getEnvList().map((line) => line.split(/=(.*)/s, 2))) as NodeJS.ProcessEnv,
     buffer: false,
     reject: false,
@@ -86,10 +92,14 @@ const implementation: grpc.UntypedServiceImplementation = {
   getRequiredPackages: ((_, answer) => {
     answer(null, new messages.GetRequiredPackagesResponse());
   }) satisfies grpc.handleUnaryCall<unknown, unknown>,
+  // A package of components comes compiled, with its dependencies beside it.
+  installDependencies: (call: { readonly end: () => void }) => {
+    call.end();
+  },
   cancel: ((_, answer) => {
     answer(null, new empty.Empty());
   }) satisfies grpc.handleUnaryCall<unknown, unknown>,
-  runPlugin: runPolicyPack,
+  runPlugin,
   run: (({ request }, answer) => {
     run(request).then(
       (response) => {

@@ -26,6 +26,32 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 /** The state or inputs of a resource with long values: several sites' bundles are more than gRPC's 4 MB. */
 const channel = { "grpc.max_receive_message_length": 400 * 1024 * 1024 };
 
+/** For programs in languages that read it at run time: which resources there are, and of what, without types. */
+function schemaOf({ resources }: Provider, version: string): object {
+  const any = (names: readonly string[], secret: readonly string[] = []) =>
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        { $ref: "pulumi.json#/Any", ...(secret.includes(name) && { secret: true }) },
+      ]),
+    );
+  const [name] = Object.keys(resources)[0]?.split(":") ?? [];
+  return {
+    name,
+    version,
+    resources: Object.fromEntries(
+      Object.entries(resources).map(([token, { inputs, computed, secret }]) => [
+        token,
+        {
+          inputProperties: any(Object.keys(inputs)),
+          requiredInputs: Object.keys(inputs).filter((it) => inputs[it]?.required),
+          properties: any([...Object.keys(inputs), ...computed], secret),
+        },
+      ]),
+    ),
+  };
+}
+
 type Handler = (request: never) => Promise<unknown>;
 
 const severities = {
@@ -76,7 +102,10 @@ export async function serve(provider: Provider, version: string, engineAddress: 
   const handlers: Record<string, Handler> = {
     getPluginInfo: () => Promise.resolve(new plugin.PluginInfo().setVersion(version)),
     attach: () => Promise.resolve(new empty.Empty()),
-    getSchema: () => Promise.resolve(new messages.GetSchemaResponse().setSchema("{}")),
+    getSchema: () =>
+      Promise.resolve(
+        new messages.GetSchemaResponse().setSchema(JSON.stringify(schemaOf(provider, version))),
+      ),
     checkConfig: (request: InstanceType<typeof messages.CheckRequest>) =>
       Promise.resolve(new messages.CheckResponse().setInputs(request.getNews())),
     diffConfig: () => Promise.resolve(new messages.DiffResponse()),
