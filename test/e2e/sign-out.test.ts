@@ -1,9 +1,11 @@
 /** A sign-out at one site, and what becomes of the browser's sessions at others. */
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { signOutPath } from "../../components/site/names.ts";
 import { openBrowser, openProfile, signIn } from "../lab/browser.ts";
+import { startRedis } from "../lab/redis.ts";
+import { openStack, setAll } from "../lab/stack.ts";
 import { tenantId } from "../sites.ts";
 import { lab, people } from "./instance.ts";
 
@@ -42,4 +44,38 @@ test("in a browser that takes no cookies in such frames, the others' sessions go
   const browser = await openBrowser({ ca: lab.ca });
   expect(await signedOutAtCode(await browser.newPage())).toEqual([entra, "wiki.lab.test"]);
   await browser.close();
+});
+
+describe("with another session store at the other site", { timeout: 240_000 }, () => {
+  /** Deploys the other site with these settings, until the end of the test. */
+  async function deployed(settings: Record<string, string>, redisPassword?: string): Promise<void> {
+    const stack = await openStack(lab.name);
+    if (redisPassword !== undefined)
+      await stack.setConfig("protected-sites:redisPassword", { value: redisPassword, secret: true });
+    onTestFinished(async () => {
+      await (await openStack(lab.name)).up();
+    }, 120_000);
+    await setAll(stack, settings, "sites.wiki.");
+    await stack.up();
+  }
+
+  async function expectSignedOutAtBoth(): Promise<void> {
+    const profile = await openProfile({ ca: lab.ca });
+    onTestFinished(() => profile.close());
+    expect(await signedOutAtCode(await profile.newPage())).toEqual([entra, entra]);
+  }
+
+  test("minimal: the browser's session is over", async () => {
+    await deployed({ sessionStore: "minimal" });
+    await expectSignedOutAtBoth();
+  });
+
+  test("Redis: the browser's session is over, and stays in the Redis until it expires", async () => {
+    const redis = await startRedis(lab);
+    onTestFinished(() => redis.close());
+    const settings = { "redis.host": redis.host, "redis.port": String(redis.port) };
+    await deployed({ sessionStore: "redis", ...settings }, redis.password);
+    await expectSignedOutAtBoth();
+    expect(await redis.ask("DBSIZE")).toEqual(["1"]);
+  });
 });
