@@ -36,6 +36,7 @@ const blockedUntil = `${isBlocked}-until-`;
 export function blockedMaps(): Item[] {
   const entry = `${blockedVariable}_entry`;
   const byUser = `${blockedVariable}_user`;
+  const now = `${blockedVariable}_now`;
   const map = (source: string, variable: string, otherwise: Directive) =>
     block(
       ["map", expr(source), expr(variable)],
@@ -48,12 +49,13 @@ export function blockedMaps(): Item[] {
     ),
     map(identityVariable("email"), entry, ["default", expr(byUser)]),
     map(identityVariable("user"), byUser, ["default", ""]),
+    // Nearly everybody is on no list, which this tells without an expression.
+    block(["map", expr(entry), expr(blockedVariable)], [["volatile"], ["", ""], ["default", expr(now)]]),
     block(
-      ["map", expr(nowAnd(entry)), expr(blockedVariable)],
+      ["map", expr(nowAnd(entry)), expr(now)],
       [
         ["volatile"],
         ["default", isBlocked],
-        [expr("~ $"), ""],
         [expr(isBefore(blockedUntil)), isBlocked],
         [expr(isTime(blockedUntil)), ""],
       ],
