@@ -17,7 +17,7 @@ export interface Ending {
 }
 
 /** As in `role editor of ada@example.com`. */
-export function membershipInWords({ roles }: Pick<Site, "roles">, { group, user }: MembershipEnd): string {
+function membershipInWords({ roles }: Pick<Site, "roles">, { group, user }: MembershipEnd): string {
   return `${roles.length > 0 ? "role" : "group"} ${group}${user === undefined ? "" : ` of ${user}`}`;
 }
 

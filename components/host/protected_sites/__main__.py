@@ -121,14 +121,10 @@ def act_for_caller(arguments: list[str]) -> int:
             from .sessions import forget_sessions
 
             return forget_sessions()
-        case ["block", *options] if options in ([], ["--every-site"]):
+        case ["block"] | ["block", "--every-site"] | ["block", "--every-site", "--unblocks", *_]:
             from .blocked import block
 
-            return block(every_site=bool(options))
-        case ["block", "--every-site", "--unblocks", *unblocks]:
-            from .blocked import block
-
-            return block(every_site=True, unblocks=unblocks)
+            return block(every_site=len(arguments) > 1, unblocks=arguments[3:] if len(arguments) > 2 else None)
         case ["status", *options] if options in ([], ["--json"]):
             from .status import status
 

@@ -40,7 +40,9 @@ function mayEnter(
   const isOver = opened?.until !== undefined && opened.until < day;
   if (openIsDeeper && !isOver && (opened.methods as string[]).includes(method)) return true;
   if (person === undefined || !site.emailDomains.includes(person.domain)) return false;
-  const isIn = (any: readonly string[]) => any.length === 0 || any.some((it) => person.groups.includes(it));
+  const hasEnded = (group: string) => site.temporaryGroups.some((it) => it.group === group && it.until < day);
+  const isIn = (any: readonly string[]) =>
+    any.length === 0 || any.some((it) => person.groups.includes(it) && !hasEnded(it));
   return isIn(site.allowedGroups) && isIn(deepest?.allowedGroups ?? []);
 }
 
