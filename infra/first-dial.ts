@@ -4,16 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import * as pulumi from "@pulumi/pulumi";
 
+import { hostCommandType } from "../components/host/host-command.ts";
 import type { Environment, Host } from "./environment.ts";
 import { type Asker, runOnHost, Unreachable } from "./ssh.ts";
 
-/** The part of a command's connection that is read here. */
-interface Connection {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly privateKey?: string;
-  readonly proxy?: { readonly privateKey?: string };
+/** The part of a command's environment that is read here. */
+interface Variables {
+  readonly HOST_NAME: string;
+  readonly HOST_USER: string;
+  readonly PRIVATE_KEY?: string;
+  readonly JUMP_PRIVATE_KEY?: string;
 }
 
 /**
@@ -27,29 +27,30 @@ export function dialFirst({ hosts }: Pick<Environment, "hosts">): void {
   const inThisRun = AsyncLocalStorage.snapshot();
   const dials = new Map<string, Promise<void>>();
   const hook = new pulumi.ResourceHook("first-dial", async ({ newInputs }) => {
-    const connection = await plain(newInputs?.["connection"] as pulumi.Input<Connection>);
-    const host = hosts.find((it) => it.address === connection.host && it.port === connection.port);
+    const variables = await plain(newInputs?.["environment"] as pulumi.Input<Variables>);
+    const host = hosts.find(({ name }) => name === variables.HOST_NAME);
     if (host === undefined) return;
-    const who = `${connection.user}@${host.name}`;
-    const dialled = dials.get(who) ?? inThisRun(() => dial(host, connection));
+    const who = `${variables.HOST_USER}@${host.name}`;
+    const dialled = dials.get(who) ?? inThisRun(() => dial(host, variables));
     dials.set(who, dialled);
     await dialled;
   });
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
-    type === "command:remote:Command"
+    type === hostCommandType
       ? { props, opts: pulumi.mergeOptions(opts, { hooks: { beforeCreate: [hook], beforeUpdate: [hook] } }) }
       : undefined,
   );
 }
 
-/** The connection with its secrets, which reach a hook as outputs. */
-function plain(connection: pulumi.Input<Connection>): Promise<Connection> {
-  return new Promise((resolve) => void pulumi.output(connection).apply(resolve));
+/** The variables with their secrets, which reach a hook as outputs. */
+function plain(variables: pulumi.Input<Variables>): Promise<Variables> {
+  return new Promise((resolve) => void pulumi.output(variables).apply(resolve));
 }
 
 /** @throws Error with the reason in one line */
-async function dial(host: Host, { user, privateKey, proxy }: Connection): Promise<void> {
-  const asker: Asker = { user, privateKey, jumpPrivateKey: proxy?.privateKey };
+async function dial(host: Host, variables: Variables): Promise<void> {
+  const { HOST_USER: user, PRIVATE_KEY: privateKey, JUMP_PRIVATE_KEY: jumpPrivateKey } = variables;
+  const asker: Asker = { user, privateKey, jumpPrivateKey };
   for (let attempt = 1; ; attempt++)
     try {
       await runOnHost(host, asker, "true");

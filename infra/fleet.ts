@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import * as pulumi from "@pulumi/pulumi";
 
+import { hostCommandType } from "../components/host/host-command.ts";
 import { program } from "../components/host/program.ts";
 import type { Site } from "../components/site/site.ts";
 import type { Environment, Host } from "./environment.ts";
@@ -36,13 +37,16 @@ export function onHostFailure(site: Site, back: RollbackOptions): pulumi.Resourc
   );
   // Must not throw: in an inline program that is no error, and the engine would delete the transform's resource.
   return ({ type, name, props, opts }) => {
-    const own = type === "command:remote:Command" ? hooks.get(name) : undefined;
-    // Outside of the program the SDK drops secret marks; without it, the state has the SSH key in plain text.
-    const { specialSigKey, specialSecretSig } = pulumi.runtime;
-    const { connection: value } = props as { connection?: unknown };
-    const connection = { [specialSigKey]: specialSecretSig, value };
-    return own && { props: { ...props, connection }, opts: pulumi.mergeOptions(opts, { hooks: own }) };
+    const own = type === hostCommandType ? hooks.get(name) : undefined;
+    return own && { props: withSecretMarks(props), opts: pulumi.mergeOptions(opts, { hooks: own }) };
   };
+}
+
+/** Outside of the program the SDK drops secret marks; without them, the state has the SSH keys in plain text. */
+export function withSecretMarks(props: Record<string, unknown>): Record<string, unknown> {
+  const { specialSigKey, specialSecretSig } = pulumi.runtime;
+  const secret = (name: string) => ({ [specialSigKey]: specialSecretSig, value: props[name] });
+  return { ...props, interpreter: secret("interpreter"), environment: secret("environment") };
 }
 
 /** Which hosts have a site's change so far. */

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
 
 import { unbundle } from "../components/host/bundle.ts";
+import { hostCommandType } from "../components/host/host-command.ts";
 
 /**
  * From here on, a preview shows all files of every new push and setup line by line, and only once if several hosts get the
@@ -27,7 +28,7 @@ export function showNewTexts(): void {
     { onDryRun: true },
   );
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
-    type === "command:remote:Command"
+    type === hostCommandType
       ? { props, opts: pulumi.mergeOptions(opts, { hooks: { beforeCreate: [hook] } }) }
       : undefined,
   );

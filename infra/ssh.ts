@@ -1,11 +1,8 @@
 /** Hosts over the system's `ssh`: for the operator's commands, and for the program's drift detection. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { execa } from "execa";
 import type { z } from "zod";
 
+import { environmentOf, interpreter } from "../components/host/connection.ts";
 import type { Host } from "./environment.ts";
 
 /** How to log in to a host. Without a key, the SSH agent of the current user is used. */
@@ -28,7 +25,7 @@ export interface Ended {
 
 /** A host that could not be reached, with the reason in one line. */
 export class Unreachable extends Error {
-  /** Whether it closed the connection before authentication. */
+  /** Whether it closed the connection, so that another attempt may be worth it. */
   readonly closed: boolean;
 
   constructor(reason: string, closed = false) {
@@ -44,66 +41,25 @@ export function shellWord(text: string): string {
 
 /**
  * Runs a command on a host by the system's `ssh`, so that the user's own configuration and agent work; only the pinned
- * host key is accepted.
+ * host key is accepted. Commands of the same user with the same key share a connection, also with an update's.
  * @param command one text for the user's shell on the host
- * @param stdin what it reads; not together with a private key of the asker
+ * @param stdin what it reads
  * @throws Unreachable with the reason in one line
  */
 export async function runOnHost(host: Host, asker: Asker, command: string, stdin = ""): Promise<Ended> {
-  const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
-  try {
-    const known = join(folder, "known_hosts");
-    const { jumpHost } = host;
-    const jumpAlias = `${host.name}-jump-host`;
-    const pinned = [
-      [host.name, host.hostKey],
-      ...(jumpHost === undefined ? [] : [[jumpAlias, jumpHost.hostKey]]),
-    ];
-    await writeFile(
-      known,
-      pinned.map(([name, key = ""]) => `${name} ${key.split(" ").slice(0, 2).join(" ")}\n`).join(""),
-    );
-    const { identity, privateKey, jumpPrivateKey = privateKey } = asker;
-    const options = (alias: string) =>
-      Object.entries({
-        BatchMode: "yes",
-        ConnectTimeout: "15",
-        GlobalKnownHostsFile: "/dev/null",
-        HostKeyAlias: alias,
-        StrictHostKeyChecking: "yes",
-        UserKnownHostsFile: known,
-        ...(identity === undefined ? {} : { IdentitiesOnly: "yes", IdentityFile: identity }),
-      }).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-    const jump =
-      jumpHost === undefined
-        ? []
-        : [
-            "-o",
-            `ProxyCommand=ssh ${options(jumpAlias).join(" ")} -p ${jumpHost.port} -W [%h]:%p ${jumpHost.user}@${jumpHost.address}`,
-          ];
-    const ssh = [
-      ...["ssh", ...options(host.name), ...jump],
-      ...["-T", "-p", String(host.port), `${asker.user}@${host.address}`, command],
-    ];
-    const [file = "", ...args] = privateKey === undefined ? ssh : [...withAgent, ...ssh];
-    const { stdout, stderr, exitCode, timedOut } = await execa(file, args, {
-      input:
-        privateKey === undefined
-          ? stdin
-          : [...new Set([privateKey, jumpHost && jumpPrivateKey])]
-              .map((key) => (key === undefined ? "" : `${key.trimEnd()}\n`))
-              .join(""),
-      reject: false,
-      timeout: 120_000,
-    });
-    if (timedOut) throw new Unreachable("no answer within 120 s");
-    // 255 is ssh's own.
-    if (exitCode === undefined) throw new Error(`ssh could not be run: ${reasonIn(stderr)}`);
-    if (exitCode === 255) throw unreachable(stderr);
-    return { exitCode, stdout, stderr };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const { user, identity: identityFile, privateKey, jumpPrivateKey = privateKey } = asker;
+  const login = { host, user, identityFile, privateKey, jumpPrivateKey: host.jumpHost && jumpPrivateKey };
+  const [file = "", ...args] = interpreter;
+  const { stdout, stderr, exitCode, timedOut } = await execa(file, [...args, command], {
+    env: environmentOf(login),
+    input: stdin,
+    reject: false,
+    timeout: 120_000,
+  });
+  if (timedOut) throw new Unreachable("no answer within 120 s");
+  if (exitCode === undefined) throw new Error(`ssh could not be run: ${reasonIn(stderr)}`);
+  if (exitCode === 255) throw unreachable(stderr);
+  return { exitCode, stdout, stderr };
 }
 
 /**
@@ -120,13 +76,6 @@ export function answerIn<T>({ stdout, stderr }: Ended, begin: RegExp, schema: z.
   return parsed.data;
 }
 
-/** An agent that exits with the command after it, and loads the keys on standard input, one after the other. */
-const addKeys = String.raw`keys=$(cat); while [ -n "$keys" ]; do
-  printf '%s\n' "$keys" | sed '/^-----END /q' | ssh-add -q - || exit 255
-  keys=$(printf '%s\n' "$keys" | sed '1,/^-----END /d')
-done; exec "$@" </dev/null`;
-const withAgent = ["ssh-agent", "sh", "-c", addKeys, "sh"];
-
 /** The error of `ssh`, with what its message leaves out. */
 function unreachable(stderr: string): Unreachable {
   const reason = reasonIn(stderr);
@@ -135,6 +84,7 @@ function unreachable(stderr: string): Unreachable {
     return new Unreachable(
       `${reason} Its key${came === undefined ? "" : ` (${came})`} does not match hostKey; \`npm run host-key\` shows it`,
     );
+  if (reason.includes("the connection ended before")) return new Unreachable(reason, true);
   const closed = /kex_exchange_identification|Connection (?:closed|reset) by|Not allowed at this time/.test(
     stderr,
   );

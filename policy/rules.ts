@@ -15,6 +15,7 @@ import * as random from "@pulumi/random";
 import { parse } from "smol-toml";
 
 import { unbundle } from "../components/host/bundle.ts";
+import { keyVariables } from "../components/host/connection.ts";
 import { brokenPromises } from "../components/render/oauth2-proxy-settings.ts";
 
 interface Connection {
@@ -27,6 +28,13 @@ const hostKeyPinned: ResourceValidationPolicy = {
   name: "host-key-pinned",
   description: "Every SSH connection pins the host's key: otherwise, whoever answers gets the secrets.",
   validateResource: [
+    validateResourceOfType(command.local.Command, ({ environment = {} }, _, report) => {
+      for (const hop of ["HOST", "JUMP"])
+        if (environment[`${hop}_ADDRESS`] && !environment[`${hop}_KEY`])
+          report(
+            `environment.${hop}_KEY must be the public key of ${environment[`${hop}_ADDRESS`]}, got none`,
+          );
+    }),
     validateResourceOfType(command.remote.Command, ({ connection }, _, report) => {
       for (const problem of unpinned(connection)) report(problem);
     }),
@@ -82,7 +90,7 @@ const httpsRedirects: ResourceValidationPolicy = {
 const oauth2ProxyOptions: ResourceValidationPolicy = {
   name: "no-forbidden-oauth2-proxy-option",
   description: "No option of oauth2-proxy lets requests bypass authentication, or turns a check off.",
-  validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
+  validateResource: validateResourceOfType(command.local.Command, (push, _, report) => {
     const config = oauth2ProxyConfig(known(() => push.stdin));
     // Other commands push no such file.
     if (Object.keys(config).length === 0) return;
@@ -93,7 +101,7 @@ const oauth2ProxyOptions: ResourceValidationPolicy = {
 const noWildcard: ResourceValidationPolicy = {
   name: "no-wildcard-without-gate",
   description: 'email_domains = ["*"] requires a group or role: alone, it lets in every guest of the tenant.',
-  validateResource: validateResourceOfType(command.remote.Command, (push, _, report) => {
+  validateResource: validateResourceOfType(command.local.Command, (push, _, report) => {
     const { email_domains: domains = [], allowed_groups: groups = [] } = oauth2ProxyConfig(
       known(() => push.stdin),
     );
@@ -138,8 +146,11 @@ const noSecretInTheClear: StackValidationPolicy = {
     const secrets = resources.flatMap((it) => secretsOf(it).map((value) => ({ value, owner: it.name })));
     for (const resource of resources.filter(({ type }) => /^command:(?:remote|local):/.test(type))) {
       const { props } = resource as { props: Record<string, unknown> };
-      const shown = ["create", "update", "delete", "environment"]
-        .map((name) => known(() => JSON.stringify(props[name])))
+      const shown = [
+        ...["create", "update", "delete"].map((name) => known(() => props[name])),
+        shownVariables(props),
+      ]
+        .map((it) => JSON.stringify(it))
         .join("\n");
       for (const { value, owner } of secrets) {
         const lines = value.split("\n").filter((line) => line.length > 8 && !line.startsWith("-----"));
@@ -152,6 +163,14 @@ const noSecretInTheClear: StackValidationPolicy = {
     }
   },
 };
+
+/** A command's environment without the keys by which it logs in. */
+function shownVariables(props: Record<string, unknown>): unknown[] {
+  const environment = known(() => props["environment"]) ?? {};
+  return Object.keys(environment)
+    .filter((name) => !keyVariables.has(name))
+    .map((name) => known(() => (environment as Record<string, unknown>)[name]));
+}
 
 /** Properties that contain a secret, by the type of the resource. */
 const secretProperties: Readonly<Record<string, readonly string[]>> = {

@@ -21,7 +21,6 @@ export async function buildComponents(folder: string): Promise<void> {
     await symlink(await realpath(join(root, "node_modules", name)), link);
   }
   await execa("node", [join(folder, "node_modules/typescript/bin/tsc"), "-p", "."], { cwd: folder });
-  await cp(join(folder, "host/protected_sites"), join(folder, "dist/host/protected_sites"), {
-    recursive: true,
-  });
+  for (const name of ["protected_sites", "over-ssh.sh"])
+    await cp(join(folder, "host", name), join(folder, "dist/host", name), { recursive: true });
 }

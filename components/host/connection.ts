@@ -1,6 +1,10 @@
-/** A host, and who speaks to it, as a connection of @pulumi/command. */
-import type * as command from "@pulumi/command";
+/** A host, who speaks to it, and how a command gets there: over OpenSSH, on a connection that commands share. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
 import * as pulumi from "@pulumi/pulumi";
+
+import { packed } from "./program.ts";
 
 /** A jump host. It only forwards connections. */
 export interface JumpHostSettings {
@@ -45,32 +49,80 @@ export interface Login {
 export const deployerUser = "protected-sites";
 
 /**
- * The connection; its host keys are always pinned. The engine runs many commands at once, four for each processor, and a
- * host's OpenSSH lets in only some that have not signed in yet (MaxStartups): hence the attempts, within half a minute.
- * docs/decisions/ssh-connection-limits.md
+ * What runs a command on a host, which it gets as its last argument: over-ssh.sh. A stack stores it twice for each command,
+ * and a preview would show its changes for each.
  */
-export function connectionTo(login: Login): command.types.input.remote.ConnectionArgs {
-  const { host, user, privateKey, jumpPrivateKey } = login;
-  const { jumpHost } = host;
+export const interpreter = [
+  "/bin/sh",
+  "-c",
+  'script=$(printf %s "$1" | base64 -d | gzip -dc) && eval "$script"',
+  "over-ssh.sh",
+  packed(readFileSync(new URL("over-ssh.sh", import.meta.url), "utf8").replaceAll(/^ *(?:#.*)?\n?/gm, "")),
+];
+
+/** Variables by which it logs in, and which it passes on to nobody. */
+export const keyVariables: ReadonlySet<string> = new Set(["PRIVATE_KEY", "JUMP_PRIVATE_KEY"]);
+
+/** A login whose keys are at hand. */
+export interface PlainLogin {
+  readonly host: HostSettings;
+  readonly user: string;
+  readonly privateKey?: string | undefined;
+  readonly jumpPrivateKey?: string | undefined;
+  /** File of the private key. */
+  readonly identityFile?: string | undefined;
+}
+
+/** The environment of {@link interpreter}. */
+export function environmentOf(login: PlainLogin): Record<string, string> {
+  const { privateKey, jumpPrivateKey, identityFile } = login;
   return {
-    ...hop(host, user, privateKey),
-    ...(jumpHost === undefined ? {} : { proxy: hop(jumpHost, jumpHost.user, jumpPrivateKey) }),
+    ...places(login),
+    CONNECTION: connectionId(login),
+    ...(identityFile === undefined ? {} : { IDENTITY_FILE: identityFile }),
+    ...(privateKey === undefined ? {} : { PRIVATE_KEY: privateKey }),
+    ...(jumpPrivateKey === undefined ? {} : { JUMP_PRIVATE_KEY: jumpPrivateKey }),
   };
 }
 
-function hop(
-  to: HostSettings | JumpHostSettings,
-  user: string,
-  privateKey: pulumi.Input<string> | undefined,
-) {
+/** The same for a resource. Secret. */
+export function environmentTo({ host, user, ...keys }: Login): pulumi.Output<Record<string, string>> {
+  const jumpPrivateKey = host.jumpHost === undefined ? undefined : keys.jumpPrivateKey;
+  return pulumi.secret(
+    pulumi
+      .all([keys.privateKey, jumpPrivateKey])
+      .apply(([privateKey, jump]) => environmentOf({ host, user, privateKey, jumpPrivateKey: jump })),
+  );
+}
+
+/** Where the host is. */
+function places({ host, user }: Pick<PlainLogin, "host" | "user">): Record<string, string> {
+  const { jumpHost } = host;
   return {
-    host: to.address,
-    port: to.port ?? 22,
-    user,
-    // One key per line, the comment left out: the pinned key is compared as a whole.
-    hostKey: to.hostKey.split(" ").slice(0, 2).join(" "),
-    dialErrorLimit: 12,
-    perDialTimeout: 15,
-    ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
+    HOST_NAME: host.name,
+    HOST_ADDRESS: host.address,
+    HOST_PORT: String(host.port ?? 22),
+    HOST_USER: user,
+    HOST_KEY: pinned(host),
+    ...(jumpHost === undefined
+      ? {}
+      : {
+          JUMP_ADDRESS: jumpHost.address,
+          JUMP_PORT: String(jumpHost.port ?? 22),
+          JUMP_USER: jumpHost.user,
+          JUMP_KEY: pinned(jumpHost),
+        }),
   };
+}
+
+/** Type and key, without the comment. */
+function pinned({ hostKey }: { readonly hostKey: string }): string {
+  return hostKey.split(" ").slice(0, 2).join(" ");
+}
+
+/** Another key, user, port or address is another connection. Says nothing of the keys. */
+function connectionId(login: PlainLogin): string {
+  const { privateKey, jumpPrivateKey, identityFile } = login;
+  const all = [places(login), privateKey, jumpPrivateKey, identityFile];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 16);
 }

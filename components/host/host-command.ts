@@ -1,8 +1,14 @@
 /** The one place that runs something on a host. */
 import * as command from "@pulumi/command";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
-import { connectionTo, type Login } from "./connection.ts";
+import { environmentTo, interpreter, type Login } from "./connection.ts";
+
+/** The type of every command on a host. */
+export const hostCommandType = "command:local:Command";
+
+/** Its type before 0.1.0, when each command made a connection of its own. */
+export const formerHostCommandType = "command:remote:Command";
 
 /** What to run, and what it reads. */
 export interface HostCommandArgs {
@@ -25,27 +31,31 @@ export interface HostCommandArgs {
 
 /**
  * A command on a host, always an update in place: a trigger's change would be a replacement, which runs the old
- * `delete` after the new `create`. Its name must contain the host's, since a changed connection runs `create` on the new
+ * `delete` after the new `create`. Its name must contain the host's, since a changed address runs `create` on the new
  * host and leaves the old one as it is.
  */
 export function hostCommand(
   name: string,
   { login, create, update, delete: remove, stdin, secret = false, warns = false }: HostCommandArgs,
   opts: pulumi.CustomResourceOptions,
-): command.remote.Command {
-  return new command.remote.Command(
+): command.local.Command {
+  return new command.local.Command(
     name,
     {
-      connection: connectionTo(login),
+      // Where the host is, and how it is reached, are the same in every command: a preview hides them.
+      interpreter: pulumi.secret(interpreter),
+      environment: environmentTo(login),
       ...(create === undefined ? {} : { create }),
       ...(update ? { update } : {}),
       ...(remove === undefined ? {} : { delete: remove }),
       stdin,
-      logging: warns ? command.remote.Logging.Stderr : command.remote.Logging.None,
+      logging: warns ? command.local.Logging.Stderr : command.local.Logging.None,
       addPreviousOutputInEnv: false,
     },
     {
-      ...opts,
+      // Does not take over a state from before 0.1.0: the provider refuses that, and without the alias the engine would run
+      // the old `delete` after the new `create`. `protected-sites upgrade-state` makes it one of this type.
+      ...pulumi.mergeOptions(opts, { aliases: [{ type: formerHostCommandType }] }),
       ...(secret ? { additionalSecretOutputs: ["stdin", "stdout", "stderr"] } : {}),
       ...(update === undefined ? { ignoreChanges: ["update"] } : {}),
     },

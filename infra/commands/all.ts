@@ -26,6 +26,7 @@ export const descriptions = {
   promote: "Copies sites' behaviour from one environment to another, into its file only.",
   "host-key": "Shows a host's public SSH key and its fingerprint.",
   "forget-host": "Removes a host that no longer exists from a stack export (standard input).",
+  "upgrade-state": "Makes a stack export from before 0.1.0 (standard input) one of this version.",
   completion: "Prints a script that completes commands and options in a shell.",
 } as const;
 

@@ -51,6 +51,8 @@ export interface Answers {
   "host-key": HostKey;
   /** Prints the export of a stack. */
   "forget-host": never;
+  /** Prints the export of a stack. */
+  "upgrade-state": never;
   /** Prints a script. */
   completion: never;
 }

@@ -4,6 +4,7 @@ import { dirname, delimiter } from "node:path";
 import type { Command } from "commander";
 import { execa } from "execa";
 
+import { type Deployment, isFormer } from "../exported-state.ts";
 import { projectFolder } from "../project.ts";
 import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named } from "./command.ts";
@@ -44,5 +45,21 @@ async function run(name: string, further: readonly string[], { stack, yes }: Opt
   });
   if (code === "ENOENT")
     throw new NoEngine("pulumi is not installed: https://www.pulumi.com/docs/iac/download-install/");
-  if (exitCode !== 0) process.exitCode = exitCodes.found;
+  if (exitCode === 0) return;
+  process.exitCode = exitCodes.found;
+  if (await isFromBefore(stack))
+    console.error(
+      `\nThe state of ${stack} is from before 0.1.0, and nothing was changed. Upgrade it once, then try again (docs/upgrading.md):
+
+    pulumi stack export --stack ${stack} > before.json
+    protected-sites upgrade-state < before.json | pulumi stack import --stack ${stack}`,
+    );
+}
+
+/** Whether that may be why the engine failed: the provider's own message names only a field. */
+async function isFromBefore(stack: string): Promise<boolean> {
+  const exported = ["stack", "export", "--stack", stack];
+  const { failed, stdout } = await execa("pulumi", exported, { cwd: projectFolder, reject: false });
+  const { deployment } = failed ? {} : (JSON.parse(stdout) as Partial<Deployment>);
+  return deployment?.resources?.some(({ urn }) => isFormer(urn)) ?? false;
 }

@@ -4,26 +4,11 @@
  *
  *     pulumi stack export --stack prod | npm run --silent forget-host -- edge-2 | pulumi stack import --stack prod
  */
-import { text } from "node:stream/consumers";
-
 import type { Command } from "commander";
 
+import { hostCommandType } from "../../components/host/host-command.ts";
+import { type Deployment, nameOf, pipedDeployment, Refused, typeOf } from "../exported-state.ts";
 import { action, named, runCommand } from "./command.ts";
-
-/** What is used of `pulumi stack export`; the rest passes through. */
-export interface Deployment {
-  readonly deployment: { readonly resources?: readonly StateResource[] };
-}
-
-interface StateResource {
-  readonly urn: string;
-  readonly parent?: string;
-  readonly dependencies?: readonly string[];
-  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
-}
-
-/** Why the state was left alone. */
-class Refused extends Error {}
 
 /**
  * The state without the host's own resources and the sites' resources on it, and without dependencies on them.
@@ -47,7 +32,7 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
           urn === proxyHost.urn ||
           parent === proxyHost.urn ||
           (parent !== undefined &&
-            typeOf(urn).endsWith("$command:remote:Command") &&
+            typeOf(urn).endsWith(`$${hostCommandType}`) &&
             // A site's sessions may be this host's to delete; the next update hands that to the first host that is left.
             [host, `${host}-credentials`, "sessions"].some(
               (of) => nameOf(urn) === `${nameOf(parent)}-${of}`,
@@ -73,35 +58,16 @@ export function withoutHost<T extends Deployment>(state: T, host: string): { sta
   return { state: { ...state, deployment: { ...state.deployment, resources: kept } }, gone: [...gone] };
 }
 
-const nameOf = (urn: string) => urn.split("::").at(-1) ?? "";
-const typeOf = (urn: string) => urn.split("::").at(-2) ?? "";
-
 export function command(): Command {
   return named("forget-host").argument("<name>", "the host").action(action(forgetHost, Refused));
 }
 
 async function forgetHost(name: string): Promise<void> {
-  const { state, gone } = withoutHost(await deployment(), name);
+  const { state, gone } = withoutHost(await pipedDeployment("forget-host"), name);
   console.log(JSON.stringify(state, null, 2));
   console.error(
     [...gone.map(nameOf), "Now remove the host from the environment's file, then: pulumi up"].join("\n"),
   );
-}
-
-/** @throws Refused if standard input is no export of a stack, such as that of an export which failed */
-async function deployment(): Promise<Deployment> {
-  const expected =
-    "forget-host: expected an export of the stack on standard input, as from `pulumi stack export`";
-  if (process.stdin.isTTY) throw new Refused(expected);
-  const given = await text(process.stdin);
-  let read: unknown;
-  try {
-    read = JSON.parse(given);
-  } catch {
-    throw new Refused(`${expected}; got ${given.trim() === "" ? "nothing" : "something that is not JSON"}`);
-  }
-  if (typeof read !== "object" || read === null || !("deployment" in read)) throw new Refused(expected);
-  return read as Deployment;
 }
 
 if (import.meta.main) await runCommand(command());

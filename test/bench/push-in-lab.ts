@@ -9,6 +9,7 @@ import { execa } from "execa";
 import pMap from "p-map";
 
 import { program } from "../../components/host/program.ts";
+import { runOnHost } from "../../infra/ssh.ts";
 import { certify, everywhere, shellOn } from "../e2e/on-hosts.ts";
 import { type LabHost, thisLab } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
@@ -54,7 +55,7 @@ async function bundlesOn(host: LabHost, sites: number): Promise<Bundles> {
   return Object.fromEntries(await Promise.all(all));
 }
 
-/** Pushes as `pulumi up` does: each site to the first host, then to the others; one SSH connection for each push. */
+/** Pushes as `pulumi up` does: each site to the first host, then to the others; one SSH connection to each host. */
 async function push(bundles: Bundles, hosts: readonly LabHost[]): Promise<void> {
   const [first, ...others] = hosts;
   const one = async (bundle: string) => {
@@ -64,15 +65,10 @@ async function push(bundles: Bundles, hosts: readonly LabHost[]): Promise<void> 
   await pMap(Object.values(bundles), one, { concurrency: Math.max(1, Math.floor(parallel / hosts.length)) });
 }
 
-async function pushTo({ address, hostKey }: LabHost, bundle: string): Promise<void> {
-  const options = [
-    "BatchMode=yes",
-    "StrictHostKeyChecking=yes",
-    "UserKnownHostsFile=/dev/null",
-    `KnownHostsCommand=/bin/echo ${address} ${hostKey.split(" ").slice(0, 2).join(" ")}`,
-  ].flatMap((option) => ["-o", option]);
-  const to = ["-i", lab.adminKey, `${lab.adminUser}@${address}`, `sudo -n ${program} push`];
-  await execa("ssh", ["-F", "none", "-T", ...options, ...to], { input: bundle });
+async function pushTo(host: LabHost, bundle: string): Promise<void> {
+  const asker = { user: lab.adminUser, identity: lab.adminKey };
+  const ended = await runOnHost({ ...host, port: 22 }, asker, `sudo -n ${program} push`, bundle);
+  if (ended.exitCode !== 0) throw new Error(ended.stderr);
 }
 
 /** Commands for each site on every host of a round. */

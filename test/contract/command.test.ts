@@ -1,63 +1,56 @@
-/** What the program relies on in @pulumi/command's remote.Command. */
+/** What the program relies on in @pulumi/command's local.Command, and in OpenSSH, by which it reaches a host. */
 import { remote } from "@pulumi/command";
-import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { test } from "vitest";
 
+import { hostCommand, type HostCommandArgs } from "../../components/host/host-command.ts";
+import { upgraded } from "../../infra/commands/upgrade-state.ts";
 import { openSshServer } from "./ssh-server.ts";
 import type { SshServer } from "./ssh-server.ts";
 import { openStack } from "./stack.ts";
 
-const to = ({ port, clientKey: privateKey, hostKey }: SshServer) => ({
-  host: "127.0.0.1",
-  port,
+const hostOf = ({ port, hostKey }: SshServer) => ({ name: "edge-1", address: "127.0.0.1", port, hostKey });
+
+const loginTo = (server: SshServer) => ({
+  host: hostOf(server),
   user: "deployer",
-  privateKey,
-  hostKey,
-  dialErrorLimit: 0,
+  privateKey: server.clientKey,
 });
 
-/** A command as components/host makes them. */
 const command =
-  (
-    server: SshServer,
-    args: Partial<remote.CommandArgs> = {},
-    connection: Partial<types.input.remote.ConnectionArgs> = {},
-  ) =>
+  (server: SshServer, args: Partial<HostCommandArgs> = {}, opts: pulumi.CustomResourceOptions = {}) =>
   () => {
-    const made = new remote.Command(
+    const made = hostCommand(
       "push",
-      {
-        connection: { ...to(server), ...connection },
-        create: "push it",
-        logging: "none",
-        addPreviousOutputInEnv: false,
-        ...args,
-      },
-      { additionalSecretOutputs: ["stderr"] },
+      { login: loginTo(server), create: "push it", stdin: "line 1\nline 2\n", ...args },
+      { additionalSecretOutputs: ["stderr"], ...opts },
     );
     return Promise.resolve({ stdout: made.stdout, stderr: made.stderr, id: made.id });
   };
+
+/** What has run on a server but for what opens a connection. */
+const ranOn = (server: SshServer) => server.ran.filter((it) => it.command !== "true");
 
 test.concurrent(
   "a command runs at its creation and again at each change, with its standard input, and its delete at the end",
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const server = await openSshServer(onTestFinished);
-    server.answer = ({ command: text }) => ({ stdout: `did ${text}\n\n`, stderr: "and said so\n" });
-    const args = { stdin: "line 1\nline 2\n", delete: "take it away" };
+    server.answer = ({ command: text }) =>
+      text === "true" ? {} : { stdout: `did ${text}\n\n`, stderr: "and said so\n" };
+    const args = { delete: "take it away" };
 
     expect((await stack.preview(command(server, args))).changes).toEqual({ create: 1 });
     expect(server.connections, "a preview does not dial").toBe(0);
 
     const first = await stack.up(command(server, args));
     expect(first.changes).toEqual({ create: 1 });
-    expect(server.ran).toEqual([{ user: "deployer", command: "push it", stdin: "line 1\nline 2\n" }]);
-    expect(first.outputs["stdout"], "one line break less").toEqual({ value: "did push it\n", secret: false });
+    expect(ranOn(server)).toEqual([{ user: "deployer", command: "push it", stdin: "line 1\nline 2\n" }]);
+    expect(first.outputs["stdout"]?.value, "one line break less").toBe("did push it\n");
     expect(first.outputs["stderr"]).toEqual({ value: "and said so", secret: true });
 
     expect((await stack.up(command(server, args))).changes).toEqual({ same: 1 });
-    expect(server.ran).toHaveLength(1);
+    expect(ranOn(server)).toHaveLength(1);
 
     const changed = { ...args, stdin: "line 1\nline two\n" };
     const preview = await stack.preview(command(server, changed));
@@ -67,27 +60,31 @@ test.concurrent(
     const second = await stack.up(command(server, changed));
     expect(second.changes).toEqual({ update: 1 });
     expect(second.outputs["id"]?.value).toBe(first.outputs["id"]?.value);
-    expect(server.ran.at(-1)).toEqual({ user: "deployer", command: "push it", stdin: "line 1\nline two\n" });
+    expect(ranOn(server).at(-1)).toEqual({
+      user: "deployer",
+      command: "push it",
+      stdin: "line 1\nline two\n",
+    });
 
     await stack.up(command(server, { ...changed, update: "change it" }));
-    expect(server.ran.at(-1)?.command, "update, where there is one").toBe("change it");
+    expect(ranOn(server).at(-1)?.command, "update, where there is one").toBe("change it");
 
     await stack.up(() => Promise.resolve());
-    expect(server.ran.at(-1)).toEqual({
+    expect(ranOn(server).at(-1)).toEqual({
       user: "deployer",
       command: "take it away",
       stdin: "line 1\nline two\n",
     });
-    expect(server.ran).toHaveLength(4);
+    expect(ranOn(server)).toHaveLength(4);
   },
 );
 
 test.concurrent(
-  "a secret standard input and the connection are encrypted in the state and hidden in a preview",
+  "a secret standard input and the keys are encrypted in the state and hidden in a preview",
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const server = await openSshServer(onTestFinished);
-    const args = (text: string) => ({ stdin: pulumi.secret(text) });
+    const args = (text: string) => ({ stdin: pulumi.secret(text), secret: true });
     await stack.up(command(server, args("hush-hush")));
     const state = await stack.state();
     expect(state).toContain("push it");
@@ -101,30 +98,31 @@ test.concurrent(
 );
 
 test.concurrent(
-  "another connection is an update: it runs there, and nothing is undone on the old one",
+  "another host is an update: it runs there, and nothing is undone on the old one",
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const [old, other] = [await openSshServer(onTestFinished), await openSshServer(onTestFinished)];
     const args = { delete: "take it away" };
     await stack.up(command(old, args));
     expect((await stack.up(command(other, args))).changes).toEqual({ update: 1 });
-    expect(old.ran.map((ran) => ran.command)).toEqual(["push it"]);
-    expect(other.ran.map((ran) => ran.command)).toEqual(["push it"]);
+    expect(ranOn(old).map((ran) => ran.command)).toEqual(["push it"]);
+    expect(ranOn(other).map((ran) => ran.command)).toEqual(["push it"]);
     await stack.destroy();
-    expect(old.ran).toHaveLength(1);
-    expect(other.ran.map((ran) => ran.command)).toEqual(["push it", "take it away"]);
+    expect(ranOn(old)).toHaveLength(1);
+    expect(ranOn(other).map((ran) => ran.command)).toEqual(["push it", "take it away"]);
   },
 );
 
 test.concurrent(
-  "a trigger's change replaces: the new create runs before the old delete",
+  "a replacement runs the new create before the old delete",
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const server = await openSshServer(onTestFinished);
-    await stack.up(command(server, { triggers: ["a"], delete: "take it away", stdin: "old" }));
-    const run = await stack.up(command(server, { triggers: ["b"], delete: "take it away", stdin: "new" }));
+    const args = (stdin: string) => ({ delete: "take it away", stdin });
+    await stack.up(command(server, args("old"), { replacementTrigger: "a" }));
+    const run = await stack.up(command(server, args("new"), { replacementTrigger: "b" }));
     expect(run.changes).toEqual({ replace: 1 });
-    expect(server.ran.map(({ command: text, stdin }) => `${text}: ${stdin}`)).toEqual([
+    expect(ranOn(server).map(({ command: text, stdin }) => `${text}: ${stdin}`)).toEqual([
       "push it: old",
       "push it: new",
       "take it away: old",
@@ -137,17 +135,20 @@ test.concurrent(
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const server = await openSshServer(onTestFinished);
-    server.answer = () => ({ stdout: "one word\n", stderr: "and another\n", exit: 3 });
+    const answer = server.answer;
+    server.answer = ({ command: text }) =>
+      text === "true" ? {} : { stdout: "one word\n", stderr: "and another\n", exit: 3 };
     const error = await stack.upFails(command(server));
-    expect(error).toContain('Process exited with status 3: running "push it":');
+    expect(error).toContain('exit status 3: running "push it":');
     expect(error).toContain("one word");
     expect(error).toContain("and another");
+    expect(error).not.toContain(server.clientKey.split("\n")[1]);
 
-    server.answer = () => ({});
+    server.answer = answer;
     expect((await stack.up(command(server))).changes).toEqual({ create: 1 });
     server.answer = () => ({ exit: 1 });
     await stack.upFails(command(server, { stdin: "changed" }));
-    server.answer = () => ({});
+    server.answer = answer;
     expect((await stack.up(command(server, { stdin: "changed" }))).changes).toEqual({ update: 1 });
   },
 );
@@ -157,22 +158,10 @@ test.concurrent(
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const [server, other] = [await openSshServer(onTestFinished), await openSshServer(onTestFinished)];
-    const error = await stack.upFails(command(server, {}, { hostKey: other.hostKey }));
-    expect(error).toContain("ssh: handshake failed: ssh: host key mismatch");
+    const host = { ...hostOf(server), hostKey: other.hostKey };
+    const error = await stack.upFails(command(server, { login: { ...loginTo(server), host } }));
+    expect(error).toContain("Host key verification failed");
     expect(server.ran).toEqual([]);
-  },
-);
-
-test.concurrent(
-  "failed attempts of any kind are repeated up to the limit",
-  async ({ expect, onTestFinished }) => {
-    const stack = await openStack(onTestFinished);
-    const [server, other] = [await openSshServer(onTestFinished), await openSshServer(onTestFinished)];
-    const error = await stack.upFails(
-      command(server, {}, { privateKey: other.clientKey, dialErrorLimit: 2 }),
-    );
-    expect(error).toContain("after 2 failed attempts: ssh: handshake failed: ssh: unable to authenticate");
-    expect(server.connections).toBe(3);
   },
 );
 
@@ -180,41 +169,73 @@ test.concurrent("a server behind a jump host is reached through it", async ({ ex
   const stack = await openStack(onTestFinished);
   const server = await openSshServer(onTestFinished);
   const jump = await openSshServer(onTestFinished);
-  const proxy = {
-    host: "127.0.0.1",
-    port: jump.port,
-    user: "jump",
-    privateKey: jump.clientKey,
-    hostKey: jump.hostKey,
+  const jumpHost = { address: "127.0.0.1", port: jump.port, user: "jump", hostKey: jump.hostKey };
+  const login = {
+    ...loginTo(server),
+    host: { ...hostOf(server), jumpHost },
+    jumpPrivateKey: jump.clientKey,
   };
-  await stack.up(command(server, {}, { proxy }));
-  expect(server.ran).toEqual([{ user: "deployer", command: "push it", stdin: "" }]);
+  await stack.up(command(server, { login, stdin: "" }));
+  expect(ranOn(server)).toEqual([{ user: "deployer", command: "push it", stdin: "" }]);
   expect(jump.connections).toBe(1);
 });
 
 test.concurrent(
-  "connections stay open for as long as the run lasts, so that a user who has signed in is signed in at its end",
+  "the commands of an update share one connection, and so do those of a destroy",
   async ({ expect, onTestFinished }) => {
     const stack = await openStack(onTestFinished);
     const server = await openSshServer(onTestFinished);
-    const open: number[] = [];
-    server.answer = () => {
-      open.push(server.open);
-      return {};
-    };
-    const args = { delete: "take it away" };
-    await stack.up(async () => {
-      const first = await command(server, args)();
-      // Depends on the first.
-      new remote.Command("second", {
-        connection: to(server),
-        create: pulumi.interpolate`after ${first.id}`,
-        ...args,
-      });
+    const login = loginTo(server);
+    await stack.up(() => {
+      for (let number = 1; number <= 12; number++)
+        hostCommand(`push-${number}`, { login, create: "push it", delete: "take it away", stdin: "" }, {});
+      return Promise.resolve();
     });
-    expect(open).toEqual([1, 2]);
-    await expect.poll(() => server.open, { timeout: 20_000, message: "after the run" }).toBe(0);
+    expect(ranOn(server)).toHaveLength(12);
     await stack.destroy();
-    expect(open).toEqual([1, 2, 1, 2]);
+    expect(ranOn(server)).toHaveLength(24);
+    expect(server.connections).toBe(1);
+  },
+);
+
+test.concurrent(
+  "a command from before 0.1.0 is refused, and once its state is upgraded, updated in place: nothing is removed",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const server = await openSshServer(onTestFinished);
+    const { name: _, address: host, ...pinned } = hostOf(server);
+    const args = { delete: "take it away" };
+    await stack.up(() => {
+      const site = new pulumi.ComponentResource("protected-sites:index:ProtectedSite", "wiki");
+      new remote.Command(
+        "push",
+        {
+          connection: { ...pinned, host, user: "deployer", privateKey: server.clientKey },
+          create: "push it",
+          update: "repair it",
+          stdin: "line 1\nline 2\n",
+          logging: "none",
+          addPreviousOutputInEnv: false,
+          ...args,
+        },
+        { parent: site },
+      );
+      return Promise.resolve();
+    });
+    const now = () => {
+      const parent = new pulumi.ComponentResource("protected-sites:index:ProtectedSite", "wiki");
+      return command(server, args, { parent })();
+    };
+    expect(await stack.upFails(now)).toContain("connection: Unrecognized field 'connection'");
+    expect(ranOn(server).map((ran) => ran.command)).toEqual(["push it"]);
+
+    await stack.imported(upgraded(await stack.exported()).state);
+    await expect(stack.destroy()).rejects.toThrow("the state was upgraded: run `pulumi up` first");
+    expect((await stack.preview(now)).changes).toEqual({ update: 1, same: 1 });
+    await stack.up(now);
+    expect(ranOn(server).map((ran) => ran.command)).toEqual(["push it", "repair it"]);
+    expect((await stack.up(now)).changes).toEqual({ same: 2 });
+    await stack.destroy();
+    expect(ranOn(server).map((ran) => ran.command)).toEqual(["push it", "repair it", "take it away"]);
   },
 );

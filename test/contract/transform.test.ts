@@ -1,23 +1,27 @@
-/** A transform's properties: the SDK drops their marks of secrets, and infra/fleet.ts puts the one that matters back. */
+/** A transform's properties: the SDK drops their marks of secrets, and infra/fleet.ts puts those that matter back. */
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 
+import { withSecretMarks } from "../../infra/fleet.ts";
 import { openStack } from "./stack.ts";
 
-test("a marked property stays secret", async ({ onTestFinished }) => {
+test("what was marked stays secret", async ({ onTestFinished }) => {
   const stack = await openStack(onTestFinished);
-  const connection = { host: "10.0.0.1", privateKey: pulumi.secret("the-key") };
+  const environment = pulumi.secret({ PRIVATE_KEY: "the-key" });
+  const interpreter = pulumi.secret(["/bin/sh", "-c"]);
   const { text } = await stack.preview(() => {
-    const { specialSigKey, specialSecretSig } = pulumi.runtime;
-    const transform: pulumi.ResourceTransform = ({ props, opts }) => {
-      const { connection: value } = props as { connection?: unknown };
-      return { props: { ...props, connection: { [specialSigKey]: specialSecretSig, value } }, opts };
-    };
-    new command.remote.Command("push", { connection, create: "true" }, { transforms: [transform] });
+    const transform: pulumi.ResourceTransform = ({ props, opts }) => ({
+      props: withSecretMarks(props),
+      opts,
+    });
+    new command.local.Command(
+      "push",
+      { interpreter, environment, create: "true" },
+      { transforms: [transform] },
+    );
     return Promise.resolve();
   });
-  expect(text).toContain("push");
-  expect(text).toContain("[secret]");
+  expect(text).toMatch(/environment *: \[secret\]\n *interpreter *: \[secret\]/);
   expect(text).not.toContain("the-key");
 });

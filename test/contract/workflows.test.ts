@@ -153,10 +153,10 @@ describe("of the engine's commands", () => {
 });
 
 test("a preview is in the run's summary", async () => {
-  await writeFile(join(work, "preview.txt"), "~ command:remote:Command: (update)\n");
+  await writeFile(join(work, "preview.txt"), "~ command:local:Command: (update)\n");
   await run("workflows/preview.yml", "Summary");
   expect(await readFile(join(work, "summary"), "utf8")).toBe(
-    "````diff\n~ command:remote:Command: (update)\n\n````\n",
+    "````diff\n~ command:local:Command: (update)\n\n````\n",
   );
 });
 

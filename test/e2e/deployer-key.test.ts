@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openStack } from "../lab/stack.ts";
 import { generateSshKey } from "../lab/ssh-key.ts";
-import { runOn, shellOn } from "./on-hosts.ts";
+import { runOn, shellOn, sshOff, sshOn } from "./on-hosts.ts";
 import { lab } from "./instance.ts";
 
 const setting = "protected-sites:deployerKeyGenerations";
@@ -43,11 +43,11 @@ test("both keys of the deployer may push while its key is rotated, also where th
   const [first = "", second = ""] = lab.hosts.map(({ name }) => name);
   const [old] = await mayPush(first);
   await setGenerations(1, 2);
-  await shellOn(second, "systemctl stop ssh.socket ssh.service");
+  await shellOn(second, sshOff);
   try {
     await expect(stack.up()).rejects.toThrow();
   } finally {
-    await shellOn(second, "systemctl start ssh.service");
+    await shellOn(second, sshOn);
   }
   expect(await mayPush(first)).toEqual([old, expect.stringMatching(/^AAAA/)]);
   expect(await mayPush(second)).toEqual([old]);

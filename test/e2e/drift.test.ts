@@ -10,7 +10,7 @@ import { problemsOf } from "../answers.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
-import { runOn, shellOn } from "./on-hosts.ts";
+import { runOn, shellOn, sshOff, sshOn } from "./on-hosts.ts";
 
 let stack: Stack;
 const [first = "", second = ""] = lab.hosts.map(({ name }) => name);
@@ -142,7 +142,7 @@ test("a preview warns about an external certificate that expires soon", async ()
 });
 
 test("a host that cannot be reached is reported, and its resources have not changed", async () => {
-  await shellOn(second, "systemctl stop ssh");
+  await shellOn(second, sshOff);
   try {
     const { changes, warnings } = await run("preview");
     expect(Object.keys(changes)).toEqual(["same"]);
@@ -150,7 +150,7 @@ test("a host that cannot be reached is reported, and its resources have not chan
       expect.stringMatching(new RegExp(`^${second}: could not be reached \\(.*refused`)),
     ]);
   } finally {
-    await shellOn(second, "systemctl start ssh");
+    await shellOn(second, sshOn);
   }
 });
 

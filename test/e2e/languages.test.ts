@@ -77,7 +77,7 @@ describe.each(["yaml", "go"])("a program in %s", (language) => {
     expect(all).toMatch(/protected-sites:index:ProxyHost::edge-1\]/);
     expect(all).toMatch(/protected-sites:index:ProtectedSite::wiki\]/);
     expect(all).toMatch(/azuread:index\/application:Application::wiki\]/);
-    expect(all).toMatch(/command:remote:Command::wiki-edge-1\]/);
+    expect(all).toMatch(/command:local:Command::wiki-edge-1\]/);
     expect(all).toMatch(/url *: "https:\/\/wiki\.example\.com"/);
     expect(all).toMatch(/\+ 16 to create/);
   }, 600_000);

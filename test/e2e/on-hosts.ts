@@ -24,6 +24,15 @@ export function everywhere(script: string, input = ""): Promise<string[]> {
   return Promise.all(lab.hosts.map(({ name }) => shellOn(name, script, input)));
 }
 
+/** Ends all connections to sshd, of which updates and commands keep one open for a while. */
+export const endConnections = "for pid in $(pgrep -f '^sshd(-session)?: '); do kill -KILL $pid; done";
+
+/** Ends sshd as well. */
+export const sshOff = `systemctl stop ssh.socket ssh.service; ${endConnections}`;
+
+/** Begins it again. */
+export const sshOn = "systemctl start ssh.service";
+
 /** Gives every host a certificate of the lab's CA for a site that the lab does not know of. */
 export async function certify(domain: string): Promise<void> {
   const { certificate, key } = await certificateOf(lab.name, domain);

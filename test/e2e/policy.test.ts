@@ -55,8 +55,8 @@ test("stops a program that violates its rules, and names the resource and what i
     new azuread.Application("other", { displayName: "other", web });
     new azuread.ApplicationPassword("password", { applicationId: application.id });
     const text = 'email_domains = ["*"]\nskip_auth_routes = ["/"]\n';
-    new command.remote.Command("push", {
-      connection: { host: "192.0.2.11" },
+    new command.local.Command("push", {
+      environment: { HOST_ADDRESS: "192.0.2.11" },
       create: "sudo -n protected-sites push",
       stdin: bundle([{ name: "oauth2-proxy.cfg", text }]),
     });
@@ -66,7 +66,7 @@ test("stops a program that violates its rules, and names the resource and what i
     .preview({ color: "never", policyPacks, program })
     .catch((it: unknown) => it);
   for (const words of [
-    "connection.hostKey must be the public key of 192.0.2.11, got none",
+    "environment.HOST_KEY must be the public key of 192.0.2.11, got none",
     'a redirect URI must be https and contain no "*", got "http://wiki.lab.test/oauth2/callback"',
     "wiki.lab.test must have one registration, got one and other",
     "endDate must be set",

@@ -12,7 +12,7 @@ import { navigation } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { lab, people } from "./instance.ts";
-import { certify, everywhere, shellOn } from "./on-hosts.ts";
+import { certify, everywhere, shellOn, sshOff, sshOn } from "./on-hosts.ts";
 import { visitorOf } from "./people.ts";
 
 const [first] = lab.hosts;
@@ -193,7 +193,7 @@ test("a renamed site stays up all the time, with its registration and its secret
 
 test("a host that no longer exists is forgotten without connecting to it, and the others are unchanged", async () => {
   const second = lab.hosts[1];
-  await shellOn(second?.name ?? "", "systemctl stop ssh");
+  await shellOn(second?.name ?? "", sshOff);
   try {
     const { state, gone } = withoutHost((await stack.exportStack()) as Exported, second?.name ?? "");
     expect(gone.length).toBe(1 + 4 + 2 * 2);
@@ -206,7 +206,7 @@ test("a host that no longer exists is forgotten without connecting to it, and th
     const { summary } = await stack.up();
     expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
   } finally {
-    await shellOn(second?.name ?? "", "systemctl start ssh");
+    await shellOn(second?.name ?? "", sshOn);
   }
 });
 

@@ -13,7 +13,7 @@ import { checkOut } from "../lab/checkout.ts";
 import { ensureEngine } from "../lab/engine.ts";
 import { openStack } from "../lab/stack.ts";
 import { entra, secretsInEntra, secretsOnHosts, setGenerations, tokensOnHosts } from "./client-secrets.ts";
-import { shellOn } from "./on-hosts.ts";
+import { shellOn, sshOff, sshOn } from "./on-hosts.ts";
 import { browse as browseAll, Person, signedIn } from "./crowd.ts";
 import { lab, people } from "./instance.ts";
 import { killedUp } from "./killed-update.ts";
@@ -130,12 +130,12 @@ test("after a rotation that failed on a host, each host has a working secret, an
   const [before] = await secretsOnHosts();
   await entra.behave({ newSecrets: { delaySeconds: 0, meanwhile: "refuse" } });
   await setGenerations(stack, 2, 3);
-  await shellOn(second, "systemctl stop ssh.socket ssh.service");
+  await shellOn(second, sshOff);
   const browsing = browse();
   try {
     await expect(stack.up()).rejects.toThrow();
   } finally {
-    await shellOn(second, "systemctl start ssh.service");
+    await shellOn(second, sshOn);
   }
   const [onFirst, onSecond] = await secretsOnHosts();
   expect(onFirst, first).not.toBe(before);
@@ -187,7 +187,7 @@ test("a secret whose creation Entra did not confirm is reported by `npm run expi
   expect(expiry.exitCode).toBe(1);
 
   const [, second = ""] = lab.hosts.map(({ name }) => name);
-  await shellOn(second, "systemctl stop ssh.socket ssh.service");
+  await shellOn(second, sshOff);
   try {
     const command = ["run", "--silent", "revoke", "--", "--stack", "local", "--site", "wiki"];
     const revoke = await run("npm", ...command);
@@ -199,7 +199,7 @@ test("a secret whose creation Entra did not confirm is reported by `npm run expi
     expect(without.all).toContain(`Through ${second} nobody can sign in`);
     expect(without.exitCode).toBe(1);
   } finally {
-    await shellOn(second, "systemctl start ssh.service");
+    await shellOn(second, sshOn);
   }
   // The host that could not be reached has the leaked one, which is worth nothing.
   expect(await tokensOnHosts()).toEqual(["200", "401"]);

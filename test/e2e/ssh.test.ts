@@ -12,7 +12,7 @@ import { openStack as openOwnStack } from "../contract/stack.ts";
 import { slowWay } from "../lab/slow-way.ts";
 import { openStack } from "../lab/stack.ts";
 import { lab } from "./instance.ts";
-import { shellOn } from "./on-hosts.ts";
+import { endConnections, shellOn } from "./on-hosts.ts";
 
 const [first, second] = lab.hosts.map((host) => ({ ...host, port: 22 }));
 if (first === undefined || second === undefined) throw new Error("the lab must have two hosts");
@@ -49,10 +49,10 @@ test("an update uses the jump host, too, with each host's own user", async () =>
     expect(summary.resourceChanges?.update).toBe(1);
     const log = `journalctl --sync; journalctl --unit=ssh --since=@${since} --output=cat`;
     const accepted = (await shellOn(second.name, log)).match(/(?<=Accepted publickey for ).*(?= port)/g);
-    // The deployer pushes; before that the administrator asks what is there.
-    expect(new Set(accepted)).toEqual(
-      new Set([`admin from ${first.address}`, `protected-sites from ${first.address}`]),
-    );
+    // The deployer pushes; before that the administrator asks what is there, perhaps on a connection from a moment ago.
+    const ways = ["admin", "protected-sites"].map((user) => `${user} from ${first.address}`);
+    expect(ways).toEqual(expect.arrayContaining(accepted ?? []));
+    expect(accepted?.filter((it) => it.startsWith("protected-sites"))).toHaveLength(1);
   } finally {
     await writeFile(file, usual);
     await stack.up(push);
@@ -100,7 +100,7 @@ test("an update with a wrong pinned key reports it for each push after one conne
 
 test("an update whose key a host rejects reports it for each push after one connection, and works at once with the right key", async () => {
   const keys = "/var/lib/protected-sites/deployer/.ssh/authorized_keys";
-  await shellOn(second.name, `mv ${keys} ${keys}.aside`);
+  await shellOn(second.name, `mv ${keys} ${keys}.aside; ${endConnections}`);
   let said: string;
   try {
     said = await failingUpdate({});

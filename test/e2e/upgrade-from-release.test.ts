@@ -46,6 +46,11 @@ describe.each(releases.map(({ name }) => name))("from %s", (release) => {
     const { exitCode, all } = await engine("up", "--yes", "--skip-preview");
     expect(exitCode, all).toBe(0);
     await user.install(await pack(join(user.settings, "../../..")));
+    const unprepared = await engine("preview");
+    expect(unprepared.exitCode, unprepared.all).toBe(1);
+    expect(unprepared.all).toContain("Unrecognized field 'connection'");
+    expect(unprepared.all).toContain("protected-sites upgrade-state < before.json");
+    await user.upgradeState();
   }, 600_000);
 
   afterAll(() => user.remove());

@@ -18,6 +18,8 @@ export interface UserRepository {
   readonly install: (archive: string) => Promise<void>;
   /** Runs a command of the installed version. @returns its exit code, all that it said, and its standard output alone */
   readonly run: (...args: readonly string[]) => Promise<{ exitCode: number; all: string; stdout: string }>;
+  /** Makes the state of an earlier version one of the installed version. */
+  readonly upgradeState: () => Promise<void>;
   readonly remove: () => Promise<void>;
 }
 
@@ -37,17 +39,27 @@ export async function userRepository(archive?: string): Promise<UserRepository> 
   };
   const installed = join(folder, "node_modules/protected-sites");
   const settings = join(folder, "stacks/Pulumi.local.yaml");
+  const commandLine = async () => {
+    const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as {
+      readonly bin: Readonly<Record<"protected-sites", string>>;
+    };
+    return join(installed, manifest.bin["protected-sites"]);
+  };
   const repository: UserRepository = {
     settings,
     install: (other) => unpackBesideLinks(other, folder),
     run: async (...args) => {
-      const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as {
-        readonly bin: Readonly<Record<"protected-sites", string>>;
-      };
-      const program = join(installed, manifest.bin["protected-sites"]);
+      const program = await commandLine();
       const options = { cwd: folder, env, all: true, reject: false, stdin: "ignore" } as const;
       const { exitCode = -1, all, stdout } = await execa(process.execPath, [program, ...args], options);
       return { exitCode, all, stdout };
+    },
+    upgradeState: async () => {
+      const pipe = 'pulumi stack export | "$0" "$1" upgrade-state | pulumi stack import';
+      await execa("bash", ["-o", "pipefail", "-c", pipe, process.execPath, await commandLine()], {
+        cwd: folder,
+        env: { ...env, PULUMI_STACK: "local" },
+      });
     },
     remove: () => rm(outside, { recursive: true, force: true }),
   };

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
+import { sshOff, sshOn } from "../e2e/on-hosts.ts";
 import { EntraControl } from "../lab/entra/control.ts";
 import { type Bench, type Outcome, program } from "./bench.ts";
 import { Disk } from "./disk.ts";
@@ -325,7 +326,7 @@ const noise = onTheWay(
 );
 
 /** Nothing listens on the host's port 22. */
-export const sshdDown = onHost("systemctl stop ssh.socket ssh.service", "systemctl start ssh.service");
+export const sshdDown = onHost(sshOff, sshOn);
 
 const refused = onTheWay(
   12,

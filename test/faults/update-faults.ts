@@ -44,12 +44,12 @@ function onTheWay({ begin, end }: typeof sshdDown | typeof packetsLost): Wrong["
 const wrongs: readonly Wrong[] = [
   {
     step: "the first host refuses the connection",
-    says: /dial tcp 192\.0\.2\.11:22: connect.*refused/i,
+    says: /edge-1 could not be reached as protected-sites: .*refused/,
     hurt: onTheWay(sshdDown),
   },
   {
     step: "the first host is behind a black hole",
-    says: /dial tcp 192\.0\.2\.11:22: i\/o timeout/,
+    says: /edge-1 could not be reached as protected-sites: .*timed out/,
     hurt: onTheWay(packetsLost),
   },
   {

@@ -17,7 +17,7 @@ import {
   tokensOnHosts,
 } from "../e2e/client-secrets.ts";
 import { lab } from "../e2e/instance.ts";
-import { shellOn } from "../e2e/on-hosts.ts";
+import { shellOn, sshOff, sshOn } from "../e2e/on-hosts.ts";
 import { killedUp } from "../e2e/killed-update.ts";
 import { openStack } from "../lab/stack.ts";
 
@@ -76,11 +76,11 @@ async function nextUpdateFinishes(before: readonly string[], { refresh = false }
 
 /** Updates while one host cannot be reached. */
 async function upWithout(host: string, options: UpOptions = {}): Promise<void> {
-  await shellOn(host, "systemctl stop ssh.socket ssh.service");
+  await shellOn(host, sshOff);
   try {
     await expect(stack.up(options)).rejects.toThrow();
   } finally {
-    await shellOn(host, "systemctl start ssh.service");
+    await shellOn(host, sshOn);
   }
 }
 

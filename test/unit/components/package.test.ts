@@ -114,7 +114,7 @@ describe("the npm package, installed into a folder outside of the project", () =
         "protected-sites:index:ProxyHost edge-1",
         "protected-sites:index:ProtectedSite wiki",
         "azuread:index/application:Application wiki",
-        "command:remote:Command wiki-edge-1",
+        "command:local:Command wiki-edge-1",
         "https://wiki.example.com",
       ]),
     );

@@ -31,7 +31,7 @@ describe.each([
 ])("%s", (_, preview) => {
   let asked: Asked[];
   const one = (name: string) => {
-    const found = asked.filter((it) => it.name === name && it.type === "command:remote:Command");
+    const found = asked.filter((it) => it.name === name && it.type === "command:local:Command");
     expect(found, name).toHaveLength(1);
     return found[0]?.inputs ?? {};
   };
@@ -56,8 +56,8 @@ describe.each([
   });
 
   test("a change of the files is an update in place, on a host whose key is pinned", () => {
-    for (const { inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
-      expect(JSON.stringify(inputs["connection"])).toContain('"hostKey":"ssh-ed25519 AAAA');
+    for (const { inputs } of asked.filter((it) => it.type === "command:local:Command")) {
+      expect(JSON.stringify(inputs["environment"])).toContain(`"HOST_KEY":"${hostKey}"`);
       expect(inputs).not.toHaveProperty("triggers");
       expect(inputs).toMatchObject({ logging: "none", addPreviousOutputInEnv: false });
     }
@@ -81,9 +81,9 @@ test("every secret is marked as one before it leaves the program", async () => {
   const credentials = asked.filter((it) => it.name.endsWith("-credentials"));
   expect(credentials).toHaveLength(2);
   for (const { inputs } of credentials) expect(isSecret(inputs["stdin"])).toBe(true);
-  for (const { inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
-    expect(JSON.stringify(inputs["connection"])).toContain("SECRET-private-key");
-    expect(clearTexts(inputs["connection"]).join()).not.toContain("SECRET");
+  for (const { inputs } of asked.filter((it) => it.type === "command:local:Command")) {
+    expect(JSON.stringify(inputs["environment"])).toContain("SECRET-private-key");
+    expect(clearTexts(inputs["environment"]).join()).not.toContain("SECRET");
   }
 });
 
@@ -99,12 +99,10 @@ test("the state encrypts what a secret is derived from, and a host's output abou
   expect(kept.sort()).toEqual([
     "wiki-client-secret-1: value",
     "wiki-cookie-secret: bcryptHash, result",
-    "wiki-edge-1-credentials: connection, stderr, stdin, stdout",
-    "wiki-edge-1: connection",
-    "wiki-edge-2-credentials: connection, stderr, stdin, stdout",
-    "wiki-edge-2: connection",
+    "wiki-edge-1-credentials: stderr, stdin, stdout",
+    "wiki-edge-2-credentials: stderr, stdin, stdout",
     "wiki-fingerprint-key: bcryptHash, result",
-    "wiki-sessions: connection, stderr, stdin, stdout",
+    "wiki-sessions: stderr, stdin, stdout",
   ]);
 });
 
@@ -121,8 +119,8 @@ test("everything derived from the client secret is secret", async () => {
 test("hosts get the newest of several client secrets, through a user that may only push", async () => {
   const site = { ...args.site, clientSecrets: [{ generation: 1 }, { generation: 2 }] };
   const asked = await deployed(() => new ProtectedSite("wiki", { ...args, site }));
-  for (const { name, inputs } of asked.filter((it) => it.type === "command:remote:Command")) {
-    expect(JSON.stringify(inputs["connection"])).toContain('"user":"protected-sites"');
+  for (const { name, inputs } of asked.filter((it) => it.type === "command:local:Command")) {
+    expect(JSON.stringify(inputs["environment"])).toContain('"HOST_USER":"protected-sites"');
     if (!name.endsWith("-credentials")) continue;
     expect(JSON.stringify(inputs["stdin"])).toContain("SECRET of wiki-client-secret-2");
     expect(JSON.stringify(inputs["stdin"])).not.toContain("SECRET of wiki-client-secret-1");
@@ -132,7 +130,7 @@ test("hosts get the newest of several client secrets, through a user that may on
 test("the first host has a site's files and secrets before any other host gets either", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   const after = (name: string) =>
-    asked.find((it) => it.name === name && it.type === "command:remote:Command")?.after ?? [];
+    asked.find((it) => it.name === name && it.type === "command:local:Command")?.after ?? [];
   const first = ["wiki-edge-1-credentials", "wiki-edge-1"];
   expect(after("wiki-edge-2-credentials")).toEqual(expect.arrayContaining(first));
   expect(after("wiki-edge-2")).toEqual(expect.arrayContaining(first));
@@ -142,7 +140,7 @@ test("the first host has a site's files and secrets before any other host gets e
 test("no host gets a rule before its assignments exist in Entra, nor files before their secrets", async () => {
   const asked = await deployed(() => new ProtectedSite("wiki", args));
   for (const host of ["edge-1", "edge-2"]) {
-    const push = asked.find((it) => it.name === `wiki-${host}` && it.type === "command:remote:Command");
+    const push = asked.find((it) => it.name === `wiki-${host}` && it.type === "command:local:Command");
     expect(push?.after).toEqual(expect.arrayContaining([`wiki-${host}-credentials`, "wiki"]));
   }
 });

@@ -122,7 +122,8 @@ describe("what a host is sent, with a stand-in for ssh", () => {
 
   /** @param program what the host's does, given its command line as `$*` and the list as a file */
   async function send(program: string, ...unblocks: string[]) {
-    const script = `#!/bin/sh\nfor command; do :; done\ncat >${folder}/list\neval "set -- \${command##*protected-sites block }"\n${program}\n`;
+    // The connection is there already; what is left are the commands on the host.
+    const script = `#!/bin/sh\n[ "$1" != -O ] || exit 0\nfor command; do :; done\ncat >${folder}/list\neval "set -- \${command##*protected-sites block }"\n${program}\n`;
     await writeFile(join(folder, "ssh"), script);
     await chmod(join(folder, "ssh"), 0o755);
     const environment = environmentOf(fileOf(list));

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { withoutHost } from "../../../infra/commands/forget-host.ts";
 
 const stack = "urn:pulumi:prod::protected-sites::";
-const command = "command:remote:Command";
+const command = "command:local:Command";
 const host = (name: string) => `${stack}protected-sites:index:ProxyHost::${name}`;
 const ofHost = (name: string, part: string) =>
   `${stack}protected-sites:index:ProxyHost$${command}::${name}-${part}`;

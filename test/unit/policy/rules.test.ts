@@ -7,7 +7,7 @@ import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
 import { rules } from "../../../policy/rules.ts";
 import { site, tenantId } from "../../sites.ts";
 
-const command = "command:remote:Command";
+const command = "command:local:Command";
 const application = "azuread:index/application:Application";
 const random = (name: string) => `random:index/${name.charAt(0).toLowerCase()}${name.slice(1)}:${name}`;
 const password = "azuread:index/applicationPassword:ApplicationPassword";
@@ -48,11 +48,12 @@ async function judged(validate: () => Promise<void> | void): Promise<void> {
   }
 }
 
-const pinned = { host: "10.0.0.11", hostKey: "ssh-ed25519 AAAA" };
+const pinned = { HOST_ADDRESS: "10.0.0.11", HOST_KEY: "ssh-ed25519 AAAA" };
+const behindJump = { ...pinned, JUMP_ADDRESS: "10.0.0.99" };
 const wiki = oauth2ProxyConfig(site(), tenantId);
 const pushOf = (text: string, given: object = {}) =>
   resource(command, "wiki-edge-1", {
-    connection: pinned,
+    environment: pinned,
     create: "sudo -n protected-sites push",
     stdin: bundle([{ name: "oauth2-proxy.cfg", link: "/etc/oauth2-proxy/oauth2-proxy_wiki.cfg", text }]),
     ...given,
@@ -69,7 +70,7 @@ test("a site as the component declares it violates no policy", async () => {
       resource(random("RandomPassword"), "wiki-cookie-secret", { result: "cookie-secret" }),
       pushOf(wiki),
       resource(command, "wiki-edge-1-credentials", {
-        connection: { ...pinned, proxy: pinned },
+        environment: { ...behindJump, JUMP_KEY: "ssh-ed25519 BBBB", PRIVATE_KEY: "deployer-key" },
         create: "sudo -n protected-sites credentials",
         stdin: '{"clientSecret":"client-secret"}',
       }),
@@ -81,13 +82,25 @@ test("a site as the component declares it violates no policy", async () => {
 const refused: readonly [string, string, ...PolicyResource[]][] = [
   [
     "a host whose key is not pinned",
-    "host-key-pinned: connection.hostKey must be the public key of 10.0.0.11, got none",
-    pushOf(wiki, { connection: { host: "10.0.0.11" } }),
+    "host-key-pinned: environment.HOST_KEY must be the public key of 10.0.0.11, got none",
+    pushOf(wiki, { environment: { HOST_ADDRESS: "10.0.0.11" } }),
   ],
   [
     "a jump host whose key is not pinned",
+    "host-key-pinned: environment.JUMP_KEY must be the public key of 10.0.0.99, got none",
+    pushOf(wiki, { environment: behindJump }),
+  ],
+  [
+    "a command of another program on a host whose key is not pinned",
+    "host-key-pinned: connection.hostKey must be the public key of 10.0.0.11, got none",
+    resource("command:remote:Command", "other", { connection: { host: "10.0.0.11" }, create: "true" }),
+  ],
+  [
+    "a command of another program on a jump host whose key is not pinned",
     "host-key-pinned: connection.hostKey must be the public key of jump, got none",
-    pushOf(wiki, { connection: { ...pinned, proxy: { host: "jump" } } }),
+    resource("command:remote:Command", "other", {
+      connection: { host: "10.0.0.11", hostKey: "ssh-ed25519 AAAA", proxy: { host: "jump" } },
+    }),
   ],
   [
     "a file that is copied to a host whose key is not pinned",
@@ -193,7 +206,7 @@ test.each(refused)("refuses %s", async (_, sentence, ...resources) => {
 const withEnd = { endDate: "2027-11-01T00:00:00Z", value: "client-secret" };
 /** For each rule the closest to what it refuses that it lets pass. */
 const passing: Readonly<Record<string, readonly PolicyResource[]>> = {
-  "host-key-pinned": [pushOf(wiki, { connection: { ...pinned, proxy: { ...pinned, host: "jump" } } })],
+  "host-key-pinned": [pushOf(wiki, { environment: { ...behindJump, JUMP_KEY: "ssh-ed25519 BBBB" } })],
   "end-date-set": [resource(password, "wiki-client-secret-1", withEnd)],
   "two-owners": [registration("wiki", callback)],
   "https-redirects": [registration("wiki", callback, "https://wiki.example.com/oauth2/signed-out")],

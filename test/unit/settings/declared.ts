@@ -54,7 +54,8 @@ export async function update(
 }
 
 function textsOf({ type, name, inputs, ...options }: Asked): [title: string, text: string][] {
-  const { stdin, ...rest } = inputs;
+  // How a host is reached is the same in every command.
+  const { stdin, interpreter: _, ...rest } = inputs;
   const text = String(isSecret(stdin) ? (stdin as { value: unknown }).value : stdin);
   const files = unbundle(text);
   // The program that runs there is reviewed as what it is.

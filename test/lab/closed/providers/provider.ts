@@ -41,6 +41,8 @@ export interface ResourceType {
   readonly recomputed?: readonly string[];
   /** Outputs that the engine must encrypt in its state. */
   readonly secret?: readonly string[];
+  /** Whether a state with other properties is refused, as by providers that are made with Pulumi's own Go library. */
+  readonly strict?: true;
   /** Whether the order of list elements means nothing, as in Terraform's sets. */
   readonly listsAreSets?: true;
   readonly create: (inputs: Properties, call: Call, name: string) => Promise<Resource>;
@@ -104,6 +106,9 @@ export function diff(
   before: Properties,
   after: Properties,
 ): { changed: string[]; replaces: string[] } {
+  const strange = Object.keys(before).find((it) => !(it in type.inputs) && !type.computed.includes(it));
+  if (type.strict && strange !== undefined)
+    throw new Error(`1 failures decoding:\n\t${strange}: Unrecognized field '${strange}'`);
   const changed = Object.keys(type.inputs).filter(
     (property) => form(before[property], type.listsAreSets) !== form(after[property], type.listsAreSets),
   );
