@@ -7,6 +7,9 @@ import * as command from "@pulumi/command";
 import type {
   Policies,
   PolicyResource,
+  ReportViolation,
+  ResourceValidation,
+  ResourceValidationArgs,
   ResourceValidationPolicy,
   StackValidationPolicy,
 } from "@pulumi/policy";
@@ -16,6 +19,7 @@ import { parse } from "smol-toml";
 
 import { unbundle } from "../components/host/bundle.ts";
 import { keyVariables } from "../components/host/connection.ts";
+import { hostCommandType } from "../components/host/host-command.ts";
 import { brokenPromises } from "../components/render/oauth2-proxy-settings.ts";
 
 interface Connection {
@@ -87,10 +91,24 @@ const httpsRedirects: ResourceValidationPolicy = {
   ),
 };
 
+/** A rule for what any command gets on its standard input, whoever runs it and however it reaches a host. */
+function ofEachCommand(
+  rule: (
+    push: { readonly stdin?: string | undefined },
+    args: ResourceValidationArgs,
+    report: ReportViolation,
+  ) => void,
+): ResourceValidation[] {
+  return [
+    validateResourceOfType(command.local.Command, rule),
+    validateResourceOfType(command.remote.Command, rule),
+  ];
+}
+
 const oauth2ProxyOptions: ResourceValidationPolicy = {
   name: "no-forbidden-oauth2-proxy-option",
   description: "No option of oauth2-proxy lets requests bypass authentication, or turns a check off.",
-  validateResource: validateResourceOfType(command.local.Command, (push, _, report) => {
+  validateResource: ofEachCommand((push, _, report) => {
     const config = oauth2ProxyConfig(known(() => push.stdin));
     // Other commands push no such file.
     if (Object.keys(config).length === 0) return;
@@ -101,7 +119,7 @@ const oauth2ProxyOptions: ResourceValidationPolicy = {
 const noWildcard: ResourceValidationPolicy = {
   name: "no-wildcard-without-gate",
   description: 'email_domains = ["*"] requires a group or role: alone, it lets in every guest of the tenant.',
-  validateResource: validateResourceOfType(command.local.Command, (push, _, report) => {
+  validateResource: ofEachCommand((push, _, report) => {
     const { email_domains: domains = [], allowed_groups: groups = [] } = oauth2ProxyConfig(
       known(() => push.stdin),
     );
@@ -145,10 +163,10 @@ const noSecretInTheClear: StackValidationPolicy = {
   validateStack: ({ resources }, report) => {
     const secrets = resources.flatMap((it) => secretsOf(it).map((value) => ({ value, owner: it.name })));
     for (const resource of resources.filter(({ type }) => /^command:(?:remote|local):/.test(type))) {
-      const { props } = resource as { props: Record<string, unknown> };
+      const { type, props } = resource as { type: string; props: Record<string, unknown> };
       const shown = [
         ...["create", "update", "delete"].map((name) => known(() => props[name])),
-        shownVariables(props),
+        shownVariables(type, props),
       ]
         .map((it) => JSON.stringify(it))
         .join("\n");
@@ -164,11 +182,11 @@ const noSecretInTheClear: StackValidationPolicy = {
   },
 };
 
-/** A command's environment without the keys by which it logs in. */
-function shownVariables(props: Record<string, unknown>): unknown[] {
+/** A command's environment, of one of ours without the keys by which it logs in. */
+function shownVariables(type: string, props: Record<string, unknown>): unknown[] {
   const environment = known(() => props["environment"]) ?? {};
   return Object.keys(environment)
-    .filter((name) => !keyVariables.has(name))
+    .filter((name) => type !== hostCommandType || !keyVariables.has(name))
     .map((name) => known(() => (environment as Record<string, unknown>)[name]));
 }
 

@@ -187,6 +187,27 @@ const refused: readonly [string, string, ...PolicyResource[]][] = [
     pushOf(wiki, { environment: { KEY: "b3BlbnNzaC1rZXkt" } }),
   ],
   [
+    "a secret in the environment of a command on a server, whatever the variable's name",
+    "no-secret-in-the-clear: its command must take secrets on stdin only, but its text contains that of deployer",
+    resource("tls:index/privateKey:PrivateKey", "deployer", {
+      privateKeyOpenssh: "-----BEGIN\nb3BlbnNzaC1rZXkt\n-----END\n",
+    }),
+    resource("command:remote:Command", "other", {
+      connection: { host: "10.0.0.11", hostKey: "ssh-ed25519 AAAA" },
+      environment: { PRIVATE_KEY: "b3BlbnNzaC1rZXkt" },
+    }),
+  ],
+  [
+    "everybody of the tenant, pushed by a command with a connection of its own",
+    'no-wildcard-without-gate: oauth2-proxy.cfg: email_domains = ["*"] requires allowed_groups, got none',
+    resource("command:remote:Command", "other", {
+      connection: { host: "10.0.0.11", hostKey: "ssh-ed25519 AAAA" },
+      stdin: bundle([
+        { name: "oauth2-proxy.cfg", text: wiki.replace(/^email_domains = .*$/m, 'email_domains = ["*"]') },
+      ]),
+    }),
+  ],
+  [
     "one registration for two sites",
     "one-site-one-registration: both must be the registration of one site, got wiki.example.com, code.example.com",
     registration("both", callback, "https://code.example.com/oauth2/callback"),
