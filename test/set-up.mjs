@@ -19,6 +19,7 @@ const scripts = {
   "bench:push": "test/bench/push.ts",
   "bench:scale": "test/bench/scale.ts",
   "bench:block": "test/bench/block.ts",
+  "bench:who": "test/bench/who.ts",
   faults: "test/faults/cli.ts",
   judge: "test/judges/judge.ts",
 };

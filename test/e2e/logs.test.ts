@@ -1,9 +1,8 @@
 /**
- * What hosts' logs say, asked over SSH by `npm run who` and `npm run history`.
- * WHO_LINES=1000000 measures that over as many lines, in equal parts on the hosts.
+ * What hosts' logs say, asked over SSH by `npm run who` and `npm run history`. `npm run bench:who` measures how long
+ * that takes.
  */
 import { copyFile, mkdir } from "node:fs/promises";
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -16,7 +15,7 @@ import type { Who } from "../../infra/who.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
 import { lab, people } from "./instance.ts";
-import { everywhere, shellOn } from "./on-hosts.ts";
+import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
 const code = "https://code.lab.test";
@@ -184,40 +183,4 @@ test("what was done is one line on each host, in the order of time, with who and
   const { all } = await run("history", "--since", since, "--site", "wiki");
   expect(all).toMatch(/^\S+Z +\S+ +block +mallory@lab\.test +\S.* +FAILED +Left\. .*no_such_directive/m);
   expect(all).not.toContain("push");
-});
-
-const lines = Number(process.env["WHO_LINES"] ?? 0);
-test.runIf(lines > 0)("how long it takes", { timeout: 600_000 }, async () => {
-  const each = Math.ceil(lines / lab.hosts.length);
-  const fill = `
-import datetime, random, sys
-line = open("${log}").readlines()[-1]
-began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=23)
-with open("${log}.1", "w") as file:
-    for number in range(${each}):
-        time = (began + datetime.timedelta(seconds=number * 80000 / ${each})).strftime("%Y-%m-%dT%H:%M:%S+00:00")
-        user, client = f"user-{random.randrange(300)}@lab.test", f"10.0.0.{random.randrange(3)}"
-        file.write(line.replace("ada@lab.test", user).replace(line[9:34], time).replace('"client":"', f'"client":"{client}-', 1))
-`;
-  await ask("ada", first);
-  await ask("ada", second);
-  await everywhere("cat > /run/fill.py; python3 /run/fill.py", fill);
-  try {
-    for (const since of ["24h", "1h"]) {
-      const start = performance.now();
-      const { uses } = await who(since, "--site", "code");
-      const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      console.log(
-        `${lines} lines on ${lab.hosts.length} hosts, --since ${since}: ${seconds} s, ${uses.length} rows, load ${loadavg()[0]?.toFixed(0) ?? ""}`,
-      );
-    }
-    const program = ["/usr/local/sbin/protected-sites", "who"];
-    const cpu = `
-import os, subprocess
-subprocess.run(${JSON.stringify(program)}, input=b'{"since": 0, "site": "code.lab.test"}', stdout=subprocess.DEVNULL, check=True)
-print(round(sum(os.times()[2:4]), 2))`;
-    console.log(`CPU on a host for its ${each} lines: ${await shellOn(first.name, "python3 -", cpu)} s`);
-  } finally {
-    await everywhere(`rm ${log}.1 /run/fill.py`);
-  }
 });

@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== "linux")("a machine that lacks something", 
     const { exitCode, stderr } = await setUp("tests");
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
-      'set-up: the command must be one of local, test, bench, bench:push, bench:scale, bench:block, faults, judge, got "tests"',
+      'set-up: the command must be one of local, test, bench, bench:push, bench:scale, bench:block, bench:who, faults, judge, got "tests"',
     );
   });
 });
