@@ -9,6 +9,7 @@ import { openBrowser, signIn } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { passing } from "./bypass.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, echo, newPage, openAs } from "./people.ts";
@@ -53,7 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   stack = await openStack(lab.name);
   await stack.up();
   expect(await shell(`ls -d ${folder} 2>&1 || true`), "without a cache, nothing of it stays").toMatch(

@@ -14,6 +14,7 @@ import { HostShell } from "../lab/host-shell.ts";
 import { request } from "../lab/http.ts";
 import { type NameServer, startNameServer } from "../lab/name-server.ts";
 import { tenantId } from "../sites.ts";
+import { close } from "./close.ts";
 import { lab } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 
@@ -37,10 +38,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const text of before.values()) await edge.run([program, "push"], `${text}\n`);
-  await shell("echo '# names are in /etc/hosts' >/etc/resolv.conf; sed -i /moved.test/d /etc/hosts");
-  await names.close();
-  for (const server of servers) server.close();
+  try {
+    for (const text of before.values()) await edge.run([program, "push"], `${text}\n`);
+    await shell("echo '# names are in /etc/hosts' >/etc/resolv.conf; sed -i /moved.test/d /etc/hosts");
+  } finally {
+    await close(names, ...servers);
+  }
 });
 
 const shell = (script: string) => shellOn(host.name, script);

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
 import { request } from "../lab/http.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
 import { backend, closeBackends, giveBack, here, serve, servedByStack } from "./own-backend.ts";
@@ -33,9 +34,9 @@ beforeAll(async () => {
 afterEach(closeBackends);
 
 afterAll(async () => {
+  await close(browser);
   await giveBack(before);
   await shell(`rm -f ${ca}`);
-  await browser.close();
 });
 
 const run = (command: readonly string[], input?: string) => runOn(host.name, command, input);

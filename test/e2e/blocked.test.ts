@@ -20,6 +20,7 @@ import { leastPermissions } from "../lab/entra/permissions.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { deployerEnvironment, entra } from "./client-secrets.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { keepAsking, openSocket } from "./people-at-work.ts";
@@ -82,12 +83,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   try {
     stack = await openStack(lab.name);
     await stack.up();
   } finally {
-    await redis.close();
+    await close(redis);
   }
 });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { attempts } from "./bypass-attempts.ts";
 import { passing, reached } from "./bypass.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { cookieHeader, openAs } from "./people.ts";
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   elsewhere = await cookieHeader(page.context(), "https://wiki.lab.test");
 });
 
-afterAll(() => browser.close());
+afterAll(() => close(browser));
 
 test(`${attempts.length} attempts without a session: none reaches the application`, async () => {
   const { through } = await passing("");

@@ -8,6 +8,7 @@ import type { Echo } from "../lab/application.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
 import { tenantId } from "../sites.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { cookieHeader, echo, echoOf, openAs } from "./people.ts";
 
@@ -57,7 +58,7 @@ beforeAll(async () => {
   cookie = await cookieHeader(context, code);
 });
 
-afterAll(() => browser.close());
+afterAll(() => close(browser));
 
 describe.each(hosts)("$name", ({ address }) => {
   const ask = (path: string, headers: Record<string, string | string[]> = {}, more = {}) =>

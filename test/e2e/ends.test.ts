@@ -15,6 +15,7 @@ import { leastPermissions } from "../lab/entra/permissions.ts";
 import { request } from "../lab/http.ts";
 import { openStack, setAll } from "../lab/stack.ts";
 import { entra } from "./client-secrets.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -53,7 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   await entra.reset();
   stack = await openStack(lab.name);
   await stack.up();

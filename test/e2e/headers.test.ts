@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { openBrowser } from "../lab/browser.ts";
 import { navigation, request } from "../lab/http.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { backend, closeBackends, giveBack, serve, servedByStack } from "./own-backend.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -31,8 +32,8 @@ beforeAll(async () => {
 afterEach(closeBackends);
 
 afterAll(async () => {
+  await close(browser);
   await giveBack(before);
-  await browser.close();
 });
 
 /** One cookie of a request, and whether it belongs to the site's own sign-in. */

@@ -14,6 +14,7 @@ import type { History } from "../../infra/history.ts";
 import type { Who } from "../../infra/who.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { request } from "../lab/http.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -30,7 +31,7 @@ beforeAll(async () => {
   for (const name of ["ada", "bob"] as const)
     cookie[name] = await cookieHeader((await openAs(browser, people[name], `${code}/`)).context(), code);
 });
-afterAll(() => browser.close());
+afterAll(() => close(browser));
 
 async function run(command: string, ...more: string[]) {
   const args = [

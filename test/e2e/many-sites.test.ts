@@ -15,6 +15,7 @@ import { cookieName } from "../../components/site/names.ts";
 import { openBrowser } from "../lab/browser.ts";
 import { certificateOf } from "../lab/lab.ts";
 import { site } from "../sites.ts";
+import { close } from "./close.ts";
 import { lab } from "./instance.ts";
 import { newPage } from "./people.ts";
 
@@ -47,7 +48,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   server.closeAllConnections();
   server.close();
 });

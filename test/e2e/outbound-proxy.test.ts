@@ -31,7 +31,7 @@ let before: string;
 let setUp: string;
 /** What the proxy says it was asked for. */
 let said = "";
-let stop: () => Promise<void>;
+let stop: () => Promise<void> = () => Promise.resolve();
 
 beforeAll(async () => {
   before = await shell("cat /etc/protected-sites/sites/code.lab.test/current/bundle");
@@ -51,10 +51,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await shell(`ip route delete unreachable ${addresses.entra}`);
-  await runOn(host.name, [program, "setup"], `${setUp}\n`);
-  await runOn(host.name, [program, "push"], `${before}\n`);
-  await stop();
+  try {
+    await shell(`ip route delete unreachable ${addresses.entra}`);
+    await runOn(host.name, [program, "setup"], `${setUp}\n`);
+    await runOn(host.name, [program, "push"], `${before}\n`);
+  } finally {
+    await stop();
+  }
 });
 
 async function goesThroughTo(name: string): Promise<void> {

@@ -11,6 +11,7 @@ import { signInToGraph } from "../../infra/graph.ts";
 import { openBrowser, signIn } from "../lab/browser.ts";
 import { navigation } from "../lab/http.ts";
 import { openStack } from "../lab/stack.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { newPage, openAs, visitorOf } from "./people.ts";
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   stack = await openStack(lab.name);
   await stack.up();
 }, 300_000);

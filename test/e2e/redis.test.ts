@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { everywhere, shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -37,12 +38,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   try {
     stack = await openStack(lab.name);
     await stack.up();
   } finally {
-    await redis.close();
+    await close(redis);
   }
 });
 

@@ -11,6 +11,7 @@ import { EntraControl } from "../lab/entra/control.ts";
 import { navigation } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack, setAll } from "../lab/stack.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { certify, everywhere, shellOn, sshOff, sshOn } from "./on-hosts.ts";
 import { visitorOf } from "./people.ts";
@@ -32,9 +33,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  stack = await openStack(lab.name);
-  await stack.up();
-  await redis.close();
+  try {
+    stack = await openStack(lab.name);
+    await stack.up();
+  } finally {
+    await close(redis);
+  }
   await everywhere(`rm -rf /run/asking ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
 });
 

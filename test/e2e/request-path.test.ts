@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
 import { openStack, setAll } from "../lab/stack.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 import { cookieHeader, openAs } from "./people.ts";
@@ -47,7 +48,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   stack = await openStack(lab.name);
   await stack.up();
 });

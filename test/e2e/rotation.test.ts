@@ -13,6 +13,7 @@ import { checkOut } from "../lab/checkout.ts";
 import { ensureEngine } from "../lab/engine.ts";
 import { openStack } from "../lab/stack.ts";
 import { entra, secretsInEntra, secretsOnHosts, setGenerations, tokensOnHosts } from "./client-secrets.ts";
+import { close } from "./close.ts";
 import { shellOn, sshOff, sshOn } from "./on-hosts.ts";
 import { browse as browseAll, Person, signedIn } from "./crowd.ts";
 import { lab, people } from "./instance.ts";
@@ -33,8 +34,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await close(browser);
   await entra.reset();
-  await browser.close();
   stack = await openStack(lab.name);
   await stack.up();
 });

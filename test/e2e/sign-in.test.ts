@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openBrowser, signIn } from "../lab/browser.ts";
 import { tenantId } from "../sites.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { newPage, openAs, openSwitch, shownIdentity } from "./people.ts";
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   browser = await openBrowser({ ca: lab.ca });
 });
 
-afterAll(() => browser.close());
+afterAll(() => close(browser));
 
 test("ada signs in at Entra, and the backend gets her identity", async () => {
   const page = await newPage(browser);

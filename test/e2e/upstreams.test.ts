@@ -15,6 +15,7 @@ import { openBrowser } from "../lab/browser.ts";
 import { certify, makeAuthority } from "../lab/certificates.ts";
 import { echoOverWebSocket, request } from "../lab/http.ts";
 import { type NameServer, startNameServer } from "../lab/name-server.ts";
+import { close } from "./close.ts";
 import { lab, people } from "./instance.ts";
 import { runOn, shellOn } from "./on-hosts.ts";
 import { backend, closeBackends, giveBack, here, serve, servedByStack } from "./own-backend.ts";
@@ -68,12 +69,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await giveBack(before);
-  await shell(`rm -f ${ca}; echo '# names are in /etc/hosts' >/etc/resolv.conf`);
-  closeBackends();
-  for (const server of servers) server.close();
-  await names.close();
-  await browser.close();
+  await close(browser);
+  try {
+    await giveBack(before);
+    await shell(`rm -f ${ca}; echo '# names are in /etc/hosts' >/etc/resolv.conf`);
+  } finally {
+    closeBackends();
+    await close(names, ...servers);
+  }
 });
 
 /** An https application. @returns its port */

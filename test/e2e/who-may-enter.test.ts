@@ -23,6 +23,7 @@ import type { Page, Visitor } from "../lab/entra/visitor.ts";
 import { echoOverWebSocket, navigation, request } from "../lab/http.ts";
 import { type LabRedis, startRedis } from "../lab/redis.ts";
 import { openStack } from "../lab/stack.ts";
+import { close } from "./close.ts";
 import { exampleSites, otherStores } from "./examples.ts";
 import { lab } from "./instance.ts";
 import { certify, everywhere } from "./on-hosts.ts";
@@ -91,7 +92,7 @@ beforeAll(async () => {
 }, 600_000);
 
 afterAll(async () => {
-  await browser.close();
+  await close(browser);
   try {
     await entra.reset();
     stack = await openStack(lab.name);
@@ -99,7 +100,7 @@ afterAll(async () => {
     await graph("DELETE", `applications/${apiId}`, {});
     await everywhere(`rm -rf ${domains.map((domain) => `/data/certs/${domain}`).join(" ")}`);
   } finally {
-    await redis.close();
+    await close(redis);
   }
 }, 600_000);
 
