@@ -33,7 +33,7 @@ export default defineConfig({
             "test/unit/lab/entra-*",
             "test/unit/components/package.test.ts",
             "test/unit/infra/{answers,answers-schema,commands}.test.ts",
-            "test/unit/host/{history,log-files}.test.ts",
+            "test/unit/host/{history,log-files,over-ssh}.test.ts",
             "test/unit/infra/block-disabled.test.ts",
           ],
           env: { QUICK: "1" },

@@ -10,7 +10,8 @@ command=$2
 private_key=${PRIVATE_KEY-} jump_private_key=${JUMP_PRIVATE_KEY-}
 unset PRIVATE_KEY JUMP_PRIVATE_KEY
 folder=$HOME/.ssh
-[ -d "$folder" ] || mkdir -m 700 "$folder" || exit 255
+# Also where another one makes it at the same time.
+mkdir -p -m 700 "$folder" || exit 255
 [ -w "$folder" ] || { echo "$folder must be writable: ssh shares connections in it" >&2; exit 255; }
 
 set -- -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout=15 -o StrictHostKeyChecking=yes \
