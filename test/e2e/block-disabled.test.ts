@@ -88,8 +88,7 @@ async function installUnits(): Promise<void> {
 }
 
 beforeAll(async () => {
-  repository = await userRepository();
-  await installPrograms();
+  [repository] = await Promise.all([userRepository(), installPrograms()]);
   await makeClone();
   await installPackages();
   await installUnits();
