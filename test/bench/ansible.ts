@@ -22,6 +22,16 @@ const sudo = { become: true, gather_facts: false, hosts: "all" };
 const unit = (name: string, settings: object) => ({ "ansible.builtin.systemd": { name, ...settings } });
 const changed = "copied is changed";
 
+/** Installs Debian's Ansible where there is none. */
+export async function ensureAnsible(): Promise<void> {
+  const present = await execa("ansible-playbook", ["--version"], { reject: false });
+  if (!present.failed) return;
+  await execa("apt-get", ["-qq", "install", "-y", "--no-install-recommends", "ansible-core"], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+  });
+}
+
 /** A folder from which a playbook runs. */
 export class Playbook {
   readonly #folder: string;

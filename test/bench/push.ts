@@ -4,15 +4,9 @@
  */
 import { join } from "node:path";
 
-import { execa } from "execa";
-
 import { inOwnLab } from "../lab/own-lab.ts";
+import { ensureAnsible } from "./ansible.ts";
 
-const present = await execa("ansible-playbook", ["--version"], { reject: false });
-if (present.failed)
-  await execa("apt-get", ["-qq", "install", "-y", "--no-install-recommends", "ansible-core"], {
-    stdio: ["ignore", "inherit", "inherit"],
-    env: { DEBIAN_FRONTEND: "noninteractive" },
-  });
+await ensureAnsible();
 const script = join(import.meta.dirname, "push-in-lab.ts");
 process.exit(await inOwnLab({ own: "bench-push", hosts: 3, script, args: process.argv.slice(2) }));
