@@ -91,13 +91,13 @@ function singledOut({ blocked = [], ended = [] }: Needs): string[] {
   return [...blocked, ...ended.flatMap(({ user }) => user ?? [])];
 }
 
-/** Somebody whom no side singles out: they stand for all others. */
-function someoneAt(domain: string, sides: readonly Needs[]): string {
-  const named = sides.flatMap(singledOut).map((it) => it.toLowerCase());
-  const upn = ["someone", "somebody-else"]
-    .map((name) => `${name}@${domain}`)
-    .find((it) => !named.includes(it));
-  return upn ?? `nobody-blocked@${domain}`;
+/** Somebody whom no side singles out or gives a role by name: they stand for all others. */
+function someoneAt(domain: string, sides: readonly Known[]): string {
+  const users = sides.flatMap(({ roles }) => roles.flatMap((it) => it.users));
+  const named = new Set([...sides.flatMap(singledOut), ...users].map((it) => it.toLowerCase()));
+  let upn = `someone@${domain}`;
+  for (let number = 2; named.has(upn.toLowerCase()); number++) upn = `someone-${number}@${domain}`;
+  return upn;
 }
 
 /** One group from each list. */

@@ -21,13 +21,19 @@ const paths = ["/admin", "/admin/audit", "/health", "/public"];
 
 export const methods = ["GET", "POST"];
 
-/** Every kind of person that the generated settings can tell from another. */
-export const people: readonly GeneratedPerson[] = [...domains, "elsewhere.test"].flatMap((domain) =>
-  [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => ({
-    domain,
+/** Every kind of person that the generated settings can tell from another: roles name one person of each domain. */
+export const people: readonly GeneratedPerson[] = [
+  ...domains.flatMap((domain) => ofAllGroups({ domain })),
+  ...ofAllGroups({ domain: "elsewhere.test" }),
+  ...domains.flatMap((domain) => ofAllGroups({ domain, name: "colleague" })),
+];
+
+function ofAllGroups(person: Omit<GeneratedPerson, "groups">): GeneratedPerson[] {
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => ({
+    ...person,
     groups: groups.filter((_, index) => bits & (1 << index)),
-  })),
-);
+  }));
+}
 
 /** In all groups, and blocked at every site. */
 export const blockedPerson: GeneratedPerson = { domain: "example.com", groups, name: "blocked" };

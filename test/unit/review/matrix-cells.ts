@@ -1,6 +1,6 @@
 /** Reads an access matrix as docs/access-matrix.md says, without the code that made it. */
 import type { Row } from "../../../infra/access-matrix.ts";
-import { type GeneratedPerson, upnAt } from "./generated-sites.ts";
+import { blockedPerson, type GeneratedPerson, upnAt } from "./generated-sites.ts";
 
 /** Somebody of the tenant, one of its applications, or nobody. */
 export type Somebody = GeneratedPerson | { readonly program: string } | undefined;
@@ -40,13 +40,13 @@ export function admits(row: Row, person: Somebody): boolean {
   return row.who.some((who) => {
     if (who.kind === "anybody") return true;
     if (person === undefined) return false;
-    if ("name" in person) return false;
+    if (person === blockedPerson) return false;
     if ("program" in person) return who.kind === "application" && who.application === person.program;
     if (who.kind === "application") return false;
-    if (who.kind === "user") return who.user === upnAt(person.domain) && who.and.length === 0;
+    if (who.kind === "user") return who.user === upnAt(person.domain, person.name) && who.and.length === 0;
     const domain = who.emailDomains.some((it) => it === "*" || it === person.domain);
     if (who.kind === "account") return domain;
-    if (who.except?.includes(upnAt(person.domain)) === true) return false;
+    if (who.except?.includes(upnAt(person.domain, person.name)) === true) return false;
     const isIn = (group: string) => person.groups.includes(group);
     return domain && isIn(who.group) && who.and.every((list) => list.some(isIn));
   });

@@ -198,6 +198,15 @@ describe("typical changes, in one line and in words", () => {
   });
 });
 
+test("people of a group lose their access where only roles that name people remain, whatever their names", () => {
+  for (const name of ["someone", "someone-2", "ada"]) {
+    const users = ["someone@example.com", `${name}@example.com`];
+    const roles = [{ value: "reader", users: [...new Set(users)] }];
+    const review = reviewed(withWiki({ allowedGroups: [], roles }));
+    expect(review).toMatchObject({ widens: ["wiki"], narrows: ["wiki"] });
+  }
+});
+
 test("an open path whose backend becomes one that was closed opens that backend", () => {
   const withBackends = (upstream: string, ofHooks: string) =>
     withWiki({
