@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { execa } from "execa";
 
 import { type Deployment, isFormer } from "../exported-state.ts";
+import { parallel } from "../parallel.ts";
 import { projectFolder } from "../project.ts";
 import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named } from "./command.ts";
@@ -40,8 +41,11 @@ async function run(name: string, further: readonly string[], { stack, yes }: Opt
     cwd: projectFolder,
     stdio: "inherit",
     reject: false,
-    // The engine takes the first Node on the PATH; an old one cannot run the program.
-    env: { PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) },
+    env: {
+      // The engine takes the first Node on the PATH; an old one cannot run the program.
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+      PULUMI_PARALLEL: process.env["PULUMI_PARALLEL"] || String(parallel),
+    },
   });
   if (code === "ENOENT")
     throw new NoEngine("pulumi is not installed: https://www.pulumi.com/docs/iac/download-install/");

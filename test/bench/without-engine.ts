@@ -1,9 +1,8 @@
 /** Sites as an update has brought them, brought again without the engine: by the push program alone, and by Ansible. */
-import { cpus } from "node:os";
-
 import pMap from "p-map";
 
 import { program } from "../../components/host/program.ts";
+import { parallel } from "../../infra/parallel.ts";
 import { runOnHost } from "../../infra/ssh.ts";
 import { everywhere, shellOn } from "../e2e/on-hosts.ts";
 import type { Lab, LabHost } from "../lab/lab.ts";
@@ -24,9 +23,6 @@ export interface Brought {
   /** With another setting in the first site. */
   readonly after: Bundles;
 }
-
-/** At most so many pushes at once: what the engine does at once by default. */
-const parallel = 4 * cpus().length;
 
 /** What hosts have of the sites, as a push brought it: the same on each. */
 export async function bundlesOn(hosts: readonly LabHost[], sites: number): Promise<Bundles> {

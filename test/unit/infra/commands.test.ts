@@ -50,6 +50,26 @@ test("help lists every command, and is no error", async () => {
   for (const name of commandNames) expect(all).toMatch(new RegExp(`^  ${name} `, "m"));
 });
 
+test.each([
+  [undefined, "32"],
+  ["4", "4"],
+])("up with PULUMI_PARALLEL %s: the engine works on %s resources at once", async (given, used) => {
+  const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
+  const said = 'echo "$PULUMI_PARALLEL $*"; exit 1';
+  await writeFile(join(folder, "pulumi"), `#!/bin/sh\n${said}\n`, { mode: 0o755 });
+  const { stdout } = await execa(
+    process.execPath,
+    ["infra/commands/main.js", "up", "--stack", "example", "--yes", "--", "--refresh"],
+    {
+      cwd: root,
+      env: { PATH: `${folder}:${process.env["PATH"]}`, PULUMI_PARALLEL: given },
+      reject: false,
+    },
+  );
+  await rm(folder, { recursive: true });
+  expect(stdout.split("\n")[0]).toBe(`${used} up --stack example --diff --yes --refresh`);
+});
+
 describe("wrong use ends with 2", () => {
   test.each([
     ["no such command", ["bogus"], "error: unknown command 'bogus'"],
