@@ -37,3 +37,13 @@ def lock() -> Generator[None]:
                 still_alive()
                 time.sleep(0.05)
         yield
+
+
+def is_locked() -> bool:
+    """Whether a program is changing the host."""
+    with LOCK.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -13,7 +13,7 @@ from .announcement import operator
 from .commands import run
 from .failure import Failure
 from .files import replace_file
-from .host import boot_id
+from .host import boot_id, is_locked
 from .log import log_failure
 from .places import QUEUE, VERDICTS, WORKER
 from .sites import Site
@@ -30,15 +30,18 @@ def submit(kind: str, site: Site, **content: Any) -> int:
     replace_file(path, json.dumps(request), 0o600)
     asked, pause = 0.0, 0.25
     try:
-        while not verdict.exists():
+        # Dozens may wait here at once: os.path instead of pathlib, and no systemctl while a worker is busy.
+        while not os.path.exists(verdict):
             # Repeatedly: a worker that is about to exit may not have seen the request, one that has taken it may have died.
             if time.monotonic() - asked > pause:
                 waits = path.exists() or path.with_suffix(".taken").exists()
                 if not waits and not verdict.exists():
                     raise Failure("worker", "the host could not write the result; see its journal")
-                run("worker", "systemctl", "start", "--no-block", WORKER)
-                asked, pause = time.monotonic(), min(2 * pause, 5)
-            time.sleep(0.01)
+                if not is_locked():
+                    run("worker", "systemctl", "start", "--no-block", WORKER)
+                    pause = min(2 * pause, 5)
+                asked = time.monotonic()
+            time.sleep(0.02)
     except Failure as failure:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # still queued: then it will not run any more
