@@ -56,6 +56,15 @@ const sandbox: Section["settings"] = [
   ["SystemCallErrorNumber", "EPERM"],
 ];
 
+function garbageCollection({ goMemLimit }: Site): [string, string][] {
+  // Three quarters more requests per second than by default, for 13 MB of memory.
+  if (goMemLimit === undefined) return [["Environment", "GOGC=400"]];
+  return [
+    ["Environment", "GOGC=off"],
+    ["Environment", `GOMEMLIMIT=${goMemLimit}`],
+  ];
+}
+
 /**
  * The text of `oauth2-proxy_<domain>.service`.
  * @param outboundProxy by which it reaches Entra, if not straight
@@ -82,8 +91,7 @@ export function serviceUnit(site: Site, outboundProxy?: string): string {
         ["Type", "exec"],
         ["ExecStart", `/usr/local/bin/oauth2-proxy --config=${at.oauth2Proxy}`],
         ["EnvironmentFile", at.clientEnvironment],
-        // Three quarters more requests per second for 13 MB of memory.
-        ["Environment", "GOGC=400"],
+        ...garbageCollection(site),
         ...(outboundProxy === undefined ? [] : [["Environment", `HTTPS_PROXY=${outboundProxy}`] as const]),
         ["Restart", "always"],
         ["RestartSec", 2],

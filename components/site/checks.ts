@@ -220,6 +220,12 @@ export const svg = text(
 /** A rate in Nginx's syntax, or `off`. */
 export const rate = text(/^(?:off|[1-9][0-9]{0,3}r\/[sm])$/, 'a rate like "30r/s" or "90r/m", or "off"');
 
+/** An amount of memory in Go's syntax: less than an instance needs would have it collect garbage all the time. */
+export const memory = text(
+  /^(?:3[2-9]|[4-9]\d|[1-9]\d\d|[1-3]\d{3}|40[0-8]\d|409[0-6])MiB$/,
+  'memory from "32MiB" to "4096MiB"',
+);
+
 /** A delegated permission of an API of your own. */
 export const apiScope = text(
   /^api:\/\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/[\w.-]{1,120}$/,

@@ -160,6 +160,11 @@ export interface SiteSettings {
   /** How long the backend may stop reading a request's body. @default `60s` */
   proxySendTimeout?: string;
   /**
+   * Memory that the site's oauth2-proxy fills on each host before it collects garbage, `32MiB` to `4096MiB`; see
+   * docs/benchmarks.md for what a request costs then. @default `GOGC=400`, some 40 MiB
+   */
+  goMemLimit?: string;
+  /**
    * The client secrets in Entra, oldest first; hosts use the last. `npm run rotate` adds and removes them.
    * @default one, which expires after two years
    */

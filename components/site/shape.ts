@@ -79,6 +79,7 @@ export const siteShape = {
   proxyReadTimeout: checks.duration.default("60s"),
   proxyConnectTimeout: checks.durationUpTo(75, "Nginx's own limit").default("10s"),
   proxySendTimeout: checks.duration.default("60s"),
+  goMemLimit: checks.memory.optional(),
   clientSecrets: clientSecretsSchema.default([{ generation: 1 }]),
   cookieSecretGeneration: checks.wholeNumber(1, 100_000).default(1),
   cookieName: checks.sessionCookieName.optional(),

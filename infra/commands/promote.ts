@@ -64,6 +64,7 @@ export const promotionOf: Readonly<Record<keyof SiteSettings, "own" | "promoted"
   proxyReadTimeout: "promoted",
   proxyConnectTimeout: "promoted",
   proxySendTimeout: "promoted",
+  goMemLimit: "promoted",
   clientSecrets: "own",
   cookieSecretGeneration: "own",
   cookieName: "own",

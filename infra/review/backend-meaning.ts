@@ -48,6 +48,9 @@ export const backendMeaning = {
   proxySendTimeout: (before, after) => [
     plain(`the backend may stop reading a body for ${after}; was ${before}`),
   ],
+  goMemLimit: (before, after) => [
+    plain(`its oauth2-proxy collects garbage at ${after ?? "some 40MiB"}; was ${before ?? "some 40MiB"}`),
+  ],
   proxyBufferSize: (before, after) => [plain(`a response's headers may have up to ${after}; was ${before}`)],
   keepaliveTimeout: (before, after) => [
     plain(`an idle connection to the backend is kept for ${after}; was ${before}`),

@@ -68,6 +68,7 @@ const optional: Readonly<Record<Optional<Site> | Optional<Environment>, true>> =
   maintenance: true,
   cookieName: true,
   serviceManagementReference: true,
+  goMemLimit: true,
   adoptedRegistration: true,
   outboundProxy: true,
 };

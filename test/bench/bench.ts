@@ -150,7 +150,11 @@ async function signedIn({ name, address, signsIn }: Server, trial: Trial, ca: st
     ca: `${trial.ca}\n${ca}`,
     resolve: (host) => ({ address: host.endsWith(".bench.test") ? address : entraAddress }),
   });
-  const page = await patiently(() => visitor.open(url, { headers: navigation }));
+  const page = await patiently(async () => {
+    const opened = await visitor.open(url, { headers: navigation });
+    if (opened.status >= 500) throw new Error(`${url}: ${opened.status}`);
+    return opened;
+  });
   const { userPrincipalName } = trial.users.ada;
   const [wanted, seen] = signsIn
     ? [userPrincipalName, await visitor.signIn(page, trial.users.ada)]
@@ -160,7 +164,7 @@ async function signedIn({ name, address, signsIn }: Server, trial: Trial, ca: st
   return visitor.cookieHeader(url);
 }
 
-/** A server that has just been started may not listen yet. */
+/** A server that has just been started may not listen yet, nor its Redis. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++)
     try {

@@ -44,6 +44,8 @@ export const servers: readonly Server[] = [
   plain("plain", "Nginx alone, nobody is asked"),
   ours("cookie", "cookie store", {}),
   ours("minimal", "minimal store", { sessionStore: "minimal" }),
+  ours("minimal-64", "minimal store, goMemLimit 64MiB", { sessionStore: "minimal", goMemLimit: "64MiB" }),
+  ours("minimal-128", "minimal store, goMemLimit 128MiB", { sessionStore: "minimal", goMemLimit: "128MiB" }),
   ours("redis", "Redis store", { sessionStore: "redis", redis: { host: "127.0.0.1", tls: false } }),
   ours("cached", "cookie store, authCache 10s", { authCache: "10s" }),
   ours("minimal-cached", "minimal store, authCache 10s", { sessionStore: "minimal", authCache: "10s" }),

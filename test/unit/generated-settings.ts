@@ -123,6 +123,7 @@ const generators: {
   proxyReadTimeout: duration,
   proxyConnectTimeout: inSeconds,
   proxySendTimeout: duration,
+  goMemLimit: fc.constantFrom("32MiB", "128MiB", "4096MiB"),
   clientSecrets: date.map((endDate) => [
     { generation: 1, retireAfter: endDate },
     { generation: 3, endDate },

@@ -27,6 +27,11 @@ test("a unit, which everybody on the host can read, contains no secret", () => {
   expect(variables).toEqual(["GOGC=400", "HTTPS_PROXY=http://proxy.example.com:3128"]);
 });
 
+test("with a memory limit, an instance collects garbage only when it has reached it", () => {
+  const { Environment } = settingsOf(serviceUnit(site({ goMemLimit: "128MiB" })));
+  expect(Environment).toEqual(["GOGC=off", "GOMEMLIMIT=128MiB"]);
+});
+
 test("only the host itself reaches an instance", () => {
   expect(settingsOf(socketUnit(site()))["ListenStream"]).toEqual(["127.0.0.1:4181"]);
 });
