@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import time
@@ -14,7 +15,7 @@ from .acme import facts_of, forget_certificate
 from .bundle import Bundle
 from .candidates import as_if_live
 from .commands import run
-from .drift import differences, units_of
+from .drift import Units, differences, units_of
 from .failure import Failure
 from .files import (
     flush_folder,
@@ -68,7 +69,9 @@ def push_group(requests: list[Request]) -> None:
     staged: list[Push] = []
     deadline = time.monotonic() + JOINING
     while requests:
-        staged += [push for request in requests if (push := settled(stage, request))]
+        # Asked once for all, and where it fails each request is settled with that.
+        units = functools.cache(functools.partial(units_of, [request.site for request in requests]))
+        staged += [push for request in requests if (push := settled(functools.partial(stage, units), request))]
         busy = {push.site.domain for push in staged}
         requests = take_requests(busy, "push") if time.monotonic() < deadline else []
     put_live(checked(staged))
@@ -120,7 +123,7 @@ def put_live(group: list[Push]) -> list[Push]:
     return group
 
 
-def stage(request: Request) -> Push | None:
+def stage(units: Callable[[], Units], request: Request) -> Push | None:
     """Writes out a push's generation; None if the live one is the same and healthy."""
     bundle = Bundle.parse(request.content["bundle"])
     site = request.site
@@ -130,7 +133,7 @@ def stage(request: Request) -> Push | None:
     check_nginx_version(facts.get("allowVulnerableNginx") is True)
     shared = folder_of(facts[LINK]) if LINK in facts else None
     old = site.live()
-    if old is not None and is_healthy(site, bundle, old):
+    if old is not None and is_healthy(site, bundle, old, units):
         if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
             # From now on it is what the configuration says, and no longer a rollback.
             replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
@@ -182,11 +185,11 @@ def origin_of(request: Request) -> dict[str, Any]:
     return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
 
 
-def is_healthy(site: Site, bundle: Bundle, live: int) -> bool:
+def is_healthy(site: Site, bundle: Bundle, live: int, units: Callable[[], Units]) -> bool:
     """Whether a site is live with exactly this bundle, complete, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
-    if differences(site, bundle, live, units_of([site])):
+    if differences(site, bundle, live, units()):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)
