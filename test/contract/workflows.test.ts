@@ -104,7 +104,8 @@ describe("the engine's action", () => {
         ...["ARM_USE_OIDC=true", "ARM_TENANT_ID=the-tenant", "ARM_CLIENT_ID=the-client"],
         ...["AZURE_TENANT_ID=the-tenant", "AZURE_CLIENT_ID=the-client"],
         `AZURE_FEDERATED_TOKEN_FILE=${work}/token`,
-        "PULUMI_BACKEND_URL=azblob://state?storage_account=contoso\n",
+        "PULUMI_BACKEND_URL=azblob://state?storage_account=contoso",
+        "PULUMI_PARALLEL=32\n",
       ].join("\n"),
     );
   });
