@@ -100,7 +100,7 @@ function cached() {
 /** What takes long once the lab is there. */
 const afterwards = {
   local: "the hosts and their sites take up to half a minute",
-  test: "the tests take about 20 minutes",
+  test: "the tests take 20 to 25 minutes",
 };
 
 /**
@@ -113,7 +113,7 @@ function outlook(packages) {
   const lines = [
     ...(npmPackagesAreThere() ? [] : ["npm packages: half a minute"]),
     ...(packages.length === 0 ? [] : [`Debian packages (${packages.join(", ")}): a minute or two`]),
-    ...(engine || found("pulumi") ? [] : [`the Pulumi engine; ${built} 4 to 7 minutes`]),
+    ...(engine || found("pulumi") ? [] : [`the Pulumi engine; ${built} 4 to 8 minutes`]),
     ...(image ? [] : ["the image of the hosts: a minute"]),
     ...(oauth2Proxy ? [] : [`oauth2-proxy; ${built} a minute`]),
   ];

@@ -141,7 +141,7 @@ async function built(version: string, cache: string, onProgress: (line: string) 
   await madeOnce(
     root,
     async (aside) => {
-      onProgress(`building pulumi ${version} from its Go module: 4 to 7 minutes on two cores, once`);
+      onProgress(`building pulumi ${version} from its Go module: 4 to 8 minutes on two cores, once`);
       const pulumi = join(aside, "bin", "pulumi");
       await goBuild(
         {
