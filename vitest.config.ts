@@ -12,12 +12,15 @@ import { defineConfig } from "vitest/config";
  * applications  as e2e; real applications behind sites of their own: `npm run test:applications`.
  * bare      as e2e, on hosts that lack Nginx and Python before they are set up: `npm run test:bare`.
  */
+const setupFiles = ["test/generated-cases.ts"];
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
+          setupFiles,
           include: ["test/unit/**/*.test.ts"],
           testTimeout: 120_000,
           // Importing takes longer than most tests do: each thread does it once.
@@ -28,6 +31,7 @@ export default defineConfig({
       {
         test: {
           name: "quick",
+          setupFiles,
           include: ["test/unit/**/*.test.ts"],
           exclude: [
             "test/unit/lab/entra-*",
@@ -45,6 +49,7 @@ export default defineConfig({
       {
         test: {
           name: "contract",
+          setupFiles,
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 120_000,
@@ -54,6 +59,7 @@ export default defineConfig({
       {
         test: {
           name: "nginx",
+          setupFiles,
           include: ["test/nginx/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -65,6 +71,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          setupFiles,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 300_000,
