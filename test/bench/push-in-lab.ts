@@ -12,7 +12,8 @@ import { thisLab } from "../lab/lab.ts";
 import { openStack } from "../lab/stack.ts";
 import { Playbook, type Way } from "./ansible.ts";
 import { configure, domainOf } from "./environment.ts";
-import { median } from "./table.ts";
+import { steps } from "./scale-figures.ts";
+import { extent, markdown, median } from "./table.ts";
 import { bundlesOn, byAnsible, forgetCredentials, pushAlone, putCredentialsAside } from "./without-engine.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "1" } } });
@@ -21,7 +22,6 @@ const sizes = [
   { sites: 1, hosts: 1 },
   { sites: 10, hosts: 3 },
 ] as const;
-const steps = ["first", "one site changed", "nothing changed"] as const;
 
 const lab = await thisLab();
 const stack = await openStack(lab.name);
@@ -75,14 +75,14 @@ function table(): string {
       const of = (way: string) => measured.get(`${sites} to ${hosts}, ${way}, ${step}`) ?? [];
       const cells = ways.map((way) => {
         const ratio = median(of(way).map((seconds, round) => seconds / (of("push")[round] ?? seconds)));
-        const times = rounds === 1 ? of(way) : [Math.min(...of(way)), median(of(way)), Math.max(...of(way))];
+        const times = rounds === 1 ? of(way) : extent(of(way));
         return `${times.map((time) => time.toFixed(1)).join(" / ")} (${ratio.toFixed(1)})`;
       });
       return [`${sites} to ${hosts}`, step, ...cells];
     }),
   );
   const head = ["Sites to hosts", "", "the push alone", ...ways.slice(1)];
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return markdown(head, rows);
 }
 
 const all = Array.from({ length: Math.max(...sizes.map(({ sites }) => sites)) }, (_, index) =>

@@ -1,5 +1,7 @@
 /** What `npm run bench:scale` finds, as it writes it with `--out`, and as tables of Markdown. */
 
+import { markdown } from "./table.ts";
+
 /** Who brings the sites: `pulumi up` of this checkout or of the one beside it, this push program alone, or Ansible. */
 const ways = [
   "pulumi",
@@ -105,8 +107,8 @@ export function scaleTables(measured: Figures): string {
     ];
   });
   return [
-    table(["Sites to hosts", "", ...present.map((way) => titleOf(measured, way))], seconds),
-    table(
+    markdown(["Sites to hosts", "", ...present.map((way) => titleOf(measured, way))], seconds),
+    markdown(
       [
         "Sites to hosts",
         "",
@@ -130,8 +132,4 @@ function titleOf({ versions }: Figures, way: Way): string {
 
 function rounded(value: number | undefined): string {
   return value === undefined ? "" : value.toFixed(1);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -1,8 +1,11 @@
-/** The figures of a run as a table of Markdown. */
+/** Figures of several runs, and tables of Markdown. */
 import type { Sample } from "./load.ts";
 import type { Server } from "./servers.ts";
 
-/** @param cookies what each server's session has people send */
+/**
+ * What a request costs at each server.
+ * @param cookies what each server's session has people send
+ */
 export function table(
   samples: ReadonlyMap<Server, readonly Sample[]>,
   cookies: ReadonlyMap<Server, string>,
@@ -35,11 +38,21 @@ export function table(
     "p50 / p99 ms",
     "Connections opened/request",
   ];
+  return markdown(head, rows);
+}
+
+/** A table of Markdown. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
+/** The least, the median and the largest. */
+export function extent(values: readonly number[]): number[] {
+  return [Math.min(...values), median(values), Math.max(...values)];
+}
+
 function spread(values: readonly number[]): string {
-  return [Math.min(...values), median(values), Math.max(...values)]
+  return extent(values)
     .map((value) => Math.round(value).toLocaleString("en").replaceAll(",", " "))
     .join(" / ");
 }

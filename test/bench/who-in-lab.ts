@@ -11,7 +11,7 @@ import { lab, people } from "../e2e/instance.ts";
 import { endConnections, everywhere, shellOn } from "../e2e/on-hosts.ts";
 import { visitorOf } from "../e2e/people.ts";
 import { navigation } from "../lab/http.ts";
-import { median } from "./table.ts";
+import { extent, markdown, median } from "./table.ts";
 
 const { values } = parseArgs({
   options: { lines: { type: "string", default: "1000000" }, rounds: { type: "string", default: "7" } },
@@ -70,15 +70,15 @@ print(sum(os.times()[2:4]))`;
 await visit();
 const [bytes = ""] = await everywhere("cat > /run/fill.py; python3 /run/fill.py; rm /run/fill.py", fill);
 try {
-  console.log("| `--since` | Lines | Rows | Seconds: min / median / max |\n| --- | --- | --- | --- |");
+  const table: string[][] = [];
   for (const since of ["24h", "1h"]) {
     const runs = [];
     for (let round = 0; round < rounds; round++) runs.push(await who(since));
-    const seconds = runs.map((it) => it.seconds);
-    const spread = [Math.min(...seconds), median(seconds), Math.max(...seconds)];
+    const seconds = extent(runs.map((it) => it.seconds)).map((it) => it.toFixed(1));
     const { read, rows } = runs[0] ?? { read: 0, rows: 0 };
-    console.log(`| ${since} | ${read} | ${rows} | ${spread.map((it) => it.toFixed(1)).join(" / ")} |`);
+    table.push([since, String(read), String(rows), seconds.join(" / ")]);
   }
+  console.log(markdown(["`--since`", "Lines", "Rows", "Seconds: min / median / max"], table));
   const cpu = await Promise.all(lab.hosts.map(({ name }) => cpuOn(name)));
   const load = loadavg().map((it) => it.toFixed(1));
   console.log(

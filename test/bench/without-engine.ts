@@ -8,12 +8,10 @@ import { everywhere, shellOn } from "../e2e/on-hosts.ts";
 import type { Lab, LabHost } from "../lab/lab.ts";
 import { type Bundles, type Playbook, root, type Way } from "./ansible.ts";
 import { domainOf } from "./environment.ts";
+import type { Step } from "./scale-figures.ts";
 
 /** Runs a step, and measures it. */
-export type Timed = (
-  step: "first" | "one site changed" | "nothing changed",
-  work: () => Promise<unknown>,
-) => Promise<unknown>;
+export type Timed = (step: Step, work: () => Promise<unknown>) => Promise<unknown>;
 
 /** What an update has brought to hosts, kept for bringing it otherwise. */
 export interface Brought {
