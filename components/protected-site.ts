@@ -10,7 +10,7 @@ import { deployerUser, type HostSettings } from "./host/connection.ts";
 import { siteCredentials, type SiteCredentialsArgs, sitePush, siteSessions } from "./host/site-push.ts";
 import { type CertificateAuthoritySettings, siteCertificate } from "./internal-ca.ts";
 import { letsEncrypt } from "./site/names.ts";
-import { siteFiles } from "./render/site-files.ts";
+import { type SiteFile, siteFiles } from "./render/site-files.ts";
 import { activeClientSecret } from "./site/client-secrets.ts";
 import { pagesFrom, type PagesSettings } from "./site/pages.ts";
 import type { SiteSettings } from "./site/settings.ts";
@@ -175,15 +175,7 @@ export class ProtectedSite extends pulumi.ComponentResource {
   ): void {
     const { name, redis } = site;
     const { hosts, redisPassword } = args;
-    const files = siteFiles(site, {
-      tenantId: args.tenantId,
-      allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
-      allowVulnerableNginx: args.allowVulnerableNginx ?? false,
-      acme: { server: letsEncrypt, ...args.acme },
-      hosts,
-      outboundProxy: args.outboundProxy,
-      pages: pagesFrom(args.pages),
-    });
+    const files = filesOf(site, args);
     const loginTo = (host: HostSettings) => ({
       host,
       user: deployerUser,
@@ -212,7 +204,14 @@ export class ProtectedSite extends pulumi.ComponentResource {
       );
       const push = sitePush(
         `${name}-${host.name}`,
-        { login, site: name, domain: site.domain, files, repair: args.repairs?.[host.name] },
+        {
+          login,
+          site: name,
+          domain: site.domain,
+          files,
+          shownBy: first === undefined || host === first ? undefined : `${name}-${first.name}`,
+          repair: args.repairs?.[host.name],
+        },
         // A rule is pushed only once everybody has been assigned in Entra what it requires.
         after(host, [...sessions, ...canary, secrets, registration]),
       );
@@ -235,4 +234,16 @@ export class ProtectedSite extends pulumi.ComponentResource {
       .apply(([secret, text]) => createHmac("sha256", secret).update(text).digest("hex").slice(0, 8));
     return pulumi.unsecret(digits);
   }
+}
+
+function filesOf(site: Site, args: ProtectedSiteArgs): SiteFile[] {
+  return siteFiles(site, {
+    tenantId: args.tenantId,
+    allowVulnerableOauth2Proxy: args.allowVulnerableOauth2Proxy ?? false,
+    allowVulnerableNginx: args.allowVulnerableNginx ?? false,
+    acme: { server: letsEncrypt, ...args.acme },
+    hosts: args.hosts,
+    outboundProxy: args.outboundProxy,
+    pages: pagesFrom(args.pages),
+  });
 }

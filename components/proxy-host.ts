@@ -41,6 +41,11 @@ export interface ProxyHostArgs {
   /** The oauth2-proxy that the host runs. */
   oauth2Proxy: Oauth2ProxySettings;
   /**
+   * Name of another ProxyHost of the program with the same settings, which shows in the state and in previews what both
+   * get; this one shows its checksum. @default this one shows it
+   */
+  sameAs?: string;
+  /**
    * Mark of the last setup that repaired drift, as stored on the host; another one sets the host up again.
    * @default what is in the state
    */
@@ -125,6 +130,7 @@ export class ProxyHost extends pulumi.ComponentResource {
           },
           ...sharedFiles(pages),
         ],
+        shownBy: args.sameAs && `${args.sameAs}-setup`,
         repair,
       },
       childOptions(this, opts, [program]),

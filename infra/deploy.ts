@@ -121,6 +121,7 @@ function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis)
   const peers = acmeHosts(environment);
   const blocked = blockedAt(environment, new Date());
   const proxyHosts: ProxyHost[] = [];
+  const [first] = environment.hosts;
   for (const host of environment.hosts)
     proxyHosts.push(
       new ProxyHost(
@@ -135,6 +136,7 @@ function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis)
           blocked,
           ...(marks.blocked[host.name] === undefined ? {} : { blockedRepair: marks.blocked[host.name] }),
           oauth2Proxy,
+          ...(first === undefined || host === first ? {} : { sameAs: first.name }),
           ...(peers === undefined ? {} : { acmeHosts: peers }),
           ...(outboundProxy === undefined ? {} : { outboundProxy }),
           workerShutdownTimeout,

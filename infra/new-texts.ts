@@ -7,19 +7,16 @@ import { unbundle } from "../components/host/bundle.ts";
 import { hostCommandType } from "../components/host/host-command.ts";
 
 /**
- * From here on, a preview shows all files of every new push and setup line by line, and only once if several hosts get the
- * same. Only `--diff` shows it: the engine's other views omit ephemeral messages.
+ * From here on, a preview shows all files of every new push and setup line by line. Only `--diff` shows it: the engine's
+ * other views omit ephemeral messages.
  */
 export function showNewTexts(): void {
   // The engine calls the hook outside of the program's run, where its log would not be the engine's.
   const inThisRun = AsyncLocalStorage.snapshot();
-  const firstWith = new Map<string, string>();
   const show = async (name: string, stdin: unknown) => {
     if (!pulumi.runtime.isDryRun() || typeof stdin !== "string" || unbundle(stdin).length === 0) return;
-    const first = firstWith.get(stdin);
-    firstWith.set(stdin, first ?? name);
-    const text = first === undefined ? `\n${stdin.replaceAll(/^(?=.)/gm, "    ")}` : ` as ${first}`;
-    await pulumi.log.info(`${name} sends:${text}`, undefined, undefined, true);
+    const text = stdin.replaceAll(/^(?=.)/gm, "    ");
+    await pulumi.log.info(`${name} sends:\n${text}`, undefined, undefined, true);
   };
   const hook = new pulumi.ResourceHook(
     "new-text",

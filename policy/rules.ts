@@ -20,6 +20,7 @@ import { parse } from "smol-toml";
 import { unbundle } from "../components/host/bundle.ts";
 import { keyVariables } from "../components/host/connection.ts";
 import { hostCommandType } from "../components/host/host-command.ts";
+import { checksum, shownElsewhere } from "../components/host/kept-text.ts";
 import { brokenPromises } from "../components/render/oauth2-proxy-settings.ts";
 
 interface Connection {
@@ -146,6 +147,26 @@ function oauth2ProxyConfig(stdin: string | undefined): Record<string, unknown> {
   return parse(unbundle(stdin ?? "").find(({ name }) => name === "oauth2-proxy.cfg")?.text ?? "");
 }
 
+const sentTextShown: StackValidationPolicy = {
+  name: "sent-text-shown",
+  description:
+    "A text that a command sends by its checksum is another resource's, where it is judged and a preview shows it.",
+  validateStack: ({ resources }, report) => {
+    const inputs = resources
+      .filter(({ type }) => type === hostCommandType)
+      .flatMap(({ name, urn, props }) => {
+        const stdin = known(() => (props as command.local.CommandArgs).stdin);
+        return typeof stdin === "string" ? [{ name, urn, stdin }] : [];
+      });
+    const shown = new Set(inputs.map(({ name, stdin }) => `${name} ${checksum(stdin)}`));
+    for (const { urn, stdin } of inputs) {
+      const { by, sum } = shownElsewhere(stdin) ?? {};
+      if (by !== undefined && !shown.has(`${by} ${sum}`))
+        report(`what it sends must be what ${by} sends, got another text, with SHA-256 ${sum}`, urn);
+    }
+  },
+};
+
 const noSecretAsId: ResourceValidationPolicy = {
   name: "no-secret-as-id",
   description:
@@ -233,6 +254,7 @@ export const rules: Policies = [
   httpsRedirects,
   oauth2ProxyOptions,
   noWildcard,
+  sentTextShown,
   noSecretAsId,
   noSecretInTheClear,
   oneSiteOneRegistration,

@@ -3,6 +3,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import { environmentTo, interpreter, type Login } from "./connection.ts";
+import type { CommandInput } from "./kept-text.ts";
 
 /** The type of every command on a host. */
 export const hostCommandType = "command:local:Command";
@@ -11,7 +12,7 @@ export const hostCommandType = "command:local:Command";
 export const formerHostCommandType = "command:remote:Command";
 
 /** What to run, and what it reads. */
-export interface HostCommandArgs {
+export interface HostCommandArgs extends CommandInput {
   readonly login: Login;
   /**
    * Runs when the resource is created, and whenever it or `stdin` changes. Errors print it, so it contains no secret. Left
@@ -22,7 +23,6 @@ export interface HostCommandArgs {
   readonly update?: string | undefined;
   /** Runs when the resource is deleted. */
   readonly delete?: string;
-  readonly stdin: pulumi.Input<string>;
   /** Whether what the command prints is kept from the state and the display. */
   readonly secret?: boolean;
   /** Whether the display shows what the command says on standard error, also where it goes well. */
@@ -36,7 +36,7 @@ export interface HostCommandArgs {
  */
 export function hostCommand(
   name: string,
-  { login, create, update, delete: remove, stdin, secret = false, warns = false }: HostCommandArgs,
+  { login, create, update, delete: remove, stdin, isKept, secret = false, warns = false }: HostCommandArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.local.Command {
   return new command.local.Command(
@@ -44,7 +44,7 @@ export function hostCommand(
     {
       // Where the host is, and how it is reached, are the same in every command: a preview hides them.
       interpreter: pulumi.secret(interpreter),
-      environment: environmentTo(login),
+      environment: environmentTo(login, isKept),
       ...(create === undefined ? {} : { create }),
       ...(update ? { update } : {}),
       ...(remove === undefined ? {} : { delete: remove }),

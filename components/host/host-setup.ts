@@ -1,31 +1,26 @@
 /** What turns a machine into a proxy host: the push program, what it needs, and who may run it. */
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 
 import { bundle, type BundleFile } from "./bundle.ts";
 import { deployerUser, type Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
+import { keptText, shownOnce } from "./kept-text.ts";
 import { installProgram, packedProgram, program, programVersion, programVersions } from "./program.ts";
 
-/**
- * The push program itself. Its text is this checkout's, for review there; a preview, which would print it for every
- * host in one line of 60 kB, shows its checksum. What hides it is a secret's mark, and nothing in it is one.
- */
+/** The push program itself. Its text is this checkout's, for review there; the state and a preview have its checksum. */
 export function hostProgram(
   name: string,
   { login, repair }: { readonly login: Login; readonly repair: string | undefined },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
-  // First of all, since a preview shows no more than 150 characters of a new text.
-  const create = `: program ${programVersion()}; ${installProgram}`;
   return hostCommand(
     name,
     {
       login,
-      create,
-      update: repair && `${create} # ${repair}`,
+      create: installProgram,
+      update: repair && `${installProgram} # ${repair}`,
       delete: `sudo -n rm -rf ${program} ${programVersions}`,
-      stdin: pulumi.secret(packedProgram()),
-      secret: true,
+      ...keptText("the push program", packedProgram()),
     },
     opts,
   );
@@ -48,6 +43,8 @@ export interface HostSetupArgs {
   readonly workerShutdownTimeout: string;
   readonly allowVulnerableOauth2Proxy: boolean;
   readonly files: readonly BundleFile[];
+  /** The set-up that sends the same to another host, and shows it. */
+  readonly shownBy: string | undefined;
   /** See ProxyHostArgs. */
   readonly repair: string | undefined;
 }
@@ -63,13 +60,13 @@ export function hostSetup(
     outboundProxy,
     allowVulnerableOauth2Proxy,
     files,
+    shownBy,
     repair,
   }: HostSetupArgs,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
   const { version, url, sha256, arm64 } = oauth2Proxy;
   const facts = {
-    name: login.host.name,
     deployer: deployerUser,
     // A new program sets the host up again: it has its own units and rules.
     program: programVersion(),
@@ -83,14 +80,18 @@ export function hostSetup(
     ...(outboundProxy === undefined ? {} : { outboundProxy }),
     allowVulnerableOauth2Proxy,
   };
+  const create = `sudo -n ${program} setup --name ${login.host.name}`;
   return hostCommand(
     name,
     {
       login,
-      create: `sudo -n ${program} setup`,
-      update: repair && `sudo -n ${program} setup --repair ${repair}`,
+      create,
+      update: repair && `${create} --repair ${repair}`,
       delete: `sudo -n ${program} teardown`,
-      stdin: bundle([{ name: "host.json", text: `${JSON.stringify(facts, null, 2)}\n` }, ...files]),
+      ...shownOnce(
+        bundle([{ name: "host.json", text: `${JSON.stringify(facts, null, 2)}\n` }, ...files]),
+        shownBy,
+      ),
     },
     opts,
   );

@@ -41,8 +41,8 @@ let version: string | undefined;
 let packedText: string | undefined;
 
 /**
- * A text of the program as {@link installProgram} reads it: gzip, in base64. A stack stores it twice for each host. Not by
- * Node's zlib, whose bytes may differ from one version of Node to the next, which would be a change on every host.
+ * A text as {@link installProgram} and a command's interpreter read it: gzip, in base64. Not by Node's zlib, whose bytes may
+ * differ from one version of Node to the next, which would be a change on every host.
  */
 export function packed(text: string): string {
   return Buffer.from(gzipSync(strToU8(text), { level: 9, mtime: 0 })).toString("base64");

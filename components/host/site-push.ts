@@ -7,6 +7,7 @@ import type { Site } from "../site/site.ts";
 import { bundle, type BundleFile } from "./bundle.ts";
 import type { Login } from "./connection.ts";
 import { hostCommand } from "./host-command.ts";
+import { shownOnce } from "./kept-text.ts";
 import { program } from "./program.ts";
 
 /** A site's readable files on one host: one transaction, which changes everything or nothing. */
@@ -17,6 +18,7 @@ export function sitePush(
     site,
     domain,
     files,
+    shownBy,
     repair,
   }: {
     readonly login: Login;
@@ -24,6 +26,8 @@ export function sitePush(
     readonly site: string;
     readonly domain: string;
     readonly files: readonly BundleFile[];
+    /** The push that sends the same to another host, and shows it. */
+    readonly shownBy: string | undefined;
     /** See ProtectedSiteArgs. */
     readonly repair: string | undefined;
   },
@@ -36,7 +40,7 @@ export function sitePush(
       create: `sudo -n ${program} push`,
       update: repair && `sudo -n ${program} push --repair ${repair}`,
       delete: `sudo -n ${program} remove ${domain} --of ${site}`,
-      stdin: bundle(files),
+      ...shownOnce(bundle(files), shownBy),
     },
     // Another domain is another site. An update in place would leave the old one's files on the host, since it does not
     // run `delete`; and both want the same port, so the old one goes first.

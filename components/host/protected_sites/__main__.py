@@ -12,7 +12,8 @@ from .failure import Failure
 
 USAGE = """usage, as root: protected-sites COMMAND
 
-  setup [--repair MARK]          sets this machine up as a proxy host (bundle on standard input)
+  setup [--name NAME] [--repair MARK]
+                                 sets this machine up as a proxy host (bundle on standard input)
   teardown                       undoes the setup
   authorize                      sets the keys that may push (public keys on standard input)
   push [--repair MARK]           puts a site live (bundle on standard input)
@@ -90,7 +91,9 @@ def act_for_caller(arguments: list[str]) -> int:
         case ["setup", *options]:
             from .setup import setup
 
-            return setup(value_of("--repair", options))
+            named = options[:1] == ["--name"]
+            name = value_of("--name", options[:2]) if named else None
+            return setup(name, value_of("--repair", options[2:] if named else options))
         case ["teardown"]:
             from .setup import teardown
 

@@ -85,8 +85,9 @@ from .units import OUR_FILES, files_for, sudo_rule
 NEEDED = {"nginx": "nginx", "sudo": "sudo", "ip": "iproute2", "useradd": "passwd", "mount": "mount"}
 
 
-def setup(repair: str | None) -> int:
-    """Sets a machine up as a proxy host; running it again changes nothing. For `repair` see announcement.py."""
+def setup(name: str | None, repair: str | None) -> int:
+    """Sets a machine up as a proxy host; running it again changes nothing. Without a name it keeps the one that it has.
+    For `repair` see announcement.py."""
     first = not HOST.exists()
     bundle = Bundle.parse(read_input())
     facts = bundle.facts("host.json")
@@ -143,7 +144,7 @@ def setup(repair: str | None) -> int:
         replace_file(MADE, json.dumps(made))
         vulnerable = facts.get("allowVulnerableOauth2Proxy") is True
         done += install_oauth2_proxy(release, vulnerable, facts.get("outboundProxy"))
-    host = json.dumps(facts, indent=2) + "\n"
+    host = json.dumps({"name": name or host_name(), **facts}, indent=2) + "\n"
     if read_text(HOST) != host:
         replace_file(HOST, host)
     if read_text(SET_UP) != bundle.text:

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { remedy } from "../../../components/entra/permissions.ts";
 import { ProtectedSite, type ProtectedSiteArgs } from "../../../components/index.ts";
 import { Registration } from "../../../components/entra/registration.ts";
+import { checksum } from "../../../components/host/kept-text.ts";
 import { siteFrom } from "../../../components/site/site.ts";
 import { tenantId } from "../../sites.ts";
 import { type Asked, clearTexts, deployed, isSecret } from "./pretend-cloud.ts";
@@ -41,18 +42,19 @@ describe.each([
 
   test("each host gets the site's files and, separately, its secrets", () => {
     for (const host of ["edge-1", "edge-2"]) {
-      expect(one(`wiki-${host}`)["stdin"]).toMatch(/^protected-sites bundle 1\n==> site.json\n/);
+      expect(one(`wiki-${host}`)["create"]).toBe("sudo -n /usr/local/sbin/protected-sites push");
       expect(one(`wiki-${host}-credentials`)["create"]).toBe(
         "sudo -n /usr/local/sbin/protected-sites credentials # client secret 1, cookie secret 1",
       );
     }
   });
 
-  test("the whole text of the files is known", () => {
-    for (const host of ["edge-1", "edge-2"]) {
-      expect(one(`wiki-${host}`)["stdin"]).toContain("server_name wiki.example.com;");
-      expect(one(`wiki-${host}`)["stdin"]).toMatch(/==> end\n$/);
-    }
+  test("the whole text of the files is known, and stands once for all hosts", () => {
+    const text = String(one("wiki-edge-1")["stdin"]);
+    expect(text).toMatch(/^protected-sites bundle 1\n==> site.json\n/);
+    expect(text).toContain("server_name wiki.example.com;");
+    expect(text).toMatch(/==> end\n$/);
+    expect(one("wiki-edge-2")["stdin"]).toBe(`as wiki-edge-1, SHA-256 ${checksum(text)}`);
   });
 
   test("a change of the files is an update in place, on a host whose key is pinned", () => {

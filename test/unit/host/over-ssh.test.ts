@@ -1,36 +1,85 @@
 /** What reaches hosts over SSH, with stand-ins for the programs that it calls. */
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
+import * as pulumi from "@pulumi/pulumi";
 import { execa } from "execa";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { environmentOf, interpreter } from "../../../components/host/connection.ts";
+import { checksum, shownOnce } from "../../../components/host/kept-text.ts";
+
+let home: string;
+let PATH: string;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "over-ssh-"));
+  PATH = [join(home, "bin"), process.env["PATH"]].join(delimiter);
+  await mkdir(join(home, "bin"));
+});
+afterEach(() => rm(home, { recursive: true }));
+
+const standIn = (name: string, text: string) =>
+  writeFile(join(home, "bin", name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+
+async function run(
+  address: string,
+  more: { readonly env?: Record<string, string>; readonly input?: string } = {},
+) {
+  const [file = "", ...args] = interpreter;
+  const host = { name: address, address, hostKey: "ssh-ed25519 AAAA" };
+  const env = { ...environmentOf({ host, user: "admin" }), HOME: home, PATH, ...more.env };
+  const options = { env, input: more.input ?? "", reject: false } as const;
+  const { exitCode, stdout, stderr } = await execa(file, [...args, "true"], options);
+  return { exitCode, stdout, stderr };
+}
 
 test("the first commands of a user run for several hosts at once, and make its folder of connections once", async () => {
-  const home = await mkdtemp(join(tmpdir(), "over-ssh-"));
-  try {
-    await mkdir(join(home, "bin"));
-    const script = (name: string, text: string) =>
-      writeFile(join(home, "bin", name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-    await script("ssh", "exit 0");
-    // So slow that everybody has seen by then that there is no folder.
-    await script("mkdir", 'sleep 0.5; exec /bin/mkdir "$@"');
-    const PATH = [join(home, "bin"), process.env["PATH"]].join(delimiter);
-    const [file = "", ...args] = interpreter;
-    const ended = await Promise.all(
-      ["192.0.2.11", "192.0.2.12", "192.0.2.13"].map((address) => {
-        const host = { name: address, address, hostKey: "ssh-ed25519 AAAA" };
-        const env = { ...environmentOf({ host, user: "admin" }), HOME: home, PATH };
-        return execa(file, [...args, "true"], { env, reject: false });
-      }),
-    );
-    expect(ended.map(({ exitCode, stderr }) => ({ exitCode, stderr }))).toEqual(
-      ended.map(() => ({ exitCode: 0, stderr: "" })),
-    );
-    expect((await stat(join(home, ".ssh"))).mode & 0o777).toBe(0o700);
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  await standIn("ssh", "exit 0");
+  // So slow that everybody has seen by then that there is no folder.
+  await standIn("mkdir", 'sleep 0.5; exec /bin/mkdir "$@"');
+  const ended = await Promise.all(["192.0.2.11", "192.0.2.12", "192.0.2.13"].map((it) => run(it)));
+  expect(ended).toEqual(ended.map(() => ({ exitCode: 0, stdout: "", stderr: "" })));
+  expect((await stat(join(home, ".ssh"))).mode & 0o777).toBe(0o700);
+});
+
+describe("a command whose input is the checksum of a text", () => {
+  const text = "server_name wiki.example.com;\n";
+  const sent = () => join(home, "protected-sites/sent", checksum(text));
+  const input = `as wiki-edge-1, SHA-256 ${checksum(text)}`;
+  const send = () => run("192.0.2.11", { env: { READS_KEPT: "yes", XDG_CACHE_HOME: home }, input });
+  beforeEach(async () => {
+    await standIn("ssh", 'case " $* " in *" -O "*) exit 0;; *) exec cat;; esac');
+    vi.stubEnv("XDG_CACHE_HOME", home);
+  });
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("sends the text", async () => {
+    expect(shownOnce(text, "wiki-edge-1")).toEqual({ stdin: input, isKept: true });
+    expect(await send()).toEqual({
+      exitCode: 0,
+      stdout: text.trimEnd(),
+      stderr: "",
+    });
+  });
+
+  test("in a preview, the text is not kept", async () => {
+    await pulumi.runtime.setMocks({ newResource: vi.fn(), call: vi.fn() }, "protected-sites", "test", true);
+    shownOnce(text, "wiki-edge-1");
+    await expect(stat(sent())).rejects.toThrow("ENOENT");
+    await pulumi.runtime.setMocks({ newResource: vi.fn(), call: vi.fn() }, "protected-sites", "test", false);
+  });
+
+  test.each([
+    ["is gone", undefined],
+    ["is another one", "server_name code.example.com;\n"],
+  ])("sends nothing if the text %s", async (_, there) => {
+    await mkdir(dirname(sent()), { recursive: true });
+    if (there !== undefined) await writeFile(sent(), there);
+    expect(await send()).toEqual({
+      exitCode: 255,
+      stdout: "",
+      stderr: `${sent()}: expected the text that this command sends, which \`pulumi up\` writes there`,
+    });
+  });
 });

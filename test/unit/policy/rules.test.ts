@@ -3,6 +3,7 @@ import type { PolicyResource, ResourceValidationArgs, StackValidationArgs } from
 import { expect, test } from "vitest";
 
 import { bundle } from "../../../components/host/bundle.ts";
+import { shownOnce } from "../../../components/host/kept-text.ts";
 import { oauth2ProxyConfig } from "../../../components/render/oauth2-proxy.ts";
 import { rules } from "../../../policy/rules.ts";
 import { site, tenantId } from "../../sites.ts";
@@ -208,6 +209,15 @@ const refused: readonly [string, string, ...PolicyResource[]][] = [
     }),
   ],
   [
+    "a text that no preview shows",
+    `sent-text-shown: what it sends must be what wiki-edge-1 sends, got another text, with SHA-256 ${"0".repeat(64)}`,
+    pushOf(wiki),
+    resource(command, "wiki-edge-2", {
+      environment: pinned,
+      stdin: `as wiki-edge-1, SHA-256 ${"0".repeat(64)}`,
+    }),
+  ],
+  [
     "one registration for two sites",
     "one-site-one-registration: both must be the registration of one site, got wiki.example.com, code.example.com",
     registration("both", callback, "https://code.example.com/oauth2/callback"),
@@ -237,6 +247,10 @@ const passing: Readonly<Record<string, readonly PolicyResource[]>> = {
   ],
   "no-wildcard-without-gate": [
     pushOf(wiki.replace(/^email_domains = .*$/m, 'email_domains = ["*"]\nallowed_groups = ["readers"]')),
+  ],
+  "sent-text-shown": [
+    resource(command, "wiki-edge-1", { environment: pinned, ...shownOnce("text\n") }),
+    resource(command, "wiki-edge-2", { environment: pinned, ...shownOnce("text\n", "wiki-edge-1") }),
   ],
   "no-secret-as-id": [resource(random("RandomPassword"), "cookie", { result: "cookie-secret" })],
   "no-secret-in-the-clear": [
