@@ -14,12 +14,11 @@ import { acmeHosts, type Environment, type EnvironmentSite } from "./environment
 import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
 import { showNewTexts } from "./new-texts.ts";
-import { type Observation, observe } from "./observe.ts";
-import { type Operator, operator } from "./operator.ts";
+import { type Marks, type Observation, observe } from "./observe.ts";
+import { operator } from "./operator.ts";
 import { explainRefusals } from "./refusals.ts";
 import { unchangedInState, endIfStopped, type RoleHolders, roleHolders } from "./role-holders.ts";
 import { readSettings, type Settings, stackSource } from "./settings.ts";
-import type { Asker } from "./ssh.ts";
 
 /** The stack's outputs. */
 export interface Outputs {
@@ -55,22 +54,21 @@ async function declare(): Promise<Outputs> {
   for (const problem of cookieProblems(environment.sites)) void pulumi.log.warn(problem);
   const asker = { user: environment.adminUser, privateKey: await known(adminPrivateKey) };
   const who = await operator();
-  const observation: Observation = environment.repairDrift
+  const { live, marks }: Observation = environment.repairDrift
     ? await observe(environment, asker, who)
     : { live: {}, marks: { hosts: {}, blocked: {}, sites: {}, credentials: {} } };
   const holders = await roleHolders(environment.sites);
   explainRefusals();
   showNewTexts();
   dialFirst(environment);
+  onHostFailure({ environment, asker, operator: who, live });
 
   const deployerKeys = declareDeployerKeys(environment);
   const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));
   const deployerPrivateKey = pulumi.secret(privateKeys.apply((keys) => keys.at(-1) ?? ""));
   const basis: Basis = {
     settings,
-    observation,
-    asker,
-    who,
+    marks,
     holders,
     deployerKeys,
     deployerPrivateKey,
@@ -96,9 +94,7 @@ async function declare(): Promise<Outputs> {
 /** What is known or declared before the first host. */
 interface Basis {
   readonly settings: Settings;
-  readonly observation: Observation;
-  readonly asker: Asker;
-  readonly who: Operator;
+  readonly marks: Marks;
   readonly holders: RoleHolders;
   /** Hosts accept each of them. */
   readonly deployerKeys: readonly tls.PrivateKey[];
@@ -113,7 +109,7 @@ function declareDeployerKeys({ deployerKeyGenerations }: Environment): tls.Priva
   );
 }
 
-function declareHosts({ settings, observation: { marks }, deployerKeys }: Basis): ProxyHost[] {
+function declareHosts({ settings, marks, deployerKeys }: Basis): ProxyHost[] {
   const { environment, adminPrivateKey } = settings;
   const { adminUser, oauth2Proxy, outboundProxy, workerShutdownTimeout, allowVulnerableOauth2Proxy } =
     environment;
@@ -164,12 +160,11 @@ function declareSite(
   basis: Basis,
   { ca, proxyHosts }: { readonly ca: InternalCa | undefined; readonly proxyHosts: ProxyHost[] },
 ): ProtectedSite {
-  const { settings, observation, asker, who, holders, deployerPrivateKey } = basis;
+  const { settings, marks, holders, deployerPrivateKey } = basis;
   const { environment, adminPrivateKey, redisPassword, adoptedCookieSecrets } = settings;
   const { tenantId, hosts, acme, outboundProxy, renamedSites } = environment;
   const { allowVulnerableOauth2Proxy, allowVulnerableNginx } = environment;
   const { certificateDays, renewalDays } = environment.internalCa;
-  const { live, marks } = observation;
   const formerName = renamedSites[site.name];
   return new ProtectedSite(
     site.name,
@@ -204,7 +199,6 @@ function declareSite(
       dependsOn: proxyHosts,
       aliases: formerName === undefined ? [] : [{ name: formerName }],
       transformations: holders.stopped.has(site.name) ? [unchangedInState] : [],
-      transforms: [onHostFailure(site, { environment, asker, operator: who, before: live[site.name] ?? {} })],
     },
   );
 }

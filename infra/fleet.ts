@@ -7,6 +7,7 @@ import { hostCommandType } from "../components/host/host-command.ts";
 import { program } from "../components/host/program.ts";
 import type { Site } from "../components/site/site.ts";
 import type { Environment, Host } from "./environment.ts";
+import type { Observation } from "./observe.ts";
 import { announcement, type Operator } from "./operator.ts";
 import { reasonIn, runOnHost, type Asker } from "./ssh.ts";
 
@@ -15,38 +16,45 @@ export interface RollbackOptions {
   readonly environment: Environment;
   readonly asker: Asker;
   readonly operator: Operator;
-  /** Each host's generation before the update; null if it did not have the site. Hosts that were unreachable are missing. */
-  readonly before: Readonly<Record<string, number | null>>;
+  /** What hosts had before the update. */
+  readonly live: Observation["live"];
 }
 
 /**
- * Watches a site's pushes, and reports, if one fails, which hosts have what. With `onHostFailure: rollback` it then rolls
- * back the hosts that have the change, including those whose push is still running.
+ * From here on, a site's push that fails reports which hosts have what. With `onHostFailure: rollback` it then rolls back
+ * the hosts that have the change, including those whose push is still running.
  */
-export function onHostFailure(site: Site, back: RollbackOptions): pulumi.ResourceTransform {
-  const pushes = new Pushes(site, back);
-  // Created here, and not in the transform, which the engine calls outside of the program.
-  const inProgram = AsyncLocalStorage.snapshot();
-  const hooks = new Map(
-    back.environment.hosts.map((host): [string, pulumi.ResourceHookBinding] => {
-      const name = `${site.name}-${host.name}`;
-      const after = new pulumi.ResourceHook(`${name}-took`, () => inProgram(() => pushes.took(host)));
-      const onError = new pulumi.ErrorHook(`${name}-refused`, () => inProgram(() => pushes.refused(host)));
-      return [name, { afterCreate: [after], afterUpdate: [after], onError: [onError] }];
+export function onHostFailure(back: RollbackOptions): void {
+  const { sites, hosts } = back.environment;
+  const pushes = new Map(
+    sites.flatMap((site) => {
+      const own = new Pushes(site, back);
+      return hosts.map((host): [string, Push] => [`${site.name}-${host.name}`, { own, host }]);
     }),
   );
-  // Must not throw: in an inline program that is no error, and the engine would delete the transform's resource.
-  return ({ type, name, props, opts }) => {
-    const own = type === hostCommandType ? hooks.get(name) : undefined;
-    return own && { props: withSecretMarks(props), opts: pulumi.mergeOptions(opts, { hooks: own }) };
-  };
+  // The engine calls hooks outside of the program's run.
+  const inThisRun = AsyncLocalStorage.snapshot();
+  const took = new pulumi.ResourceHook("push-took", async ({ name }) => {
+    const push = pushes.get(name);
+    if (push !== undefined) await inThisRun(() => push.own.took(push.host));
+  });
+  const refused = new pulumi.ErrorHook("push-refused", async ({ name }) => {
+    const push = pushes.get(name);
+    if (push !== undefined) await inThisRun(() => push.own.refused(push.host));
+    // No retry: a push that failed has rolled itself back.
+    return false;
+  });
+  const hooks = { afterCreate: [took], afterUpdate: [took], onError: [refused] };
+  pulumi.runtime.registerStackTransformation(({ type, name, props, opts }) =>
+    type === hostCommandType && pushes.has(name)
+      ? { props, opts: pulumi.mergeOptions(opts, { hooks }) }
+      : undefined,
+  );
 }
 
-/** Outside of the program the SDK drops secret marks; without them, the state has the SSH keys in plain text. */
-export function withSecretMarks(props: Record<string, unknown>): Record<string, unknown> {
-  const { specialSigKey, specialSecretSig } = pulumi.runtime;
-  const secret = (name: string) => ({ [specialSigKey]: specialSecretSig, value: props[name] });
-  return { ...props, interpreter: secret("interpreter"), environment: secret("environment") };
+interface Push {
+  readonly own: Pushes;
+  readonly host: Host;
 }
 
 /** Which hosts have a site's change so far. */
@@ -66,8 +74,7 @@ class Pushes {
     if (this.#failed) await this.#takeBack(host);
   }
 
-  /** @returns false: no retry, since a push that failed has rolled itself back */
-  async refused(host: Host): Promise<false> {
+  async refused(host: Host): Promise<void> {
     const { hosts, onHostFailure } = this.#back.environment;
     const having = this.#having;
     const others = hosts.filter((it) => it !== host && !having.includes(it));
@@ -82,13 +89,12 @@ class Pushes {
       `${host.name} rejected the change; ${namesOf(having)} ${having.length > 1 ? "have" : "has"} it; pending or not yet tried: ${namesOf(others)}. ${next}.`,
     );
     for (const it of [...having]) await this.#takeBack(it);
-    return false;
   }
 
   async #takeBack(host: Host): Promise<void> {
-    const { environment, before, asker, operator } = this.#back;
+    const { environment, live, asker, operator } = this.#back;
     if (environment.onHostFailure !== "rollback") return;
-    const generation = before[host.name];
+    const generation = live[this.#site.name]?.[host.name];
     if (generation === undefined)
       return this.#say(
         `${host.name} keeps the change: its previous generation is unknown (it could not be reached)`,
