@@ -8,6 +8,7 @@ import { frontChannelLogoutUrl, displayName, registeredUrls } from "../site/name
 import { isObjectId, machineClients } from "../site/roles.ts";
 import type { Site } from "../site/site.ts";
 import { lookUpHolders } from "./holders.ts";
+import { once } from "./once.ts";
 
 /** Microsoft Graph's own application ID, the same in every tenant. */
 const graph = "00000003-0000-0000-c000-000000000000";
@@ -55,7 +56,7 @@ export class Registration extends pulumi.ComponentResource {
       isObjectId(holder) ? holder : (lookedUp?.(holder) ?? roleHolders?.[holder]);
     // Without itself as an owner, a deployer with Application.ReadWrite.OwnedBy locks itself out.
     const owners = [
-      azuread.getClientConfigOutput(child).objectId,
+      once(this, "deployer", (asked) => azuread.getClientConfigOutput(asked)).objectId,
       ...site.owners.map(idOf).filter((id) => id !== undefined),
     ];
 
@@ -180,9 +181,8 @@ function consent(
       resourceName,
       {
         servicePrincipalObjectId: principal.objectId,
-        resourceServicePrincipalObjectId: azuread.getServicePrincipalOutput(
-          { clientId },
-          { parent: opts.parent },
+        resourceServicePrincipalObjectId: once(opts.parent, clientId, (asked) =>
+          azuread.getServicePrincipalOutput({ clientId }, asked),
         ).objectId,
         claimValues,
       },

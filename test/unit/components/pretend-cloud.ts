@@ -59,10 +59,15 @@ type TakeHook = (request: unknown, answer: (error: null, response: object) => vo
  * Runs a program on the pretend cloud.
  * @param how.preview as in `pulumi preview`: what the cloud generates is unknown
  * @param how.signedInTo the tenant of the credentials
+ * @param how.calls gets the name of each function that it calls
  */
 export async function deployed(
   program: () => unknown,
-  { preview = false, signedInTo = tenantId } = {},
+  {
+    preview = false,
+    signedInTo = tenantId,
+    calls = [],
+  }: { readonly preview?: boolean; readonly signedInTo?: string; readonly calls?: string[] } = {},
 ): Promise<Asked[]> {
   const asked: Asked[] = [];
   await pulumi.runtime.setMocks(
@@ -72,7 +77,10 @@ export async function deployed(
         const outputs = preview ? {} : (generated[type]?.(name) ?? {});
         return { id: preview ? undefined : `${name}-id`, state: { ...inputs, ...outputs } as object };
       },
-      call: ({ token }) => ({ objectId: `object of ${token}`, tenantId: signedInTo }),
+      call: ({ token }) => {
+        calls.push(token);
+        return { objectId: `object of ${token}`, tenantId: signedInTo };
+      },
     },
     "protected-sites",
     "test",

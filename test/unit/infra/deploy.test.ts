@@ -28,6 +28,20 @@ test("the first host gets another program and another oauth2-proxy before the ot
   ]);
 });
 
+test("what all sites ask Entra alike is asked once", async () => {
+  const callsFor = async (...names: string[]) => {
+    const sites = Object.fromEntries(names.map((name, index) => [name, siteArgs(name, 4180 + index)]));
+    const calls: string[] = [];
+    await update(settings({ sites }), tenantId, undefined, calls);
+    return calls.sort();
+  };
+  const client = "azuread:index/getClientConfig:getClientConfig";
+  const graph = "azuread:index/getServicePrincipal:getServicePrincipal";
+  // The first makes sure of the tenant.
+  expect(await callsFor("code")).toEqual([client, client, graph]);
+  expect(await callsFor("code", "wiki", "docs")).toEqual([client, client, graph]);
+});
+
 /** The hosts whose set-up a site's secrets and files on each of three hosts wait for. */
 async function setUpsBefore(site: object): Promise<(readonly string[])[]> {
   const sites = { code: siteArgs("code", 4180, site) };

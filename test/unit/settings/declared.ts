@@ -25,6 +25,7 @@ type Settings = Readonly<Record<string, unknown>>;
  * Everything that the program declares in one update.
  * @param signedInTo the tenant of the credentials
  * @param failed called with the program's failure; else it is thrown
+ * @param calls gets the name of each function of a provider that it calls
  */
 export async function update(
   settings: Settings,
@@ -32,6 +33,7 @@ export async function update(
   failed: (error: unknown) => void = (error) => {
     throw error;
   },
+  calls: string[] = [],
 ): Promise<Asked[]> {
   pulumi.runtime.setAllConfig(
     Object.fromEntries(
@@ -48,7 +50,7 @@ export async function update(
     deploy().catch((error: unknown) => {
       failure = { error };
     });
-  const asked = await deployed(() => pulumi.runtime.runInPulumiStack(program), { signedInTo });
+  const asked = await deployed(() => pulumi.runtime.runInPulumiStack(program), { signedInTo, calls });
   if (failure !== undefined) failed(failure.error);
   return asked;
 }
