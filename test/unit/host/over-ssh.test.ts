@@ -1,5 +1,5 @@
 /** What reaches hosts over SSH, with stand-ins for the programs that it calls. */
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
@@ -61,6 +61,22 @@ describe("a command whose input is the checksum of a text", () => {
       stdout: text.trimEnd(),
       stderr: "",
     });
+  });
+
+  test("an update removes what one of another day has left, and nothing newer", async () => {
+    await mkdir(dirname(sent()), { recursive: true });
+    const hoursAgo = async (name: string, hours: number) => {
+      const time = Date.now() / 1000 - hours * 3600;
+      await writeFile(join(dirname(sent()), name), "text\n");
+      await utimes(join(dirname(sent()), name), time, time);
+    };
+    await hoursAgo("of-another-day", 25);
+    await hoursAgo("of-this-day", 23);
+    // As in another process, which has not looked yet.
+    vi.resetModules();
+    const fresh = await import("../../../components/host/kept-text.ts");
+    fresh.shownOnce(text, "wiki-edge-1");
+    expect((await readdir(dirname(sent()))).sort()).toEqual([checksum(text), "of-this-day"].sort());
   });
 
   test("in a preview, the text is not kept", async () => {
