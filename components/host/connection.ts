@@ -87,18 +87,18 @@ export function environmentOf(login: PlainLogin): Record<string, string> {
 
 /**
  * The same for a resource. Secret.
- * @param readsKept whether standard input names the text that the command reads; see kept-text.ts
+ * @param more further variables of over-ssh.sh
  */
 export function environmentTo(
   { host, user, ...keys }: Login,
-  readsKept = false,
+  more: Readonly<Record<string, string>> = {},
 ): pulumi.Output<Record<string, string>> {
   const jumpPrivateKey = host.jumpHost === undefined ? undefined : keys.jumpPrivateKey;
   return pulumi.secret(
-    pulumi.all([keys.privateKey, jumpPrivateKey]).apply(([privateKey, jump]) => {
-      const variables = environmentOf({ host, user, privateKey, jumpPrivateKey: jump });
-      return readsKept ? { ...variables, READS_KEPT: "yes" } : variables;
-    }),
+    pulumi.all([keys.privateKey, jumpPrivateKey]).apply(([privateKey, jump]) => ({
+      ...environmentOf({ host, user, privateKey, jumpPrivateKey: jump }),
+      ...more,
+    })),
   );
 }
 

@@ -44,7 +44,10 @@ export function hostCommand(
     {
       // Where the host is, and how it is reached, are the same in every command: a preview hides them.
       interpreter: pulumi.secret(interpreter),
-      environment: environmentTo(login, isKept),
+      environment: environmentTo(
+        login,
+        isKept ? { READS_KEPT: "yes", ...(remove === undefined ? {} : { DELETE: remove }) } : {},
+      ),
       ...(create === undefined ? {} : { create }),
       ...(update ? { update } : {}),
       ...(remove === undefined ? {} : { delete: remove }),

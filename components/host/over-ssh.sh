@@ -4,6 +4,7 @@
 # CONNECTION: commands with the same one share a connection.
 # PRIVATE_KEY, JUMP_PRIVATE_KEY: default is the SSH agent. IDENTITY_FILE: a file with the key, also for the jump host.
 # READS_KEPT: standard input is a line that ends with the checksum of the text that the command reads. kept-text.ts
+# DELETE: the command that reads no such text, and runs where its file is gone.
 #
 # Ends as the command does, or with 255 if the host could not be reached.
 command=$2
@@ -15,7 +16,7 @@ folder=$HOME/.ssh
 mkdir -p -m 700 "$folder" || exit 255
 [ -w "$folder" ] || { echo "$folder must be writable: ssh shares connections in it" >&2; exit 255; }
 
-if [ -n "${READS_KEPT-}" ]; then
+if [ -n "${READS_KEPT-}" ] && [ "$command" != "${DELETE-}" ]; then
   read -r sum
   sum=${sum##* }
   kept=${XDG_CACHE_HOME:-$HOME/.cache}/protected-sites/sent/$sum

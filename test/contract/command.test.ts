@@ -1,10 +1,16 @@
 /** What the program relies on in @pulumi/command's local.Command, and in OpenSSH, by which it reaches a host. */
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { test } from "vitest";
 
 import { hostCommand, type HostCommandArgs } from "../../components/host/host-command.ts";
+import { checksum, keptText } from "../../components/host/kept-text.ts";
 import { upgraded } from "../../infra/commands/upgrade-state.ts";
+import { cacheDirectory } from "../lab/paths.ts";
 import { openSshServer } from "./ssh-server.ts";
 import type { SshServer } from "./ssh-server.ts";
 import { openStack } from "./stack.ts";
@@ -76,6 +82,36 @@ test.concurrent(
       stdin: "line 1\nline two\n",
     });
     expect(ranOn(server)).toHaveLength(4);
+  },
+);
+
+test.concurrent(
+  "a command whose input is a checksum sends the text, again where that changes, and is removed without it",
+  async ({ expect, onTestFinished }) => {
+    const stack = await openStack(onTestFinished);
+    const server = await openSshServer(onTestFinished);
+    const [text, changed] = [`${randomUUID()}\n`, `${randomUUID()}\n`];
+    const file = (of: string) => join(cacheDirectory(), "sent", checksum(of));
+    onTestFinished(async () => {
+      for (const it of [text, changed]) await rm(file(it), { force: true });
+    });
+    const sends = (what: string) => () =>
+      command(server, { delete: "take it away", ...keptText("a text", what) })();
+
+    expect((await stack.up(sends(text))).changes).toEqual({ create: 1 });
+    expect((await stack.up(sends(text))).changes).toEqual({ same: 1 });
+    expect((await stack.preview(sends(changed))).changes).toEqual({ update: 1 });
+    expect((await stack.up(sends(changed))).changes).toEqual({ update: 1 });
+    expect(ranOn(server)).toEqual([
+      { user: "deployer", command: "push it", stdin: text },
+      { user: "deployer", command: "push it", stdin: changed },
+    ]);
+    expect(await stack.state()).not.toContain(changed.trim());
+
+    // As on another machine, or a day later.
+    await rm(file(changed));
+    await stack.destroy();
+    expect(ranOn(server).at(-1)?.command).toBe("take it away");
   },
 );
 

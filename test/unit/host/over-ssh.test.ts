@@ -24,13 +24,13 @@ const standIn = (name: string, text: string) =>
 
 async function run(
   address: string,
-  more: { readonly env?: Record<string, string>; readonly input?: string } = {},
+  more: { readonly env?: Record<string, string>; readonly input?: string; readonly command?: string } = {},
 ) {
   const [file = "", ...args] = interpreter;
   const host = { name: address, address, hostKey: "ssh-ed25519 AAAA" };
   const env = { ...environmentOf({ host, user: "admin" }), HOME: home, PATH, ...more.env };
   const options = { env, input: more.input ?? "", reject: false } as const;
-  const { exitCode, stdout, stderr } = await execa(file, [...args, "true"], options);
+  const { exitCode, stdout, stderr } = await execa(file, [...args, more.command ?? "true"], options);
   return { exitCode, stdout, stderr };
 }
 
@@ -47,7 +47,8 @@ describe("a command whose input is the checksum of a text", () => {
   const text = "server_name wiki.example.com;\n";
   const sent = () => join(home, "protected-sites/sent", checksum(text));
   const input = `as wiki-edge-1, SHA-256 ${checksum(text)}`;
-  const send = () => run("192.0.2.11", { env: { READS_KEPT: "yes", XDG_CACHE_HOME: home }, input });
+  const env = () => ({ READS_KEPT: "yes", DELETE: "remove", XDG_CACHE_HOME: home });
+  const send = (command = "push") => run("192.0.2.11", { env: env(), input, command });
   beforeEach(async () => {
     await standIn("ssh", 'case " $* " in *" -O "*) exit 0;; *) exec cat;; esac');
     vi.stubEnv("XDG_CACHE_HOME", home);
@@ -77,6 +78,10 @@ describe("a command whose input is the checksum of a text", () => {
     const fresh = await import("../../../components/host/kept-text.ts");
     fresh.shownOnce(text, "wiki-edge-1");
     expect((await readdir(dirname(sent()))).sort()).toEqual([checksum(text), "of-this-day"].sort());
+  });
+
+  test("does without the text where it removes", async () => {
+    expect(await send("remove")).toEqual({ exitCode: 0, stdout: input, stderr: "" });
   });
 
   test("in a preview, the text is not kept", async () => {
