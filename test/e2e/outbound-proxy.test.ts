@@ -78,7 +78,7 @@ test("the push verifies a client secret at Entra through the proxy, and not with
   const given = JSON.stringify({
     domain: "code.lab.test",
     tokenEndpoint: tenantEndpoints(tenantId).token,
-    clientId: (await read("client.env")).split("=")[1],
+    clientId: /^OAUTH2_PROXY_CLIENT_ID=(.*)$/m.exec(await read("client.env"))?.[1],
     clientSecret: await read("client-secret"),
     cookieSecret: await read("cookie-secret"),
     clientSecretEnds: await read("client-secret-ends"),

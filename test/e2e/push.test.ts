@@ -313,6 +313,8 @@ describe("interrupted:", () => {
     const script = `
       cat >/run/bundle
       exec 9>/run/protected-sites.lock && flock 9
+      # The caller does not: somebody works already.
+      systemctl start --no-block protected-sites-worker.service
       ${program} push </run/bundle 9>&- & caller=$!
       queued() { ls /var/lib/protected-sites/queue/*.json >/dev/null 2>&1; }
       until queued && systemctl --quiet is-active protected-sites-worker.service; do sleep 0.02; done
