@@ -14,7 +14,7 @@ from pathlib import Path
 from .commands import run, run_quietly, still_alive, unit_log, unit_state, unit_states
 from .failure import Failure
 from .files import read_text
-from .http_get import get
+from .http_request import get
 from .places import OAUTH2_PROXY, SERVICE_USER
 from .sites import Site
 

@@ -17,7 +17,7 @@ from .candidates import as_if_live
 from .commands import run, still_alive, unit_log
 from .failure import Failure
 from .files import read_text
-from .http_get import Answer, get
+from .http_request import Answer, get
 from .inherited import reaching_in
 from .places import NGINX_ERRORS, NGINX_PID
 from .sites import Site

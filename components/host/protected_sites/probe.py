@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .bundle import Bundle
 from .commands import still_alive
 from .failure import Failure
-from .http_get import Answer
+from .http_request import Answer
 from .nginx import ask, generation_at
 from .sites import Site
 

@@ -42,11 +42,11 @@ def act(request: Request) -> None:
 
             remove(request)
         case "credentials":
-            from .credentials import switch_credentials
+            from .credential_switch import switch_credentials
 
             switch_credentials(request)
         case "remove-credentials":
-            from .credentials import remove_credentials
+            from .credential_switch import remove_credentials
 
             remove_credentials(request)
         case _:
@@ -61,7 +61,7 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         journal = json.loads(JOURNAL.read_text())
         requests = journal["requests"]
         if journal["credentials"]:
-            from .credentials import go_back_to_credentials
+            from .credential_switch import go_back_to_credentials
 
             problems = go_back_to_credentials(**journal["credentials"], booting=booting)
         else:

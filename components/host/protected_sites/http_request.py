@@ -1,0 +1,77 @@
+"""Requests by HTTP/1.1. http.client would do, but importing it takes as long as all else that a push imports."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple
+
+LARGEST = 65536
+
+
+class Answer(NamedTuple):
+    status: int
+    fields: Mapping[str, str]  # by their names in lower case
+    body: str
+
+    @property
+    def location(self) -> str:
+        return self.fields.get("location", "")
+
+
+def get(connection: socket.socket, host: str, path: str, headers: Mapping[str, str]) -> Answer:
+    """Requests a path on a connection, which the server closes afterwards. Raises an OSError if that fails, also for a
+    response that is not HTTP/1."""
+    return exchange(connection, "GET", path, {"Host": host, **headers})
+
+
+def post(connection: socket.socket, host: str, path: str, form: str) -> Answer:
+    """Sends a form, as `get` requests a path."""
+    fields = {"Host": host, "Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(form))}
+    return exchange(connection, "POST", path, fields, form)
+
+
+def exchange(connection: socket.socket, method: str, path: str, fields: Mapping[str, str], body: str = "") -> Answer:
+    closing = {**fields, "Connection": "close"}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in closing.items()), "", body]
+    connection.sendall("\r\n".join(lines).encode("ascii"))
+    received = b""
+    while len(received) < LARGEST and (more := connection.recv(LARGEST)):
+        received += more
+    return parsed(received)
+
+
+def open_tunnel(connection: socket.socket, to: str) -> None:
+    """Has a forward proxy connect to a host and port; what follows on the connection is theirs."""
+    connection.sendall(f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n".encode("ascii"))
+    received = b""
+    # Byte by byte: what comes after the head is not for this.
+    while not received.endswith(b"\r\n\r\n") and len(received) < LARGEST and (more := connection.recv(1)):
+        received += more
+    if (status := parsed(received).status) != 200:
+        raise ConnectionError(f"the outbound proxy refuses to connect to {to}: {status}")
+
+
+def parsed(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("utf-8", "replace").split("\r\n")
+    status = re.match(r"HTTP/1\.[01] (\d{3})\b", first)
+    if status is None:
+        raise ConnectionError(f"expected an HTTP response, got {first[:80]!r}" if head else "closed without a response")
+    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if fields.get("transfer-encoding", "").lower() == "chunked":
+        body = joined(body)
+    return Answer(int(status[1]), fields, body.decode("utf-8", "replace"))
+
+
+def joined(chunks: bytes) -> bytes:
+    """A body that was sent in chunks, or what came of it."""
+    body = b""
+    while size := re.match(rb"([0-9a-fA-F]+)[^\r\n]*\r\n", chunks):
+        length = int(size[1], 16)
+        body += chunks[size.end() : size.end() + length]
+        chunks = chunks[size.end() + length + 2 :]
+        if length == 0:
+            break
+    return body
