@@ -16,10 +16,10 @@ A push works like this:
 4. It writes a journal entry of what it is about to change, switches the links, starts or restarts instances, reloads
    Nginx once, and probes each site: the new generation answers, and nobody gets in without signing in.
 5. If anything fails it rolls back to what was live, and reports it. If the worker itself dies, `recover` rolls back
-   from the journal: as the worker's ExecStopPost, and at boot before Nginx starts. (undo.py)
+   from the journal: as the worker's ExecStopPost, and at boot before Nginx starts. (journal.py, undo.py)
 
 A push starts Python four times: the client, the worker, the rehearsal, `recover`. So each command imports what it needs,
-and what takes long to import only where it is needed: dataclasses, argparse, http.client, urllib.request.
+and what takes long to import only where it is needed: dataclasses, argparse, http.client, urllib.request, subprocess, ssl.
 
 Secrets arrive on standard input and are written only to files that root and the instance can read.
 """

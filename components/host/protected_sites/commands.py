@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
-import subprocess
 
 from .failure import Failure
 
@@ -15,6 +13,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def run(step: str, *command: str, timeout: int = 30, env: dict[str, str] | None = None) -> str:
     """Runs a program and returns its output. Raises a Failure of the step if it fails."""
+    import shlex  # most callers of a push, which wait for the worker, run nothing
+    import subprocess
+
     still_alive()
     environment = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
     try:
@@ -43,6 +44,8 @@ def run_quietly(*command: str) -> str:
 
 def succeeds(*command: str) -> bool:
     """Whether a program exits with 0."""
+    import subprocess
+
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 0
 
 

@@ -9,17 +9,22 @@ from .announcement import forget_mark
 from .credentials import CERTIFICATE_FILES, served_from
 from .failure import Failure
 from .files import read_text, remove_folder, remove_link, replace_link
-from .instances import start_instance
-from .nginx import check_nginx, reload_nginx, served_certificate
-from .probe import first_of
-from .removal import other_owner
-from .requests import Request
+from .journal import check_undone, end_journal, forget, keep, write_journal
+from .requests import Request, other_owner
 from .sites import Site
-from .undo import check_undone, end_journal, forget, keep, write_journal
+
+
+def restart(site: Site, live: int) -> None:
+    from .instances import start_instance  # most new credentials restart nothing
+
+    start_instance(site, site.bundle(live).port(), restart=True)
 
 
 def take_certificate(site: Site, live: int) -> None:
     """Reloads Nginx for a new certificate, and checks that clients get it."""
+    from .nginx import check_nginx, reload_nginx, served_certificate
+    from .probe import first_of
+
     check_nginx({}, {})
     reload_nginx({site: live})
     if served_certificate(site.domain) != first_of(site.credentials / "current" / "fullchain.pem"):
@@ -37,13 +42,13 @@ def switch_credentials(request: Request) -> None:
     live = site.live()
     names = {entry.name for folder in (current, site.credentials / new) if folder.is_dir() for entry in folder.iterdir()}
     changed = sorted(name for name in names if read_text(current / name) != read_text(site.credentials / new / name))
-    restart = live is not None and not {"client.env", "cookie-secret"}.isdisjoint(changed)
+    outdated = live is not None and not {"client.env", "cookie-secret"}.isdisjoint(changed)
     renewed = live is not None and served_from(site) and is_other_certificate(site, new)
     write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
     try:
         replace_link(current, new)
-        if restart and live is not None:
-            start_instance(site, site.bundle(live).port(), restart=True)
+        if outdated and live is not None:
+            restart(site, live)
         if renewed and live is not None:
             take_certificate(site, live)
         keep()
@@ -52,7 +57,7 @@ def switch_credentials(request: Request) -> None:
         what = site.redacted(failure.what)
         problems = go_back_to_credentials(site.domain, old, new)
         raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
-    how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if restart else "no restart needed"])
+    how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if outdated else "no restart needed"])
     request.settle(True, f"credentials live ({how})", changed=changed)
     forget()
     for entry in site.credentials.iterdir():
@@ -80,8 +85,10 @@ def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: b
         end_journal()
         remove_folder(site.credentials / new)
         if live is not None and not booting:
-            start_instance(site, site.bundle(live).port(), restart=True)
+            restart(site, live)
             if served_from(site):
+                from .nginx import reload_nginx
+
                 reload_nginx({site: live})
     except (Failure, OSError) as error:  # if the journal is still there, the next worker or the next boot tries again
         problems.append(f"while rolling back: {error}")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from .acme import facts_of, forget_certificate
 from .announcement import forget_mark
-from .bundle import Bundle
 from .commands import run, run_quietly
 from .files import remove_folder, remove_link
 from .nginx import check_nginx, nginx_runs, reload_nginx
-from .requests import Request
-from .sites import Site
+from .requests import Request, live_bundle, other_owner
 
 
 def remove(request: Request) -> None:
@@ -42,17 +40,3 @@ def remove(request: Request) -> None:
     remove_folder(site.folder)
     forget_mark(f"site-{site.domain}")
     request.settle(True, "removed")
-
-
-def other_owner(request: Request) -> str | None:
-    """The name of the site that owns the domain now, if it is not the one to remove: when a site is renamed, the engine
-    pushes the new one and then removes the old one, with the same domain."""
-    live = live_bundle(request.site)
-    owner = None if live is None else live.facts("site.json").get("name")
-    return owner if owner != request.content.get("of", owner) else None
-
-
-def live_bundle(site: Site) -> Bundle | None:
-    live = site.live()
-    bundle = None if live is None else site.bundle(live)
-    return bundle if bundle and bundle.files else None

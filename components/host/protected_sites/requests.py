@@ -10,11 +10,11 @@ from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .bundle import Bundle
 from .failure import Failure
 from .files import replace_file
 from .host import boot_id, host_name
 from .log import now, write_log
-from .nginx import answers_as
 from .places import QUEUE, VERDICTS
 from .sites import Site
 
@@ -89,6 +89,8 @@ class Request(NamedTuple):
 
 def left_of(site: Site) -> str:
     """What is still served of a partly removed site."""
+    from .nginx import answers_as
+
     answer = answers_as(site)
     served = f"Nginx still serves {answer}" if answer.startswith("generation ") else "Nginx does not serve it"
     return f"{served}; {'some' if site.is_here() else 'none'} of its files are left"
@@ -125,3 +127,17 @@ def settled(action: Callable[[Request], Any], request: Request) -> Any:
     except Exception as error:
         request.fail(Failure.of(error))
     return None
+
+
+def other_owner(request: Request) -> str | None:
+    """The name of the site that owns the domain now, if it is not the one to remove: when a site is renamed, the engine
+    pushes the new one and then removes the old one, with the same domain."""
+    live = live_bundle(request.site)
+    owner = None if live is None else live.facts("site.json").get("name")
+    return owner if owner != request.content.get("of", owner) else None
+
+
+def live_bundle(site: Site) -> Bundle | None:
+    live = site.live()
+    bundle = None if live is None else site.bundle(live)
+    return bundle if bundle and bundle.files else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
-import secrets
 import socket
 import sys
 import time
@@ -75,7 +75,7 @@ def check_store(site: Site, bundle: Bundle) -> None:
     if store is None:
         return
     redis, cookie = store
-    key = f"{cookie}-healthcheck-{secrets.token_hex(16)}"
+    key = f"{cookie}-healthcheck-{os.urandom(16).hex()}"
     lock, soon = f"{key}.lock", "60000"
     commands = [
         ("PING",),

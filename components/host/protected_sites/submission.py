@@ -28,7 +28,7 @@ def submit(kind: str, site: Site, **content: Any) -> int:
     by = os.environ.get("SUDO_USER", "root")
     request = {"kind": kind, "domain": site.domain, "by": by, "operator": operator(), "boot": boot_id(), **content}
     replace_file(path, json.dumps(request), 0o600)
-    asked, pause = 0.0, 0.25
+    asked, pause, glance = 0.0, 0.25, 0.02
     try:
         # Dozens may wait here at once: os.path instead of pathlib, and no systemctl while a worker is busy.
         while not os.path.exists(verdict):
@@ -41,7 +41,8 @@ def submit(kind: str, site: Site, **content: Any) -> int:
                     run("worker", "systemctl", "start", "--no-block", WORKER)
                     pause = min(2 * pause, 5)
                 asked = time.monotonic()
-            time.sleep(0.02)
+            time.sleep(glance)
+            glance = min(1.05 * glance, 0.2)  # longer waits are for many sites, whose clients all wait
     except Failure as failure:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # still queued: then it will not run any more

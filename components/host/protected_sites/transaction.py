@@ -29,6 +29,7 @@ from .files import (
 )
 from .inherited import reaching_in
 from .instances import check_version, config_test, needs_new_socket, start_instance
+from .journal import check_undone, forget, keep, write_journal
 from .log import now
 from .nginx import check_nginx, reload_nginx
 from .nginx_version import check_nginx_version
@@ -39,7 +40,7 @@ from .requests import Request, settled, take_requests
 from .sessions import check_store
 from .shared_files import ERROR_PAGE, LINK, folder_of, other_error_page
 from .sites import Site
-from .undo import NOT_FOR_INSTANCE, check_undone, forget, go_back, keep, write_journal
+from .undo import NOT_FOR_INSTANCE, go_back
 
 KEPT_GENERATIONS = 5
 JOINING = 5  # seconds for which other pushes may join a group

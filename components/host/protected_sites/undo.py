@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from .commands import run, run_quietly
-from .failure import Failure
-from .files import flush_folder, read_text, remove_link, replace_file
+from .files import flush_folder, remove_link
 from .instances import needs_new_socket, start_instance
+from .journal import end_journal
 from .nginx import nginx_runs, reload_nginx
-from .places import COMMITTED, JOURNAL, LOG, STATE
 from .shared_files import LINK, other_error_page
 from .sites import Site
 
@@ -34,40 +31,6 @@ NOT_FOR_INSTANCE = {
     "too-many.html",
     "maintenance.html",
 }
-
-
-def write_journal(requests: list[str], **entries: Any) -> None:
-    """Records what is about to change, so that it can be rolled back."""
-    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
-
-
-def keep() -> None:
-    """Makes the change final: one rename decides. Nothing that follows may undo it."""
-    os.replace(JOURNAL, COMMITTED)
-    with contextlib.suppress(OSError):  # without it, a power cut would roll the change back
-        flush_folder(STATE)
-
-
-def kept() -> set[str]:
-    """The requests whose change is final, but whose results may not be written yet."""
-    return set(json.loads(read_text(COMMITTED) or '{"requests": []}')["requests"])
-
-
-def forget() -> None:
-    """Called when all results are written."""
-    with contextlib.suppress(OSError):
-        COMMITTED.unlink(missing_ok=True)
-
-
-def check_undone() -> None:
-    """Raises a Failure if an earlier journal is still needed to roll back."""
-    if JOURNAL.exists():
-        raise Failure("recovery", f"an earlier push has not been rolled back yet; see {LOG} for the reason")
-
-
-def end_journal() -> None:
-    JOURNAL.unlink(missing_ok=True)
-    flush_folder(STATE)
 
 
 def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str]:

@@ -10,10 +10,9 @@ from .addresses import forget_unused
 from .failure import Failure
 from .files import remove_folder
 from .host import lock
+from .journal import forget, kept
 from .places import JOURNAL, QUEUE, VERDICTS
 from .requests import Request, settled, take_requests
-from .transaction import push_group
-from .undo import forget, go_back, kept
 
 
 def work() -> int:
@@ -25,7 +24,10 @@ def work() -> int:
             for request in requests:
                 if request.kind != "push":
                     settled(act, request)
-            push_group(pushes)
+            if pushes:
+                from .transaction import push_group
+
+                push_group(pushes)
         if not JOURNAL.exists():
             forget_unused()
         for verdict in VERDICTS.iterdir():
@@ -65,6 +67,8 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
 
             problems = go_back_to_credentials(**journal["credentials"], booting=booting)
         else:
+            from .undo import go_back
+
             problems = go_back(journal["sites"], booting=booting)
     gone_live = kept()
     for path in sorted(QUEUE.glob("*.taken")):
