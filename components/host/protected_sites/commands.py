@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterable
 
 from .failure import Failure
 
@@ -90,6 +91,11 @@ def unit_states(*units: str) -> dict[str, dict[str, str]]:
     shown = run("systemctl show", "systemctl", "show", f"--property={wanted}", *units) if units else ""
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
     return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def in_memory(units: Iterable[str]) -> bool:
+    """Whether systemd knows any of these units, or once did: a file that is new to it, it reads when it starts the unit."""
+    return run("systemctl list-units", "systemctl", "list-units", "--all", "--plain", "--no-legend", *units).strip() != ""
 
 
 def unit_state(unit: str) -> dict[str, str]:

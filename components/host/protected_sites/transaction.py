@@ -8,13 +8,14 @@ import json
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .addresses import provide
 from .acme import facts_of, forget_certificate
 from .bundle import Bundle
 from .candidates import as_if_live
-from .commands import run
+from .commands import in_memory, run
 from .drift import Units, differences, units_of
 from .failure import Failure
 from .files import (
@@ -28,7 +29,7 @@ from .files import (
     write_new,
 )
 from .inherited import reaching_in
-from .instances import check_version, config_test, needs_new_socket, start_instance
+from .instances import check_version, config_test, needs_new_socket, start_instance, start_together
 from .journal import check_undone, forget, keep, write_journal
 from .log import now
 from .nginx import check_nginx, reload_nginx
@@ -59,6 +60,10 @@ class Push(NamedTuple):
     @property
     def restart(self) -> bool:
         return bool(set(self.changed) - NOT_FOR_INSTANCE)
+
+    @property
+    def units(self) -> set[str]:
+        return {self.site.socket, self.site.service}
 
     @property
     def new_socket(self) -> bool:
@@ -209,7 +214,7 @@ def check_files(group: list[Push]) -> None:
     with as_if_live({push.site: push.new for push in changing}, links) as as_candidate:
         for push in changing:
             config_test(push.site, OAUTH2_PROXY, *as_candidate)
-        sites = [push.site for push in changing if {push.site.socket, push.site.service} & set(push.changed)]
+        sites = [push.site for push in changing if push.units & set(push.changed)]
         units = [str(UNITS / unit) for site in sites for unit in (site.socket, site.service)]
         verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
         said = run("systemd-analyze verify", *as_candidate, *verify) if units else ""
@@ -244,13 +249,12 @@ def commit(group: list[Push]) -> None:
         for link in missing:
             link.parent.mkdir(exist_ok=True)
             replace_link(link, links[link])
-        if missing or any({push.site.socket, push.site.service} & set(push.changed) for push in group):
-            run("daemon-reload", "systemctl", "daemon-reload")
+        load_units(group, missing)
+        start_together([push.site for push in group if push.old is None])
         units = units_of(push.site for push in group)
         for push in group:
-            start_instance(
-                push.site, push.bundle.port(), restart=push.restart, new_socket=push.new_socket, units=units
-            )
+            restart = push.restart and push.old is not None
+            start_instance(push.site, push.bundle.port(), restart=restart, new_socket=push.new_socket, units=units)
         reload_nginx(generations)
         for push in group:
             probe(push.site, push.bundle, push.new)
@@ -260,6 +264,19 @@ def commit(group: list[Push]) -> None:
         problems = go_back(entries)
         what = "\n".join([failure.what, *problems])
         raise Failure(failure.step, what, switched=True) from error
+
+
+def load_units(group: list[Push], missing: list[Path]) -> None:
+    """Has systemd read the units that have changed, or were not linked. It then reads all units of the host and runs all
+    generators, so not for units that are new to it."""
+    other = {
+        unit
+        for push in group
+        if push.units & set(push.changed) or any(link in missing for link in push.site.links(push.bundle))
+        for unit in push.units
+    }
+    if other and in_memory(other):
+        run("daemon-reload", "systemctl", "daemon-reload")
 
 
 def discard(site: Site, number: int) -> None:
