@@ -11,8 +11,8 @@ A push works like this:
 2. The worker (one at a time, under a lock) takes all queued pushes together, and those that arrive meanwhile: it writes
    each new generation next to the old one and checks all of them with the real programs in a mount namespace where the
    new files replace the old. (worker.py, transaction.py)
-3. It rehearses: starts Nginx and the instances on the new files where nobody can reach them, and probes that nobody
-   gets in without signing in. (rehearsal.py, probe.py)
+3. It rehearses: starts Nginx and the instances on the new files where nobody can reach them, which also tests their
+   configuration, and probes that nobody gets in without signing in. (rehearsal.py, probe.py)
 4. It writes a journal entry of what it is about to change, switches the links, starts or restarts instances, reloads
    Nginx once, and probes each site: the new generation answers, and nobody gets in without signing in.
 5. If anything fails it rolls back to what was live, and reports it. If the worker itself dies, `recover` rolls back

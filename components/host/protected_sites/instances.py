@@ -35,9 +35,9 @@ def listeners_of_systemd() -> set[int]:
     """The ports of 127.0.0.1 on which systemd itself listens. A `daemon-reload` that finds another ListenStream closes
     the old one at once, even if the file is then restored: the unit stays "active" with nothing listening."""
     held = set[str]()
-    for descriptor in Path("/proc/1/fd").iterdir():
+    for descriptor in os.listdir("/proc/1/fd"):
         with contextlib.suppress(OSError):
-            held.add(os.readlink(descriptor))
+            held.add(os.readlink(f"/proc/1/fd/{descriptor}"))
     ports = set[int]()
     for line in (read_text(Path("/proc/net/tcp")) or "").splitlines()[1:]:
         _, local, _, state, *_, inode = line.split()[:10]

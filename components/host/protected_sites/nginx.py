@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .candidates import as_if_live
 from .commands import run, still_alive, unit_log
 from .failure import Failure
 from .files import read_text
@@ -166,5 +165,7 @@ def reload_nginx(expected: Mapping[Site, int | None]) -> None:
 
 def check_nginx(generations: Mapping[Site, int], links: Mapping[Path, str | None]) -> str:
     """Has Nginx check all its files with the candidates in place; returns their text, as `nginx -T` prints it."""
+    from .candidates import as_if_live  # the rehearsal does not need it
+
     with as_if_live(generations, links) as as_candidate:
         return run("nginx -t", *as_candidate, "nginx", "-T", "-q")

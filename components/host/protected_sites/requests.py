@@ -48,7 +48,7 @@ class Request(NamedTuple):
     def settle(self, ok: bool, headline: str, details: str = "", **logged: Any) -> None:
         """Reports the result: to the caller, and in the log."""
         text = self.site.redacted(f"{self.domain} on {host_name()}: {headline}")
-        for line in self.site.redacted(details).splitlines():
+        for line in self.site.redacted(details).splitlines() if details else ():
             text += f"\n  {line}"
         to = self.content.get("rollbackTo")
         entry = {

@@ -38,7 +38,7 @@ from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, settled, take_requests
-from .sessions import check_store
+from .sessions import check_store, store_of
 from .shared_files import ERROR_PAGE, LINK, folder_of, other_error_page
 from .sites import Site
 from .undo import NOT_FOR_INSTANCE, go_back
@@ -204,20 +204,22 @@ def is_healthy(site: Site, bundle: Bundle, live: int, units: Callable[[], Units]
 
 
 def check_files(group: list[Push]) -> None:
-    """Checks session stores, and has oauth2-proxy and systemd check the files of those sites whose instances change."""
+    """Checks session stores, and has oauth2-proxy and systemd check what no rehearsal does: oauth2-proxy's settings for a
+    Redis, which cannot be reached from there, and units."""
     for push in group:
         check_store(push.site, push.bundle)
-    changing = [push for push in group if push.restart]
-    if not changing:
+    stores = [push for push in group if push.restart and store_of(push.site, push.bundle) is not None]
+    units = [push for push in group if push.units & set(push.changed)]
+    if not stores and not units:
         return
-    links = {link: target for push in changing for link, target in push.site.links(push.bundle).items()}
-    with as_if_live({push.site: push.new for push in changing}, links) as as_candidate:
-        for push in changing:
+    links = {link: target for push in (*stores, *units) for link, target in push.site.links(push.bundle).items()}
+    with as_if_live({push.site: push.new for push in (*stores, *units)}, links) as as_candidate:
+        for push in stores:
             config_test(push.site, OAUTH2_PROXY, *as_candidate)
-        sites = [push.site for push in changing if push.units & set(push.changed)]
-        units = [str(UNITS / unit) for site in sites for unit in (site.socket, site.service)]
-        verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
-        said = run("systemd-analyze verify", *as_candidate, *verify) if units else ""
+        sites = [push.site for push in units]
+        paths = [str(UNITS / unit) for site in sites for unit in (site.socket, site.service)]
+        verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *paths)
+        said = run("systemd-analyze verify", *as_candidate, *verify) if paths else ""
         about = [line for line in said.splitlines() if any(site.domain in line for site in sites)]
         if about:
             raise Failure("systemd-analyze verify", "\n".join(line[:300] for line in about[:3]))
