@@ -91,11 +91,7 @@ def out_of_time(*_: object) -> None:
 def act_for_caller(arguments: list[str]) -> int:
     match arguments:
         case ["setup", *options]:
-            from .setup import setup
-
-            named = options[:1] == ["--name"]
-            name = value_of("--name", options[:2]) if named else None
-            return setup(name, value_of("--repair", options[2:] if named else options))
+            return set_up(options)
         case ["teardown"]:
             from .setup import teardown
 
@@ -149,6 +145,14 @@ def act_for_caller(arguments: list[str]) -> int:
         case _:
             print(USAGE, end="", file=sys.stderr)
             return 2
+
+
+def set_up(options: list[str]) -> int:
+    from .setup import setup
+
+    named = options[:1] == ["--name"]
+    name = value_of("--name", options[:2]) if named else None
+    return setup(name, value_of("--repair", options[2:] if named else options))
 
 
 def value_of(name: str, options: list[str]) -> str | None:
