@@ -22,7 +22,7 @@ test("a second up changes nothing", async () => {
   expect(Object.keys(summary.resourceChanges ?? {})).toEqual(["same"]);
 });
 
-test("a preview of a changed timeout shows one line for each host, and nothing else", async () => {
+test("a preview of a changed timeout shows one line, for the other hosts its text's checksum, and nothing else", async () => {
   const { text, changes } = await previewWith({ "code.proxyReadTimeout": "90s" });
 
   expect(changes).toEqual({ same: changes["same"], update: lab.hosts.length });
@@ -31,7 +31,8 @@ test("a preview of a changed timeout shows one line for each host, and nothing e
       .split("\n")
       .filter((line) => /^\s*[-+] /.test(line))
       .map(words),
-  ).toEqual(lab.hosts.flatMap(() => ["- proxy_read_timeout 60s;", "+ proxy_read_timeout 90s;"]));
+  ).toEqual(["- proxy_read_timeout 60s;", "+ proxy_read_timeout 90s;"]);
+  expect(text.match(/ ~ stdin *: "as code-edge-1, SHA-256 /g)).toHaveLength(lab.hosts.length - 1);
   for (const { name } of lab.hosts) expect(text).toContain(`::code-${name}]`);
 });
 
