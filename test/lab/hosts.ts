@@ -9,7 +9,7 @@ import { execa } from "execa";
 import { addresses, downloadsName, entraNames } from "./addresses.ts";
 import type { Certificate } from "./certificates.ts";
 import type { Image } from "./image.ts";
-import { holderOf } from "./namespaces.ts";
+import { holderOf, trustVariables } from "./namespaces.ts";
 import { stateDirectory } from "./paths.ts";
 import { cgroupOf, end, isRunning, processesIn, start, tail } from "./processes.ts";
 import { waitForPort } from "./ports.ts";
@@ -107,7 +107,9 @@ export async function onHost(instance: string, name: string, command: readonly s
   const [pid] = await processesIn(cgroupOf(instance, `${name}/payload/init.scope`));
   if (pid === undefined) throw new Error(`lab "${instance}": host ${name} does not run`);
   const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
-  return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...command];
+  // Of whoever calls this inside the instance: a host trusts what its own files say.
+  const clean = ["/usr/bin/env", ...trustVariables.map((variable) => `--unset=${variable}`)];
+  return ["nsenter", `--target=${pid}`, ...namespaces, "--root", "--wd", ...clean, ...command];
 }
 
 /** The host's own files over the image, which all hosts share. */

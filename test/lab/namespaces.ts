@@ -82,10 +82,13 @@ export function enterCommand(instance: string, command: readonly string[], cgrou
     ...["nsenter", `--target=${holderOf(instance)}`, "--net", "--mount"],
     ...["sh", "-euc", 'cd "$1"; shift; exec "$@"', "sh", process.cwd()],
     ...["env", ...proxies.map((name) => `--unset=${name}`)],
-    ...[`LAB_NAME=${instance}`, `NODE_EXTRA_CA_CERTS=${ca}`, `SSL_CERT_FILE=${ca}`, `CURL_CA_BUNDLE=${ca}`],
+    ...[`LAB_NAME=${instance}`, ...trustVariables.map((name) => `${name}=${ca}`)],
     ...command,
   ];
 }
+
+/** Variables by which programs inside the instance trust its CA: Node, Go and OpenSSL, curl and Python's requests. */
+export const trustVariables = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CURL_CA_BUNDLE"];
 
 /** The certificate of the instance's CA. */
 export function caFile(instance: string): string {

@@ -23,6 +23,8 @@ async function inTerminal(answers: readonly string[], ...args: string[]) {
   const child = execa("python3", ["-c", pty, process.execPath, init, folder, ...args], {
     reject: false,
     timeout: 60_000,
+    // Whatever the terminal is in which the tests run: in a dumb one, readline moves no cursor.
+    env: { TERM: "xterm" },
   });
   const left = [...answers];
   let said = "";
