@@ -66,7 +66,7 @@ async function goesThroughTo(name: string): Promise<void> {
 }
 
 test("the set-up downloads oauth2-proxy through the proxy", async () => {
-  const facts = setUp.replace('"name": "', `"outboundProxy": "${outboundProxy}",\n  "name": "`);
+  const facts = setUp.replace('"deployer": "', `"outboundProxy": "${outboundProxy}",\n  "deployer": "`);
   await shell("rm /opt/oauth2-proxy/*/oauth2-proxy");
   const done = await edge.run([program, "setup"], `${facts}\n`);
   expect(done, done.text).toMatchObject({ ok: true });
