@@ -12,15 +12,16 @@ command=$2
 private_key=${PRIVATE_KEY-} jump_private_key=${JUMP_PRIVATE_KEY-}
 unset PRIVATE_KEY JUMP_PRIVATE_KEY
 folder=$HOME/.ssh
-# Also where another one makes it at the same time.
-mkdir -p -m 700 "$folder" || exit 255
+# -p: another one may make it at the same time.
+[ -d "$folder" ] || mkdir -p -m 700 "$folder" || exit 255
 [ -w "$folder" ] || { echo "$folder must be writable: ssh shares connections in it" >&2; exit 255; }
 
 if [ -n "${READS_KEPT-}" ] && [ "$command" != "${DELETE-}" ]; then
   read -r sum
   sum=${sum##* }
   kept=${XDG_CACHE_HOME:-$HOME/.cache}/protected-sites/sent/$sum
-  [ "$({ sha256sum || shasum -a 256; } 2>/dev/null <"$kept" | cut -d ' ' -f 1)" = "$sum" ] ||
+  found=$({ sha256sum || shasum -a 256; } 2>/dev/null <"$kept")
+  [ "${found%% *}" = "$sum" ] ||
     { echo "$kept: expected the text that this command sends, which \`pulumi up\` writes there" >&2; exit 255; }
   exec <"$kept"
 fi
@@ -77,21 +78,20 @@ open() {
 
 # Exists if a connection did not take the command: ssh then tries to make one of its own.
 refused=$folder/protected-sites-$$.refused
-trap 'rm -f "$refused"' EXIT
-trap 'kill "$child" 2>/dev/null; exit 143' TERM
+trap 'kill "$child" 2>/dev/null; rm -f "$refused"; exit 143' TERM
 # The shell gives a command in the background no standard input.
 exec 3<&0
+number=1
 while :; do
+  socket=$folder/protected-sites-$CONNECTION-$number
+  [ -S "$socket" ] || open "$@" || exit 255
+  ssh -q -o ControlPath="'$socket'" -o ProxyCommand="touch '$refused'" "$@" "$command" <&3 &
+  child=$!
+  wait "$child"
+  status=$?
+  if [ "$status" -ne 255 ]; then exit "$status"; fi
+  rm "$refused" 2>/dev/null || { echo "$HOST_NAME: the connection ended before the command did" >&2; exit 255; }
   # A host takes ten commands at once over a connection (MaxSessions). What is one too many goes to the next connection.
-  for number in 1 2 3 4 5 6 7 8 9; do
-    socket=$folder/protected-sites-$CONNECTION-$number
-    alive || open "$@" || exit 255
-    ssh -q -o ControlPath="'$socket'" -o ProxyCommand="touch '$refused'" "$@" "$command" <&3 &
-    child=$!
-    wait "$child"
-    status=$?
-    if [ "$status" -ne 255 ]; then exit "$status"; fi
-    rm "$refused" 2>/dev/null || { echo "$HOST_NAME: the connection ended before the command did" >&2; exit 255; }
-  done
-  sleep 1
+  if alive; then number=$((number + 1)); else open "$@" || exit 255; fi
+  if [ "$number" -gt 9 ]; then number=1 && sleep 1; fi
 done

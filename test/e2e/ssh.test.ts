@@ -1,11 +1,14 @@
 /** The way to a host for the operator's commands and for updates: pinned keys, jump hosts, and where the private key may be. */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import { parseDocument } from "yaml";
 
+import { environmentOf } from "../../components/host/connection.ts";
 import { hostCommand } from "../../components/host/host-command.ts";
 import { type Asker, runOnHost } from "../../infra/ssh.ts";
 import { openStack as openOwnStack } from "../contract/stack.ts";
@@ -110,6 +113,25 @@ test("an update whose key a host rejects reports it for each push after one conn
   const reason = /edge-2 could not be reached as protected-sites: \S+ Permission denied \(publickey/g;
   expect(said.match(reason)?.length, said).toBeGreaterThanOrEqual(pushesToSecond.length);
   await (await openStack(lab.name)).up({ target: pushesToSecond });
+});
+
+test("after the shared connection was killed, which leaves its socket, commands that run at once share a new one", async () => {
+  const privateKey = await readFile(lab.adminKey, "utf8");
+  const asker: Asker = { user: "admin", privateKey };
+  const { CONNECTION = "" } = environmentOf({ host: first, ...asker });
+  const socket = join(homedir(), ".ssh", `protected-sites-${CONNECTION}-1`);
+  const connection = async () => {
+    const { stderr } = await execa("ssh", ["-O", "check", "-o", `ControlPath=${socket}`, first.address]);
+    return Number(/pid=(\d+)/.exec(stderr)?.[1]);
+  };
+  await runOnHost(first, asker, "true");
+  const killed = await connection();
+  process.kill(killed, "SIGKILL");
+  expect(existsSync(socket)).toBe(true);
+  const answers = await Promise.all([1, 2, 3, 4].map(() => runOnHost(first, asker, "echo $SSH_CONNECTION")));
+  expect(new Set(answers.map(({ stdout }) => stdout)).size).toBe(1);
+  expect(answers[0]?.exitCode).toBe(0);
+  expect(await connection()).not.toBe(killed);
 });
 
 test("of 128 commands, 64 in parallel with a round trip of 100 ms, none fails", async ({
