@@ -8,6 +8,8 @@ if (!process.features.typescript)
     `Protected Sites needs Node 22.18 or newer on the PATH of \`pulumi\`, since it is TypeScript that Node itself reads; this is Node ${process.versions.node} (${process.execPath}). The one that \`npm ci\` has installed will do: PATH="$PWD/node_modules/.bin:$PATH" pulumi preview`,
   );
 
+const { keepCompiled } = await import("./compile-cache.ts");
+keepCompiled();
 const { deploy } = await import("./deploy.ts");
 
 // A default export and no named ones: those without a value would be reported in every run.

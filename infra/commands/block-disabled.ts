@@ -13,7 +13,7 @@ import { type GraphCall, GraphFailure, signInToGraph } from "../graph.ts";
 import { enabledAndBlocked, outcomes, report } from "../leavers.ts";
 import { environmentOf, readStackFile, type StackFile } from "../stack-file.ts";
 import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
-import { action, exitCodes, named, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, wholeNumber } from "./command.ts";
 import { folderOption, identityOption, stackOption } from "./options.ts";
 
 interface Options extends BlockOptions {
@@ -117,5 +117,3 @@ function save(state: PeopleState, { state: path, dryRun }: Options): void {
   writeFileSync(`${path}.new`, writeState(state), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
-
-if (import.meta.main) await runCommand(command());

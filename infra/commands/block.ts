@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { addBlock } from "../blocked.ts";
 import { readStackFile } from "../stack-file.ts";
 import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 interface Options extends BlockOptions {
@@ -34,5 +34,3 @@ async function block(user: string, options: Options): Promise<void> {
   addBlock(file, { user, why: options.why, until: options.until });
   await applyBlocks("block", file, [`${user} is blocked at every site`], options);
 }
-
-if (import.meta.main) await runCommand(command());

@@ -2,7 +2,7 @@
 import { Argument, type Command } from "commander";
 
 import { commandNames, load } from "./all.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 
 /** A command's name, and its options. */
 type Words = readonly (readonly [name: string, options: readonly string[]])[];
@@ -56,5 +56,3 @@ async function print(shell: keyof typeof scripts): Promise<void> {
   });
   process.stdout.write(scripts[shell](await Promise.all(words)));
 }
-
-if (import.meta.main) await runCommand(command());

@@ -4,6 +4,7 @@ import { dirname, delimiter } from "node:path";
 import type { Command } from "commander";
 import { execa } from "execa";
 
+import { compileCache } from "../compile-cache.ts";
 import { type Deployment, isFormer } from "../exported-state.ts";
 import { parallel } from "../parallel.ts";
 import { projectFolder } from "../project.ts";
@@ -45,6 +46,8 @@ async function run(name: string, further: readonly string[], { stack, yes }: Opt
       // The engine takes the first Node on the PATH; an old one cannot run the program.
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
       PULUMI_PARALLEL: process.env["PULUMI_PARALLEL"] || String(parallel),
+      // From the engine's SDK on, which is most of what the program loads.
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] || compileCache,
     },
   });
   if (code === "ENOENT")

@@ -15,7 +15,7 @@ import { type Finding, findings, registeredSites, unknownRegistrations } from ".
 import { GraphFailure, signInToGraph } from "../graph.ts";
 import { projectFolder } from "../project.ts";
 import { environmentOf, readStackFile, stacks } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, printJson, wholeNumber } from "./command.ts";
 import { jsonOption } from "./options.ts";
 
 /**
@@ -129,5 +129,3 @@ async function expiry(options: Options): Promise<void> {
   if (rows.some((row) => row.status === "expired" || row.status === "expires soon"))
     process.exitCode = exitCodes.found;
 }
-
-if (import.meta.main) await runCommand(command());

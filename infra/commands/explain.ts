@@ -10,7 +10,7 @@ import { type AskedRequest, counts, type Gate, passes, type Place } from "../rev
 import { lineAt } from "../review/problem-lines.ts";
 import { requestTo, siteReadings } from "../review/site-readings.ts";
 import { configPath, environmentOf, readStackFile, settingPath, type StackFile } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
+import { action, exitCodes, named, printJson } from "./command.ts";
 import { jsonOption, stackOption } from "./options.ts";
 
 /** Somebody who is signed in, or an application that calls with a token. */
@@ -188,5 +188,3 @@ function answer(given: string, options: Options): void {
   }
   if (!explained.passes) process.exitCode = exitCodes.found;
 }
-
-if (import.meta.main) await runCommand(command());

@@ -8,7 +8,7 @@ import type { Command } from "commander";
 
 import { hostCommandType } from "../../components/host/host-command.ts";
 import { type Deployment, nameOf, pipedDeployment, Refused, typeOf } from "../exported-state.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 
 /**
  * The state without the host's own resources and the sites' resources on it, and without dependencies on them.
@@ -69,5 +69,3 @@ async function forgetHost(name: string): Promise<void> {
     [...gone.map(nameOf), "Now remove the host from the environment's file, then: pulumi up"].join("\n"),
   );
 }
-
-if (import.meta.main) await runCommand(command());

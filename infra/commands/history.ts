@@ -2,7 +2,7 @@
 import { columns, printable } from "../columns.ts";
 import { type Entry, type History, historyIn, hostHistorySchema } from "../history.ts";
 import { logCommand } from "./ask-logs.ts";
-import { asJson, runCommand } from "./command.ts";
+import { asJson } from "./command.ts";
 
 export const command = () =>
   logCommand({
@@ -30,5 +30,3 @@ function doneBy({ who, by, commit, dirty }: Entry): string {
   const from = commit === undefined ? "" : ` (${commit.slice(0, 12)}${dirty ? " + changes" : ""})`;
   return `${who ?? by ?? ""}${from}`;
 }
-
-if (import.meta.main) await runCommand(command());

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { execa } from "execa";
 
 import { reasonIn } from "../ssh.ts";
-import { action, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, named, printJson, wholeNumber } from "./command.ts";
 import { jsonOption } from "./options.ts";
 
 /** The host offered no usable key. */
@@ -62,5 +62,3 @@ Fingerprint: ${key.fingerprint}
 Before you use it, compare it with the host's console, or with what your provider shows:
   ssh-keygen -l -f ${key.file}`);
 }
-
-if (import.meta.main) await runCommand(command());

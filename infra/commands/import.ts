@@ -11,7 +11,7 @@ import { type Import, importSites } from "../import/sites.ts";
 import { asYaml, reportOf } from "../import/report.ts";
 import { environmentOf, readStackFile, sitePath, type StackFile } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { action, exitCodes, named, runCommand } from "./command.ts";
+import { action, exitCodes, named } from "./command.ts";
 import { folderOption } from "./options.ts";
 
 interface Options {
@@ -81,5 +81,3 @@ function textOf(name: string): string {
     throw new ConfigError(name, [{ where: "", what: "no such file, or it cannot be read" }]);
   }
 }
-
-if (import.meta.main) await runCommand(command());

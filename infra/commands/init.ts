@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { ConfigError } from "../../components/site/errors.ts";
 import { environmentOf, parseStackFile } from "../stack-file.ts";
 import { ownPackage } from "../own-package.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 import { NoKey, offeredKey } from "./host-key.ts";
 import { environment, newRepository, type Wanted, workflowFiles } from "./new-repository.ts";
 
@@ -162,5 +162,3 @@ function nextSteps(where: string, { stack, adminUser, host }: Wanted): string {
     "Details: node_modules/protected-sites/README.md, A first real environment",
   ].join("\n");
 }
-
-if (import.meta.main) await runCommand(command());

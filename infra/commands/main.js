@@ -3,6 +3,8 @@
 import process from "node:process";
 
 if (process.features.typescript) {
+  const { keepCompiled } = await import("../compile-cache.ts");
+  keepCompiled();
   const { main } = await import("./protected-sites.ts");
   await main(process.argv.slice(2));
 } else {

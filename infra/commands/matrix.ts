@@ -4,7 +4,7 @@ import { Argument, type Command, Option } from "commander";
 import { accessMatrixOf, isJudged } from "../access-matrix.ts";
 import { asMarkdown, asText, type Order } from "../access-matrix-formats.ts";
 import { readStackFile } from "../stack-file.ts";
-import { action, exitCodes, named, runCommand } from "./command.ts";
+import { action, exitCodes, named } from "./command.ts";
 import {
   folderOption,
   formatOption,
@@ -49,5 +49,3 @@ function show(url: string | undefined, { stack, folder, by, ...report }: Options
   });
   if (!isJudged(matrix)) process.exitCode = exitCodes.found;
 }
-
-if (import.meta.main) await runCommand(command());

@@ -17,7 +17,7 @@ import {
   type StackFile,
 } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { action, named, printJson, runCommand } from "./command.ts";
+import { action, named, printJson } from "./command.ts";
 import { jsonOption } from "./options.ts";
 
 /**
@@ -180,5 +180,3 @@ function promoteSites({ from, to, site, dryRun, json }: Options): void {
   const last = changed.length === 0 ? [] : [then];
   console.log([...changed, ...left.map((it) => `left: ${it}`), ...last].join("\n"));
 }
-
-if (import.meta.main) await runCommand(command());

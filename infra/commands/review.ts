@@ -10,7 +10,7 @@ import { asMarkdown, asText, type Review } from "../review/formats.ts";
 import { pastEndDates } from "../review/past-end-dates.ts";
 import type { RenderedStack } from "../review/rendering.ts";
 import { completed, reviewStack, type StackReview } from "../review/review.ts";
-import { action, exitCodes, named, runCommand } from "./command.ts";
+import { action, exitCodes, named } from "./command.ts";
 import { formatOption, jsonFormatOption, outputOption, type ReportOptions, writeReport } from "./options.ts";
 
 /**
@@ -86,5 +86,3 @@ async function show(options: Options): Promise<void> {
   writeReport("review", made, options, { text: asText, markdown: (it) => asMarkdown(it, whole) });
   if (made.stacks.some(({ kind }) => kind === "invalid")) process.exitCode = exitCodes.found;
 }
-
-if (import.meta.main) await runCommand(command());

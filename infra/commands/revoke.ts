@@ -15,7 +15,7 @@ import { projectFolder } from "../project.ts";
 import { rotate } from "../rotation.ts";
 import { type ChangedFile, changedText, writeChange } from "../stack-file-change.ts";
 import { environmentOf, parseStackFile, readStackFile, siteCalled } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, printJson, wholeNumber } from "./command.ts";
 import { jsonOption, stackOption } from "./options.ts";
 
 /** Which sites' client secrets to revoke, and where. */
@@ -193,5 +193,3 @@ async function revokeSecrets(options: Options): Promise<void> {
   say(`Commit ${file.source}.`);
   if (options.json) printJson("revoke", { ...change, ...outcome });
 }
-
-if (import.meta.main) await runCommand(command());

@@ -13,7 +13,7 @@ import { announcement, operator } from "../operator.ts";
 import { ask, type GenerationReport, type SiteReport } from "../report.ts";
 import { type Asker, runOnHost } from "../ssh.ts";
 import { environmentOf, readStackFile, siteCalled, type StackFile } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, printJson, wholeNumber } from "./command.ts";
 import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 /** The generation, in its own numbering, that a host should roll back to; none if it is already live. */
@@ -223,5 +223,3 @@ function tableOf(found: readonly OnHost[]): string {
 function commitOf({ commit, dirty }: GenerationReport): string {
   return commit === undefined ? "" : `${commit.slice(0, 12)}${dirty ? " + changes" : ""}`;
 }
-
-if (import.meta.main) await runCommand(command());

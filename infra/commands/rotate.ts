@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { firstEndDates, rotate, rotateDeployerKey } from "../rotation.ts";
 import { readStackFile, type StackFile } from "../stack-file.ts";
 import { writeChange } from "../stack-file-change.ts";
-import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, printJson, wholeNumber } from "./command.ts";
 import { jsonOption, stackOption } from "./options.ts";
 
 export function command(): Command {
@@ -80,5 +80,3 @@ function rotateSecrets(options: Options): void {
     console.log([patch, ...changes, then].join("\n"));
   }
 }
-
-if (import.meta.main) await runCommand(command());

@@ -9,7 +9,7 @@ import { type Clock, compare, type Row } from "../drift.ts";
 import type { Environment } from "../environment.ts";
 import { ask } from "../report.ts";
 import { environmentOf, readStackFile } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand, wholeNumber } from "./command.ts";
+import { action, exitCodes, named, printJson, wholeNumber } from "./command.ts";
 import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 /** 0: no drift; 1: drift; 2: a host could not be reached. */
@@ -82,5 +82,3 @@ export function tableOf(rows: readonly Row[]): string {
   }
   return table.toString();
 }
-
-if (import.meta.main) await runCommand(command());

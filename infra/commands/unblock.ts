@@ -8,7 +8,7 @@ import { ConfigError } from "../../components/site/errors.ts";
 import { removeBlock } from "../blocked.ts";
 import { readStackFile } from "../stack-file.ts";
 import { applyBlocks, type BlockOptions } from "./apply-blocks.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 import { folderOption, identityOption, jsonOption, stackOption } from "./options.ts";
 
 export function command(): Command {
@@ -29,5 +29,3 @@ async function unblock(user: string, options: BlockOptions): Promise<void> {
     throw new ConfigError(file.source, [{ where: "", what: `blocked does not list ${user}` }]);
   await applyBlocks("unblock", file, [`${user} is no longer blocked`], options, [user]);
 }
-
-if (import.meta.main) await runCommand(command());

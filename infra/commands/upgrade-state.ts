@@ -15,7 +15,7 @@ import {
   Refused,
   type StateResource,
 } from "../exported-state.ts";
-import { action, named, runCommand } from "./command.ts";
+import { action, named } from "./command.ts";
 
 /** Until an update has told them where their host is, commands run nowhere: least of all on the operator's machine. */
 const nowhere = ["/bin/sh", "-c", "echo 'the state was upgraded: run `pulumi up` first' >&2; exit 1"];
@@ -71,5 +71,3 @@ async function upgradeState(): Promise<void> {
   console.log(JSON.stringify(state, null, 2));
   console.error(`${changed} commands on hosts upgraded. Keep the export: it is the way back.`);
 }
-
-if (import.meta.main) await runCommand(command());

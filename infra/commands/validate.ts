@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { plural } from "../review/formats.ts";
 import { type LocatedProblem, rendering } from "../review/rendering.ts";
 import { readStackFile } from "../stack-file.ts";
-import { action, exitCodes, named, printJson, runCommand } from "./command.ts";
+import { action, exitCodes, named, printJson } from "./command.ts";
 import { folderOption, jsonOption } from "./options.ts";
 
 /** An environment's file, and what is wrong with it. */
@@ -57,5 +57,3 @@ function inLines({ stack, sites, hosts, problems }: Validity): string {
     .map(({ line, where, what }) => [`${source}:${line}`, where, what].filter(Boolean).join(": "))
     .join("\n");
 }
-
-if (import.meta.main) await runCommand(command());

@@ -2,7 +2,7 @@
 import { columns, printable } from "../columns.ts";
 import { summarySchema, type Who, whoIn } from "../who.ts";
 import { logCommand } from "./ask-logs.ts";
-import { asJson, runCommand } from "./command.ts";
+import { asJson } from "./command.ts";
 
 export const command = () =>
   logCommand({
@@ -35,5 +35,3 @@ function asText({ uses, unnamed, gaps }: Who): string {
     ...unknowable,
   ].join("\n");
 }
-
-if (import.meta.main) await runCommand(command());

@@ -82,9 +82,9 @@ const settings = join(stack.workspace.workDir, `Pulumi.${stack.name}.yaml`);
 const folder = join(lab.state, "blocked");
 
 async function command(name: "block" | "unblock", ...more: string[]) {
-  const file = join(import.meta.dirname, `../../infra/commands/${name}.ts`);
+  const main = join(import.meta.dirname, "../../infra/commands/main.js");
   const args = [people.ada.userPrincipalName, ...more, "--stack", "local", "--folder", folder];
-  const { exitCode, all } = await execa(process.execPath, [file, ...args, "--identity", lab.adminKey], {
+  const { exitCode, all } = await execa(process.execPath, [main, name, ...args, "--identity", lab.adminKey], {
     reject: false,
     all: true,
   });

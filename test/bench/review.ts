@@ -67,7 +67,7 @@ try {
     writeFileSync(stack, environment(changed));
     const measured: { wall: number; cpu: number }[] = [];
     for (let run = 0; run < runs; run += 1) {
-      const timed = 'TIMEFORMAT="%R %U %S"; time "$0" infra/commands/review.ts --base HEAD >/dev/null';
+      const timed = 'TIMEFORMAT="%R %U %S"; time "$0" infra/commands/main.js review --base HEAD >/dev/null';
       const { stderr } = await execa("bash", ["-c", timed, process.execPath], { cwd: folder });
       const [wall = 0, user = 0, system = 0] = stderr.trim().split(" ").map(Number);
       measured.push({ wall, cpu: user + system });

@@ -46,11 +46,11 @@ async function visit(): Promise<void> {
 
 /** What an operator types, without npm. */
 async function who(since: string) {
-  const command = join(import.meta.dirname, "../../infra/commands/who.ts");
+  const main = join(import.meta.dirname, "../../infra/commands/main.js");
   const stack = ["--stack", "local", "--folder", join(lab.state, "stack"), "--identity", lab.adminKey];
   await everywhere(endConnections); // so that each run has to connect, as somebody's first question has
   const start = performance.now();
-  const { stdout } = await execa(process.execPath, [command, ...stack, "--since", since, "--json"]);
+  const { stdout } = await execa(process.execPath, [main, "who", ...stack, "--since", since, "--json"]);
   const seconds = (performance.now() - start) / 1000;
   const { uses, unnamed } = JSON.parse(stdout) as Who;
   const read = [...uses, ...unnamed].reduce((sum, { requests }) => sum + requests, 0);

@@ -50,9 +50,9 @@ async function run(what: "preview" | "up"): Promise<Told> {
 }
 
 async function rollback(...args: string[]): Promise<string> {
-  const command = join(import.meta.dirname, "../../infra/commands/rollback.ts");
+  const main = join(import.meta.dirname, "../../infra/commands/main.js");
   const stackArgs = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey];
-  const { all } = await execa(process.execPath, [command, ...stackArgs, ...args], {
+  const { all } = await execa(process.execPath, [main, "rollback", ...stackArgs, ...args], {
     reject: false,
     all: true,
   });

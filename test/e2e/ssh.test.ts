@@ -153,8 +153,8 @@ test("of 128 commands, 64 in parallel with a round trip of 100 ms, none fails", 
 });
 
 test("npm run host-key shows a host's key in the format of the environment's file, with its fingerprint", async () => {
-  const command = join(import.meta.dirname, "../../infra/commands/host-key.ts");
-  const { stdout } = await execa(process.execPath, [command, first.address]);
+  const main = join(import.meta.dirname, "../../infra/commands/main.js");
+  const { stdout } = await execa(process.execPath, [main, "host-key", first.address]);
   const key = first.hostKey.split(" ").slice(0, 2).join(" ");
   const { stdout: fingerprint } = await execa("ssh-keygen", ["-l", "-f", "-"], { input: `${key}\n` });
   expect(stdout).toContain(`hostKey: ${key}\n`);

@@ -10,7 +10,7 @@ import { lab } from "./instance.ts";
 import { shellOn } from "./on-hosts.ts";
 
 const host = lab.hosts[0]?.name ?? "";
-const command = join(import.meta.dirname, "../../infra/commands/status.ts");
+const main = join(import.meta.dirname, "../../infra/commands/main.js");
 const undo: string[] = [];
 
 /** Changes something on the first host until the test ends. */
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 async function status(folder = join(lab.state, "stack"), ...more: string[]) {
   const args = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey, ...more];
-  const { exitCode, stdout, all } = await execa(process.execPath, [command, ...args], {
+  const { exitCode, stdout, all } = await execa(process.execPath, [main, "status", ...args], {
     reject: false,
     all: true,
   });

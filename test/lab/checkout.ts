@@ -34,6 +34,8 @@ export async function checkOut(
   const env = {
     ...engine.environment,
     PATH: [join(engine.root, "bin"), process.env["PATH"]].join(delimiter),
+    // It would keep what this folder has for good.
+    NODE_DISABLE_COMPILE_CACHE: "1",
     NO_COLOR: "1",
     FORCE_COLOR: undefined,
     ...environment,

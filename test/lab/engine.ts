@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 
 import { execa } from "execa";
 
+import { compileCache } from "../../infra/compile-cache.ts";
 import { goBuild } from "./closed/go-build.ts";
 import { installStandIns } from "./closed/stand-ins.ts";
 import { NotAvailable, download, reachable } from "./download.ts";
@@ -68,6 +69,8 @@ export async function ensureEngine(onProgress: (line: string) => void = () => un
       // A plug-in that lies on the PATH would be taken in silence, whatever its version.
       PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
       // The emulator answers the same at once; only the directory of a real tenant needs the real provider's patience.
+      // The stand-ins are programs of Node's, which each update starts anew.
+      NODE_COMPILE_CACHE: compileCache,
       ...(official === undefined ? { LAB_GRAPH_POLL_INTERVAL_MS: "20" } : {}),
     },
     line:

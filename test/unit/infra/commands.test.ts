@@ -1,6 +1,6 @@
 /** `protected-sites`, the operator's commands as one, and what is the same for all of them. */
 import { globSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
@@ -68,6 +68,31 @@ test.each([
   );
   await rm(folder, { recursive: true });
   expect(stdout.split("\n")[0]).toBe(`${used} up --stack example --diff --yes --refresh`);
+});
+
+test("a command and the engine keep what Node compiles in the user's own cache", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
+  const compiled = join(folder, "protected-sites/compiled");
+  const said = 'echo "$NODE_COMPILE_CACHE"; exit 1';
+  await writeFile(join(folder, "pulumi"), `#!/bin/sh\n${said}\n`, { mode: 0o755 });
+  const { stdout } = await execa(
+    process.execPath,
+    ["infra/commands/main.js", "preview", "--stack", "example"],
+    {
+      cwd: root,
+      env: {
+        PATH: `${folder}:${process.env["PATH"]}`,
+        XDG_CACHE_HOME: folder,
+        NODE_COMPILE_CACHE: undefined,
+        NODE_DISABLE_COMPILE_CACHE: undefined,
+      },
+      reject: false,
+    },
+  );
+  const kept = await readdir(compiled);
+  await rm(folder, { recursive: true });
+  expect(stdout.split("\n")[0]).toBe(compiled);
+  expect(kept).toHaveLength(1);
 });
 
 describe("wrong use ends with 2", () => {

@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 
-const init = join(import.meta.dirname, "../../../infra/commands/init.ts");
+const main = join(import.meta.dirname, "../../../infra/commands/main.js");
 const tenantId = "7e57ab1e-0000-4000-8000-000000000000";
 const hostKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}`;
 
@@ -20,7 +20,7 @@ afterEach(() => rm(folder, { recursive: true }));
 /** @param answers what somebody types in the terminal, one for each question */
 async function inTerminal(answers: readonly string[], ...args: string[]) {
   const pty = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-  const child = execa("python3", ["-c", pty, process.execPath, init, folder, ...args], {
+  const child = execa("python3", ["-c", pty, process.execPath, main, "init", folder, ...args], {
     reject: false,
     timeout: 60_000,
     // Whatever the terminal is in which the tests run: in a dumb one, readline moves no cursor.
@@ -58,7 +58,7 @@ test("answers that make no valid file are asked for again, with the others as th
 test("with --yes they end it, in words that name no file that does not exist", async () => {
   const options = ["--tenant-id", tenantId, "--host", "edge-1.example.com", "--host-key", hostKey];
   const site = ["--domain", "wiki.example.com", "--upstream", "10.0.0.5:3000", "--yes"];
-  const { exitCode, stderr } = await execa(process.execPath, [init, folder, ...options, ...site], {
+  const { exitCode, stderr } = await execa(process.execPath, [main, "init", folder, ...options, ...site], {
     reject: false,
   });
   expect(exitCode).toBe(2);
