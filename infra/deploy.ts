@@ -14,8 +14,7 @@ import { acmeHosts, type Environment, type EnvironmentSite } from "./environment
 import { dialFirst } from "./first-dial.ts";
 import { onHostFailure } from "./fleet.ts";
 import { showNewTexts } from "./new-texts.ts";
-import { type Marks, type Observation, observe } from "./observe.ts";
-import { operator } from "./operator.ts";
+import { askForStatus, type Marks, type Observation, observe } from "./observe.ts";
 import { explainRefusals } from "./refusals.ts";
 import { unchangedInState, endIfStopped, type RoleHolders, roleHolders } from "./role-holders.ts";
 import { readSettings, type Settings, stackSource } from "./settings.ts";
@@ -49,19 +48,20 @@ async function declare(): Promise<Outputs> {
   const settings = readSettings();
   const { environment, adminPrivateKey } = settings;
 
+  const asker = { user: environment.adminUser, privateKey: await known(adminPrivateKey) };
+  // Meanwhile: an answer takes as long as Entra does.
+  const asked = environment.repairDrift ? askForStatus(environment, asker) : undefined;
   await refuseOtherTenant(environment.tenantId);
   warnOfExpiry(environment, new Date());
   for (const problem of cookieProblems(environment.sites)) void pulumi.log.warn(problem);
-  const asker = { user: environment.adminUser, privateKey: await known(adminPrivateKey) };
-  const who = await operator();
-  const { live, marks }: Observation = environment.repairDrift
-    ? await observe(environment, asker, who)
-    : { live: {}, marks: { hosts: {}, blocked: {}, sites: {}, credentials: {} } };
   const holders = await roleHolders(environment.sites);
+  const { live, marks }: Observation = asked
+    ? await observe(environment, await asked, asker)
+    : { live: {}, marks: { hosts: {}, blocked: {}, sites: {}, credentials: {} } };
   explainRefusals();
   showNewTexts();
   dialFirst(environment);
-  onHostFailure({ environment, asker, operator: who, live });
+  onHostFailure({ environment, asker, live });
 
   const deployerKeys = declareDeployerKeys(environment);
   const privateKeys = pulumi.all(deployerKeys.map((key) => key.privateKeyOpenssh));

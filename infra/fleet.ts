@@ -8,14 +8,13 @@ import { program } from "../components/host/program.ts";
 import type { Site } from "../components/site/site.ts";
 import type { Environment, Host } from "./environment.ts";
 import type { Observation } from "./observe.ts";
-import { announcement, type Operator } from "./operator.ts";
+import { announcement, operator } from "./operator.ts";
 import { reasonIn, runOnHost, type Asker } from "./ssh.ts";
 
 /** How hosts can be rolled back: as whom, and to what. */
 export interface RollbackOptions {
   readonly environment: Environment;
   readonly asker: Asker;
-  readonly operator: Operator;
   /** What hosts had before the update. */
   readonly live: Observation["live"];
 }
@@ -92,7 +91,7 @@ class Pushes {
   }
 
   async #takeBack(host: Host): Promise<void> {
-    const { environment, live, asker, operator } = this.#back;
+    const { environment, live, asker } = this.#back;
     if (environment.onHostFailure !== "rollback") return;
     const generation = live[this.#site.name]?.[host.name];
     if (generation === undefined)
@@ -101,7 +100,7 @@ class Pushes {
       );
     const { domain } = this.#site;
     const command = generation === null ? `remove ${domain}` : `rollback ${domain} --to ${generation}`;
-    const announced = announcement({ ...operator, stack: pulumi.getStack() });
+    const announced = announcement({ ...(await operator()), stack: pulumi.getStack() });
     try {
       const ended = await runOnHost(host, asker, `${announced}sudo -n ${program} ${command}`);
       await this.#say(

@@ -6,9 +6,9 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Site } from "../components/site/site.ts";
 import type { Environment, Host } from "./environment.ts";
-import { announcement, type Operator } from "./operator.ts";
+import { announcement, operator } from "./operator.ts";
 import { ask, type Report, rollbackOf, type SiteReport } from "./report.ts";
-import type { Asker } from "./ssh.ts";
+import { type Asker, runOnHost } from "./ssh.ts";
 import { blockedDrift, certificateEnd, siteDifferences } from "./drift.ts";
 
 /** What hosts had before the update. A host that could not be reached is missing. */
@@ -29,35 +29,51 @@ export interface Marks {
   readonly credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
+/** A host's answer; without a report, it has not been set up. Or why it could not be asked, in one line. */
+type Answer =
+  | { readonly host: Host; readonly report: Report | undefined }
+  | { readonly host: Host; readonly problem: string };
+
+/** Asks all hosts for their status at the same time. Does not change them, never fails, and warns of nothing yet. */
+export function askForStatus({ hosts }: Environment, asker: Asker): Promise<Answer[]> {
+  return Promise.all(
+    hosts.map((host) =>
+      ask(host, asker).then(
+        (report) => ({ host, report }),
+        (error: unknown) => ({ host, problem: error instanceof Error ? error.message : String(error) }),
+      ),
+    ),
+  );
+}
+
 /**
- * Reads the status of all hosts, and warns about what this update replaces. Unless it is a preview, hosts are told who
+ * What hosts have, with warnings about what this update replaces there. Unless it is a preview, the hosts are told who
  * updates.
  */
 export async function observe(
   environment: Environment,
+  answers: readonly Answer[],
   asker: Asker,
-  operator: Operator,
 ): Promise<Observation> {
   const mark = new Date().toISOString();
-  const before = pulumi.runtime.isDryRun()
-    ? ""
-    : announcement({ ...operator, stack: pulumi.getStack(), repair: mark });
-  const reports = await Promise.all(
-    environment.hosts.map(async (host): Promise<[Host, Report | undefined][]> => {
-      try {
-        return [[host, await ask(host, asker, before)]];
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        warn(host.name, `could not be reached (${reason}); drift there is neither reported nor repaired`);
-        return [];
-      }
-    }),
-  );
-  const found = reports.flat().map(([{ name }, report]): HostFound => ({
-    name,
-    report,
-    sites: environment.sites.map((site) => siteFound(environment, site, report)),
-  }));
+  if (!pulumi.runtime.isDryRun()) await announce(answers, asker, mark);
+  for (const answer of answers)
+    if ("problem" in answer)
+      warn(
+        answer.host.name,
+        `could not be reached (${answer.problem}); drift there is neither reported nor repaired`,
+      );
+  const found = answers.flatMap((answer): HostFound[] => {
+    if ("problem" in answer) return [];
+    const { host, report } = answer;
+    return [
+      {
+        name: host.name,
+        report,
+        sites: environment.sites.map((site) => siteFound(environment, site, report)),
+      },
+    ];
+  });
   const now = new Date();
   for (const host of found) tell(host, now);
   const bySite = <T>(of: (site: SiteFound) => T) =>
@@ -91,6 +107,13 @@ export async function observe(
     ),
   };
   return { live: bySite(({ report }) => report?.generation ?? null), marks };
+}
+
+/** Tells the hosts that answered. One that no longer does has no announcement, and its pushes say why. */
+async function announce(answers: readonly Answer[], asker: Asker, mark: string): Promise<void> {
+  const announced = announcement({ ...(await operator()), stack: pulumi.getStack(), repair: mark });
+  const reachable = answers.filter((answer) => !("problem" in answer));
+  await Promise.allSettled(reachable.map(({ host }) => runOnHost(host, asker, announced)));
 }
 
 /** A host that answered; without a report, it has not been set up. */

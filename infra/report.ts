@@ -88,11 +88,10 @@ export interface Report extends Omit<z.output<typeof reportSchema>, "sites"> {
 
 /**
  * Reads a host's status. Undefined: it has not been set up.
- * @param before what to run on the host before that
  * @throws Error with the reason in one line
  */
-export async function ask(host: Host, asker: Asker, before = ""): Promise<Report | undefined> {
-  const command = `${before}if [ -e ${program} ]; then sudo -n ${program} status --json; else echo not set up; fi`;
+export async function ask(host: Host, asker: Asker): Promise<Report | undefined> {
+  const command = `if [ -e ${program} ]; then sudo -n ${program} status --json; else echo not set up; fi`;
   const ended = await runOnHost(host, asker, command);
   if (ended.stdout.trimEnd().endsWith("not set up")) return undefined;
   // The exit code only says whether there is drift.
