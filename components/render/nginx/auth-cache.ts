@@ -30,10 +30,19 @@ export const cacheStatus = "$oauth2_cache";
 /** The status of the answer, also where it was kept; for all sites of a host. */
 export const cachedAuthStatus = "$protected_sites_auth_status";
 
-/** For all sites of a host: which answers are kept. */
+const withAuthorization = "$protected_sites_with_authorization";
+
+/** For all sites of a host: which answers are kept, and who gets none of them. */
 export function authCacheMaps(): Item[] {
   return [
-    comment("authCache caches only answers to requests with a session cookie."),
+    comment("authCache caches only answers to requests with a session cookie, and without Authorization."),
+    block(
+      ["map", expr("$http_authorization"), expr(withAuthorization)],
+      [
+        ["default", 1],
+        ["", ""],
+      ],
+    ),
     ...[false, true].map((passAuthorization) =>
       block(
         [
@@ -89,8 +98,9 @@ export function authCache(site: Site, constraint: string): Directive[] {
     // Nginx still reads the cached file at each request, with its time of expiry, but keeps it open. It reopens a file that
     // was replaced, and does not look for one that is no longer cached.
     ["open_file_cache", "max=100", `inactive=${site.authCache}`],
-    ["proxy_cache_bypass", expr(uncached(site))],
     ["proxy_no_cache", expr(uncached(site))],
+    // What is found under the key was stored for the same Cookie header. Testing that again would cost as much as the key.
+    ["proxy_cache_bypass", site.passAuthorization ? 0 : expr(withAuthorization)],
   ];
 }
 

@@ -195,7 +195,12 @@ describe("a hole is seen:", () => {
       "proxy_no_cache $protected_sites_uncached;",
       "proxy_no_cache $protected_sites_uncached_beside_authorization;",
     ],
-    ["a kept answer serves who has no session", /proxy_cache_bypass .*/, ""],
+    ["a kept answer serves who says something else in Authorization", /proxy_cache_bypass .*/, ""],
+    [
+      "a kept answer serves whatever Authorization says",
+      "proxy_cache_bypass $protected_sites_with_authorization;",
+      "proxy_cache_bypass 0;",
+    ],
     [
       "an answer that renews a session is kept",
       "proxy_cache_valid",
@@ -223,6 +228,12 @@ describe("a hole is seen:", () => {
   test.each([
     ["a token's answer is kept", "_cookie:$http_authorization:$http_cookie", "_cookie::$http_cookie"],
     ["what has no session is kept", "(?:_[0-9])?=[^;]", "(?:_[0-9])?="],
+    ["a kept answer serves who says 0 in Authorization", "with_authorization {", '$& 0 "";'],
+    [
+      "a kept answer serves whatever Authorization says",
+      "$http_authorization $protected_sites_with",
+      "$http_x $protected_sites_with",
+    ],
     ["another site's session will do", "(?:__Host-)?\\\\1(?:", "(?:__Host-)?[a-z_]+(?:"],
   ])("in what all sites share: %s", (_, what, instead) => {
     const shared = sharedNginx();

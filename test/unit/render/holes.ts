@@ -348,7 +348,10 @@ function* cacheFaults(
   if (!at.includes("use_temp_path=off")) yield "writes answers elsewhere first";
   if (!at.includes(`inactive=${time}`)) yield "keeps answers longer than they are valid";
   const [unless = "none"] = values(own, "proxy_no_cache")[0] ?? [];
-  if (values(own, "proxy_cache_bypass")[0]?.join() !== unless) yield "takes answers that it would not keep";
+  const [bypass] = values(own, "proxy_cache_bypass")[0] ?? [];
+  // By the key, what is taken belongs to the same cookies.
+  if (!(forTheApplication && bypass === "0") && !isSaidWithAuthorization(top, bypass))
+    yield "takes answers that it would not keep";
   const map = top.find(({ name, args }) => name === "map" && args[1] === unless);
   const entries = (map?.body ?? []).filter(({ name }) => name !== "default");
   const isKept = (authorization: string, cookie: string) =>
@@ -368,6 +371,13 @@ function* cacheFaults(
     yield "keeps answers to who has no session";
   for (const cookie of [own1, `a=b; ${session}_1=x`, `__Host-${own1}`])
     if (!isKept("", cookie)) yield "never keeps an answer";
+}
+
+/** Whether a variable is 1 for every request with an Authorization header, whatever it says. */
+function isSaidWithAuthorization(top: readonly ReadDirective[], variable: string | undefined): boolean {
+  const map = top.find(({ name, args }) => name === "map" && args[1] === variable);
+  const entries = (map?.body ?? []).map(({ name, args }) => `${name}:${args.join()}`);
+  return map?.args[0] === "$http_authorization" && entries.sort().join(" ") === ": default:1";
 }
 
 function isQuestion(target: string, domain: string, prefix: string): boolean {
