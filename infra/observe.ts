@@ -29,7 +29,7 @@ export interface Marks {
   readonly credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-/** A host's answer; without a report, it has not been set up. Or why it could not be asked, in one line. */
+/** A host's answer; without a report, it has not been set up. Or why it could not be reached, in one line. */
 type Answer =
   | { readonly host: Host; readonly report: Report | undefined }
   | { readonly host: Host; readonly problem: string };
