@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .addresses import files_in, trouble_in
 from .bundle import Bundle
-from .commands import unit_states
 from .failure import Failure
 from .files import read_text
-from .instances import listeners_of_systemd
 from .nginx import answers_as
 from .places import OAUTH2_PROXY, SHARED
 from .probe import prove_closed
-from .shared_files import LINK, damage_to
+from .seen import Seen
+from .shared_files import LINK
 from .sites import Site
 
 
-# The state of systemd units, by name.
-Units = Mapping[str, Mapping[str, str]]
-
-
-def units_of(sites: Iterable[Site]) -> Units:
-    return unit_states(*(unit for site in sites for unit in (site.socket, site.service)))
-
-
-def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
+def drift_of(site: Site, bundle: Bundle, live: int, seen: Seen) -> list[str]:
     """What of a site differs from the bundle of its live generation, and whether it is closed."""
-    drift = differences(site, bundle, live, units)
+    drift = differences(site, bundle, live, seen)
     answer = answers_as(site)
     if answer != f"generation {live}":
         return [*drift, f"Nginx answers as {answer}"]
@@ -42,28 +32,28 @@ def drift_of(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
     return drift
 
 
-def differences(site: Site, bundle: Bundle, live: int, units: Units) -> list[str]:
+def differences(site: Site, bundle: Bundle, live: int, seen: Seen) -> list[str]:
     """What of a site's files and units differs from the bundle of its live generation."""
     drift = [] if bundle.files else [f"{site.generation(live)}/bundle is missing or truncated"]
-    missing = [file.name for file in bundle.files if read_text(site.current / file.name) is None]
-    drift += [f"{name} is missing" if name in missing else f"{name} differs" for name in site.changed(bundle)]
+    for name in site.changed(bundle):
+        drift.append(f"{name} is missing" if read_text(site.current / name) is None else f"{name} differs")
     drift += [f"{link} is missing" for link in site.links(bundle) if not link.is_symlink()]
     drift += [f"{path} is missing" for path in addresses_of(site) if not path.exists()]
-    drift += shared_drift(site, bundle)
+    drift += shared_drift(site, bundle, seen)
     # An inactive service is fine: the next connection to its socket starts it.
     for unit, well in ((site.socket, {"active"}), (site.service, {"active", "inactive"})):
-        state = units[unit]
+        state = seen.units[unit]
         if state["ActiveState"] not in well:
             drift.append(f"{unit} is {state['ActiveState']}")
         if state["NeedDaemonReload"] == "yes":
             drift.append(f"{unit} has changed on disk since systemd loaded it")
         if unit == site.socket and state["ActiveState"] == "active" and bundle.files:
-            if (port := bundle.port()) not in listeners_of_systemd():
+            if (port := bundle.port()) not in seen.ports:
                 drift.append(f"{unit} is active, but systemd no longer listens on 127.0.0.1:{port}")
     return drift
 
 
-def shared_drift(site: Site, bundle: Bundle) -> list[str]:
+def shared_drift(site: Site, bundle: Bundle, seen: Seen) -> list[str]:
     """Whether a live site includes the version of the shared files that it was pushed for, and they are what they were."""
     version = bundle.facts("site.json").get(LINK) if bundle.files else None
     if version is None:
@@ -72,7 +62,7 @@ def shared_drift(site: Site, bundle: Bundle) -> list[str]:
     link = site.current / LINK
     if not link.is_symlink() or os.readlink(link) != str(folder):
         return [f"{link} does not point to {folder}"]
-    return [damage] if (damage := damage_to(folder)) else []
+    return [damage] if (damage := seen.damage_to(folder)) else []
 
 
 def addresses_of(site: Site) -> list[Path]:
@@ -89,7 +79,7 @@ def credentials_drift(site: Site) -> list[str]:
     return [f"credentials: {name} is missing" for name in missing]
 
 
-def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
+def extra_of(site: Site, bundle: Bundle, seen: Seen) -> list[str]:
     """What somebody has added to a live site, which a push neither reads nor removes; and an outdated binary still running."""
     if not bundle.files:
         return []
@@ -97,7 +87,7 @@ def extra_of(site: Site, bundle: Bundle, units: Units) -> list[str]:
     extra = [f"{name} is extra" for name in sorted({*os.listdir(site.current)} - known)]
     extra += [f"{path.stem}: {trouble}" for path in addresses_of(site) if (trouble := trouble_in(path))]
     for unit in (site.socket, site.service):
-        state = units[unit]
+        state = seen.units[unit]
         extra += [f"{path} overrides the unit" for path in state["DropInPaths"].split() if f"/{unit}.d/" in path]
         main = state.get("MainPID", "0")
         with contextlib.suppress(OSError):

@@ -14,31 +14,37 @@ class Answer(NamedTuple):
     status: int
     fields: Mapping[str, str]  # by their names in lower case
     body: str
+    is_whole: bool  # else it ends with the connection
 
     @property
     def location(self) -> str:
         return self.fields.get("location", "")
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection takes no further request."""
+        return not self.is_whole or self.fields.get("connection", "").lower() == "close"
+
 
 def get(connection: socket.socket, host: str, path: str, headers: Mapping[str, str]) -> Answer:
-    """Requests a path on a connection, which the server closes afterwards. Raises an OSError if that fails, also for a
-    response that is not HTTP/1."""
+    """Requests a path on a connection. Raises an OSError if that fails, also for a response that is not HTTP/1."""
     return exchange(connection, "GET", path, {"Host": host, **headers})
 
 
 def post(connection: socket.socket, host: str, path: str, form: str) -> Answer:
-    """Sends a form, as `get` requests a path."""
+    """Sends a form, as `get` requests a path; the server closes the connection afterwards."""
     fields = {"Host": host, "Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(form))}
-    return exchange(connection, "POST", path, fields, form)
+    return exchange(connection, "POST", path, {**fields, "Connection": "close"}, form)
 
 
 def exchange(connection: socket.socket, method: str, path: str, fields: Mapping[str, str], body: str = "") -> Answer:
-    closing = {**fields, "Connection": "close"}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in closing.items()), "", body]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", body]
     connection.sendall("\r\n".join(lines).encode("ascii"))
     received = b""
     while len(received) < LARGEST and (more := connection.recv(LARGEST)):
         received += more
+        if "Connection" not in fields and b"\r\n\r\n" in received and parsed(received).is_whole:
+            break  # the server keeps the connection open
     return parsed(received)
 
 
@@ -60,18 +66,24 @@ def parsed(received: bytes) -> Answer:
     if status is None:
         raise ConnectionError(f"expected an HTTP response, got {first[:80]!r}" if head else "closed without a response")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = fields.get("content-length", "")
     if fields.get("transfer-encoding", "").lower() == "chunked":
-        body = joined(body)
-    return Answer(int(status[1]), fields, body.decode("utf-8", "replace"))
+        body, is_whole = joined(body)
+    elif length.isdecimal():
+        is_whole = len(body) >= int(length)
+    else:
+        is_whole = status[1] in {"204", "304"}
+    return Answer(int(status[1]), fields, body.decode("utf-8", "replace"), is_whole)
 
 
-def joined(chunks: bytes) -> bytes:
-    """A body that was sent in chunks, or what came of it."""
+def joined(chunks: bytes) -> tuple[bytes, bool]:
+    """A body that was sent in chunks, or what came of it, and whether that is all."""
     body = b""
     while size := re.match(rb"([0-9a-fA-F]+)[^\r\n]*\r\n", chunks):
         length = int(size[1], 16)
         body += chunks[size.end() : size.end() + length]
-        chunks = chunks[size.end() + length + 2 :]
+        chunks = chunks[size.end() + length :]
         if length == 0:
-            break
-    return body
+            return body, chunks == b"\r\n"
+        chunks = chunks[2:]
+    return body, False

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from .commands import run, run_quietly, still_alive, unit_log, unit_state, unit_states
+from .commands import run, run_quietly, still_alive, unit_log, unit_state
 from .failure import Failure
 from .files import read_text
 from .http_request import get
 from .places import OAUTH2_PROXY, SERVICE_USER
+from .seen import Seen
 from .sites import Site
 
 # The first version that fixes each; see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories
@@ -29,21 +29,6 @@ ADVISORIES = {
     "GHSA-63jm-59jj-478j": (7, 15, 5),
     "GHSA-hhqp-vx7f-5c6m": (7, 15, 5),
 }
-
-
-def listeners_of_systemd() -> set[int]:
-    """The ports of 127.0.0.1 on which systemd itself listens. A `daemon-reload` that finds another ListenStream closes
-    the old one at once, even if the file is then restored: the unit stays "active" with nothing listening."""
-    held = set[str]()
-    for descriptor in os.listdir("/proc/1/fd"):
-        with contextlib.suppress(OSError):
-            held.add(os.readlink(f"/proc/1/fd/{descriptor}"))
-    ports = set[int]()
-    for line in (read_text(Path("/proc/net/tcp")) or "").splitlines()[1:]:
-        _, local, _, state, *_, inode = line.split()[:10]
-        if state == "0A" and local.startswith("0100007F:") and f"socket:[{inode}]" in held:
-            ports.add(int(local.removeprefix("0100007F:"), 16))
-    return ports
 
 
 def ping(port: int) -> bool:
@@ -80,14 +65,14 @@ def start_together(sites: Sequence[Site]) -> None:
 
 
 def start_instance(
-    site: Site, port: int, *, restart: bool, new_socket: bool = False, units: Mapping[str, Mapping[str, str]] | None = None
+    site: Site, port: int, *, restart: bool, new_socket: bool = False, seen: Seen | None = None
 ) -> None:
     """Starts a site's socket and service where they do not run. The socket stays open during a restart, so that no
-    request is lost. `units` is their state, if the caller has asked for it."""
+    request is lost. `seen` is their state, if the caller has asked for it."""
     since = time.time()
-    units = units or unit_states(site.socket, site.service)
-    opened, runs = (units[unit]["ActiveState"] == "active" for unit in (site.socket, site.service))
-    if new_socket or (opened and port not in listeners_of_systemd()):
+    seen = seen or Seen([site])
+    opened, runs = (seen.units[unit]["ActiveState"] == "active" for unit in (site.socket, site.service))
+    if new_socket or (opened and port not in seen.ports):
         run("instance", "systemctl", "stop", site.socket, site.service)
         opened = runs = False
     if not opened:

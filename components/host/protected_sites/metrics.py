@@ -11,7 +11,7 @@ from typing import Any
 from .addresses import trouble_in
 from .blocked import people_blocked
 from .bundle import Bundle
-from .drift import Units, addresses_of, drift_of, units_of
+from .drift import addresses_of, drift_of
 from .failure import Failure
 from .files import read_text, replace_file
 from .history import last_of_each_site
@@ -19,6 +19,7 @@ from .instances import ping
 from .nginx import nginx_trouble
 from .nginx_limits import connections_held
 from .probe import certificate_served, is_closed
+from .seen import Seen
 from .sessions import check_store, store_of
 from .sites import Site, all_sites
 
@@ -41,11 +42,11 @@ def metrics(textfile: str | None) -> int:
     """Prints the metrics, or writes them to a file atomically."""
     values = {name: dict[str, float]() for name in HELP}
     sites = all_sites()
-    units = units_of(sites)
+    seen = Seen(sites)
     nginx_is_healthy = not nginx_trouble()
     pushes = last_of_each_site({site.domain for site in sites})
     for site in sites:
-        of_site = metrics_of(site, units, nginx_is_healthy) | metrics_of_push(pushes.get(site.domain, {}))
+        of_site = metrics_of(site, seen, nginx_is_healthy) | metrics_of_push(pushes.get(site.domain, {}))
         for name, value in of_site.items():
             values[name][site.domain] = value
     lines: list[str] = []
@@ -74,7 +75,7 @@ def metrics(textfile: str | None) -> int:
     return 0
 
 
-def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, float]:
+def metrics_of(site: Site, seen: Seen, nginx_is_healthy: bool) -> dict[str, float]:
     """Leaves out what cannot be determined: an alert fires on absent metrics."""
     live = site.live()
     if live is None:
@@ -83,7 +84,7 @@ def metrics_of(site: Site, units: Units, nginx_is_healthy: bool) -> dict[str, fl
     try:
         bundle = site.bundle(live)
         found["protected_sites_up"] = ping(bundle.port())
-        drift = drift_of(site, bundle, live, units)
+        drift = drift_of(site, bundle, live, seen)
         found["protected_sites_as_pushed"] = nginx_is_healthy and not drift
         # Without drift that has been probed.
         found["protected_sites_closed"] = not drift or is_closed(site, bundle)

@@ -22,13 +22,53 @@ from .places import NGINX_ERRORS, NGINX_PID
 from .sites import Site
 
 
-def ask(domain: str, path: str, headers: dict[str, str], context: ssl.SSLContext | None = None) -> Answer:
-    """Requests a path of a site from this host's Nginx, on a new connection: after a reload an old one would still get
-    the old configuration."""
+class Visitor:
+    """Requests paths of a site from this host's Nginx, on one connection as far as Nginx keeps it open. A visitor is for
+    one probe: after a reload, a connection from before would still get the old configuration."""
+
+    def __init__(self, site: Site, context: ssl.SSLContext | None = None) -> None:
+        self.site = site
+        self.context = context or any_certificate()
+        self.connection: ssl.SSLSocket | None = None
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def ask(self, path: str, headers: Mapping[str, str]) -> Answer:
+        kept = self.connection
+        try:
+            answer = self.request(path, headers)
+        except OSError:
+            self.leave()
+            if kept is None:
+                raise
+            answer = self.request(path, headers)  # Nginx may close a connection that it has kept at any time
+        if answer.is_last:
+            self.leave()
+        return answer
+
+    def request(self, path: str, headers: Mapping[str, str]) -> Answer:
+        self.connection = self.connection or connected(self.site.domain, self.context)
+        return get(self.connection, self.site.domain, path, headers)
+
+    def leave(self) -> None:
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+
+def connected(domain: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """A new connection to this host's Nginx."""
     plain = socket.create_connection(("127.0.0.1", 443), timeout=15)
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each response takes 40 ms longer
-    with plain, (context or any_certificate()).wrap_socket(plain, server_hostname=domain) as encrypted:
-        return get(encrypted, domain, path, headers)
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each response takes 40 ms longer
+        return context.wrap_socket(plain, server_hostname=domain)
+    except BaseException:
+        plain.close()
+        raise
 
 
 @functools.cache
@@ -42,26 +82,24 @@ def any_certificate() -> ssl.SSLContext:
 
 def served_certificate(domain: str) -> bytes:
     """The certificate that this host's Nginx serves for a name, in DER."""
-    with (
-        socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
-        any_certificate().wrap_socket(plain, server_hostname=domain) as encrypted,
-    ):
-        return encrypted.getpeercert(binary_form=True) or b""
+    with connected(domain, any_certificate()) as connection:
+        return connection.getpeercert(binary_form=True) or b""
 
 
 def answers_as(site: Site) -> str:
     """What Nginx answers for a site: "generation 3", or the error."""
     try:
-        return generation_at(site)
+        with Visitor(site) as visitor:
+            return generation_for(visitor)
     except OSError as error:
         return f"{type(error).__name__}: {error}"
 
 
-def generation_at(site: Site, context: ssl.SSLContext | None = None) -> str:
+def generation_for(visitor: Visitor) -> str:
     """What Nginx answers for a site: "generation 3", or another status. Raises an OSError if it does not answer, or not
-    with a certificate that the context trusts."""
-    answer = ask(site.domain, "/.well-known/protected-sites/generation", {}, context)
-    said = re.fullmatch(rf"{re.escape(site.domain)} (\d+)\s*", answer.body)
+    with a certificate that the visitor trusts."""
+    answer = visitor.ask("/.well-known/protected-sites/generation", {})
+    said = re.fullmatch(rf"{re.escape(visitor.site.domain)} (\d+)\s*", answer.body)
     return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
 
 

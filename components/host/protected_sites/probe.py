@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import tomllib
 import urllib.parse
@@ -14,7 +13,7 @@ from .bundle import Bundle
 from .commands import still_alive
 from .failure import Failure
 from .http_request import Answer
-from .nginx import ask, generation_at
+from .nginx import Visitor, connected, generation_for
 from .sites import Site
 
 
@@ -43,14 +42,10 @@ class Served(NamedTuple):
 
 
 def certificate_served(site: Site, bundle: Bundle) -> Served:
-    context = certificate_context(site, bundle)
-    with (
-        socket.create_connection(("127.0.0.1", 443), timeout=15) as plain,
-        context.wrap_socket(plain, server_hostname=site.domain) as encrypted,
-    ):
-        served = encrypted.getpeercert() or {}
+    with connected(site.domain, certificate_context(site, bundle)) as connection:
+        served = connection.getpeercert() or {}
         starts, ends = (int(ssl.cert_time_to_seconds(str(served.get(key)))) for key in ("notBefore", "notAfter"))
-        return Served(starts, ends, encrypted.getpeercert(binary_form=True) == first_of(file_of(site, bundle)))
+        return Served(starts, ends, connection.getpeercert(binary_form=True) == first_of(file_of(site, bundle)))
 
 
 def file_of(site: Site, bundle: Bundle) -> Path:
@@ -69,13 +64,14 @@ def probe(site: Site, bundle: Bundle, number: int) -> None:
         context = certificate_context(site, bundle)
     except OSError as error:
         raise Failure("probe", f"{file_of(site, bundle)}: {error}") from None
-    try:
-        answer = generation_at(site, context)
-    except OSError as error:
-        raise Failure("probe", f"the certificate: {error}") from None
-    if answer != f"generation {number}":
-        raise Failure("probe", f"expected generation {number}, got {answer}")
-    prove_closed(site, bundle)
+    with Visitor(site, context) as visitor:
+        try:
+            answer = generation_for(visitor)
+        except OSError as error:
+            raise Failure("probe", f"the certificate: {error}") from None
+        if answer != f"generation {number}":
+            raise Failure("probe", f"expected generation {number}, got {answer}")
+        expect_refusals(visitor, bundle)
 
 
 def is_closed(site: Site, bundle: Bundle) -> bool:
@@ -91,10 +87,15 @@ def is_closed(site: Site, bundle: Bundle) -> bool:
 
 def prove_closed(site: Site, bundle: Bundle) -> None:
     """Checks that nobody gets into a live site without signing in. Raises `Open` if somebody does."""
-    for check in checks_of(site, bundle):
+    with Visitor(site) as visitor:
+        expect_refusals(visitor, bundle)
+
+
+def expect_refusals(visitor: Visitor, bundle: Bundle) -> None:
+    for check in checks_of(visitor.site, bundle):
         still_alive()
         try:
-            answer = ask(site.domain, check.path, check.headers)
+            answer = visitor.ask(check.path, check.headers)
         except OSError as error:
             raise Failure("probe", f"{check.what}: {error}") from None
         if not check.passes(answer):

@@ -13,7 +13,7 @@ from .announcement import mark_of
 from .blocked import LETS_IN, blocked_drift, lets_blocked_in, list_in_force
 from .bundle import Bundle
 from .commands import run_quietly, unit_state
-from .drift import Units, credentials_drift, drift_of, extra_of, units_of
+from .drift import credentials_drift, drift_of, extra_of
 from .failure import Failure
 from .files import read_text
 from .host import host_name
@@ -37,20 +37,21 @@ from .places import (
     UNITS,
 )
 from .probe import certificate_served, file_of
+from .seen import Seen
 from .shared_files import damage_to, files_of, version_of
 from .shared_nginx import shared_texts
 from .sites import Site, all_sites
 from .units import sudo_rule, files_for
 
 
-def site_status(site: Site, units: Units, trouble: list[str]) -> dict[str, Any]:
+def site_status(site: Site, seen: Seen, trouble: list[str]) -> dict[str, Any]:
     """A site's status as JSON. `files` are the SHA-256 of what was pushed, for comparison with a configuration. A push
     repairs what is in `drift`, and leaves what is in `extra`."""
     live = site.live()
     drift, extra, files, served = ["no live generation"], [], {}, None
     if live is not None:
         bundle = site.bundle(live)
-        drift, extra = drift_of(site, bundle, live, units), extra_of(site, bundle, units)
+        drift, extra = drift_of(site, bundle, live, seen), extra_of(site, bundle, seen)
         files = {file.name: sha256_of(f"{file.place or ''}\n{file.text}") for file in bundle.files}
         try:
             served = certificate_served(site, bundle)
@@ -138,7 +139,7 @@ def host_extra(sites: list[Site], trouble: list[str]) -> list[str]:
 def status(as_json: bool) -> int:
     """Prints what is on the host. Changes nothing; returns 1 if there is drift or a problem."""
     sites = all_sites()
-    units = units_of(sites)
+    seen = Seen(sites)
     trouble = nginx_trouble()
     nginx = nginx_says()
     set_up = set_up_files()
@@ -154,7 +155,7 @@ def status(as_json: bool) -> int:
         "drift": host_drift(trouble, set_up, shared),
         "extra": host_extra(sites, trouble),
         "repair": mark_of("host"),
-        "sites": [site_status(site, units, trouble) for site in sites],
+        "sites": [site_status(site, seen, trouble) for site in sites],
     }
     lines = [f"this host  {line}" for line in (*found["drift"], *found["extra"])]
     healthy = not lines

@@ -16,7 +16,7 @@ from .acme import facts_of, forget_certificate
 from .bundle import Bundle
 from .candidates import as_if_live
 from .commands import in_memory, run
-from .drift import Units, differences, units_of
+from .drift import differences
 from .failure import Failure
 from .files import (
     flush_folder,
@@ -38,6 +38,7 @@ from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
 from .rehearsal import rehearse_apart
 from .requests import Request, settled, take_requests
+from .seen import Seen
 from .sessions import check_store, store_of
 from .shared_files import ERROR_PAGE, LINK, folder_of, other_error_page
 from .sites import Site
@@ -75,9 +76,8 @@ def push_group(requests: list[Request]) -> None:
     staged: list[Push] = []
     deadline = time.monotonic() + JOINING
     while requests:
-        # Asked once for all, and where it fails each request is settled with that.
-        units = functools.cache(functools.partial(units_of, [request.site for request in requests]))
-        staged += [push for request in requests if (push := settled(functools.partial(stage, units), request))]
+        seen = Seen(request.site for request in requests)
+        staged += [push for request in requests if (push := settled(functools.partial(stage, seen), request))]
         busy = {push.site.domain for push in staged}
         requests = take_requests(busy, "push") if time.monotonic() < deadline else []
     put_live(checked(staged))
@@ -129,7 +129,7 @@ def put_live(group: list[Push]) -> list[Push]:
     return group
 
 
-def stage(units: Callable[[], Units], request: Request) -> Push | None:
+def stage(seen: Seen, request: Request) -> Push | None:
     """Writes out a push's generation; None if the live one is the same and healthy."""
     bundle = Bundle.parse(request.content["bundle"])
     site = request.site
@@ -138,8 +138,10 @@ def stage(units: Callable[[], Units], request: Request) -> Push | None:
     check_version(facts.get("allowVulnerableOauth2Proxy") is True)
     check_nginx_version(facts.get("allowVulnerableNginx") is True)
     shared = folder_of(facts[LINK]) if LINK in facts else None
+    if shared is not None and (damage := seen.damage_to(shared)):
+        raise Failure("shared files", f"{damage}; set the host up first: run pulumi up without --target")
     old = site.live()
-    if old is not None and is_healthy(site, bundle, old, units):
+    if old is not None and is_healthy(site, bundle, old, seen):
         if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
             # From now on it is what the configuration says, and no longer a rollback.
             replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
@@ -191,11 +193,11 @@ def origin_of(request: Request) -> dict[str, Any]:
     return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
 
 
-def is_healthy(site: Site, bundle: Bundle, live: int, units: Callable[[], Units]) -> bool:
+def is_healthy(site: Site, bundle: Bundle, live: int, seen: Seen) -> bool:
     """Whether a site is live with exactly this bundle, complete, running and closed."""
     if site.bundle(live).text != bundle.text:
         return False
-    if differences(site, bundle, live, units()):
+    if differences(site, bundle, live, seen):
         return False
     with contextlib.suppress(Failure):
         probe(site, bundle, live)
@@ -253,10 +255,10 @@ def commit(group: list[Push]) -> None:
             replace_link(link, links[link])
         load_units(group, missing)
         start_together([push.site for push in group if push.old is None])
-        units = units_of(push.site for push in group)
+        seen = Seen(push.site for push in group)
         for push in group:
             restart = push.restart and push.old is not None
-            start_instance(push.site, push.bundle.port(), restart=restart, new_socket=push.new_socket, units=units)
+            start_instance(push.site, push.bundle.port(), restart=restart, new_socket=push.new_socket, seen=seen)
         reload_nginx(generations)
         for push in group:
             probe(push.site, push.bundle, push.new)
