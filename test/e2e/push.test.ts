@@ -316,7 +316,7 @@ describe("interrupted:", () => {
       # The caller does not: somebody works already.
       systemctl start --no-block protected-sites-worker.service
       ${program} push </run/bundle 9>&- & caller=$!
-      queued() { ls /var/lib/protected-sites/queue/*.json >/dev/null 2>&1; }
+      queued() { ls /var/lib/protected-sites/queue/*.request >/dev/null 2>&1; }
       until queued && systemctl --quiet is-active protected-sites-worker.service; do sleep 0.02; done
       kill -KILL $caller`;
     await run(["/bin/sh", "-c", script], bundle(files));
@@ -381,7 +381,7 @@ test("a push that arrives while another one is written out shares its reload", a
     const traced = await worker.attach([{ call: "fsync", what: "signal=SIGSTOP:when=1" }]);
     expect(await traced.stop()).toBe("stopped");
     const second = other.pushTimeout(73);
-    await shell("until ls /var/lib/protected-sites/queue/*.json 2>/dev/null; do sleep 0.02; done");
+    await shell("until ls /var/lib/protected-sites/queue/*.request 2>/dev/null; do sleep 0.02; done");
     await traced.goOn();
 
     expect((await Promise.all([first, second])).map(({ ok }) => ok)).toEqual([true, true]);

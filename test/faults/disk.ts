@@ -146,9 +146,9 @@ export async function recovered(
   { removes = false } = {},
 ): Promise<Found> {
   const device = await attach(snapshot);
-  const request = `{"kind": "remove", "domain": "${domain}", "by": "root", "boot": "'$(cat /proc/sys/kernel/random/boot_id)'"}`;
+  const request = `kind remove\ndomain ${domain}\nby root\nboot $(cat /proc/sys/kernel/random/boot_id)\n\n`;
   const removal = `
-    echo '${request}' >/var/lib/protected-sites/queue/1-1.json
+    printf '%b' "${request}" >/var/lib/protected-sites/queue/1-1.request
     /usr/local/sbin/protected-sites worker`;
   try {
     const { text } = await host.run([

@@ -237,10 +237,8 @@ const clock: Fault = {
             [
               "/bin/sh",
               "-euc",
-              `python3 -c 'import json, sys, pathlib
-boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-request = {"kind": "push", "domain": "wiki.lab.test", "by": "root", "boot": boot, "bundle": sys.stdin.read()}
-pathlib.Path("/var/lib/protected-sites/queue/9000000000000000000-1.json").write_text(json.dumps(request))'`,
+              `{ echo kind push; echo by root; echo boot $(cat /proc/sys/kernel/random/boot_id); echo; cat; } >/run/request
+mv /run/request /var/lib/protected-sites/queue/9000000000000000000-1.request`,
             ],
             `${text.trimEnd()}\n`,
           );
@@ -422,7 +420,7 @@ const planted: Fault = {
       ["the folder of the new generation, to a folder", `${folder}/generations/.${next}`],
       ["the new generation, to a folder", `${folder}/generations/${next}`],
       ["`previous`", `${folder}/previous`],
-      ["the request", "/var/lib/protected-sites/queue/0-1.json"],
+      ["the request", "/var/lib/protected-sites/queue/0-1.request"],
     ] as const) {
       const outcome = await during(
         bench,
@@ -547,7 +545,7 @@ const staleLock: Fault = {
       {
         begin: async () => {
           await bench.shell.shell(
-            `echo '{}' >/var/lib/protected-sites/queue/1-1.taken; echo none >/var/lib/protected-sites/queue/2-1.json`,
+            `echo >/var/lib/protected-sites/queue/1-1.taken; echo none >/var/lib/protected-sites/queue/2-1.request`,
           );
         },
         end: () => Promise.resolve(),

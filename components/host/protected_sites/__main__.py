@@ -34,7 +34,8 @@ the worker `rehearse NAMES DOMAIN...`.
 
 def main(arguments: list[str]) -> int:
     os.umask(0o022)
-    if "SUDO_USER" in os.environ:
+    # Nobody is refused a push whom sudo lets in, and most commands are one.
+    if "SUDO_USER" in os.environ and arguments != ["push"]:
         from .deployer import refuse_more
 
         try:
@@ -47,23 +48,22 @@ def main(arguments: list[str]) -> int:
             raise Failure("start", "must run as root")
         return act(arguments)
     except (Failure, OSError) as error:
-        failure = Failure.of(error)
-        what = "\n  ".join(failure.what.splitlines())
-        print(f"protected-sites {' '.join(arguments[:1])}: failed in step {failure.step!r}\n  {what}", file=sys.stderr)
+        print(Failure.of(error).as_text(" ".join(arguments[:1])), file=sys.stderr)
     return 1
 
 
 def act(arguments: list[str]) -> int:
-    """Runs what systemd and the worker start, which take what time they need."""
+    """Runs what systemd and the worker start, which take what time they need, and a push, which limits its own."""
     match arguments:
         case ["worker"]:
             from .worker import work
 
             return work()
         case ["recover", *options] if options in ([], ["--boot"]):
-            from .places import JOURNAL, QUEUE
+            from .plain_places import JOURNAL, QUEUE
 
-            if not JOURNAL.exists() and not any(QUEUE.glob("*.taken")):
+            taken = os.path.isdir(QUEUE) and any(name.endswith(".taken") for name in os.listdir(QUEUE))
+            if not taken and not os.path.exists(JOURNAL):
                 return 0  # as after nearly every worker
             from .worker import recover
 
@@ -76,6 +76,10 @@ def act(arguments: list[str]) -> int:
             from .rehearsal import rehearse
 
             return rehearse(domains, names.split(","))
+        case ["push", *options]:
+            from .push import push
+
+            return push(value_of("--repair", options))
         case _:
             import signal
 
@@ -100,20 +104,15 @@ def act_for_caller(arguments: list[str]) -> int:
             from .setup import authorize
 
             return authorize()
-        case ["push", *options]:
-            from .push import push
-
-            return push(value_of("--repair", options))
         case ["rollback", domain, *options]:
-            from .push import rollback
+            from .rollback import rollback
 
             return rollback(domain, value_of("--to", options))
         case ["remove" | "remove-credentials" as kind, domain, *options]:
             from .sites import Site
             from .submission import submit
 
-            of = value_of("--of", options)
-            return submit(kind, Site(domain), **({} if of is None else {"of": of}))
+            return submit(kind, domain=Site(domain).domain, of=value_of("--of", options))
         case ["credentials", *options]:
             from .credentials import credentials
 

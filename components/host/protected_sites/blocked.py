@@ -10,7 +10,6 @@ import signal
 import time
 from typing import NamedTuple
 
-from .bundle import read_input
 from .failure import Failure
 from .files import read_text, replace_file
 from .host import host_name, lock
@@ -18,6 +17,7 @@ from .log import as_text, log_result
 from .nginx import main_process, reload_nginx, workers
 from .places import BLOCKED, BLOCKED_IN_FORCE, HOST, OURS
 from .sites import Site, all_sites
+from .standard_input import read_input
 
 # Before the first list.
 NOBODY = f"# {OURS} (components/render/nginx/blocked.ts) for every site of this host; edits here are lost.\n"

@@ -1,16 +1,13 @@
-"""The bundle on standard input."""
+"""A bundle: several files as one text."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from .failure import Failure
-
-LARGEST_INPUT = 1 << 20
 
 
 class File(NamedTuple):
@@ -27,34 +24,24 @@ class Bundle(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> Bundle:
-        lines = text.split("\n")
-        if lines[0] != "protected-sites bundle 1":
-            raise Failure("input", f'first line: expected "protected-sites bundle 1", got {lines[0][:80]!r}')
-        if lines[-2:] != ["==> end", ""]:
+        before, *sections = text.split("\n==> ")
+        first, *_ = before.partition("\n")
+        if first != "protected-sites bundle 1":
+            raise Failure("input", f'first line: expected "protected-sites bundle 1", got {first[:80]!r}')
+        if sections[-1:] != ["end\n"]:
             raise Failure("input", 'truncated: the last line must be "==> end"')
-        files: list[File] = []
-        content: list[str] = []
-
-        def end_file() -> None:
-            if files:
-                files[-1] = File(files[-1].name, "".join(content), files[-1].place)
-                content.clear()
-
-        for line in lines[1:-2]:
-            if line.startswith("==> "):
-                end_file()
-                header = re.fullmatch(r"==> ([A-Za-z0-9_][A-Za-z0-9._@-]*)(?: -> (/[A-Za-z0-9._@/-]+))?", line)
-                if header is None or header[1] in {"bundle", "generation.conf"}:
-                    raise Failure("input", f"invalid file name: {line[:200]!r}")
-                if header[1] in {file.name for file in files}:
-                    raise Failure("input", f"duplicate file {header[1]}")
-                files.append(File(header[1], "", Path(header[2]) if header[2] else None))
-            elif not files:
-                raise Failure("input", "the second line must name a file")
-            else:
-                content.append(f"{line}\n")
-        end_file()
-        return Bundle(text, tuple(files))
+        if before != first:
+            raise Failure("input", "the second line must name a file")
+        files: dict[str, File] = {}
+        for section in sections[:-1]:
+            head, _, content = f"{section}\n".partition("\n")
+            header = re.fullmatch(r"([A-Za-z0-9_][A-Za-z0-9._@-]*)(?: -> (/[A-Za-z0-9._@/-]+))?", head)
+            if header is None or header[1] in {"bundle", "generation.conf"}:
+                raise Failure("input", f"invalid file name: {head[:200]!r}")
+            if header[1] in files:
+                raise Failure("input", f"duplicate file {header[1]}")
+            files[header[1]] = File(header[1], content, Path(header[2]) if header[2] else None)
+        return Bundle(text, tuple(files.values()))
 
     def text_of(self, name: str) -> str:
         """A file's text; empty if it is not there."""
@@ -75,14 +62,3 @@ class Bundle(NamedTuple):
         if not isinstance(port, int):
             raise Failure("input", f"site.json: port must be a number, got {port!r}")
         return port
-
-
-def read_input() -> str:
-    """Standard input, whole."""
-    data = sys.stdin.buffer.read(LARGEST_INPUT + 1)
-    if len(data) > LARGEST_INPUT:
-        raise Failure("input", f"longer than {LARGEST_INPUT} bytes")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise Failure("input", f"not UTF-8: {error}") from None

@@ -34,7 +34,7 @@ def take_certificate(site: Site, live: int) -> None:
 def switch_credentials(request: Request) -> None:
     """Puts verified credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
     check_undone()
-    site, new = request.site, str(request.content["number"])
+    site, new = request.site, request.values["number"]
     if not (site.credentials / new).is_dir():
         raise Failure("credentials", "superseded by another push; push them again")
     current = site.credentials / "current"

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from .announcement import keep_mark
-from .bundle import read_input
 from .commands import run_quietly
 from .failure import Failure
 from .files import flush_folder, make_folder, read_text, write_new
@@ -15,6 +14,7 @@ from .host import host_name
 from .log import log_failure
 from .places import CREDENTIALS, SERVICE_USER
 from .sites import Site
+from .standard_input import read_input
 from .submission import submit
 
 # A site's certificate, if the stack issues it: the file, and its key in the input.
@@ -85,7 +85,7 @@ def credentials(repair: str | None) -> int:
     for flushed in (folder, site.credentials, CREDENTIALS):
         flush_folder(flushed)
     first = not current.is_symlink()
-    failed = submit("credentials", site, number=new)
+    failed = submit("credentials", domain=site.domain, number=str(new))
     if not failed:
         keep_mark(f"credentials-{site.domain}", repair, first=first)
     return failed

@@ -10,6 +10,11 @@ class Failure(Exception):
         super().__init__(f"{step}: {what}")
         self.step, self.what, self.switched = step, what, switched
 
+    def as_text(self, command: str) -> str:
+        """For whoever called a command."""
+        what = "\n  ".join(self.what.splitlines())
+        return f"protected-sites {command}: failed in step {self.step!r}\n  {what}"
+
     @staticmethod
     def of(error: Exception) -> Failure:
         """Any other exception is a broken host or a bug; the caller must see that as well."""

@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections.abc import Generator
-from pathlib import Path
 
 from .commands import still_alive
 from .files import read_text
@@ -19,10 +18,6 @@ def host_name() -> str:
     with contextlib.suppress(ValueError, TypeError):
         return str(json.loads(read_text(HOST) or "").get("name"))
     return os.uname().nodename
-
-
-def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @contextlib.contextmanager
@@ -37,13 +32,3 @@ def lock() -> Generator[None]:
                 still_alive()
                 time.sleep(0.05)
         yield
-
-
-def is_locked() -> bool:
-    """Whether a program is changing the host."""
-    with LOCK.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

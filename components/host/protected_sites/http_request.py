@@ -26,6 +26,19 @@ class Answer(NamedTuple):
         return not self.is_whole or self.fields.get("connection", "").lower() == "close"
 
 
+def connected_here(port: int, timeout: int) -> socket.socket:
+    """A connection to a program of this host. socket.create_connection would look the address up as a name, for which
+    Python imports its tables of international ones."""
+    connection = socket.socket()
+    try:
+        connection.settimeout(timeout)
+        connection.connect(("127.0.0.1", port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def get(connection: socket.socket, host: str, path: str, headers: Mapping[str, str]) -> Answer:
     """Requests a path on a connection. Raises an OSError if that fails, also for a response that is not HTTP/1."""
     return exchange(connection, "GET", path, {"Host": host, **headers})

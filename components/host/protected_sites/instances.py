@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from .commands import run, run_quietly, still_alive, unit_log, unit_state
 from .failure import Failure
 from .files import read_text
-from .http_request import get
+from .http_request import connected_here, get
 from .places import OAUTH2_PROXY, SERVICE_USER
 from .seen import Seen
 from .sites import Site
@@ -32,7 +31,7 @@ ADVISORIES = {
 
 
 def ping(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+    with contextlib.suppress(OSError), connected_here(port, timeout=1) as connection:
         return get(connection, f"127.0.0.1:{port}", "/ping", {}).status == 200
     return False
 

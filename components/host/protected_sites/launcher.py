@@ -4,10 +4,10 @@
 /usr/local/sbin/protected-sites is a link to this file, so that one rename switches to another version.
 """
 
+import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from protected_sites.__main__ import main  # noqa: E402  (needs the path above)
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from .bundle import read_input
 from .failure import Failure
 from .sites import Site
+from .standard_input import read_input
 
 LONGEST_LINE = 1 << 20  # bytes; Nginx's own limits are far below
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from .commands import run, still_alive, unit_log
 from .failure import Failure
 from .files import read_text
-from .http_request import Answer, get
+from .http_request import Answer, connected_here, get
 from .inherited import reaching_in
 from .places import NGINX_ERRORS, NGINX_PID
 from .sites import Site
@@ -62,10 +62,10 @@ class Visitor:
 
 def connected(domain: str, context: ssl.SSLContext) -> ssl.SSLSocket:
     """A new connection to this host's Nginx."""
-    plain = socket.create_connection(("127.0.0.1", 443), timeout=15)
+    plain = connected_here(443, timeout=15)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each response takes 40 ms longer
-        return context.wrap_socket(plain, server_hostname=domain)
+        return context.wrap_socket(plain, server_hostname=domain.encode("ascii"))
     except BaseException:
         plain.close()
         raise
@@ -99,8 +99,9 @@ def generation_for(visitor: Visitor) -> str:
     """What Nginx answers for a site: "generation 3", or another status. Raises an OSError if it does not answer, or not
     with a certificate that the visitor trusts."""
     answer = visitor.ask("/.well-known/protected-sites/generation", {})
-    said = re.fullmatch(rf"{re.escape(visitor.site.domain)} (\d+)\s*", answer.body)
-    return f"generation {said[1]}" if said and answer.status == 200 else f"HTTP {answer.status}"
+    domain, _, number = answer.body.strip().partition(" ")
+    is_ours = answer.status == 200 and domain == visitor.site.domain and number.isdecimal()
+    return f"generation {number}" if is_ours else f"HTTP {answer.status}"
 
 
 NOT_RUNNING = "nginx.service is not active"

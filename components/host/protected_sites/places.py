@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import plain_places
+
 PROGRAM = Path("/usr/local/sbin/protected-sites")  # a link to a version's launcher; see install.py
 
 ROOT = Path("/etc/protected-sites")
@@ -12,19 +14,19 @@ CREDENTIALS = ROOT / "credentials"
 SHARED = ROOT / "shared"  # what sites have alike, by version; see shared_files.py
 HOST = ROOT / "host.json"
 PROMETHEUS = ROOT / "prometheus"  # targets for Prometheus' file_sd: one file for each site
-ADDRESSES = ROOT / "addresses"  # of backends given by name: files that Nginx includes; see addresses.py
+ADDRESSES = Path(plain_places.ADDRESSES)
 BLOCKED = ROOT / "blocked.conf"  # the people who get in nowhere; see blocked.py
-STATE = Path("/var/lib/protected-sites")
+STATE = Path(plain_places.STATE)
 BLOCKED_IN_FORCE = STATE / "blocked"  # the same as Nginx has read it last
-QUEUE = STATE / "queue"
-VERDICTS = STATE / "verdicts"
-JOURNAL = STATE / "journal.json"
+QUEUE = Path(plain_places.QUEUE)
+VERDICTS = Path(plain_places.VERDICTS)
+JOURNAL = Path(plain_places.JOURNAL)
 COMMITTED = STATE / "committed.json"  # the journal of what has gone live, until every result is written
 REPAIRS = STATE / "repairs"
 SET_UP = STATE / "setup"  # the bundle of the last setup
 MADE = STATE / "made.json"  # what the setup created, and the teardown removes
 ANNOUNCEMENT = Path("/run/protected-sites-announcement.json")
-LOCK = Path("/run/protected-sites.lock")
+LOCK = Path(plain_places.LOCK)
 LOG = Path("/var/log/protected-sites/pushes.jsonl")
 
 NGINX_SITES = Path("/etc/nginx/sites-enabled")
@@ -53,7 +55,7 @@ LETSENCRYPT = Path("/etc/letsencrypt")
 ACME_FOLDER = Path("/var/www/certbot")  # from which Nginx answers an ACME server's challenges
 ACME_LOCK = Path("/run/protected-sites-acme.lock")
 
-WORKER = "protected-sites-worker.service"
+WORKER = plain_places.WORKER
 RECOVER = "protected-sites-recover.service"
 FOLLOWER = "protected-sites-addresses.service"
 METRICS = "protected-sites-metrics.service"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .announcement import keep_mark, operator
 from .bundle import Bundle
 from .failure import Failure
 from .files import replace_file
-from .host import boot_id, host_name
+from .host import host_name
 from .log import now, write_log
 from .places import QUEUE, VERDICTS
 from .sites import Site
+from .submission import WELL, boot_id
 
 
 class Request(NamedTuple):
@@ -24,16 +25,24 @@ class Request(NamedTuple):
     kind: str
     site: Site
     by: str
-    content: dict[str, Any]
+    values: dict[str, str]
+    bundle: Bundle  # of a push
 
     @staticmethod
     def read(path: Path) -> Request | None:
         """Reads a queued request; deletes an invalid one and returns None."""
+        values = dict[str, str]()
         try:
-            content = json.loads(path.read_text())
-            return Request(path, content["kind"], Site(content["domain"]), content["by"], content)
-        except (ValueError, KeyError, TypeError, Failure, OSError):
+            head, _, text = path.read_bytes().decode().partition("\n\n")
+            values = dict(line.split(" ", 1) for line in head.splitlines())
+            kind = values["kind"]
+            bundle = Bundle.parse(text) if kind == "push" else Bundle("", ())
+            domain = str(bundle.facts("site.json").get("domain")) if kind == "push" else values["domain"]
+            return Request(path, kind, Site(domain), values["by"], values, bundle)
+        except (ValueError, KeyError, Failure, OSError) as error:
             with contextlib.suppress(OSError):
+                if isinstance(error, Failure):
+                    report(verdict_of(path), False, error.as_text(values["kind"]))
                 path.unlink()
             return None
 
@@ -43,18 +52,28 @@ class Request(NamedTuple):
 
     @property
     def verdict(self) -> Path:
-        return VERDICTS / f"{self.path.stem}.json"
+        return verdict_of(self.path)
+
+    @property
+    def rollback_to(self) -> int | None:
+        number = self.values.get("rollbackTo")
+        return None if number is None else int(number)
+
+    def keep_repair(self, *, first: bool) -> None:
+        """Keeps the mark of the drift that a push has repaired. Without it the next run of the program repairs once more."""
+        with contextlib.suppress(OSError):
+            keep_mark(f"site-{self.domain}", self.values.get("repair"), first=first)
 
     def settle(self, ok: bool, headline: str, details: str = "", **logged: Any) -> None:
         """Reports the result: to the caller, and in the log."""
         text = self.site.redacted(f"{self.domain} on {host_name()}: {headline}")
         for line in self.site.redacted(details).splitlines() if details else ():
             text += f"\n  {line}"
-        to = self.content.get("rollbackTo")
+        to = self.rollback_to
         entry = {
             "when": now(),
             "by": self.by,
-            **self.content.get("operator", {}),
+            **operator(),
             "action": self.kind if to is None else "rollback",
             "site": self.domain,
             "generation": self.site.live(),
@@ -65,7 +84,7 @@ class Request(NamedTuple):
         }
         try:
             write_log(entry)
-            replace_file(self.verdict, json.dumps({"ok": ok, "text": text}), 0o600)
+            report(self.verdict, ok, text)
         except OSError as error:  # a full disk must not keep the worker from finishing the request
             print(f"{text}\n(the result could not be written: {error})", file=sys.stderr)
         finally:
@@ -87,6 +106,16 @@ class Request(NamedTuple):
         return self.kind == "remove-credentials" and not (self.site.credentials / "current").is_symlink()
 
 
+def verdict_of(path: Path) -> Path:
+    """Where the result of a request is written."""
+    return VERDICTS / path.stem
+
+
+def report(verdict: Path, ok: bool, text: str) -> None:
+    """Writes a result as submission.py reads it."""
+    replace_file(verdict, f"{WELL if ok else 'failed'}\n{text}", 0o600)
+
+
 def left_of(site: Site) -> str:
     """What is still served of a partly removed site."""
     from .nginx import answers_as
@@ -101,11 +130,11 @@ def take_requests(busy: Set[str] = frozenset(), kind: str | None = None) -> list
     from before the last boot are dropped."""
     taken: list[Request] = []
     seen = set(busy)
-    for path in sorted(QUEUE.glob("*.json")):
+    for path in sorted(QUEUE.glob("*.request")):
         request = Request.read(path)
         if request is None:
             continue
-        if request.content.get("boot") != boot_id():
+        if request.values.get("boot") != boot_id():
             path.unlink()
         elif request.domain not in seen:
             seen.add(request.domain)
@@ -134,7 +163,7 @@ def other_owner(request: Request) -> str | None:
     pushes the new one and then removes the old one, with the same domain."""
     live = live_bundle(request.site)
     owner = None if live is None else live.facts("site.json").get("name")
-    return owner if owner != request.content.get("of", owner) else None
+    return owner if owner != request.values.get("of", owner) else None
 
 
 def live_bundle(site: Site) -> Bundle | None:

@@ -15,11 +15,12 @@ import urllib.parse
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
-from .bundle import Bundle, read_input
+from .bundle import Bundle
 from .failure import Failure
 from .files import read_text
 from .host import host_name
 from .sites import Site
+from .standard_input import read_input
 from .trust import trusting
 
 PATIENCE = 10  # seconds for each reply of the Redis

@@ -20,7 +20,7 @@ from .acme import install_certbot
 from .addresses import look_up_new, provide
 from .announcement import keep_mark
 from .blocked import NOBODY
-from .bundle import Bundle, read_input
+from .bundle import Bundle
 from .commands import PATH, install_packages, run, run_quietly, succeeds
 from .failure import Failure
 from .files import (
@@ -79,6 +79,7 @@ from .places import (
 from .shared_files import files_of, install_shared_files, remove_unused, version_of
 from .shared_nginx import shared_texts
 from .sites import all_sites
+from .standard_input import read_input
 from .units import OUR_FILES, files_for, sudo_rule
 
 # Programs used here, and their packages. The last two are part of a minimal system up to Debian 13.

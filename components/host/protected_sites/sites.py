@@ -121,8 +121,9 @@ class Site:
         for file in self.credentials.glob("*/client.env"):
             lines = (read_text(file) or "").splitlines()
             texts += [line.partition("=")[2] for line in lines if not line.startswith("OAUTH2_PROXY_CLIENT_ID=")]
-        secrets = {text for text in texts if len(text) >= 8}
-        return re.sub("|".join(map(re.escape, secrets)), "[secret]", text) if secrets else text
+        for secret in sorted({text for text in texts if len(text) >= 8}, key=len, reverse=True):
+            text = text.replace(secret, "[secret]")
+        return text
 
     def live_text(self) -> str:
         live = self.live()

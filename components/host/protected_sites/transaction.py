@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from .addresses import provide
 from .acme import facts_of, forget_certificate
+from .announcement import operator
 from .bundle import Bundle
-from .candidates import as_if_live
 from .commands import in_memory, run
 from .drift import differences
 from .failure import Failure
@@ -36,7 +36,6 @@ from .nginx import check_nginx, reload_nginx
 from .nginx_version import check_nginx_version
 from .places import NGINX_SITES, OAUTH2_PROXY, SITES, UNITS
 from .probe import probe
-from .rehearsal import rehearse_apart
 from .requests import Request, settled, take_requests
 from .seen import Seen
 from .sessions import check_store, store_of
@@ -115,6 +114,7 @@ def put_live(group: list[Push]) -> list[Push]:
     for push in group:
         before = "first" if push.old is None else f"was {push.old}"
         changed = ", ".join(push.changed) or "nothing; repaired drift"
+        push.request.keep_repair(first=push.old is None)
         push.request.settle(
             True, f"live, generation {push.new} ({before}); changed: {changed}", changed=push.changed, old=push.old
         )
@@ -131,8 +131,8 @@ def put_live(group: list[Push]) -> list[Push]:
 
 def stage(seen: Seen, request: Request) -> Push | None:
     """Writes out a push's generation; None if the live one is the same and healthy."""
-    bundle = Bundle.parse(request.content["bundle"])
-    site = request.site
+    site, bundle = request.site, request.bundle
+    bundle.port()
     site.check_places(bundle)
     facts = bundle.facts("site.json")
     check_version(facts.get("allowVulnerableOauth2Proxy") is True)
@@ -142,9 +142,10 @@ def stage(seen: Seen, request: Request) -> Push | None:
         raise Failure("shared files", f"{damage}; set the host up first: run pulumi up without --target")
     old = site.live()
     if old is not None and is_healthy(site, bundle, old, seen):
-        if "rollbackTo" in site.origin(old) and "rollbackTo" not in request.content:
+        if "rollbackTo" in site.origin(old) and request.rollback_to is None:
             # From now on it is what the configuration says, and no longer a rollback.
             replace_file(site.generation(old) / "origin.json", json.dumps(origin_of(request)))
+        request.keep_repair(first=False)
         request.settle(True, f"unchanged, generation {old}")
         return None
     for number in site.numbers():
@@ -188,9 +189,8 @@ def next_number(site: Site) -> int:
 
 
 def origin_of(request: Request) -> dict[str, Any]:
-    rollback_to = request.content.get("rollbackTo")
-    origin = {"when": now(), "by": request.by, **request.content.get("operator", {})}
-    return origin if rollback_to is None else origin | {"rollbackTo": rollback_to}
+    origin = {"when": now(), "by": request.by, **operator()}
+    return origin if request.rollback_to is None else origin | {"rollbackTo": request.rollback_to}
 
 
 def is_healthy(site: Site, bundle: Bundle, live: int, seen: Seen) -> bool:
@@ -214,6 +214,8 @@ def check_files(group: list[Push]) -> None:
     units = [push for push in group if push.units & set(push.changed)]
     if not stores and not units:
         return
+    from .candidates import as_if_live  # as the rehearsal, not for what has not changed
+
     links = {link: target for push in (*stores, *units) for link, target in push.site.links(push.bundle).items()}
     with as_if_live({push.site: push.new for push in (*stores, *units)}, links) as as_candidate:
         for push in stores:
@@ -229,10 +231,13 @@ def check_files(group: list[Push]) -> None:
 
 def commit(group: list[Push]) -> None:
     """Puts checked generations live, all of them or none."""
+    from .rehearsal import rehearse_apart
+
     check_undone()
     links = {link: target for push in group for link, target in push.site.links(push.bundle).items()}
     generations = {push.site: push.new for push in group}
-    addresses = {name: found for push in group for name, found in push.request.content.get("addresses", {}).items()}
+    found = [json.loads(push.request.values.get("addresses", "{}")) for push in group]
+    addresses = {name: servers for of_push in found for name, servers in of_push.items()}
     provide([push.bundle.text_of("nginx.conf") for push in group], addresses)
     in_nginx = {link: target for link, target in links.items() if link.parent == NGINX_SITES}
     if reaching := reaching_in():

@@ -78,6 +78,8 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         if request.verdict.exists():
             path.unlink()
         elif path.stem in gone_live:
+            if request.kind == "push":
+                request.keep_repair(first=request.site.numbers() == [request.site.live()])
             request.settle(True, f"live, {request.site.live_text()}; the worker died before it could report it")
         elif request.kind == "remove" and not request.site.is_here():
             request.settle(True, "removed; the worker died before it could report it")

@@ -11,11 +11,11 @@ import { certify, makeAuthority } from "../../lab/certificates.ts";
 
 /** Asks for each path, and prints status and body. */
 const run = `
-import socket, sys
+import sys
 from protected_sites import nginx
 from protected_sites.sites import Site
-connect = socket.create_connection
-nginx.socket.create_connection = lambda to, timeout: connect(("127.0.0.1", int(sys.argv[1])), timeout)
+connect = nginx.connected_here
+nginx.connected_here = lambda port, timeout: connect(int(sys.argv[1]), timeout)
 with nginx.Visitor(Site("a.test")) as visitor:
     for path in sys.argv[2:]:
         answer = visitor.ask(path, {})
