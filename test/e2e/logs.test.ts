@@ -43,8 +43,8 @@ async function run(command: string, ...more: string[]) {
     lab.adminKey,
     ...more,
   ];
-  const file = join(import.meta.dirname, "../../infra/commands", `${command}.ts`);
-  const { exitCode, stdout, all } = await execa(process.execPath, [file, ...args], {
+  const file = join(import.meta.dirname, "../../infra/commands/main.js");
+  const { exitCode, stdout, all } = await execa(process.execPath, [file, command, ...args], {
     reject: false,
     all: true,
   });
