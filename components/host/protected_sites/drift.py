@@ -10,9 +10,9 @@ from .addresses import files_in, trouble_in
 from .bundle import Bundle
 from .failure import Failure
 from .files import read_text
-from .nginx import answers_as
+from .nginx import Visitor, answer_to
 from .places import OAUTH2_PROXY, SHARED
-from .probe import prove_closed
+from .probe import expect_refusals
 from .seen import Seen
 from .shared_files import LINK
 from .sites import Site
@@ -21,14 +21,15 @@ from .sites import Site
 def drift_of(site: Site, bundle: Bundle, live: int, seen: Seen) -> list[str]:
     """What of a site differs from the bundle of its live generation, and whether it is closed."""
     drift = differences(site, bundle, live, seen)
-    answer = answers_as(site)
-    if answer != f"generation {live}":
-        return [*drift, f"Nginx answers as {answer}"]
-    if not drift:
-        try:
-            prove_closed(site, bundle)
-        except Failure as failure:
-            drift.append(failure.what)
+    with Visitor(site) as visitor:
+        answer = answer_to(visitor)
+        if answer != f"generation {live}":
+            drift.append(f"Nginx answers as {answer}")
+        elif not drift:
+            try:
+                expect_refusals(visitor, bundle)
+            except Failure as failure:
+                drift.append(failure.what)
     return drift
 
 

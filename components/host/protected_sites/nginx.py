@@ -87,10 +87,14 @@ def served_certificate(domain: str) -> bytes:
 
 
 def answers_as(site: Site) -> str:
-    """What Nginx answers for a site: "generation 3", or the error."""
+    """What Nginx answers for a site, on a new connection: "generation 3", or the error."""
+    with Visitor(site) as visitor:
+        return answer_to(visitor)
+
+
+def answer_to(visitor: Visitor) -> str:
     try:
-        with Visitor(site) as visitor:
-            return generation_for(visitor)
+        return generation_for(visitor)
     except OSError as error:
         return f"{type(error).__name__}: {error}"
 
