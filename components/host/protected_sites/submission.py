@@ -63,7 +63,7 @@ def request_of(**values: str | None) -> str:
 def write(path: str, text: str) -> None:
     """As files.replace_file does. A request is flushed, since after a power cut it tells `recover` what was being done."""
     folder = os.path.dirname(path)
-    aside = f"{folder}/.{os.path.basename(path)}"
+    aside = f"{folder}/.{os.path.basename(path)}.new"  # with no suffix that the worker looks for: Path.glob finds hidden files
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:

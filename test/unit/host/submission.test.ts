@@ -75,6 +75,25 @@ test("a request is what the caller is, and all of its input", async () => {
   );
 });
 
+test("the worker takes no request that is still being written", async () => {
+  const looks = `
+import os, pathlib, sys
+from protected_sites import requests, submission
+requests.QUEUE = pathlib.Path(sys.argv[1], "queue")
+flush = os.fsync
+
+def look(descriptor):
+    print(len(requests.take_requests()))
+    flush(descriptor)
+
+os.fsync = look  # once before the request has its name, and once after
+text = submission.request_of(kind="remove", domain="a.test", by="root", boot=submission.boot_id())
+submission.write(f"{requests.QUEUE}/1.request", text)
+`;
+  const { stdout } = await execa("python3", ["-B", "-c", looks, folder], { env });
+  expect(stdout).toBe("0\n1");
+});
+
 test("input that is too long or not text is not queued", async () => {
   expect((await submit("x".repeat(2 ** 20 + 1), "ok\n")).stderr).toContain("longer than 1048576 bytes");
   expect(
