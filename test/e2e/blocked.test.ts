@@ -33,7 +33,7 @@ const hosts = [first, second];
 const { deployer: robot } = readCredentials(lab.state);
 const folder = join(lab.state, "blocked");
 const file = join(folder, "Pulumi.local.yaml");
-const commands = join(import.meta.dirname, "../../infra/commands");
+const main = join(import.meta.dirname, "../../infra/commands/main.js");
 /** Longer than anything that a test bounds by it. */
 const bound = 10_000;
 
@@ -96,11 +96,7 @@ afterAll(async () => {
 async function run(command: string, ...more: string[]) {
   const args = ["--stack", "local", "--folder", folder, "--identity", lab.adminKey];
   const options = { reject: false, all: true, env: deployerEnvironment() } as const;
-  const { exitCode, all } = await execa(
-    process.execPath,
-    [join(commands, `${command}.ts`), ...more, ...args],
-    options,
-  );
+  const { exitCode, all } = await execa(process.execPath, [main, command, ...more, ...args], options);
   return { exitCode, all };
 }
 const block = () => run("block", "Ada@lab.test", "--why", "Her laptop was stolen.");

@@ -27,6 +27,7 @@ SET_UP = STATE / "setup"  # the bundle of the last setup
 MADE = STATE / "made.json"  # what the setup created, and the teardown removes
 ANNOUNCEMENT = Path("/run/protected-sites-announcement.json")
 LOCK = Path(plain_places.LOCK)
+STARTING = Path(plain_places.STARTING)
 LOG = Path("/var/log/protected-sites/pushes.jsonl")
 
 NGINX_SITES = Path("/etc/nginx/sites-enabled")

@@ -70,6 +70,7 @@ from .places import (
     SERVICE_USER,
     SET_UP,
     SITES,
+    STARTING,
     STATE,
     SUDO_RULE,
     TEXTFILES,
@@ -266,7 +267,7 @@ def teardown() -> int:
     # `nginx -t` creates these as well, even for a site that it then rejects.
     for folder in Path("/run").glob(f"{AUTH_CACHE_PREFIX}*"):
         remove_folder(folder)
-    for place in (LOCK, ACME_LOCK, ANNOUNCEMENT):
+    for place in (LOCK, STARTING, ACME_LOCK, ANNOUNCEMENT):
         place.unlink(missing_ok=True)
     print("torn down")
     return 0
