@@ -4,10 +4,11 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
+
+import { userCache } from "./user-cache.ts";
 
 /** What a command reads. */
 export interface CommandInput {
@@ -50,8 +51,7 @@ export function keptText(what: string, text: string): CommandInput {
 }
 
 /** Where the texts are; over-ssh.sh reads them there. */
-const folder = () =>
-  join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "protected-sites", "sent");
+const folder = () => userCache("sent");
 
 /** In milliseconds: older than that are those of updates that have ended. */
 const longestUpdate = 24 * 60 * 60 * 1000;
