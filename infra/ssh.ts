@@ -2,7 +2,8 @@
 import { execa } from "execa";
 import type { z } from "zod";
 
-import { environmentOf, interpreter } from "../components/host/connection.ts";
+import { environmentOf } from "../components/host/connection.ts";
+import { overSsh } from "../components/host/over-ssh.ts";
 import type { Host } from "./environment.ts";
 
 /** How to log in to a host. Without a key, the SSH agent of the current user is used. */
@@ -49,7 +50,7 @@ export function shellWord(text: string): string {
 export async function runOnHost(host: Host, asker: Asker, command: string, stdin = ""): Promise<Ended> {
   const { user, identity: identityFile, privateKey, jumpPrivateKey = privateKey } = asker;
   const login = { host, user, identityFile, privateKey, jumpPrivateKey: host.jumpHost && jumpPrivateKey };
-  const [file = "", ...args] = interpreter;
+  const [file = "", ...args] = overSsh;
   const { stdout, stderr, exitCode, timedOut } = await execa(file, [...args, command], {
     env: environmentOf(login),
     input: stdin,

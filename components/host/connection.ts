@@ -1,10 +1,7 @@
 /** A host, who speaks to it, and how a command gets there: over OpenSSH, on a connection that commands share. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 
 import * as pulumi from "@pulumi/pulumi";
-
-import { packed } from "./program.ts";
 
 /** A jump host. It only forwards connections. */
 export interface JumpHostSettings {
@@ -48,19 +45,7 @@ export interface Login {
 /** The user on every host who may run the push program, and nothing else. */
 export const deployerUser = "protected-sites";
 
-/**
- * What runs a command on a host, which it gets as its last argument: over-ssh.sh. A stack stores it twice for each command,
- * and a preview would show its changes for each.
- */
-export const interpreter = [
-  "/bin/sh",
-  "-c",
-  'script=$(printf %s "$1" | base64 -d | gzip -dc) && eval "$script"',
-  "over-ssh.sh",
-  packed(readFileSync(new URL("over-ssh.sh", import.meta.url), "utf8").replaceAll(/^ *(?:#.*)?\n?/gm, "")),
-];
-
-/** Variables by which it logs in, and which it passes on to nobody. */
+/** Variables by which over-ssh.sh logs in, and which it passes on to nobody. */
 export const keyVariables: ReadonlySet<string> = new Set(["PRIVATE_KEY", "JUMP_PRIVATE_KEY"]);
 
 /** A login whose keys are at hand. */
@@ -73,7 +58,7 @@ export interface PlainLogin {
   readonly identityFile?: string | undefined;
 }
 
-/** The environment of {@link interpreter}. */
+/** The environment of over-ssh.sh. */
 export function environmentOf(login: PlainLogin): Record<string, string> {
   const { privateKey, jumpPrivateKey, identityFile } = login;
   return {

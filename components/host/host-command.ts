@@ -2,8 +2,9 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { environmentTo, interpreter, type Login } from "./connection.ts";
+import { environmentTo, type Login } from "./connection.ts";
 import type { CommandInput } from "./kept-text.ts";
+import { interpreter, keepScript } from "./over-ssh.ts";
 
 /** The type of every command on a host. */
 export const hostCommandType = "command:local:Command";
@@ -39,6 +40,8 @@ export function hostCommand(
   { login, create, update, delete: remove, stdin, isKept, secret = false, warns = false }: HostCommandArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.local.Command {
+  // A preview runs nothing.
+  if (!pulumi.runtime.isDryRun()) keepScript();
   return new command.local.Command(
     name,
     {

@@ -2,13 +2,13 @@
  * Texts that commands read and the state does not store: it names them by their checksums, and over-ssh.sh reads them
  * from files of the machine that runs the engine. docs/decisions/one-text-in-the-state.md
  */
-import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { userCache } from "./user-cache.ts";
+import { replaceFile, userCache } from "./user-cache.ts";
 
 /** What a command reads. */
 export interface CommandInput {
@@ -59,11 +59,7 @@ const longestUpdate = 24 * 60 * 60 * 1000;
 function keep(name: string, text: string): void {
   mkdirSync(folder(), { recursive: true, mode: 0o700 });
   removeOld();
-  const file = join(folder(), name);
-  // Another update may write the same one.
-  const aside = `${file}.${randomUUID()}`;
-  writeFileSync(aside, text);
-  renameSync(aside, file);
+  replaceFile(join(folder(), name), text);
 }
 
 let removed = false;

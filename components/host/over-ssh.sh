@@ -1,4 +1,4 @@
-# Runs its second argument on the host that the environment names. docs/decisions/one-connection-per-host.md
+# Runs its argument on the host that the environment names. docs/decisions/one-connection-per-host.md
 #
 # HOST_NAME, HOST_ADDRESS, HOST_PORT, HOST_USER, HOST_KEY (its type and key); the same with JUMP_, if there is a jump host.
 # CONNECTION: commands with the same one share a connection.
@@ -7,7 +7,7 @@
 # DELETE: the command that reads no such text, and runs where its file is gone.
 #
 # Ends as the command does, or with 255 if the host could not be reached.
-command=$2
+command=$1
 # Not in the environment of ssh, whose SendEnv may send it to a host.
 private_key=${PRIVATE_KEY-} jump_private_key=${JUMP_PRIVATE_KEY-}
 unset PRIVATE_KEY JUMP_PRIVATE_KEY

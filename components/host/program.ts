@@ -41,7 +41,7 @@ let version: string | undefined;
 let packedText: string | undefined;
 
 /**
- * A text as {@link installProgram} and a command's interpreter read it: gzip, in base64. Not by Node's zlib, whose bytes may
+ * A text as {@link installProgram} reads it: gzip, in base64. Not by Node's zlib, whose bytes may
  * differ from one version of Node to the next, which would be a change on every host.
  */
 export function packed(text: string): string {

@@ -1,5 +1,5 @@
 /** What reaches hosts over SSH, with stand-ins for the programs that it calls. */
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
@@ -7,8 +7,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { environmentOf, interpreter } from "../../../components/host/connection.ts";
+import { environmentOf } from "../../../components/host/connection.ts";
 import { checksum, shownOnce } from "../../../components/host/kept-text.ts";
+import { interpreter, keepScript, overSsh } from "../../../components/host/over-ssh.ts";
 
 let home: string;
 let PATH: string;
@@ -26,7 +27,7 @@ async function run(
   address: string,
   more: { readonly env?: Record<string, string>; readonly input?: string; readonly command?: string } = {},
 ) {
-  const [file = "", ...args] = interpreter;
+  const [file = "", ...args] = overSsh;
   const host = { name: address, address, hostKey: "ssh-ed25519 AAAA" };
   const env = { ...environmentOf({ host, user: "admin" }), HOME: home, PATH, ...more.env };
   const options = { env, input: more.input ?? "", reject: false } as const;
@@ -101,6 +102,50 @@ describe("a command whose input is the checksum of a text", () => {
       exitCode: 255,
       stdout: "",
       stderr: `${sent()}: expected the text that this command sends, which \`pulumi up\` writes there`,
+    });
+  });
+});
+
+describe("a resource's command", () => {
+  const script = () => join(home, "protected-sites/over-ssh-1.sh");
+  /** As the engine's plug-in runs it, in the folder of the project's program. */
+  async function runIn(project: string) {
+    const [file = "", ...args] = interpreter;
+    await mkdir(project, { recursive: true });
+    const options = { cwd: project, env: { XDG_CACHE_HOME: home }, reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(file, [...args, "push wiki"], options);
+    return { exitCode, stdout, stderr };
+  }
+  const says = async (path: string, text: string) => {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `echo "${text} runs $1"; exit 7`);
+  };
+  const found = (text: string) => ({ exitCode: 7, stdout: `${text} runs push wiki`, stderr: "" });
+
+  test.each([
+    ["this repository's", "infra", "components/host/over-ssh.sh"],
+    ["the package's", ".", "node_modules/protected-sites/dist/components/host/over-ssh.sh"],
+  ])("runs %s script, whatever another version has put aside", async (_, folder, path) => {
+    const project = join(home, "project");
+    await says(join(project, path), "the project's script");
+    await says(script(), "another version's script");
+    expect(await runIn(join(project, folder))).toEqual(found("the project's script"));
+  });
+
+  test("runs the one that an update has put aside, where the project has none", async () => {
+    vi.stubEnv("XDG_CACHE_HOME", home);
+    keepScript();
+    vi.unstubAllEnvs();
+    expect(await readFile(script(), "utf8")).toBe(await readFile(overSsh[1] ?? "", "utf8"));
+    await says(script(), "the script aside");
+    expect(await runIn(join(home, "project"))).toEqual(found("the script aside"));
+  });
+
+  test("says how the script gets where it is missing", async () => {
+    expect(await runIn(join(home, "project"))).toEqual({
+      exitCode: 255,
+      stdout: "",
+      stderr: `${script()} is missing: with --run-program, \`pulumi destroy\` writes it there`,
     });
   });
 });
