@@ -25,7 +25,7 @@ class PushedSite {
   readonly domain: string;
   readonly files: readonly BundleFile[];
 
-  constructor(name: string, port: number) {
+  constructor(name: string, port: number, more: object = {}) {
     this.domain = `${name}.lab.test`;
     const args = {
       domain: this.domain,
@@ -33,6 +33,7 @@ class PushedSite {
       upstream: "http://192.0.2.3:8001",
       emailDomains: ["lab.test"],
       proxyReadTimeout: "59s",
+      ...more,
     };
     this.files = siteFiles(siteFrom(name, args), { tenantId, allowVulnerableOauth2Proxy: true });
   }
@@ -72,14 +73,51 @@ class PushedSite {
     return shell(`curl --silent --insecure ${resolve} ${url}`);
   }
 
-  /** Certificate and credentials, as if they had been proved. */
-  async prepare(): Promise<void> {
+  /** A new certificate, in the folder of certificates that come as files. */
+  async certify(): Promise<void> {
     const subject = `-subj /CN=${this.domain} -addext subjectAltName=DNS:${this.domain}`;
     const keys = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
     await shell(`
       set -eu
       mkdir -p /data/certs/${this.domain} && cd /data/certs/${this.domain}
-      openssl req -x509 ${keys} ${subject} -keyout privkey.pem -out fullchain.pem 2>/dev/null
+      openssl req -x509 ${keys} ${subject} -keyout privkey.pem -out fullchain.pem 2>/dev/null`);
+  }
+
+  /** Credentials with a new certificate, otherwise as they are, or as given. */
+  async renew(more: object = {}): Promise<Ended> {
+    await this.certify();
+    const read = async (file: string) => `${await shell(`cat /data/certs/${this.domain}/${file}`)}\n`;
+    const given = {
+      domain: this.domain,
+      tokenEndpoint: "https://login.microsoftonline.com/not-asked",
+      clientId: `client-of-${this.domain}`,
+      clientSecret: "a-client-secret",
+      cookieSecret: await shell(`cat ${this.credentials}/cookie-secret`),
+      certificate: await read("fullchain.pem"),
+      certificateKey: await read("privkey.pem"),
+      ...more,
+    };
+    return run([program, "credentials"], JSON.stringify(given));
+  }
+
+  get credentials(): string {
+    return `/etc/protected-sites/credentials/${this.domain}/current`;
+  }
+
+  /** The serial numbers of the certificate that Nginx serves, and of the one in the credentials. */
+  async serials(): Promise<string[]> {
+    const served = `openssl s_client -connect 127.0.0.1:443 -servername ${this.domain} </dev/null 2>/dev/null`;
+    const said = await shell(
+      `${served} | openssl x509 -noout -serial; openssl x509 -noout -serial -in ${this.credentials}/fullchain.pem`,
+    );
+    return said.split("\n");
+  }
+
+  /** Certificate and credentials, as if they had been proved. */
+  async prepare(): Promise<void> {
+    await this.certify();
+    await shell(`
+      set -eu
       cd /etc/protected-sites/credentials
       install -d -m 0750 -g oauth2-proxy ${this.domain} ${this.domain}/1
       cd ${this.domain} && umask 027
@@ -346,19 +384,19 @@ describe("interrupted:", () => {
 const reloads = async () =>
   Number(await shell("grep -c 'SIGHUP.*reconfiguring' /var/log/nginx/error.log || true"));
 
+/** Holds the host until both requests wait, so that the worker finds them together. */
+async function together(requests: () => readonly [Promise<Ended>, Promise<Ended>]) {
+  const held = shell(
+    `flock /run/protected-sites.lock sh -c 'until [ $(ls /var/lib/protected-sites/queue | wc -l) = 2 ]; do sleep 0.02; done'`,
+  );
+  await sleep(300);
+  const ended = requests();
+  await held;
+  return Promise.all(ended);
+}
+
 test("queued pushes share one reload, and a bad one among them fails alone", async () => {
   await other.push();
-  /** Holds the host until both pushes wait, so that the worker finds them together. */
-  const together = async (pushes: () => Promise<Ended>[]) => {
-    const held = shell(
-      `flock /run/protected-sites.lock sh -c 'until [ $(ls /var/lib/protected-sites/queue | wc -l) = 2 ]; do sleep 0.02; done'`,
-    );
-    await sleep(300);
-    const ended = pushes();
-    await held;
-    return Promise.all(ended);
-  };
-
   const before = await reloads();
   const good = await together(() => [site.pushTimeout(71), other.pushTimeout(71)]);
   expect(good.map(({ ok }) => ok)).toEqual([true, true]);
@@ -368,8 +406,8 @@ test("queued pushes share one reload, and a bad one among them fails alone", asy
     site.push("nginx.conf", "client_max_body_size", "client_max_bodi_size"),
     other.pushTimeout(72),
   ]);
-  expect(bad?.text).toContain('unknown directive "client_max_bodi_size"');
-  expect(fine?.text).toContain("changed: nginx.conf");
+  expect(bad.text).toContain('unknown directive "client_max_bodi_size"');
+  expect(fine.text).toContain("changed: nginx.conf");
 });
 
 test("a push that arrives while another one is written out shares its reload", async () => {
@@ -427,4 +465,61 @@ test("a removal leaves only a site's logs, and everything of the others", async 
     text: `${site.domain} on ${host.name}: was not on this host`,
   });
   await expect(request({ url: `https://${site.domain}/`, address: host.address })).rejects.toThrow();
+});
+
+test("new certificates that wait together take one reload, and one that comes with a bad cookie secret stays away alone", async () => {
+  const settings = { certificateFrom: "internalCa" };
+  const one = new PushedSite("push", 4190, settings);
+  const two = new PushedSite("push-other", 4191, settings);
+  for (const it of [one, two]) {
+    await it.prepare();
+    expect(await it.renew()).toMatchObject({ ok: true });
+    expect(await it.push()).toMatchObject({ ok: true });
+  }
+  const renewed = ({ domain }: PushedSite) =>
+    `${domain} on edge-1: credentials live (certificate renewed, no restart needed)`;
+
+  const [reloaded, [first]] = [await reloads(), await one.serials()];
+  const ended = await together(() => [one.renew(), two.renew()]);
+  expect(ended.map(({ text }) => text)).toEqual([renewed(one), renewed(two)]);
+  expect(await reloads()).toBe(reloaded + 1);
+  const [second] = await one.serials();
+  expect(second).not.toBe(first);
+  for (const it of [one, two]) expect(new Set(await it.serials()).size).toBe(1);
+
+  const [bad, good] = await together(() => [one.renew({ cookieSecret: "too-short" }), two.renew()]);
+  expect(bad.text).toContain("rolled back: failed in step 'instance'");
+  expect(good.text).toBe(renewed(two));
+  expect(await one.serials()).toEqual([second, second]);
+  expect(
+    await shell(`ls ${one.credentials}/../; systemctl is-active oauth2-proxy_${one.domain}.service`),
+  ).toMatch(/^\d+\ncurrent\nactive$/);
+});
+
+test("queued removals share one reload, and a site that a file of the host's own needs stays alone", async () => {
+  for (const it of [site, other]) expect(await it.push()).toMatchObject({ ok: true });
+  const needing = "/etc/nginx/conf.d/needing.conf";
+  const address = `http://oauth2-proxy_${other.domain}`;
+  await shell(`echo 'server { listen 127.0.0.1:8999; location / { proxy_pass ${address}; } }' > ${needing}`);
+  try {
+    const [removed, kept] = await together(() => [site.remove(), other.remove()]);
+    expect(removed).toEqual({ ok: true, text: `${site.domain} on edge-1: removed` });
+    expect(kept.text).toMatch(/nothing changed: failed in step 'nginx -t'\n.*host not found in upstream/);
+    expect(await site.answering()).toBe("");
+    expect(await other.answering()).toMatch(/^push-other\.lab\.test \d+$/);
+  } finally {
+    await shell(`rm ${needing}`);
+  }
+
+  expect(await site.push()).toMatchObject({ ok: true });
+  const before = await reloads();
+  const both = await together(() => [site.remove(), other.remove()]);
+  expect(both.map(({ text }) => text)).toEqual(
+    [site, other].map(({ domain }) => `${domain} on edge-1: removed`),
+  );
+  expect(await reloads()).toBe(before + 1);
+  for (const { domain } of [site, other])
+    expect(await shell(`find /etc /run -name '*${domain}*'`)).toMatch(
+      /^(?:\/etc\/protected-sites\/credentials\/[^/]+)?$/,
+    );
 });

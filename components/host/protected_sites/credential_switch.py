@@ -4,95 +4,178 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from .announcement import forget_mark
 from .credentials import CERTIFICATE_FILES, served_from
 from .failure import Failure
 from .files import read_text, remove_folder, remove_link, replace_link
+from .groups import divided
 from .journal import check_undone, end_journal, forget, keep, write_journal
-from .requests import Request, other_owner
+from .requests import Request, other_owner, settled
 from .sites import Site
 
 
-def restart(site: Site, live: int) -> None:
-    from .instances import start_instance  # most new credentials restart nothing
+class Switch(NamedTuple):
+    """From live credentials to verified ones, which are written out next to them."""
 
-    start_instance(site, site.bundle(live).port(), restart=True)
+    site: Site
+    old: str | None
+    new: str
+
+    def changed(self) -> list[str]:
+        # Without old ones, that folder does not exist.
+        old, new = (self.site.credentials / str(number) for number in (self.old, self.new))
+        return sorted(name for name in names_in(old) | names_in(new) if read_text(old / name) != read_text(new / name))
+
+    def restarts(self) -> bool:
+        """Whether the instance has to start again. The client secret, it reads at each use."""
+        return self.site.live() is not None and not {"client.env", "cookie-secret"}.isdisjoint(self.changed())
+
+    def renews(self) -> bool:
+        """Whether Nginx has to load another certificate."""
+        return self.site.live() is not None and not CERTIFICATE_FILES.keys().isdisjoint(self.changed()) and served_from(self.site)
 
 
-def take_certificate(site: Site, live: int) -> None:
-    """Reloads Nginx for a new certificate, and checks that clients get it."""
-    from .nginx import check_nginx, reload_nginx, served_certificate
-    from .probe import first_of
-
-    check_nginx({}, {})
-    reload_nginx({site: live})
-    if served_certificate(site.domain) != first_of(site.credentials / "current" / "fullchain.pem"):
-        raise Failure("certificate", f"Nginx does not serve the new certificate for {site.domain}")
+class Asked(NamedTuple):
+    request: Request
+    switch: Switch
 
 
-def switch_credentials(request: Request) -> None:
-    """Puts verified credentials live. oauth2-proxy reads the client secret at each use; the rest needs a restart."""
-    check_undone()
+def switch_group(requests: list[Request]) -> None:
+    """Puts verified credentials live, one site after the other. Only new certificates, which another CA of the stack means
+    for every site at once, go live together: each reload of Nginx leaves its old workers to their connections."""
+    group = [Asked(request, switch) for request in requests if (switch := settled(switch_to, request))]
+    renewing = [asked for asked in group if asked.switch.renews()]
+    for asked in group:
+        if asked not in renewing:
+            put_live([asked])
+    if renewing:
+        put_live(renewing)
+
+
+def switch_to(request: Request) -> Switch:
     site, new = request.site, request.values["number"]
     if not (site.credentials / new).is_dir():
         raise Failure("credentials", "superseded by another push; push them again")
     current = site.credentials / "current"
-    old = os.readlink(current) if current.is_symlink() else None
-    live = site.live()
-    names = {entry.name for folder in (current, site.credentials / new) if folder.is_dir() for entry in folder.iterdir()}
-    changed = sorted(name for name in names if read_text(current / name) != read_text(site.credentials / new / name))
-    outdated = live is not None and not {"client.env", "cookie-secret"}.isdisjoint(changed)
-    renewed = live is not None and served_from(site) and is_other_certificate(site, new)
-    write_journal([request.path.stem], credentials={"domain": site.domain, "old": old, "new": new})
+    return Switch(site, os.readlink(current) if current.is_symlink() else None, new)
+
+
+def put_live(group: list[Asked]) -> list[Asked]:
+    """Commits a group and settles its requests."""
     try:
-        replace_link(current, new)
-        if outdated and live is not None:
-            restart(site, live)
-        if renewed and live is not None:
-            take_certificate(site, live)
+        commit(group)
+    except Exception as error:
+        return divided(put_live, group, error, give_up)
+    for request, switch in group:
+        how = ["instance restarted" if switch.restarts() else "no restart needed"]
+        if switch.renews():
+            how.insert(0, "certificate renewed")
+        request.settle(True, f"credentials live ({', '.join(how)})", changed=switch.changed())
+    forget()
+    for _, (site, _, new) in group:
+        for entry in site.credentials.iterdir():
+            if entry.name not in {new, "current"}:
+                with contextlib.suppress(OSError):
+                    remove_folder(entry)
+    return group
+
+
+def give_up(asked: Asked, error: Exception) -> None:
+    asked.request.fail(Failure.of(error))  # first: it takes the secrets in that folder out of the message
+    with contextlib.suppress(OSError):
+        remove_folder(asked.switch.site.credentials / asked.switch.new)
+
+
+def commit(group: list[Asked]) -> None:
+    """Puts credentials live, all of them or none."""
+    check_undone()
+    switches = [switch for _, switch in group]
+    entries = [{"domain": site.domain, "old": old, "new": new} for site, old, new in switches]
+    write_journal([request.path.stem for request, _ in group], credentials=entries)
+    try:
+        for site, _, new in switches:
+            replace_link(site.credentials / "current", new)
+        for switch in switches:
+            restart_for(switch)
+        if renewed := [switch.site for switch in switches if switch.renews()]:
+            take_certificates(renewed)
         keep()
     except Exception as error:
         failure = Failure.of(error)
-        what = site.redacted(failure.what)
-        problems = go_back_to_credentials(site.domain, old, new)
-        raise Failure(failure.step, "\n".join([what, *problems]), switched=True) from None
-    how = ", ".join([*(["certificate renewed"] if renewed else []), "instance restarted" if outdated else "no restart needed"])
-    request.settle(True, f"credentials live ({how})", changed=changed)
-    forget()
-    for entry in site.credentials.iterdir():
-        if entry.name not in {new, "current"}:
+        problems = switch_back(switches)
+        raise Failure(failure.step, "\n".join([failure.what, *problems]), switched=True) from None
+
+
+def restart_for(switch: Switch) -> None:
+    live = switch.site.live()
+    if live is not None and switch.restarts():
+        from .instances import start_instance  # most new credentials restart nothing
+
+        start_instance(switch.site, switch.site.bundle(live).port(), restart=True)
+
+
+def take_certificates(sites: list[Site]) -> None:
+    """Reloads Nginx for new certificates, and checks that clients get them."""
+    from .nginx import check_nginx, reload_nginx, served_certificate
+    from .probe import first_of
+
+    check_nginx({}, {})
+    reload_nginx({site: site.live() for site in sites})
+    for site in sites:
+        if served_certificate(site.domain) != first_of(site.credentials / "current" / "fullchain.pem"):
+            raise Failure("certificate", f"Nginx does not serve the new certificate for {site.domain}")
+
+
+def go_back_to_credentials(entries: list[dict[str, Any]], *, booting: bool) -> list[str]:
+    """Rolls back a switch that was interrupted; safe to repeat. Returns what failed."""
+    switches = [Switch(Site(entry["domain"]), entry["old"], entry["new"]) for entry in entries]
+    problems = switch_back(switches, booting=booting)
+    if not problems:
+        for site, _, new in switches:
             with contextlib.suppress(OSError):
-                remove_folder(entry)
-
-
-def is_other_certificate(site: Site, number: str) -> bool:
-    return any(
-        read_text(site.credentials / "current" / name) != read_text(site.credentials / number / name)
-        for name in CERTIFICATE_FILES
-    )
-
-
-def go_back_to_credentials(domain: str, old: str | None, new: str, *, booting: bool = False) -> list[str]:
-    """Rolls back to the credentials that were live before; safe to repeat. Returns what failed."""
-    site, problems = Site(domain), list[str]()
-    current, live = site.credentials / "current", site.live()
-    try:
-        if old is None:
-            remove_link(current)
-        elif os.readlink(current) != old:
-            replace_link(current, old)
-        end_journal()
-        remove_folder(site.credentials / new)
-        if live is not None and not booting:
-            restart(site, live)
-            if served_from(site):
-                from .nginx import reload_nginx
-
-                reload_nginx({site: live})
-    except (Failure, OSError) as error:  # if the journal is still there, the next worker or the next boot tries again
-        problems.append(f"while rolling back: {error}")
+                remove_folder(site.credentials / new)
     return problems
+
+
+def switch_back(switches: list[Switch], *, booting: bool = False) -> list[str]:
+    """Goes back to the credentials that were live before. At boot nothing runs yet. Returns what failed."""
+    problems = list[str]()
+
+    def attempt(action: Callable[..., Any], *given: Any) -> None:
+        try:
+            action(*given)
+        except (Failure, OSError) as error:
+            problems.append(f"while rolling back: {error}")
+
+    for switch in switches:
+        attempt(link_back, switch)
+    links_are_back = not problems
+    if not booting:
+        for switch in switches:
+            attempt(restart_for, switch)
+        if renewed := {switch.site: switch.site.live() for switch in switches if switch.renews()}:
+            from .nginx import reload_nginx
+
+            attempt(reload_nginx, renewed)
+    if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
+        attempt(end_journal)
+    return problems
+
+
+def link_back(switch: Switch) -> None:
+    current = switch.site.credentials / "current"
+    if switch.old is None:
+        remove_link(current)
+    elif os.readlink(current) != switch.old:
+        replace_link(current, switch.old)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 def remove_credentials(request: Request) -> None:

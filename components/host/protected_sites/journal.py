@@ -14,7 +14,7 @@ from .places import COMMITTED, JOURNAL, LOG, STATE
 
 def write_journal(requests: list[str], **entries: Any) -> None:
     """Records what is about to change, so that it can be rolled back."""
-    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": None} | entries), 0o600)
+    replace_file(JOURNAL, json.dumps({"requests": requests, "sites": [], "credentials": []} | entries), 0o600)
 
 
 def keep() -> None:

@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from .files import (
     replace_link,
     write_new,
 )
+from .groups import divided
 from .inherited import reaching_in
 from .instances import check_version, config_test, needs_new_socket, start_instance, start_together
 from .journal import check_undone, forget, keep, write_journal
@@ -89,18 +89,13 @@ def checked(group: list[Push]) -> list[Push]:
     try:
         check_files(group)
     except Exception as error:
-        return divided(checked, group, error)
+        return divided(checked, group, error, give_up)
     return group
 
 
-def divided(action: Callable[[list[Push]], list[Push]], group: list[Push], error: Exception) -> list[Push]:
-    """Tries each half of a group that failed, down to the pushes that fail alone, which are settled with their error."""
-    if len(group) == 1:
-        discard(group[0].site, group[0].new)
-        group[0].request.fail(Failure.of(error))
-        return []
-    half = len(group) // 2
-    return action(group[:half]) + action(group[half:])
+def give_up(push: Push, error: Exception) -> None:
+    discard(push.site, push.new)
+    push.request.fail(Failure.of(error))
 
 
 def put_live(group: list[Push]) -> list[Push]:
@@ -110,7 +105,7 @@ def put_live(group: list[Push]) -> list[Push]:
     try:
         commit(group)
     except Exception as error:
-        return divided(put_live, group, error)
+        return divided(put_live, group, error, give_up)
     for push in group:
         before = "first" if push.old is None else f"was {push.old}"
         changed = ", ".join(push.changed) or "nothing; repaired drift"

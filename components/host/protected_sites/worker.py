@@ -1,4 +1,4 @@
-"""The worker: handles the queued requests, all queued pushes as one group."""
+"""The worker: handles the queued requests, those of a kind together."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ def work() -> int:
     with lock():
         go_back_if_unfinished()
         while requests := take_requests():
-            pushes = [request for request in requests if request.kind == "push"]
+            by_kind = dict[str, list[Request]]()
             for request in requests:
-                if request.kind != "push":
-                    settled(act, request)
-            if pushes:
-                from .transaction import push_group
-
-                push_group(pushes)
+                by_kind.setdefault(request.kind, []).append(request)
+            # A push comes last: it may need the port of a site that goes.
+            for kind in sorted(by_kind, key=lambda kind: kind == "push"):
+                act(kind, by_kind[kind])
         if not JOURNAL.exists():
             forget_unused()
         for verdict in VERDICTS.iterdir():
@@ -36,23 +34,28 @@ def work() -> int:
     return 0
 
 
-def act(request: Request) -> None:
-    """Handles a request that is not a push."""
-    match request.kind:
+def act(kind: str, requests: list[Request]) -> None:
+    match kind:
+        case "push":
+            from .transaction import push_group
+
+            push_group(requests)
         case "remove":
-            from .removal import remove
+            from .removal import remove_group
 
-            remove(request)
+            remove_group(requests)
         case "credentials":
-            from .credential_switch import switch_credentials
+            from .credential_switch import switch_group
 
-            switch_credentials(request)
+            switch_group(requests)
         case "remove-credentials":
             from .credential_switch import remove_credentials
 
-            remove_credentials(request)
+            for request in requests:
+                settled(remove_credentials, request)
         case _:
-            raise Failure("input", f"{request.kind!r} is not a kind of request")
+            for request in requests:
+                request.fail(Failure("input", f"{kind!r} is not a kind of request"))
 
 
 def go_back_if_unfinished(*, booting: bool = False) -> None:
@@ -65,7 +68,9 @@ def go_back_if_unfinished(*, booting: bool = False) -> None:
         if journal["credentials"]:
             from .credential_switch import go_back_to_credentials
 
-            problems = go_back_to_credentials(**journal["credentials"], booting=booting)
+            # A program from before there were groups wrote one.
+            entries = journal["credentials"] if isinstance(journal["credentials"], list) else [journal["credentials"]]
+            problems = go_back_to_credentials(entries, booting=booting)
         else:
             from .undo import go_back
 
