@@ -5,8 +5,8 @@ import type { Command } from "commander";
 import { execa } from "execa";
 
 import { compileCache } from "../compile-cache.ts";
+import { engineVariables } from "../engine-variables.ts";
 import { type Deployment, isFormer } from "../exported-state.ts";
-import { parallel } from "../parallel.ts";
 import { projectFolder } from "../project.ts";
 import { readStackFile } from "../stack-file.ts";
 import { action, exitCodes, named } from "./command.ts";
@@ -45,7 +45,7 @@ async function run(name: string, further: readonly string[], { stack, yes }: Opt
     env: {
       // The engine takes the first Node on the PATH; an old one cannot run the program.
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
-      PULUMI_PARALLEL: process.env["PULUMI_PARALLEL"] || String(parallel),
+      ...engineVariables(process.env),
       // From the engine's SDK on, which is most of what the program loads.
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] || compileCache,
     },

@@ -2,7 +2,7 @@
 import pMap from "p-map";
 
 import { program } from "../../components/host/program.ts";
-import { parallel } from "../../infra/parallel.ts";
+import { parallel } from "../../infra/engine-variables.ts";
 import { runOnHost } from "../../infra/ssh.ts";
 import { everywhere, shellOn } from "../e2e/on-hosts.ts";
 import type { Lab, LabHost } from "../lab/lab.ts";

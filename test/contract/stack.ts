@@ -34,6 +34,8 @@ export interface TestStack {
   /** `pulumi stack export`, and `import` of what that gave. */
   exported: () => Promise<Deployment>;
   imported: (state: Deployment) => Promise<void>;
+  /** What the engine and the providers get beside the test's own environment, for the next run. */
+  readonly environment: Record<string, string>;
   /** The folder of the state. */
   readonly directory: string;
 }
@@ -110,6 +112,7 @@ export async function openStack(
     cancel: () => stack.cancel(),
     exported: () => stack.exportStack(),
     imported: (state) => stack.importStack(state),
+    environment: stack.workspace.envVars,
     directory,
   };
 }

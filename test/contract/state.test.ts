@@ -91,3 +91,25 @@ test("a corrupt state file is refused, and replacing it by a copy is all it take
   await copyFile(`${stack.directory}/copy`, file);
   expect((await stack.up(program)).changes).toEqual({ same: 1 });
 });
+
+test("a compressed state and a plain one take each other's place, and whoever reads them need not know", async ({
+  onTestFinished,
+}) => {
+  const stack = await openStack(onTestFinished);
+  const files = async () =>
+    (await readdir(join(stack.directory, ".pulumi/stacks/contract"))).filter((it) => /json(?:\.zst)?$/.test(it));
+  const secret = (await stack.up(program)).outputs["result"]?.value;
+  expect(await files()).toEqual(["test.json"]);
+
+  stack.environment["PULUMI_DIY_BACKEND_ZSTD"] = "true";
+  expect((await stack.up(program)).changes).toEqual({ same: 1 });
+  expect(await files()).toEqual(["test.json.zst"]);
+
+  delete stack.environment["PULUMI_DIY_BACKEND_ZSTD"];
+  expect((await stack.preview(program)).changes).toEqual({ same: 1 });
+  expect(await files()).toEqual(["test.json.zst"]);
+  const { changes, outputs } = await stack.up(program);
+  expect(changes).toEqual({ same: 1 });
+  expect(outputs["result"]?.value).toBe(secret);
+  expect(await files()).toEqual(["test.json"]);
+});

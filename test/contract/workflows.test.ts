@@ -105,7 +105,8 @@ describe("the engine's action", () => {
         ...["AZURE_TENANT_ID=the-tenant", "AZURE_CLIENT_ID=the-client"],
         `AZURE_FEDERATED_TOKEN_FILE=${work}/token`,
         "PULUMI_BACKEND_URL=azblob://state?storage_account=contoso",
-        "PULUMI_PARALLEL=32\n",
+        "PULUMI_PARALLEL=32",
+        "PULUMI_DIY_BACKEND_ZSTD=true\n",
       ].join("\n"),
     );
   });

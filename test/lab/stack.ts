@@ -11,7 +11,7 @@ import { LocalWorkspace, PulumiCommand, type Stack } from "@pulumi/pulumi/automa
 import { type Document, parseDocument } from "yaml";
 
 import { deploy } from "../../infra/deploy.ts";
-import { parallel } from "../../infra/parallel.ts";
+import { engineVariables } from "../../infra/engine-variables.ts";
 import { ensureEngine } from "./engine.ts";
 import { describe, type Lab } from "./lab.ts";
 
@@ -45,7 +45,7 @@ export async function openStack(name: string): Promise<Stack> {
       secretsProvider: "passphrase",
       envVars: {
         ...engine.environment,
-        PULUMI_PARALLEL: String(parallel),
+        ...engineVariables({}),
         // Without metadata of its own beside each file, which a killed engine leaves empty, and then cannot read.
         PULUMI_BACKEND_URL: `file://${join(workDir, "backend")}?metadata=skip`,
         PULUMI_CONFIG_PASSPHRASE: await passphrase(workDir),

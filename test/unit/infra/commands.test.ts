@@ -51,23 +51,26 @@ test("help lists every command, and is no error", async () => {
 });
 
 test.each([
-  [undefined, "32"],
-  ["4", "4"],
-])("up with PULUMI_PARALLEL %s: the engine works on %s resources at once", async (given, used) => {
+  [{}, "32 resources at once, and compresses the state", "32 zstd: true, gzip: "],
+  [{ PULUMI_PARALLEL: "4" }, "4 resources at once", "4 zstd: true, gzip: "],
+  [{ PULUMI_DIY_BACKEND_ZSTD: "false" }, "a plain state", "32 zstd: false, gzip: "],
+  [{ PULUMI_DIY_BACKEND_GZIP: "true" }, "a state in gzip", "32 zstd: , gzip: true"],
+])("up with %j: the engine works on %s", async (given, _, used) => {
   const folder = await mkdtemp(join(tmpdir(), "protected-sites-"));
-  const said = 'echo "$PULUMI_PARALLEL $*"; exit 1';
+  const compression = "zstd: $PULUMI_DIY_BACKEND_ZSTD, gzip: $PULUMI_DIY_BACKEND_GZIP";
+  const said = `echo "$PULUMI_PARALLEL ${compression}: $*"; exit 1`;
   await writeFile(join(folder, "pulumi"), `#!/bin/sh\n${said}\n`, { mode: 0o755 });
   const { stdout } = await execa(
     process.execPath,
     ["infra/commands/main.js", "up", "--stack", "example", "--yes", "--", "--refresh"],
     {
       cwd: root,
-      env: { PATH: `${folder}:${process.env["PATH"]}`, PULUMI_PARALLEL: given },
+      env: { PATH: `${folder}:${process.env["PATH"]}`, ...given },
       reject: false,
     },
   );
   await rm(folder, { recursive: true });
-  expect(stdout.split("\n")[0]).toBe(`${used} up --stack example --diff --yes --refresh`);
+  expect(stdout.split("\n")[0]).toBe(`${used}: up --stack example --diff --yes --refresh`);
 });
 
 test("a command and the engine keep what Node compiles in the user's own cache", async () => {
