@@ -40,15 +40,20 @@ class Switch(NamedTuple):
 
 
 class Asked(NamedTuple):
+    """A request, and what it means, looked up before anything is switched."""
+
     request: Request
     switch: Switch
+    changed: list[str]
+    restarts: bool
+    renews: bool
 
 
 def switch_group(requests: list[Request]) -> None:
     """Puts verified credentials live, one site after the other. Only new certificates, which another CA of the stack means
     for every site at once, go live together: each reload of Nginx leaves its old workers to their connections."""
-    group = [Asked(request, switch) for request in requests if (switch := settled(switch_to, request))]
-    renewing = [asked for asked in group if asked.switch.renews()]
+    group = [asked for request in requests if (asked := settled(look_up, request))]
+    renewing = [asked for asked in group if asked.renews]
     for asked in group:
         if asked not in renewing:
             put_live([asked])
@@ -56,12 +61,13 @@ def switch_group(requests: list[Request]) -> None:
         put_live(renewing)
 
 
-def switch_to(request: Request) -> Switch:
+def look_up(request: Request) -> Asked:
     site, new = request.site, request.values["number"]
     if not (site.credentials / new).is_dir():
         raise Failure("credentials", "superseded by another push; push them again")
     current = site.credentials / "current"
-    return Switch(site, os.readlink(current) if current.is_symlink() else None, new)
+    switch = Switch(site, os.readlink(current) if current.is_symlink() else None, new)
+    return Asked(request, switch, switch.changed(), switch.restarts(), switch.renews())
 
 
 def put_live(group: list[Asked]) -> list[Asked]:
@@ -70,13 +76,12 @@ def put_live(group: list[Asked]) -> list[Asked]:
         commit(group)
     except Exception as error:
         return divided(put_live, group, error, give_up)
-    for request, switch in group:
-        how = ["instance restarted" if switch.restarts() else "no restart needed"]
-        if switch.renews():
-            how.insert(0, "certificate renewed")
-        request.settle(True, f"credentials live ({', '.join(how)})", changed=switch.changed())
+    for asked in group:
+        how = "instance restarted" if asked.restarts else "no restart needed"
+        how = f"certificate renewed, {how}" if asked.renews else how
+        asked.request.settle(True, f"credentials live ({how})", changed=asked.changed)
     forget()
-    for _, (site, _, new) in group:
+    for site, _, new in (asked.switch for asked in group):
         for entry in site.credentials.iterdir():
             if entry.name not in {new, "current"}:
                 with contextlib.suppress(OSError):
@@ -93,15 +98,15 @@ def give_up(asked: Asked, error: Exception) -> None:
 def commit(group: list[Asked]) -> None:
     """Puts credentials live, all of them or none."""
     check_undone()
-    switches = [switch for _, switch in group]
+    switches = [asked.switch for asked in group]
     entries = [{"domain": site.domain, "old": old, "new": new} for site, old, new in switches]
-    write_journal([request.path.stem for request, _ in group], credentials=entries)
+    write_journal([asked.request.path.stem for asked in group], credentials=entries)
     try:
         for site, _, new in switches:
             replace_link(site.credentials / "current", new)
         for switch in switches:
             restart_for(switch)
-        if renewed := [switch.site for switch in switches if switch.renews()]:
+        if renewed := [asked.switch.site for asked in group if asked.renews]:
             take_certificates(renewed)
         keep()
     except Exception as error:
@@ -157,13 +162,17 @@ def switch_back(switches: list[Switch], *, booting: bool = False) -> list[str]:
     if not booting:
         for switch in switches:
             attempt(restart_for, switch)
-        if renewed := {switch.site: switch.site.live() for switch in switches if switch.renews()}:
-            from .nginx import reload_nginx
-
-            attempt(reload_nginx, renewed)
+        attempt(reload_for, switches)
     if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
         attempt(end_journal)
     return problems
+
+
+def reload_for(switches: list[Switch]) -> None:
+    if renewed := {switch.site: switch.site.live() for switch in switches if switch.renews()}:
+        from .nginx import reload_nginx
+
+        reload_nginx(renewed)
 
 
 def link_back(switch: Switch) -> None:
