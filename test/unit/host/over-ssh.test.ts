@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { environmentOf } from "../../../components/host/connection.ts";
 import { checksum, shownOnce } from "../../../components/host/kept-text.ts";
-import { interpreter, keepScript, overSsh } from "../../../components/host/over-ssh.ts";
+import { interpreter, overSsh } from "../../../components/host/over-ssh.ts";
 
 let home: string;
 let PATH: string;
@@ -134,7 +134,10 @@ describe("a resource's command", () => {
 
   test("runs the one that an update has put aside, where the project has none", async () => {
     vi.stubEnv("XDG_CACHE_HOME", home);
-    keepScript();
+    // As in another process, which has not kept it yet.
+    vi.resetModules();
+    const fresh = await import("../../../components/host/over-ssh.ts");
+    fresh.keepScript();
     vi.unstubAllEnvs();
     expect(await readFile(script(), "utf8")).toBe(await readFile(overSsh[1] ?? "", "utf8"));
     await says(script(), "the script aside");
