@@ -97,7 +97,9 @@ test("a compressed state and a plain one take each other's place, and whoever re
 }) => {
   const stack = await openStack(onTestFinished);
   const files = async () =>
-    (await readdir(join(stack.directory, ".pulumi/stacks/contract"))).filter((it) => /json(?:\.zst)?$/.test(it));
+    (await readdir(join(stack.directory, ".pulumi/stacks/contract"))).filter((it) =>
+      /json(?:\.zst)?$/.test(it),
+    );
   const secret = (await stack.up(program)).outputs["result"]?.value;
   expect(await files()).toEqual(["test.json"]);
 
