@@ -3,7 +3,7 @@
  * from files of the machine that runs the engine. docs/decisions/one-text-in-the-state.md
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -57,9 +57,8 @@ const folder = () => userCache("sent");
 const longestUpdate = 24 * 60 * 60 * 1000;
 
 function keep(name: string, text: string): void {
-  mkdirSync(folder(), { recursive: true, mode: 0o700 });
-  removeOld();
   replaceFile(join(folder(), name), text);
+  removeOld();
 }
 
 let removed = false;

@@ -1,6 +1,5 @@
 /** Where over-ssh.sh is, which runs a command on a host. docs/decisions/one-connection-per-host.md */
-import { mkdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { replaceFile, userCache } from "./user-cache.ts";
@@ -41,7 +40,5 @@ let isKept = false;
 export function keepScript(): void {
   if (isKept) return;
   isKept = true;
-  const file = userCache(kept);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  replaceFile(file, readFileSync(script, "utf8"));
+  replaceFile(userCache(kept), readFileSync(script, "utf8"));
 }
