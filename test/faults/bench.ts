@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 
 import { openBrowser } from "../lab/browser.ts";
+import { siteDomains } from "../lab/addresses.ts";
 import { describe, type Lab, type LabHost } from "../lab/lab.ts";
 import { readPeople } from "../lab/people.ts";
 import { cookieHeader, openAs } from "../e2e/people.ts";
@@ -13,7 +14,7 @@ import { type Ended, HostShell } from "../lab/host-shell.ts";
 import { type Step, TracedWorker } from "./traced-worker.ts";
 
 export const program = "/usr/local/sbin/protected-sites";
-const domain = "code.lab.test";
+const [domain] = siteDomains;
 
 /**
  * oauth2-proxy that ends may close a connection that it has just taken; Nginx then answers 500. It is counted, and more
@@ -40,9 +41,10 @@ export interface Outcome {
   readonly tried?: number;
 }
 
-/** A session of somebody who does not take renewed cookies, as a browser would. */
+/** Sessions of somebody who does not take renewed cookies, as a browser would. */
 interface Session {
-  readonly cookie: string;
+  /** By the site's domain. */
+  readonly cookies: Readonly<Record<string, string>>;
   /** When it began, in milliseconds since 1970. */
   readonly since: number;
 }
@@ -67,7 +69,10 @@ export class Bench {
   readonly askers: Askers;
   #session: Session;
   #steps: Promise<readonly Step[]> | undefined;
+  /** The site that most faults are tried on. */
   readonly domain = domain;
+  /** Those of the host. */
+  readonly domains: readonly string[] = siteDomains;
   #pushes = Date.now() % 1_000_000;
 
   private constructor(lab: Lab, host: LabHost, worker: TracedWorker, session: Session) {
@@ -76,7 +81,14 @@ export class Bench {
     this.shell = new HostShell(lab.name, host.name);
     this.worker = worker;
     this.#session = session;
-    this.askers = new Askers([{ domain, application: "code", host, cookie: () => this.cookie }]);
+    this.askers = new Askers(
+      this.domains.map((site) => ({
+        domain: site,
+        application: site.split(".")[0] ?? "",
+        host,
+        cookie: () => this.#session.cookies[site] ?? "",
+      })),
+    );
   }
 
   /**
@@ -98,7 +110,7 @@ export class Bench {
 
   /** Of somebody who has signed in. */
   get cookie(): string {
-    return this.#session.cookie;
+    return this.#session.cookies[domain] ?? "";
   }
 
   /** Commands on another host. */
@@ -106,23 +118,23 @@ export class Bench {
     return new HostShell(this.lab.name, host.name);
   }
 
-  /** The live site's files, as they were pushed. */
-  async live(shell = this.shell): Promise<string> {
-    return shell.shell(`cat /etc/protected-sites/sites/${domain}/current/bundle; echo`).then(ending);
+  /** A live site's files, as they were pushed. */
+  async live(shell = this.shell, site: string = domain): Promise<string> {
+    return shell.shell(`cat /etc/protected-sites/sites/${site}/current/bundle; echo`).then(ending);
   }
 
-  /** What the host got as the site's credentials; with a variable that the instance does not use where one is given. */
-  async credentials(variable?: string): Promise<string> {
-    const folder = `/etc/protected-sites/credentials/${domain}/current`;
+  /** What the host got as a site's credentials; with a variable that the instance does not use where one is given. */
+  async credentials(variable?: string, site: string = domain): Promise<string> {
+    const folder = `/etc/protected-sites/credentials/${site}/current`;
     const [client = "", clientSecret = "", cookieSecret = ""] = (
       await this.shell.shell(
         `cd ${folder}; sed -n s/^OAUTH2_PROXY_CLIENT_ID=//p client.env; cat client-secret; echo; cat cookie-secret`,
       )
     ).split("\n");
-    const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await this.live()) ?? [];
+    const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await this.live(this.shell, site)) ?? [];
     const environment = variable === undefined ? {} : { OAUTH2_PROXY_REDIS_PASSWORD: variable };
     return JSON.stringify({
-      domain,
+      domain: site,
       tokenEndpoint,
       clientId: client,
       clientSecret,
@@ -131,14 +143,14 @@ export class Bench {
     });
   }
 
-  /** The site's files with a mark in them that no push before had. */
-  async changed(change: Change): Promise<string> {
+  /** A site's files with a mark in them that no push before had. */
+  async changed(change: Change, site: string = domain): Promise<string> {
     const mark = `# push ${++this.#pushes}`;
     const marked =
       change === "nginx"
         ? ["nginx.conf"]
-        : ["nginx.conf", "oauth2-proxy.cfg", `oauth2-proxy_${domain}.service`];
-    let text = (await this.live()).replaceAll(/\n# push \d+/g, "");
+        : ["nginx.conf", "oauth2-proxy.cfg", `oauth2-proxy_${site}.service`];
+    let text = (await this.live(this.shell, site)).replaceAll(/\n# push \d+/g, "");
     for (const name of marked)
       text = text.replace(new RegExp(`^==> ${name.replaceAll(".", "\\.")}.*\\n.*`, "m"), `$&\n${mark}`);
     return text;
@@ -175,19 +187,19 @@ export class Bench {
 
   /** What the push program does in a push of other files, which is the same each time. */
   steps(): Promise<readonly Step[]> {
-    return (this.#steps ??= this.changed("all").then((text) => this.record(() => this.push(text))));
+    return (this.#steps ??= this.changed("all").then((text) => this.record([() => this.push(text)])));
   }
 
-  /** What the push program does in a change that nothing is done to. */
-  async record(change: () => Promise<Ended>): Promise<readonly Step[]> {
+  /** What the push program does in changes that wait for it together, and that nothing is done to. */
+  async record(changes: readonly (() => Promise<Ended>)[]): Promise<readonly Step[]> {
     await this.worker.arm();
-    const making = change();
-    const traced = await this.worker.attach();
-    const { ok, text } = await making;
+    const making = Promise.all(changes.map((change) => change()));
+    const traced = await this.worker.attach([], { requests: changes.length });
+    const endings = await making;
     await traced.ended;
     const steps = await traced.steps();
     await traced.forget();
-    if (!ok) throw new Error(`what nothing is done to must succeed, got: ${text}`);
+    for (const ending of endings) await must(ending);
     return steps;
   }
 
@@ -261,15 +273,19 @@ export class Bench {
 async function signIn(lab: Lab): Promise<Session> {
   const browser = await openBrowser({ ca: lab.ca });
   try {
-    const page = await openAs(browser, readPeople(lab.state).ada, `https://${domain}/`);
-    return { cookie: await cookieHeader(page.context(), `https://${domain}/`), since: Date.now() };
+    const cookies: Record<string, string> = {};
+    for (const url of siteDomains.map((site) => `https://${site}/`)) {
+      const page = await openAs(browser, readPeople(lab.state).ada, url);
+      cookies[new URL(url).hostname] = await cookieHeader(page.context(), url);
+    }
+    return { cookies, since: Date.now() };
   } finally {
     await browser.close();
   }
 }
 
 /** @throws where it did not succeed */
-export async function must(ending: Promise<Ended>): Promise<void> {
+export async function must(ending: Ended | Promise<Ended>): Promise<void> {
   const { ok, text } = await ending;
   if (!ok) throw new Error(`it must succeed, got: ${text}`);
 }

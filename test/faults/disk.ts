@@ -25,12 +25,15 @@ const under = "/run/protected-sites-under";
 
 /** What a disk holds after its power was cut, and the host's first step at boot was done. */
 export interface Found {
-  /** Every file of the site where Nginx, systemd and oauth2-proxy look for it, with its SHA-256; and what is live. */
-  readonly site: string;
+  /**
+   * Of each site every file where Nginx, systemd and oauth2-proxy look for it, with its SHA-256, and what is live; last
+   * the files there that are of none of these sites, and what the push program has not finished.
+   */
+  readonly sites: readonly string[];
   /** What `recover --boot` and `nginx -t` said; empty where both went well. */
   readonly said: string;
-  /** The site's files again, after a removal that began anew. */
-  readonly removed: string;
+  /** The same files, after a removal of all sites that began anew. */
+  readonly removed: readonly string[];
 }
 
 export class Disk {
@@ -137,19 +140,20 @@ export class Disk {
 /**
  * What a host finds that boots with a snapshot: mounted anew, and recovered as before Nginx starts. systemd is left out,
  * since at that moment it has started nothing yet.
- * @param removes - Has the site removed afterwards, too.
+ * @param removes - Has the sites removed afterwards, too.
  */
 export async function recovered(
   host: HostShell,
   snapshot: string,
-  domain: string,
+  domains: readonly string[],
   { removes = false } = {},
 ): Promise<Found> {
   const device = await attach(snapshot);
-  const request = `kind remove\ndomain ${domain}\nby root\nboot $(cat /proc/sys/kernel/random/boot_id)\n\n`;
-  const removal = `
-    printf '%b' "${request}" >/var/lib/protected-sites/queue/1-1.request
-    /usr/local/sbin/protected-sites worker`;
+  const requests = domains.map((domain, index) => {
+    const request = `kind remove\ndomain ${domain}\nby root\nboot $(cat /proc/sys/kernel/random/boot_id)\n\n`;
+    return `printf '%b' "${request}" >/var/lib/protected-sites/queue/${index}-1.request`;
+  });
+  const removal = [...requests, "/usr/local/sbin/protected-sites worker"].join("\n");
   try {
     const { text } = await host.run([
       ...["unshare", "--mount", "--propagation=private", "/bin/sh", "-euc"],
@@ -160,21 +164,21 @@ export async function recovered(
       /usr/local/sbin/protected-sites recover --boot 2>&1 || echo failed
       nginx -t -q 2>&1 || echo failed
       echo ==
-      (${listing(domain)})
+      (${listing(domains)})
       echo ==
       ${removes ? removal : ":"}
-      ${listing(domain)}`,
+      ${listing(domains)}`,
     ]);
-    const [said = "", site = "", removed = ""] = text.split("==\n");
-    return { said: said.trim(), site: site.trim(), removed: removed.trim() };
+    const [said = "", sites = "", removed = ""] = text.split("==\n");
+    return { said: said.trim(), sites: bySite(sites), removed: bySite(removed) };
   } finally {
     await execa("losetup", ["--detach", device]);
   }
 }
 
-/** Every file of a site on a running host, as {@link Found.site}. */
-export async function siteOn(host: HostShell, domain: string): Promise<string> {
-  return host.shell(listing(domain));
+/** Every file of some sites on a running host, as {@link Found.sites}. */
+export async function sitesOn(host: HostShell, domains: readonly string[]): Promise<readonly string[]> {
+  return bySite(await host.shell(listing(domains)));
 }
 
 /** Has a host that is off find what a snapshot holds. */
@@ -195,15 +199,36 @@ export async function lay(
   }
 }
 
-function listing(domain: string): string {
-  return `
-    cd /etc/protected-sites/sites
+function listing(domains: readonly string[]): string {
+  const linked = [
+    "/etc/nginx/sites-enabled",
+    "/etc/oauth2-proxy",
+    "/etc/systemd/system",
+    "/etc/systemd/system/sockets.target.wants",
+  ];
+  const sites = domains.map(
+    (domain) => `
     [ ! -L ${domain}/current ] || readlink ${domain}/current
-    for file in ${domain}/current/* ../credentials/${domain}/current/* /etc/nginx/sites-enabled/* /etc/oauth2-proxy/* /etc/systemd/system/oauth2-proxy_* \\
-      /etc/systemd/system/sockets.target.wants/*; do
-      [ ! -L "$file" ] && [ ! -e "$file" ] || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
+    show ${domain}/current/* ../credentials/${domain}/current/* ${linked.map((folder) => `${folder}/*${domain}.*`).join(" ")}
+    echo --`,
+  );
+  const others = domains.map((domain) => `*${domain}.*) ;;`).join(" ");
+  return `
+    show() {
+      for file in "$@"; do
+        [ -d "$file" ] || { [ ! -L "$file" ] && [ ! -e "$file" ]; } || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
+      done
+    }
+    cd /etc/protected-sites/sites
+    ${sites.join("")}
+    for entry in ${linked.map((folder) => `${folder}/*`).join(" ")}; do
+      case $entry in ${others} *) show "$entry" ;; esac
     done
     ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null || :`;
+}
+
+function bySite(listed: string): readonly string[] {
+  return listed.split("--\n").map((site) => site.trim());
 }
 
 async function attach(image: string): Promise<string> {

@@ -1,80 +1,161 @@
-/** What can happen to a site's first push, to its removal, and to a switch of its credentials. */
+/**
+ * What can happen to a site's first push, to its removal, and to a switch of its credentials; and to the same of all sites
+ * of the host at once, as to a push of them.
+ */
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { certify } from "../lab/certificates.ts";
 import type { Ended } from "../lab/host-shell.ts";
 import { type Bench, must, type Outcome, program } from "./bench.ts";
 import type { Fault } from "./fault.ts";
-import { cutPower } from "./power.ts";
+import { type Changing, cutPower } from "./power.ts";
 import { chosen } from "./step-faults.ts";
 import { at, type Injection } from "./traced-worker.ts";
 
-/** A change of a host that is no push of a live site. */
+/** A change of a host that is no push of one live site. */
 interface Change {
   readonly kind: number;
   readonly title: string;
-  /** Brings the site to where the change begins, and returns what makes it. */
-  readonly begin: (bench: Bench) => Promise<() => Promise<Ended>>;
+  /** Whose sites it changes at once. */
+  readonly domains: (bench: Bench) => readonly string[];
+  /** Brings a site to where the change begins, and returns what makes it. */
+  readonly begin: (bench: Bench, domain: string) => Promise<() => Promise<Ended>>;
   /** The step at which it is hurt most: the last of this title. */
   readonly critical: RegExp;
   /** Whether it may stop half-way, as long as it says so and then goes on where it was. */
   readonly inPart: boolean;
+  /** Whether it begins with the site as it was before all of them. */
+  readonly beginsAnew: boolean;
 }
 
-/** The site's files, its credentials, and the end of the changes: both are put back as they were. */
+/** The sites' files, their credentials, and the end of the changes: all are put back as they were. */
 class Before {
   readonly #bench: Bench;
-  readonly #files: string;
-  readonly #credentials: string;
+  readonly #sites: readonly { readonly files: string; readonly credentials: string }[];
 
-  private constructor(bench: Bench, files: string, credentials: string) {
+  private constructor(
+    bench: Bench,
+    sites: readonly { readonly files: string; readonly credentials: string }[],
+  ) {
     this.#bench = bench;
-    this.#files = files;
-    this.#credentials = credentials;
+    this.#sites = sites;
   }
 
-  static async of(bench: Bench): Promise<Before> {
-    return new Before(bench, await bench.live(), await bench.credentials());
+  static async of(bench: Bench, domains: readonly string[]): Promise<Before> {
+    const sites = domains.map(async (domain) => ({
+      files: await bench.live(bench.shell, domain),
+      credentials: await bench.credentials(undefined, domain),
+    }));
+    return new Before(bench, await Promise.all(sites));
   }
 
   async restore(): Promise<void> {
-    await must(this.#bench.shell.run([program, "credentials"], this.#credentials));
-    await must(this.#bench.push(this.#files));
+    const restoring = this.#sites.map(async ({ files, credentials }) => {
+      await must(this.#bench.shell.run([program, "credentials"], credentials));
+      await must(this.#bench.push(files));
+    });
+    await Promise.all(restoring);
   }
 }
 
 let switches = Date.now() % 1_000_000;
 
+const one = { domains: ({ domain }: Bench) => [domain], beginsAnew: false, inPart: false };
+
 const removal: Change = {
+  ...one,
   kind: 22,
   title: "removal",
   critical: /^unlinkat sites\/[^/]*\/generations\/N\//,
   inPart: true,
-  begin: (bench) => Promise.resolve(() => bench.shell.run([program, "remove", bench.domain])),
+  // With one generation.
+  beginsAnew: true,
+  begin: (bench, domain) => Promise.resolve(() => bench.shell.run([program, "remove", domain])),
 };
 const firstPush: Change = {
+  ...one,
   kind: 28,
   title: "first push",
   critical: /^write socket$/,
-  inPart: false,
-  begin: async (bench) => {
-    const files = await bench.live();
-    await must(bench.shell.run([program, "remove", bench.domain]));
+  begin: async (bench, domain) => {
+    const files = await bench.live(bench.shell, domain);
+    await must(bench.shell.run([program, "remove", domain]));
     return () => bench.push(files);
   },
 };
 const switching: Change = {
+  ...one,
   kind: 29,
   title: "switch of credentials",
   critical: /^rename credentials\/[^/]*\/current$/,
-  inPart: false,
-  begin: async (bench) => {
-    const given = await bench.credentials(`variable-${++switches}`);
+  begin: async (bench, domain) => {
+    const given = await bench.credentials(`variable-${++switches}`, domain);
     return () => bench.shell.run([program, "credentials"], given);
   },
 };
+const anotherPush: Change = {
+  ...one,
+  kind: 30,
+  title: "push",
+  critical: /^write socket$/,
+  begin: async (bench, domain) => {
+    const text = await bench.changed("all", domain);
+    return () => bench.push(text);
+  },
+};
+
+/** The only credentials that several sites get in one step: Nginx is reloaded once for all of them. */
+const renewal: Change = {
+  ...one,
+  kind: 30,
+  title: "renewal of certificates",
+  critical: /^write socket$/,
+  begin: async (bench, domain) => {
+    const live = await bench.live(bench.shell, domain);
+    const folder = `/etc/protected-sites/credentials/${domain}/current`;
+    const renew = async () => {
+      const renewed = await renewedCertificate(bench, domain);
+      return () => bench.shell.run([program, "credentials"], renewed);
+    };
+    if (!live.includes(`${folder}/fullchain.pem`)) {
+      await must((await renew())());
+      await must(bench.push(live.replaceAll(`/data/certs/${domain}`, folder)));
+    }
+    return renew();
+  },
+};
+
+/** The site's credentials with a new certificate of the lab's CA. */
+async function renewedCertificate(bench: Bench, domain: string): Promise<string> {
+  const { ca } = bench.lab;
+  const authority = {
+    certificate: await readFile(ca, "utf8"),
+    key: await readFile(ca.replace(/\.pem$/, ".key"), "utf8"),
+  };
+  const { certificate, key } = await certify(authority, [domain]);
+  const credentials = JSON.parse(await bench.credentials(undefined, domain)) as object;
+  return JSON.stringify({ ...credentials, certificate, certificateKey: key });
+}
+
+/** The same of all sites of the host: the push program finds their requests together. */
+function ofAll(change: Change): Change {
+  return {
+    ...change,
+    kind: 30,
+    title: `${change.title} of all sites at once`,
+    domains: ({ domains }) => domains,
+  };
+}
+
+async function begun(bench: Bench, { domains, begin }: Change): Promise<Changing> {
+  const changes: (() => Promise<Ended>)[] = [];
+  for (const domain of domains(bench)) changes.push(await begin(bench, domain));
+  return { domains: domains(bench), changes };
+}
 
 /** "gone", "live" with a digest of its files and credentials, or what is there of it. */
-async function whereabouts({ domain, shell }: Bench): Promise<string> {
+async function whereabouts({ shell }: Bench, domain: string): Promise<string> {
   const url = `https://${domain}/.well-known/protected-sites/generation`;
   const said = await shell.shell(`
     cd /etc/protected-sites
@@ -85,24 +166,25 @@ async function whereabouts({ domain, shell }: Bench): Promise<string> {
     curl --silent --insecure --max-time 5 --resolve ${domain}:443:127.0.0.1 ${url}
     echo ==
     ${program} status | grep ${domain}
-    cat sites/${domain}/current/bundle credentials/${domain}/current/client.env | sha256sum`);
+    {
+      cat sites/${domain}/current/bundle credentials/${domain}/current/client.env
+      openssl s_client -connect 127.0.0.1:443 -servername ${domain} </dev/null 2>/dev/null | openssl x509
+    } | sha256sum`);
   const [here = "", state = ""] = said.split("==\n");
   if (here === "") return "gone";
   return /as pushed\n(\w{64})/.exec(state)?.[1]?.replace(/^/, "live ") ?? `in part: ${said}`;
 }
 
 /** Has a change hurt, lets the host come to rest, and judges; then makes the change again, which must put it right. */
-async function attempt(
-  bench: Bench,
-  { begin, inPart }: Change,
-  injections: readonly Injection[],
-): Promise<Outcome> {
-  const make = await begin(bench);
-  const old = await whereabouts(bench);
+async function attempt(bench: Bench, change: Change, injections: readonly Injection[]): Promise<Outcome> {
+  const { domains, changes } = await begun(bench, change);
+  const states = () => Promise.all(domains.map((domain) => whereabouts(bench, domain)));
+  const make = () => Promise.all(changes.map((one) => one()));
+  const old = await states();
   bench.askers.take();
   await bench.worker.arm();
   const making = make();
-  const traced = await bench.worker.attach(injections);
+  const traced = await bench.worker.attach(injections, { requests: domains.length });
   const ended = await making;
   await traced.ended;
   const step = await traced.hit();
@@ -110,32 +192,58 @@ async function attempt(
 
   const end = Date.now();
   const problems: string[] = [];
-  const unfinished =
-    "ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null";
-  while ((await bench.worker.runs()) || (await bench.shell.shell(unfinished)) !== "") {
-    if (Date.now() - end > 60_000) {
-      problems.push("the host must come to rest within 60 s");
-      break;
-    }
-    await sleep(50);
-  }
+  if (!(await comesToRest(bench, end + 60_000))) problems.push("the host must come to rest within 60 s");
   const rest = Date.now() - end;
-  const left = await whereabouts(bench);
-  const again = await make();
-  if (!again.ok) problems.push(`the same again does not put it right: ${again.text}`);
-  const fresh = await whereabouts(bench);
-  if (fresh.startsWith("in part") || fresh === old) problems.push(`after the same again: ${fresh}`);
-
-  const live = left === fresh ? "new" : left === old ? "old" : inPart ? "part" : "neither";
-  if (live === "neither") problems.push(`neither the old nor the new state: ${left}`);
-  if (ended.ok && live !== "new") problems.push(`it said that it is done, and it is not: ${left}`);
-  if (!ended.ok && /nothing changed|rolled back/.test(ended.text) && live !== "old")
-    problems.push(`it is ${live}, and it said: ${ended.text}`);
-  if (live === "part" && !/partly removed/.test(ended.text))
-    problems.push(`it must say that it was partly removed, got: ${ended.text}`);
+  const left = await states();
+  for (const { ok, text } of await make())
+    if (!ok) problems.push(`the same again does not put it right: ${text}`);
+  const fresh = await states();
+  const judged = domains.map((domain, index) => {
+    const site = { old: old[index] ?? "", left: left[index] ?? "", fresh: fresh[index] ?? "" };
+    const { live, wrong } = judge(site, ended[index] ?? { ok: false, text: "" }, change.inPart);
+    problems.push(...wrong.map((what) => `${domain}: ${what}`));
+    return live;
+  });
+  const live = new Set(judged).size === 1 ? judged[0] : judged.includes("neither") ? "neither" : "part";
   const heard = bench.askers.take();
   problems.push(...heard.leaks.map((leak) => `somebody who has not signed in got content: ${leak}`));
-  return { step, live, ended, rest, heard, problems };
+  const failed = ended.find(({ ok }) => !ok) ?? ended[0];
+  return {
+    step,
+    live: live ?? "neither",
+    ended: failed ?? { ok: false, text: "" },
+    rest,
+    heard,
+    problems,
+  };
+}
+
+async function comesToRest({ shell, worker }: Bench, deadline: number): Promise<boolean> {
+  const unfinished =
+    "ls /var/lib/protected-sites/journal.json /var/lib/protected-sites/queue/*.taken 2>/dev/null";
+  while ((await worker.runs()) || (await shell.shell(unfinished)) !== "") {
+    if (Date.now() > deadline) return false;
+    await sleep(50);
+  }
+  return true;
+}
+
+/** What is left of a site, and what is wrong with that and with what was said of it. */
+function judge(
+  { old, left, fresh }: { readonly old: string; readonly left: string; readonly fresh: string },
+  { ok, text }: Ended,
+  inPart: boolean,
+): { readonly live: Outcome["live"]; readonly wrong: readonly string[] } {
+  const wrong: string[] = [];
+  if (fresh.startsWith("in part") || fresh === old) wrong.push(`after the same again: ${fresh}`);
+  const live = left === fresh ? "new" : left === old ? "old" : inPart ? "part" : "neither";
+  if (live === "neither") wrong.push(`neither the old nor the new state: ${left}`);
+  if (ok && live !== "new") wrong.push(`it said that it is done, and it is not: ${left}`);
+  if (!ok && /nothing changed|rolled back/.test(text) && live !== "old")
+    wrong.push(`it is ${live}, and it said: ${text}`);
+  if (live === "part" && !/partly removed/.test(text))
+    wrong.push(`it must say that it was partly removed, got: ${text}`);
+  return { live, wrong };
 }
 
 /** What happens at a step of it. */
@@ -145,19 +253,17 @@ function hurt(change: Change, what: string, injection: string, slow = false): Fa
     title: `${change.title}: ${what}`,
     slow,
     async *tries(bench, which) {
-      const before = await Before.of(bench);
+      const before = await Before.of(bench, change.domains(bench));
       try {
-        if (change.kind === removal.kind) {
-          // As it is after each restore: with one generation.
-          await must((await change.begin(bench))());
+        if (change.beginsAnew) {
+          for (const make of (await begun(bench, change)).changes) await must(make());
           await before.restore();
         }
-        const make = await change.begin(bench);
-        const steps = await bench.record(make);
+        const steps = await bench.record((await begun(bench, change)).changes);
         const critical = steps.filter(({ title }) => change.critical.test(title)).slice(-1);
         const wanted = which === "critical" ? critical : chosen(steps, which);
         for (const step of wanted) {
-          if (change.kind === removal.kind) await before.restore();
+          if (change.beginsAnew) await before.restore();
           yield await attempt(bench, change, at(step, injection));
         }
       } finally {
@@ -171,23 +277,18 @@ function cut(change: Change): Fault {
   return {
     kind: change.kind,
     title: `${change.title}: the power is cut`,
-    slow: !change.inPart,
+    slow: change.kind === 30 || !change.inPart,
     async *tries(bench, which) {
-      const before = await Before.of(bench);
-      const old = await whereabouts(bench);
+      const before = await Before.of(bench, change.domains(bench));
       try {
-        const make = await change.begin(bench);
         const every = which === "critical" ? 10 : which;
-        let ended: Ended = { ok: false, text: "" };
-        const cuts = await cutPower(bench, async () => (ended = await make()), {
-          every,
-          inPart: change.inPart,
-        });
+        const cuts = await cutPower(bench, await begun(bench, change), { every, inPart: change.inPart });
         const { tried, problems } = cuts;
         yield {
           step: `${tried} cuts: ${cuts.old} old, ${cuts.new} new, ${cuts.part} in part, ${problems.length} else`,
-          live: old === (await whereabouts(bench)) ? "old" : "new",
-          ended,
+          // Nothing was done to the change itself.
+          live: "new",
+          ended: { ok: true, text: "" },
           rest: 0,
           heard: bench.askers.take(),
           problems: [...problems],
@@ -200,7 +301,14 @@ function cut(change: Change): Fault {
   };
 }
 
-export const lifecycleFaults = [removal, firstPush, switching].flatMap((change) => [
+const changes = [
+  removal,
+  firstPush,
+  switching,
+  ...[anotherPush, firstPush, switching, renewal, removal].map(ofAll),
+];
+
+export const lifecycleFaults = changes.flatMap((change) => [
   hurt(change, "the push program is killed", "signal=SIGKILL"),
   hurt(change, "a call says that the disk is broken", "error=EIO", true),
   cut(change),

@@ -2,25 +2,31 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Bench, Outcome } from "./bench.ts";
+import { type Bench, must, type Outcome } from "./bench.ts";
 import type { Ended } from "../lab/host-shell.ts";
 import { boot, cutOff } from "../lab/hosts.ts";
 import { request } from "../lab/http.ts";
 import { ensureImage } from "../lab/image.ts";
-import { Disk, lay, recovered, siteOn } from "./disk.ts";
+import { Disk, lay, recovered, sitesOn } from "./disk.ts";
 import type { Fault } from "./fault.ts";
 import { everywhere, type Injection, TracedWorker } from "./traced-worker.ts";
 
 /** What a push did, and what its disk held after each step. */
 export interface Cuts {
   readonly tried: number;
-  /** Cuts after which the host held the old files and the new ones. */
+  /** Cuts after which the host held the old files of all sites, and the new ones. */
   readonly old: number;
   readonly new: number;
-  /** Cuts that left a removal half-way. */
+  /** Cuts that left a removal half-way, or some sites old and others new. */
   readonly part: number;
   /** Each cut that left anything else: after which step, and what. */
   readonly problems: readonly string[];
+}
+
+/** What is made at once, one change a site. */
+export interface Changing {
+  readonly domains: readonly string[];
+  readonly changes: readonly (() => Promise<Ended>)[];
 }
 
 /** What the disk held after a step of a change. */
@@ -29,27 +35,28 @@ interface Cut {
   readonly title: string;
   /** A file with all that had reached the disk. */
   readonly snapshot: string;
-  /** Whether the change had said that it is done. */
-  readonly told: boolean;
+  /** Of how many sites the push program had said that they are done. */
+  readonly told: number;
 }
 
 /** A change of the host, step by step. */
 interface Filmed {
   readonly cuts: readonly Cut[];
-  /** The site's files before it and after it. */
-  readonly old: string;
-  readonly fresh: string;
+  /** The sites' files before it and after it, as {@link sitesOn} lists them. */
+  readonly old: readonly string[];
+  readonly fresh: readonly string[];
 }
 
 /**
- * Makes a change of the host, which must succeed, and keeps what its disk holds after some of its steps.
+ * Makes a change of some of the host's sites at once, which must succeed, and keeps what its disk holds after some of its
+ * steps.
  * @param folder - Gets the snapshots.
  * @param keeps - Whether that of a step is wanted, the n-th from 0.
  * @param broken - What keeps the push program from doing right.
  */
 async function film(
   bench: Bench,
-  change: () => Promise<Ended>,
+  { domains, changes }: Changing,
   folder: string,
   keeps: (step: Pick<Cut, "title" | "told">, nth: number) => boolean,
   broken: readonly Injection[] = [],
@@ -58,19 +65,18 @@ async function film(
   const worker = await TracedWorker.on(bench.shell, { watchdog: false });
   const disk = await Disk.under(bench.lab, bench.shell);
   try {
-    const old = await siteOn(bench.shell, bench.domain);
+    const old = await sitesOn(bench.shell, domains);
     await worker.arm();
-    const changing = change();
+    const making = Promise.all(changes.map((change) => change()));
     const spared = new Set(broken.map(({ call }) => call));
     const stops = everywhere("signal=SIGSTOP").filter(({ call }) => !spared.has(call));
-    const traced = await worker.attach([...stops, ...broken]);
+    const traced = await worker.attach([...stops, ...broken], { requests: changes.length });
     const cuts: Cut[] = [];
-    let told = false;
     let steps = 0;
     while ((await traced.stop()) === "stopped") {
       const past = (await traced.steps()).map((step) => step.title);
       const title = past.at(-1) ?? "";
-      told ||= past.includes("fsync verdicts");
+      const told = past.filter((step) => step === "fsync verdicts").length;
       if (!/\/run\/|socket/.test(title) && keeps({ title, told }, steps++)) {
         const snapshot = join(folder, `cut-${cuts.length}`);
         await disk.snapshot(snapshot);
@@ -78,10 +84,10 @@ async function film(
       }
       await traced.goOn();
     }
-    const { ok, text } = await changing;
+    const endings = await making;
     await traced.forget();
-    if (!ok) throw new Error(`a push that stands still now and then must succeed, got: ${text}`);
-    return { cuts, old, fresh: await siteOn(bench.shell, bench.domain) };
+    for (const ending of endings) await must(ending);
+    return { cuts, old, fresh: await sitesOn(bench.shell, domains) };
   } finally {
     await TracedWorker.on(bench.shell);
     await disk.remove();
@@ -90,7 +96,7 @@ async function film(
 
 /** Every n-th step, and each once the change has said that it is done. */
 function everySo(many: number): Parameters<typeof film>[3] {
-  return ({ told }, nth) => told || nth % many === 0;
+  return ({ told }, nth) => told > 0 || nth % many === 0;
 }
 
 /** A folder for snapshots. */
@@ -102,35 +108,41 @@ async function snapshots({ lab }: Bench): Promise<string> {
 }
 
 /**
- * Cuts the power at each step of one change of the host.
- * @param change - Makes it, and must succeed.
+ * Cuts the power at each step of a change of some sites of the host at once.
+ * @param changing - Must succeed.
  * @param every - Judges only every n-th cut.
  * @param broken - What keeps the push program from doing right, to see that this is found.
- * @param inPart - It may be left half-way, as long as Nginx starts with what is left and a removal then ends it.
+ * @param inPart - A site may be left half-way, as long as Nginx starts with what is left and a removal then ends it.
  */
 export async function cutPower(
   bench: Bench,
-  change: () => Promise<Ended>,
+  changing: Changing,
   { every = 1, broken = [] as readonly Injection[], inPart = false } = {},
 ): Promise<Cuts> {
   const folder = await snapshots(bench);
   try {
-    const { cuts, old, fresh } = await film(bench, change, folder, everySo(every), broken);
+    const { cuts, old, fresh } = await film(bench, changing, folder, everySo(every), broken);
     const seen = { old: 0, new: 0, part: 0 };
     const problems: string[] = [];
     for (const { title, snapshot, told } of cuts) {
-      const found = await recovered(bench.shell, snapshot, bench.domain, { removes: inPart });
-      const { site, said, removed } = found;
-      const state = site === fresh ? "new" : site === old ? "old" : inPart ? "part" : undefined;
-      if (state === undefined)
-        problems.push(`after ${title}: neither old nor new. ${said}\n${differing(site, old, fresh)}`);
-      else if (told && state !== "new")
-        problems.push(`after ${title}: ${state}, and the push had said that it is live`);
+      const { sites, said, removed } = await recovered(bench.shell, snapshot, changing.domains, {
+        removes: inPart,
+      });
+      const states = sites.map((site, index) => stateOf(site, old[index], fresh[index]));
+      // What is of none of these sites comes last, and is no site.
+      const gone = changing.domains.filter((_, index) => states[index]?.includes("new")).length;
+      const wrong = sites.filter((_, index) => states[index]?.length === 0);
+      if (wrong.length > 0 && !inPart)
+        problems.push(`after ${title}: neither old nor new. ${said}\n${differing(wrong, old, fresh)}`);
+      else if (gone < told)
+        problems.push(`after ${title}: ${gone} new, and the host had said that ${told} are live`);
       else if (/failed/.test(said))
-        problems.push(`after ${title}: ${state}, and the host does not start: ${said}`);
-      else if (inPart && removed !== fresh)
-        problems.push(`after ${title}: ${state}, and it cannot be removed: ${differing(removed, fresh)}`);
-      else seen[state] += 1;
+        problems.push(`after ${title}: ${inWords(states)}, and the host does not start: ${said}`);
+      else if (inPart && removed.join("\n") !== fresh.join("\n"))
+        problems.push(
+          `after ${title}: ${inWords(states)}, and it cannot be removed: ${differing(removed, fresh)}`,
+        );
+      else seen[whole(states)] += 1;
     }
     return { tried: cuts.length, ...seen, problems };
   } finally {
@@ -138,13 +150,33 @@ export async function cutPower(
   }
 }
 
+type State = "old" | "new";
+
+/** Both where they are the same, as of what is of none of the sites; none where it is something else. */
+function stateOf(site: string, old: string | undefined, fresh: string | undefined): readonly State[] {
+  return [...(site === fresh ? (["new"] as const) : []), ...(site === old ? (["old"] as const) : [])];
+}
+
+function whole(states: readonly (readonly State[])[]): State | "part" {
+  return (["new", "old"] as const).find((state) => states.every((of) => of.includes(state))) ?? "part";
+}
+
+function inWords(states: readonly (readonly State[])[]): string {
+  return states.map((of) => of.join(" and ") || "in part").join(", ");
+}
+
 /** The lines that neither state has. */
-function differing(site: string, ...states: readonly string[]): string {
-  const known = new Set(states.flatMap((state) => state.split("\n")));
-  return site
-    .split("\n")
+function differing(found: readonly string[], ...states: readonly (readonly string[])[]): string {
+  const lines = (texts: readonly string[]) => texts.flatMap((text) => text.split("\n"));
+  const known = new Set(states.flatMap(lines));
+  return lines(found)
     .filter((line) => !known.has(line))
     .join("\n");
+}
+
+/** A push of the site that most faults are tried on. */
+export function pushing(bench: Bench, text: string): Changing {
+  return { domains: [bench.domain], changes: [() => bench.push(text)] };
 }
 
 export const power: Fault = {
@@ -156,7 +188,7 @@ export const power: Fault = {
       old,
       new: fresh,
       problems,
-    } = await cutPower(bench, async () => bench.push(await bench.changed("all")), {
+    } = await cutPower(bench, pushing(bench, await bench.changed("all")), {
       every: which === "critical" ? 20 : which,
     });
     const outcome: Outcome = await bench.attempt(await bench.changed("all"), async (text) => ({
@@ -182,7 +214,7 @@ export const powerAndBoot: Fault = {
     try {
       const keeps =
         which === "critical" ? ({ title }: { title: string }) => critical.test(title) : everySo(8 * which);
-      const { cuts } = await film(bench, () => bench.push(text), folder, keeps);
+      const { cuts } = await film(bench, pushing(bench, text), folder, keeps);
       for (const { title, snapshot, told } of cuts) {
         await bench.push(old);
         const outcome = await bench.attempt(
@@ -192,7 +224,7 @@ export const powerAndBoot: Fault = {
             await lay(lab.name, host, snapshot);
             await boot(lab.name, host);
             await TracedWorker.on(shell);
-            return { step: title, ended: { ok: told, text: "" } };
+            return { step: title, ended: { ok: told > 0, text: "" } };
           },
           { mayFail: true },
         );

@@ -97,9 +97,10 @@ export class TracedWorker {
     await this.#host.shell(`touch ${flag}`);
   }
 
-  /** Waits for the worker and lets it go on, watched. */
-  async attach(injections: readonly Injection[] = []): Promise<Traced> {
+  /** Waits for the worker, and for as many requests as it shall find together, and lets it go on, watched. */
+  async attach(injections: readonly Injection[] = [], { requests = 1 } = {}): Promise<Traced> {
     const pid = await this.#stopped();
+    if (requests > 1) await this.#gathered(requests);
     const folder = await mkdtemp(join(tmpdir(), "protected-sites-strace-"));
     const log = join(folder, "log");
     const inject = injections.map(({ call, what }) => `--inject=${call}:${what}`);
@@ -133,6 +134,19 @@ export class TracedWorker {
       await sleep(20);
     }
     throw new Error(`${this.#host.name}: a push must start the worker within 30 s, and none was started`);
+  }
+
+  async #gathered(requests: number): Promise<void> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const waiting = await this.#host.shell("ls /var/lib/protected-sites/queue | grep -c '\\.request$'");
+      if (Number(waiting) >= requests) return;
+      if (Date.now() > deadline)
+        throw new Error(
+          `${this.#host.name}: expected ${requests} requests within 30 s, got ${waiting.trim()}`,
+        );
+      await sleep(20);
+    }
   }
 
   #cgroup(): string {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from .credentials import CERTIFICATE_FILES, served_from
 from .failure import Failure
 from .files import read_text, remove_folder, remove_link, replace_link
 from .groups import divided
-from .journal import check_undone, end_journal, forget, keep, write_journal
+from .journal import RollBack, check_undone, end_journal, forget, keep, write_journal
 from .requests import Request, other_owner, settled
 from .sites import Site
 
@@ -148,24 +147,17 @@ def go_back_to_credentials(entries: list[dict[str, Any]], *, booting: bool) -> l
 
 def switch_back(switches: list[Switch], *, booting: bool = False) -> list[str]:
     """Goes back to the credentials that were live before. At boot nothing runs yet. Returns what failed."""
-    problems = list[str]()
-
-    def attempt(action: Callable[..., Any], *given: Any) -> None:
-        try:
-            action(*given)
-        except (Failure, OSError) as error:
-            problems.append(f"while rolling back: {error}")
-
+    roll_back = RollBack()
     for switch in switches:
-        attempt(link_back, switch)
-    links_are_back = not problems
+        roll_back.attempt(link_back, switch)
+    links_are_back = not roll_back.problems
     if not booting:
         for switch in switches:
-            attempt(restart_for, switch)
-        attempt(reload_for, switches)
+            roll_back.attempt(restart_for, switch)
+        roll_back.attempt(reload_for, switches)
     if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
-        attempt(end_journal)
-    return problems
+        roll_back.attempt(end_journal)
+    return roll_back.problems
 
 
 def reload_for(switches: list[Switch]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from .failure import Failure
@@ -44,3 +45,16 @@ def check_undone() -> None:
 def end_journal() -> None:
     JOURNAL.unlink(missing_ok=True)
     flush_folder(STATE)
+
+
+class RollBack:
+    """Does all it can: a part that fails does not keep the rest from being rolled back."""
+
+    def __init__(self) -> None:
+        self.problems = list[str]()
+
+    def attempt(self, action: Callable[..., Any], *given: Any) -> None:
+        try:
+            action(*given)
+        except Exception as error:
+            self.problems.append(f"while rolling back: {error}")

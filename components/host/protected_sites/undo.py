@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from .commands import run, run_quietly
 from .files import flush_folder, remove_link
 from .instances import needs_new_socket, start_instance
-from .journal import end_journal
+from .journal import RollBack, end_journal
 from .nginx import nginx_runs, reload_nginx
 from .shared_files import LINK, other_error_page
 from .sites import Site
@@ -35,28 +34,22 @@ NOT_FOR_INSTANCE = {
 
 def go_back(entries: list[dict[str, Any]], *, booting: bool = False) -> list[str]:
     """Rolls back to what was live before a commit; safe to repeat. Returns what failed. At boot nothing runs yet."""
-    problems: list[str] = []
+    roll_back = RollBack()
     back = [(Site(entry["domain"]), entry["old"], entry["new"]) for entry in entries]
 
-    def attempt(action: Callable[..., Any], *given: Any) -> None:
-        try:
-            action(*given)
-        except Exception as error:
-            problems.append(f"while rolling back: {error}")
-
     for site, old, _ in back:
-        attempt(take_out if old is None else switch_back, site)
-    links_are_back = not problems
-    attempt(run, "daemon-reload", "systemctl", "daemon-reload")
+        roll_back.attempt(take_out if old is None else switch_back, site)
+    links_are_back = not roll_back.problems
+    roll_back.attempt(run, "daemon-reload", "systemctl", "daemon-reload")
     if not booting:
         for site, old, new in back:
             if old is not None:
-                attempt(restart_as_before, site, old, new)
+                roll_back.attempt(restart_as_before, site, old, new)
         if nginx_runs():
-            attempt(reload_nginx, {site: old for site, old, _ in back})
+            roll_back.attempt(reload_nginx, {site: old for site, old, _ in back})
     if links_are_back:  # else the journal stays, and the next worker or the next boot tries again
-        attempt(end_journal)
-    return problems
+        roll_back.attempt(end_journal)
+    return roll_back.problems
 
 
 def switch_back(site: Site) -> None:
