@@ -203,6 +203,20 @@ export class Bench {
     return steps;
   }
 
+  /** Signs in again where that was long ago; the sites must be there. */
+  async renewSession(): Promise<void> {
+    if (Date.now() - this.#session.since > longestSession) this.#session = await signIn(this.lab);
+  }
+
+  /** What is wrong with what was heard; requests of somebody signed in may fail where the site is away meanwhile. */
+  wrongIn({ leaks, failures }: Heard, { mayFail = false } = {}): string[] {
+    const failed = `${failures.length} requests of somebody who has signed in failed, first ${failures[0]}`;
+    return [
+      ...leaks.map((leak) => `somebody who has not signed in got content: ${leak}`),
+      ...(mayFail || failures.length <= lostByRestart ? [] : [failed]),
+    ];
+  }
+
   /**
    * Has a push hurt, lets the host come to rest, and judges; then pushes again, which must put right whatever is left.
    * @param hurt - Starts the push of the text and does to it what it likes; returns where, and how the push ended.
@@ -213,7 +227,7 @@ export class Bench {
     { mayFail = false, patience = 60_000, repairs = true } = {},
   ): Promise<Outcome> {
     const old = await this.live();
-    if (Date.now() - this.#session.since > longestSession) this.#session = await signIn(this.lab);
+    await this.renewSession();
     this.askers.take();
     const { step, ended } = await hurt(text);
     const end = Date.now();
@@ -234,11 +248,7 @@ export class Bench {
         problems.push(`after a second push: ${inWords(repaired)}`);
     }
     const heard = this.askers.take();
-    problems.push(...heard.leaks.map((leak) => `somebody who has not signed in got content: ${leak}`));
-    if (!mayFail && heard.failures.length > lostByRestart)
-      problems.push(
-        `${heard.failures.length} requests of somebody who has signed in failed, first ${heard.failures[0]}`,
-      );
+    problems.push(...this.wrongIn(heard, { mayFail }));
     return { step, live, ended, rest, heard, problems };
   }
 

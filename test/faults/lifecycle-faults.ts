@@ -27,6 +27,8 @@ interface Change {
   readonly inPart: boolean;
   /** Whether it begins with the site as it was before all of them. */
   readonly beginsAnew: boolean;
+  /** Whether the host has no such site for a while. */
+  readonly takesAway: boolean;
 }
 
 /** The sites' files, their credentials, and the end of the changes: all are put back as they were. */
@@ -61,7 +63,7 @@ class Before {
 
 let switches = Date.now() % 1_000_000;
 
-const one = { domains: ({ domain }: Bench) => [domain], beginsAnew: false, inPart: false };
+const one = { domains: ({ domain }: Bench) => [domain], beginsAnew: false, inPart: false, takesAway: false };
 
 const removal: Change = {
   ...one,
@@ -71,6 +73,7 @@ const removal: Change = {
   inPart: true,
   // With one generation.
   beginsAnew: true,
+  takesAway: true,
   begin: (bench, domain) => Promise.resolve(() => bench.shell.run([program, "remove", domain])),
 };
 const firstPush: Change = {
@@ -78,6 +81,7 @@ const firstPush: Change = {
   kind: 28,
   title: "first push",
   critical: /^write socket$/,
+  takesAway: true,
   begin: async (bench, domain) => {
     const files = await bench.live(bench.shell, domain);
     await must(bench.shell.run([program, "remove", domain]));
@@ -177,6 +181,7 @@ async function whereabouts({ shell }: Bench, domain: string): Promise<string> {
 
 /** Has a change hurt, lets the host come to rest, and judges; then makes the change again, which must put it right. */
 async function attempt(bench: Bench, change: Change, injections: readonly Injection[]): Promise<Outcome> {
+  await bench.renewSession();
   const { domains, changes } = await begun(bench, change);
   const states = () => Promise.all(domains.map((domain) => whereabouts(bench, domain)));
   const make = () => Promise.all(changes.map((one) => one()));
@@ -206,7 +211,7 @@ async function attempt(bench: Bench, change: Change, injections: readonly Inject
   });
   const live = new Set(judged).size === 1 ? judged[0] : judged.includes("neither") ? "neither" : "part";
   const heard = bench.askers.take();
-  problems.push(...heard.leaks.map((leak) => `somebody who has not signed in got content: ${leak}`));
+  problems.push(...bench.wrongIn(heard, { mayFail: change.takesAway }));
   const failed = ended.find(({ ok }) => !ok) ?? ended[0];
   return {
     step,
@@ -282,16 +287,20 @@ function cut(change: Change): Fault {
       const before = await Before.of(bench, change.domains(bench));
       try {
         const every = which === "critical" ? 10 : which;
-        const cuts = await cutPower(bench, await begun(bench, change), { every, inPart: change.inPart });
+        await bench.renewSession();
+        const changing = await begun(bench, change);
+        bench.askers.take();
+        const cuts = await cutPower(bench, changing, { every, inPart: change.inPart });
         const { tried, problems } = cuts;
+        const heard = bench.askers.take();
         yield {
           step: `${tried} cuts: ${cuts.old} old, ${cuts.new} new, ${cuts.part} in part, ${problems.length} else`,
           // Nothing was done to the change itself.
           live: "new",
           ended: { ok: true, text: "" },
           rest: 0,
-          heard: bench.askers.take(),
-          problems: [...problems],
+          heard,
+          problems: [...problems, ...bench.wrongIn(heard, { mayFail: change.takesAway })],
           tried,
         };
       } finally {

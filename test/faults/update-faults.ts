@@ -84,6 +84,7 @@ async function attempt(
   const isNew = (text: string) => text.includes(`proxy_read_timeout ${seconds}s;`);
   const problems: string[] = [];
   const old = await live();
+  await bench.renewSession();
   bench.askers.take();
   await stack.setConfig(setting, { value: `${seconds}s` }, true);
   const ended = await hurt(bench, () => up(stack), steps);
