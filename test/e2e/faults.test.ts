@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { Bench } from "../faults/bench.ts";
 import { faults } from "../faults/faults.ts";
-import { cutPower, pushing } from "../faults/power.ts";
+import { cutPower } from "../faults/power.ts";
 import { everywhere } from "../faults/traced-worker.ts";
 import { lab } from "./instance.ts";
 
@@ -35,7 +35,7 @@ test.each(faults.filter(({ slow }) => slow !== true).map((fault) => [fault.title
 );
 
 test("a push program that does not flush its writes is detected", async () => {
-  const { tried, problems } = await cutPower(bench, pushing(bench, await bench.changed("all")), {
+  const { tried, problems } = await cutPower(bench, [bench.pushOf(await bench.changed("all"))], {
     every: 40,
     broken: everywhere("retval=0", ["fsync"]),
   });

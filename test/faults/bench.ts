@@ -41,6 +41,13 @@ export interface Outcome {
   readonly tried?: number;
 }
 
+/** A change of one site of the host. */
+export interface SiteChange {
+  readonly domain: string;
+  /** Makes it, each time anew. */
+  readonly make: () => Promise<Ended>;
+}
+
 /** Sessions of somebody who does not take renewed cookies, as a browser would. */
 interface Session {
   /** By the site's domain. */
@@ -119,19 +126,19 @@ export class Bench {
   }
 
   /** A live site's files, as they were pushed. */
-  async live(shell = this.shell, site: string = domain): Promise<string> {
+  async live(site: string = domain, shell = this.shell): Promise<string> {
     return shell.shell(`cat /etc/protected-sites/sites/${site}/current/bundle; echo`).then(ending);
   }
 
   /** What the host got as a site's credentials; with a variable that the instance does not use where one is given. */
-  async credentials(variable?: string, site: string = domain): Promise<string> {
+  async credentials(site: string = domain, variable?: string): Promise<string> {
     const folder = `/etc/protected-sites/credentials/${site}/current`;
     const [client = "", clientSecret = "", cookieSecret = ""] = (
       await this.shell.shell(
         `cd ${folder}; sed -n s/^OAUTH2_PROXY_CLIENT_ID=//p client.env; cat client-secret; echo; cat cookie-secret`,
       )
     ).split("\n");
-    const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await this.live(this.shell, site)) ?? [];
+    const [, tokenEndpoint = ""] = /^redeem_url = "(.*)"/m.exec(await this.live(site)) ?? [];
     const environment = variable === undefined ? {} : { OAUTH2_PROXY_REDIS_PASSWORD: variable };
     return JSON.stringify({
       domain: site,
@@ -150,7 +157,7 @@ export class Bench {
       change === "nginx"
         ? ["nginx.conf"]
         : ["nginx.conf", "oauth2-proxy.cfg", `oauth2-proxy_${site}.service`];
-    let text = (await this.live(this.shell, site)).replaceAll(/\n# push \d+/g, "");
+    let text = (await this.live(site)).replaceAll(/\n# push \d+/g, "");
     for (const name of marked)
       text = text.replace(new RegExp(`^==> ${name.replaceAll(".", "\\.")}.*\\n.*`, "m"), `$&\n${mark}`);
     return text;
@@ -159,6 +166,11 @@ export class Bench {
   /** Pushes as root on the host itself. */
   push(text: string): Promise<Ended> {
     return this.shell.run([program, "push"], text);
+  }
+
+  /** The same push as a change that is made later. */
+  pushOf(text: string, site: string = domain): SiteChange {
+    return { domain: site, make: () => this.push(text) };
   }
 
   /** The client of a push over SSH, as a person's machine runs it. */
@@ -187,13 +199,13 @@ export class Bench {
 
   /** What the push program does in a push of other files, which is the same each time. */
   steps(): Promise<readonly Step[]> {
-    return (this.#steps ??= this.changed("all").then((text) => this.record([() => this.push(text)])));
+    return (this.#steps ??= this.changed("all").then((text) => this.record([this.pushOf(text)])));
   }
 
   /** What the push program does in changes that wait for it together, and that nothing is done to. */
-  async record(changes: readonly (() => Promise<Ended>)[]): Promise<readonly Step[]> {
+  async record(changes: readonly SiteChange[]): Promise<readonly Step[]> {
     await this.worker.arm();
-    const making = Promise.all(changes.map((change) => change()));
+    const making = Promise.all(changes.map(({ make }) => make()));
     const traced = await this.worker.attach([], { requests: changes.length });
     const endings = await making;
     await traced.ended;
@@ -284,9 +296,9 @@ async function signIn(lab: Lab): Promise<Session> {
   const browser = await openBrowser({ ca: lab.ca });
   try {
     const cookies: Record<string, string> = {};
-    for (const url of siteDomains.map((site) => `https://${site}/`)) {
-      const page = await openAs(browser, readPeople(lab.state).ada, url);
-      cookies[new URL(url).hostname] = await cookieHeader(page.context(), url);
+    for (const site of siteDomains) {
+      const page = await openAs(browser, readPeople(lab.state).ada, `https://${site}/`);
+      cookies[site] = await cookieHeader(page.context(), `https://${site}/`);
     }
     return { cookies, since: Date.now() };
   } finally {

@@ -216,7 +216,7 @@ function listing(domains: readonly string[]): string {
   return `
     show() {
       for file in "$@"; do
-        [ -d "$file" ] || { [ ! -L "$file" ] && [ ! -e "$file" ]; } || echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"
+        if [ -L "$file" ] || [ -f "$file" ]; then echo "$(sha256sum <$file 2>&1 | cut -d' ' -f1) $file"; fi
       done
     }
     cd /etc/protected-sites/sites

@@ -574,7 +574,7 @@ const together: Fault = {
       push(other, theirs).then(async (first) => [first, await push(one, theirs)]),
     ]);
     const failed = ended.flat().filter(({ ok }) => !ok);
-    const live = [await bench.live(), await bench.live(others)];
+    const live = [await bench.live(), await bench.live(bench.domain, others)];
     const outcome = await during(bench, "from the first byte", { succeeds: true }, nothing);
     await others.run([program, "push"], before);
     yield {

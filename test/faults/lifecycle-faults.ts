@@ -7,9 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { certify } from "../lab/certificates.ts";
 import type { Ended } from "../lab/host-shell.ts";
-import { type Bench, must, type Outcome, program } from "./bench.ts";
+import { type Bench, must, type Outcome, program, type SiteChange } from "./bench.ts";
 import type { Fault } from "./fault.ts";
-import { type Changing, cutPower } from "./power.ts";
+import { cutPower } from "./power.ts";
 import { chosen } from "./step-faults.ts";
 import { at, type Injection } from "./traced-worker.ts";
 
@@ -23,10 +23,11 @@ interface Change {
   readonly begin: (bench: Bench, domain: string) => Promise<() => Promise<Ended>>;
   /** The step at which it is hurt most: the last of this title. */
   readonly critical: RegExp;
-  /** Whether it may stop half-way, as long as it says so and then goes on where it was. */
-  readonly inPart: boolean;
-  /** Whether it begins with the site as it was before all of them. */
-  readonly beginsAnew: boolean;
+  /**
+   * Whether it removes the site: it may stop half-way, as long as it says so and then goes on where it was, and the next
+   * begins with the site as it was before all of them.
+   */
+  readonly removes: boolean;
   /** Whether the host has no such site for a while. */
   readonly takesAway: boolean;
 }
@@ -46,8 +47,8 @@ class Before {
 
   static async of(bench: Bench, domains: readonly string[]): Promise<Before> {
     const sites = domains.map(async (domain) => ({
-      files: await bench.live(bench.shell, domain),
-      credentials: await bench.credentials(undefined, domain),
+      files: await bench.live(domain),
+      credentials: await bench.credentials(domain),
     }));
     return new Before(bench, await Promise.all(sites));
   }
@@ -63,16 +64,14 @@ class Before {
 
 let switches = Date.now() % 1_000_000;
 
-const one = { domains: ({ domain }: Bench) => [domain], beginsAnew: false, inPart: false, takesAway: false };
+const one = { domains: ({ domain }: Bench) => [domain], removes: false, takesAway: false };
 
 const removal: Change = {
   ...one,
   kind: 22,
   title: "removal",
   critical: /^unlinkat sites\/[^/]*\/generations\/N\//,
-  inPart: true,
-  // With one generation.
-  beginsAnew: true,
+  removes: true,
   takesAway: true,
   begin: (bench, domain) => Promise.resolve(() => bench.shell.run([program, "remove", domain])),
 };
@@ -83,7 +82,7 @@ const firstPush: Change = {
   critical: /^write socket$/,
   takesAway: true,
   begin: async (bench, domain) => {
-    const files = await bench.live(bench.shell, domain);
+    const files = await bench.live(domain);
     await must(bench.shell.run([program, "remove", domain]));
     return () => bench.push(files);
   },
@@ -94,7 +93,7 @@ const switching: Change = {
   title: "switch of credentials",
   critical: /^rename credentials\/[^/]*\/current$/,
   begin: async (bench, domain) => {
-    const given = await bench.credentials(`variable-${++switches}`, domain);
+    const given = await bench.credentials(domain, `variable-${++switches}`);
     return () => bench.shell.run([program, "credentials"], given);
   },
 };
@@ -116,7 +115,7 @@ const renewal: Change = {
   title: "renewal of certificates",
   critical: /^write socket$/,
   begin: async (bench, domain) => {
-    const live = await bench.live(bench.shell, domain);
+    const live = await bench.live(domain);
     const folder = `/etc/protected-sites/credentials/${domain}/current`;
     const renew = async () => {
       const renewed = await renewedCertificate(bench, domain);
@@ -138,7 +137,7 @@ async function renewedCertificate(bench: Bench, domain: string): Promise<string>
     key: await readFile(ca.replace(/\.pem$/, ".key"), "utf8"),
   };
   const { certificate, key } = await certify(authority, [domain]);
-  const credentials = JSON.parse(await bench.credentials(undefined, domain)) as object;
+  const credentials = JSON.parse(await bench.credentials(domain)) as object;
   return JSON.stringify({ ...credentials, certificate, certificateKey: key });
 }
 
@@ -152,10 +151,10 @@ function ofAll(change: Change): Change {
   };
 }
 
-async function begun(bench: Bench, { domains, begin }: Change): Promise<Changing> {
-  const changes: (() => Promise<Ended>)[] = [];
-  for (const domain of domains(bench)) changes.push(await begin(bench, domain));
-  return { domains: domains(bench), changes };
+async function begun(bench: Bench, { domains, begin }: Change): Promise<readonly SiteChange[]> {
+  const changes: SiteChange[] = [];
+  for (const domain of domains(bench)) changes.push({ domain, make: await begin(bench, domain) });
+  return changes;
 }
 
 /** "gone", "live" with a digest of its files and credentials, or what is there of it. */
@@ -179,18 +178,27 @@ async function whereabouts({ shell }: Bench, domain: string): Promise<string> {
   return /as pushed\n(\w{64})/.exec(state)?.[1]?.replace(/^/, "live ") ?? `in part: ${said}`;
 }
 
+/** A site whose change was hurt: where it was, what was said, what that left, and where the same again brings it. */
+interface Hurt {
+  readonly domain: string;
+  readonly old: string;
+  readonly ended: Ended;
+  readonly left: string;
+  readonly fresh: string;
+}
+
 /** Has a change hurt, lets the host come to rest, and judges; then makes the change again, which must put it right. */
 async function attempt(bench: Bench, change: Change, injections: readonly Injection[]): Promise<Outcome> {
   await bench.renewSession();
-  const { domains, changes } = await begun(bench, change);
-  const states = () => Promise.all(domains.map((domain) => whereabouts(bench, domain)));
-  const make = () => Promise.all(changes.map((one) => one()));
-  const old = await states();
+  const changes = await begun(bench, change);
+  const before = await Promise.all(
+    changes.map(async (site) => ({ ...site, old: await whereabouts(bench, site.domain) })),
+  );
   bench.askers.take();
   await bench.worker.arm();
-  const making = make();
-  const traced = await bench.worker.attach(injections, { requests: domains.length });
-  const ended = await making;
+  const making = Promise.all(before.map(async (site) => ({ ...site, ended: await site.make() })));
+  const traced = await bench.worker.attach(injections, { requests: changes.length });
+  const made = await making;
   await traced.ended;
   const step = await traced.hit();
   await traced.forget();
@@ -199,28 +207,36 @@ async function attempt(bench: Bench, change: Change, injections: readonly Inject
   const problems: string[] = [];
   if (!(await comesToRest(bench, end + 60_000))) problems.push("the host must come to rest within 60 s");
   const rest = Date.now() - end;
-  const left = await states();
-  for (const { ok, text } of await make())
+  const left = await Promise.all(
+    made.map(async (site) => ({ ...site, left: await whereabouts(bench, site.domain) })),
+  );
+  for (const { ok, text } of await Promise.all(changes.map(({ make }) => make())))
     if (!ok) problems.push(`the same again does not put it right: ${text}`);
-  const fresh = await states();
-  const judged = domains.map((domain, index) => {
-    const site = { old: old[index] ?? "", left: left[index] ?? "", fresh: fresh[index] ?? "" };
-    const { live, wrong } = judge(site, ended[index] ?? { ok: false, text: "" }, change.inPart);
-    problems.push(...wrong.map((what) => `${domain}: ${what}`));
-    return live;
-  });
-  const live = new Set(judged).size === 1 ? judged[0] : judged.includes("neither") ? "neither" : "part";
+  const sites: readonly Hurt[] = await Promise.all(
+    left.map(async (site) => ({ ...site, fresh: await whereabouts(bench, site.domain) })),
+  );
+  const judged = sites.map((site) => judge(site, change.removes));
+  problems.push(...judged.flatMap(({ wrong }) => wrong));
   const heard = bench.askers.take();
   problems.push(...bench.wrongIn(heard, { mayFail: change.takesAway }));
-  const failed = ended.find(({ ok }) => !ok) ?? ended[0];
   return {
     step,
-    live: live ?? "neither",
-    ended: failed ?? { ok: false, text: "" },
+    live: together(judged.map(({ live }) => live)),
+    ended: {
+      ok: sites.every(({ ended }) => ended.ok),
+      text: sites.map(({ ended }) => ended.text).join("\n"),
+    },
     rest,
     heard,
     problems,
   };
+}
+
+/** What several sites come to: "part" where they differ. */
+function together(states: readonly Outcome["live"][]): Outcome["live"] {
+  if (states.includes("neither")) return "neither";
+  const [first = "neither", ...others] = states;
+  return others.every((state) => state === first) ? first : "part";
 }
 
 async function comesToRest({ shell, worker }: Bench, deadline: number): Promise<boolean> {
@@ -235,20 +251,19 @@ async function comesToRest({ shell, worker }: Bench, deadline: number): Promise<
 
 /** What is left of a site, and what is wrong with that and with what was said of it. */
 function judge(
-  { old, left, fresh }: { readonly old: string; readonly left: string; readonly fresh: string },
-  { ok, text }: Ended,
-  inPart: boolean,
+  { domain, old, ended: { ok, text }, left, fresh }: Hurt,
+  removes: boolean,
 ): { readonly live: Outcome["live"]; readonly wrong: readonly string[] } {
   const wrong: string[] = [];
   if (fresh.startsWith("in part") || fresh === old) wrong.push(`after the same again: ${fresh}`);
-  const live = left === fresh ? "new" : left === old ? "old" : inPart ? "part" : "neither";
+  const live = left === fresh ? "new" : left === old ? "old" : removes ? "part" : "neither";
   if (live === "neither") wrong.push(`neither the old nor the new state: ${left}`);
   if (ok && live !== "new") wrong.push(`it said that it is done, and it is not: ${left}`);
   if (!ok && /nothing changed|rolled back/.test(text) && live !== "old")
     wrong.push(`it is ${live}, and it said: ${text}`);
   if (live === "part" && !/partly removed/.test(text))
     wrong.push(`it must say that it was partly removed, got: ${text}`);
-  return { live, wrong };
+  return { live, wrong: wrong.map((what) => `${domain}: ${what}`) };
 }
 
 /** What happens at a step of it. */
@@ -260,15 +275,16 @@ function hurt(change: Change, what: string, injection: string, slow = false): Fa
     async *tries(bench, which) {
       const before = await Before.of(bench, change.domains(bench));
       try {
-        if (change.beginsAnew) {
-          for (const make of (await begun(bench, change)).changes) await must(make());
+        if (change.removes) {
+          // As it is after each restore: with one generation.
+          for (const { make } of await begun(bench, change)) await must(make());
           await before.restore();
         }
-        const steps = await bench.record((await begun(bench, change)).changes);
+        const steps = await bench.record(await begun(bench, change));
         const critical = steps.filter(({ title }) => change.critical.test(title)).slice(-1);
         const wanted = which === "critical" ? critical : chosen(steps, which);
         for (const step of wanted) {
-          if (change.beginsAnew) await before.restore();
+          if (change.removes) await before.restore();
           yield await attempt(bench, change, at(step, injection));
         }
       } finally {
@@ -282,15 +298,15 @@ function cut(change: Change): Fault {
   return {
     kind: change.kind,
     title: `${change.title}: the power is cut`,
-    slow: change.kind === 30 || !change.inPart,
+    slow: change.kind === 30 || !change.removes,
     async *tries(bench, which) {
       const before = await Before.of(bench, change.domains(bench));
       try {
         const every = which === "critical" ? 10 : which;
         await bench.renewSession();
-        const changing = await begun(bench, change);
+        const changes = await begun(bench, change);
         bench.askers.take();
-        const cuts = await cutPower(bench, changing, { every, inPart: change.inPart });
+        const cuts = await cutPower(bench, changes, { every, inPart: change.removes });
         const { tried, problems } = cuts;
         const heard = bench.askers.take();
         yield {
@@ -310,14 +326,14 @@ function cut(change: Change): Fault {
   };
 }
 
-const changes = [
+const everyChange = [
   removal,
   firstPush,
   switching,
   ...[anotherPush, firstPush, switching, renewal, removal].map(ofAll),
 ];
 
-export const lifecycleFaults = changes.flatMap((change) => [
+export const lifecycleFaults = everyChange.flatMap((change) => [
   hurt(change, "the push program is killed", "signal=SIGKILL"),
   hurt(change, "a call says that the disk is broken", "error=EIO", true),
   cut(change),

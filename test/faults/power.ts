@@ -2,8 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Bench, must, type Outcome } from "./bench.ts";
-import type { Ended } from "../lab/host-shell.ts";
+import { type Bench, must, type Outcome, type SiteChange } from "./bench.ts";
 import { boot, cutOff } from "../lab/hosts.ts";
 import { request } from "../lab/http.ts";
 import { ensureImage } from "../lab/image.ts";
@@ -21,12 +20,6 @@ export interface Cuts {
   readonly part: number;
   /** Each cut that left anything else: after which step, and what. */
   readonly problems: readonly string[];
-}
-
-/** What is made at once, one change a site. */
-export interface Changing {
-  readonly domains: readonly string[];
-  readonly changes: readonly (() => Promise<Ended>)[];
 }
 
 /** What the disk held after a step of a change. */
@@ -56,7 +49,7 @@ interface Filmed {
  */
 async function film(
   bench: Bench,
-  { domains, changes }: Changing,
+  changes: readonly SiteChange[],
   folder: string,
   keeps: (step: Pick<Cut, "title" | "told">, nth: number) => boolean,
   broken: readonly Injection[] = [],
@@ -65,9 +58,10 @@ async function film(
   const worker = await TracedWorker.on(bench.shell, { watchdog: false });
   const disk = await Disk.under(bench.lab, bench.shell);
   try {
+    const domains = changes.map(({ domain }) => domain);
     const old = await sitesOn(bench.shell, domains);
     await worker.arm();
-    const making = Promise.all(changes.map((change) => change()));
+    const making = Promise.all(changes.map(({ make }) => make()));
     const spared = new Set(broken.map(({ call }) => call));
     const stops = everywhere("signal=SIGSTOP").filter(({ call }) => !spared.has(call));
     const traced = await worker.attach([...stops, ...broken], { requests: changes.length });
@@ -109,33 +103,34 @@ async function snapshots({ lab }: Bench): Promise<string> {
 
 /**
  * Cuts the power at each step of a change of some sites of the host at once.
- * @param changing - Must succeed.
+ * @param changes - Must succeed, and leave alone what is of none of their sites.
  * @param every - Judges only every n-th cut.
  * @param broken - What keeps the push program from doing right, to see that this is found.
  * @param inPart - A site may be left half-way, as long as Nginx starts with what is left and a removal then ends it.
  */
 export async function cutPower(
   bench: Bench,
-  changing: Changing,
+  changes: readonly SiteChange[],
   { every = 1, broken = [] as readonly Injection[], inPart = false } = {},
 ): Promise<Cuts> {
   const folder = await snapshots(bench);
   try {
-    const { cuts, old, fresh } = await film(bench, changing, folder, everySo(every), broken);
+    const { cuts, old, fresh } = await film(bench, changes, folder, everySo(every), broken);
     const seen = { old: 0, new: 0, part: 0 };
     const problems: string[] = [];
+    if (old.at(-1) !== fresh.at(-1))
+      problems.push(`it changed what is of none of its sites: ${differing(fresh.slice(-1), old)}`);
+    const domains = changes.map(({ domain }) => domain);
     for (const { title, snapshot, told } of cuts) {
-      const { sites, said, removed } = await recovered(bench.shell, snapshot, changing.domains, {
-        removes: inPart,
-      });
+      const { sites, said, removed } = await recovered(bench.shell, snapshot, domains, { removes: inPart });
       const states = sites.map((site, index) => stateOf(site, old[index], fresh[index]));
       // What is of none of these sites comes last, and is no site.
-      const gone = changing.domains.filter((_, index) => states[index]?.includes("new")).length;
+      const done = domains.filter((_, index) => states[index]?.includes("new")).length;
       const wrong = sites.filter((_, index) => states[index]?.length === 0);
       if (wrong.length > 0 && !inPart)
         problems.push(`after ${title}: neither old nor new. ${said}\n${differing(wrong, old, fresh)}`);
-      else if (gone < told)
-        problems.push(`after ${title}: ${gone} new, and the host had said that ${told} are live`);
+      else if (done < told)
+        problems.push(`after ${title}: ${done} new, and the host had said that ${told} are live`);
       else if (/failed/.test(said))
         problems.push(`after ${title}: ${inWords(states)}, and the host does not start: ${said}`);
       else if (inPart && removed.join("\n") !== fresh.join("\n"))
@@ -174,11 +169,6 @@ function differing(found: readonly string[], ...states: readonly (readonly strin
     .join("\n");
 }
 
-/** A push of the site that most faults are tried on. */
-export function pushing(bench: Bench, text: string): Changing {
-  return { domains: [bench.domain], changes: [() => bench.push(text)] };
-}
-
 export const power: Fault = {
   kind: 3,
   title: "the power is cut",
@@ -188,7 +178,7 @@ export const power: Fault = {
       old,
       new: fresh,
       problems,
-    } = await cutPower(bench, pushing(bench, await bench.changed("all")), {
+    } = await cutPower(bench, [bench.pushOf(await bench.changed("all"))], {
       every: which === "critical" ? 20 : which,
     });
     const outcome: Outcome = await bench.attempt(await bench.changed("all"), async (text) => ({
@@ -214,7 +204,7 @@ export const powerAndBoot: Fault = {
     try {
       const keeps =
         which === "critical" ? ({ title }: { title: string }) => critical.test(title) : everySo(8 * which);
-      const { cuts } = await film(bench, pushing(bench, text), folder, keeps);
+      const { cuts } = await film(bench, [bench.pushOf(text)], folder, keeps);
       for (const { title, snapshot, told } of cuts) {
         await bench.push(old);
         const outcome = await bench.attempt(
